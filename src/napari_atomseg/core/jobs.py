@@ -1,0 +1,64 @@
+"""Long jobs are generators: they yield their progress and return their result; to cancel one is to stop asking.
+
+Nothing here knows of threads or windows. A script drains a job with :func:`run`; the window drains it in a worker.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Generic, ParamSpec, TypeVar
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long job is.
+
+    Attributes
+    ----------
+    done, total : int
+        Finished and all steps; `total` 0 if unknown.
+    message : str
+        The phase, in a word or two.
+    """
+
+    done: int
+    total: int
+    message: str
+
+
+Steps = Generator[Progress, None, Result]
+
+
+def run(steps: Steps[Result], report: Callable[[Progress], None] | None = None) -> Result:
+    """Drain a job to its end and give its result; `report` hears of each step."""
+    try:
+        while True:
+            progress = next(steps)
+            if report is not None:
+                report(progress)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    finally:
+        steps.close()
+
+
+class Job(Generic[Arguments, Result]):
+    """A generator function that can be called as a plain one: ``job(...)`` blocks, ``job.steps(...)`` yields."""
+
+    def __init__(self, steps: Callable[Arguments, Steps[Result]]) -> None:
+        self.steps = steps
+        functools.update_wrapper(self, steps)
+
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return run(self.steps(*args, **kwargs))
+
+
+def job(steps: Callable[Arguments, Steps[Result]]) -> Job[Arguments, Result]:
+    """Turn a generator function into a :class:`Job`."""
+    return Job(steps)

@@ -1,0 +1,96 @@
+"""A recorded or simulated image, or a stack of them, with its calibration and what is known of its making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.core.errors import MissingCalibrationError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Micrograph:
+    """An image or a stack of images.
+
+    Attributes
+    ----------
+    data : array, shape (Y, X) or (T, Y, X)
+        Intensities as found in the file; numpy, or lazy dask. Read as float32 block by block with :meth:`frame`.
+    pixel_size : tuple of float or None
+        (y, x) in Angstrom; None if unknown, never silently 1.
+    name : str
+        Title shown to people.
+    modality : str
+        ``haadf``, ``adf``, ``abf``, ``bf``, ``hrtem``, ``sem``, or empty if unknown.
+    pixel_size_source : str
+        Where the pixel size came from: ``the file``, ``typed``, ``a line`` ...
+    unit_in_file : str or None
+        Unit as it is spelled in the file.
+    energy : float or None
+        Beam energy in eV.
+    dose : float or None
+        e/A2.
+    frame_time_s : float or None
+        Time between frames of a stack, in seconds.
+    path : Path or None
+        The file.
+    dataset : int
+        Index of the dataset in the file.
+    notes : tuple of str
+        What was assumed or mended on reading, in sentences.
+    metadata : mapping
+        What the file says, as (nested) plain values.
+    """
+
+    data: Any
+    pixel_size: tuple[float, float] | None = None
+    name: str = "micrograph"
+    modality: str = ""
+    pixel_size_source: str = ""
+    unit_in_file: str | None = None
+    energy: float | None = None
+    dose: float | None = None
+    frame_time_s: float | None = None
+    path: Path | None = None
+    dataset: int = 0
+    notes: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.data.ndim not in (2, 3):
+            raise ValueError(f"a micrograph has shape (Y, X) or (T, Y, X), got {tuple(self.data.shape)}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of `data`."""
+        return tuple(int(n) for n in self.data.shape)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames; 1 for a single image."""
+        return self.shape[0] if len(self.shape) == 3 else 1
+
+    def frame(self, index: int = 0) -> np.ndarray:
+        """One frame as float32, shape (Y, X); a lazy frame is computed."""
+        plane = self.data[index] if len(self.shape) == 3 else self.data
+        return np.asarray(plane, dtype=np.float32)
+
+    def require_pixel_size(self) -> tuple[float, float]:
+        """Pixel size (y, x) in Angstrom.
+
+        Raises
+        ------
+        MissingCalibrationError
+            If it is unknown.
+        """
+        if self.pixel_size is None:
+            raise MissingCalibrationError(f"{self.name}: the pixel size is unknown; set it in the panel or with --pixel-size")
+        return self.pixel_size
+
+    def calibrated(self, pixel_size: tuple[float, float], source: str) -> Micrograph:
+        """The same image with another pixel size (y, x) in Angstrom, and where that came from."""
+        return replace(self, pixel_size=pixel_size, pixel_size_source=source)
