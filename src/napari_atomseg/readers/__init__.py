@@ -1,0 +1,1 @@
+"""Files to micrographs: :func:`napari_atomseg.readers.registry.read` is the one door."""
