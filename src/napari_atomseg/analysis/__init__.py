@@ -1,0 +1,1 @@
+"""Measurements on images and columns; knows neither files nor networks."""
