@@ -1,0 +1,1 @@
+"""Atomic columns in an image: find them, refine their positions, snap a hand-placed point to the nearest one."""

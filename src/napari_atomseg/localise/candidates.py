@@ -1,0 +1,124 @@
+"""Local maxima of the band-passed image, each with its height and its significance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from napari_atomseg.localise.repair import repair
+from napari_atomseg.localise.response import band_pass, noise_of_response
+
+CREST = 10.0
+"""Largest ratio of the two curvatures of a maximum that is still a spot."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidates:
+    """Local maxima, brightest or not.
+
+    Attributes
+    ----------
+    pixel : ndarray of int, shape (N, 2), (y, x)
+        Pixel of the maximum.
+    height : ndarray, shape (N,)
+        Response there, in units of the image.
+    significance : ndarray, shape (N,)
+        Response divided by its standard deviation for noise alone.
+    decoys : ndarray, shape (M,)
+        Significances of the maxima of the inverted image.
+    """
+
+    pixel: np.ndarray
+    height: np.ndarray
+    significance: np.ndarray
+    decoys: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pixel)
+
+
+def join(parts: list[Candidates]) -> Candidates:
+    """All candidates of several tiles; at least one tile."""
+    return Candidates(
+        pixel=np.concatenate([part.pixel for part in parts]),
+        height=np.concatenate([part.height for part in parts]),
+        significance=np.concatenate([part.significance for part in parts]),
+        decoys=np.concatenate([part.decoys for part in parts]),
+    )
+
+
+def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.ndarray]:
+    """Local maxima of an image for columns of width `sigma` px, and the response they stand in.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Bright columns; NaN allowed, nothing is found there.
+    sigma : float
+        Width of the columns, px.
+
+    Returns
+    -------
+    candidates : Candidates
+    response : ndarray of float32, shape (Y, X)
+    """
+    repaired, valid = repair(image)
+    response = band_pass(repaired, sigma)
+    noise = noise_of_response(repaired, sigma)
+    # Rounding errors of a constant image are no structure.
+    floor = 1e-5 * float(np.max(np.abs(repaired)))
+    usable = ndimage.binary_erosion(valid, iterations=max(1, round(sigma)), border_value=True) if not valid.all() else valid
+    pixel = _maxima(response, sigma, floor, usable)
+    dark = _maxima(-response, sigma, floor, usable)
+    index = tuple(pixel.T)
+    return Candidates(
+        pixel=pixel,
+        height=response[index].astype(float),
+        significance=(response[index] / noise[index]).astype(float),
+        decoys=(-response[tuple(dark.T)] / noise[tuple(dark.T)]).astype(float),
+    ), response
+
+
+def _maxima(response: np.ndarray, sigma: float, floor: float, usable: np.ndarray) -> np.ndarray:
+    """Pixels (N, 2) of round maxima; the crest of an edge or of a scan line is not round."""
+    # A square window is separable, the disc that is meant is checked on the few survivors.
+    reach = max(1, round(sigma))
+    side = 2 * max(1, int(reach / np.sqrt(2))) + 1
+    peak = (response == ndimage.maximum_filter(response, side, mode="reflect")) & (response > floor) & usable
+    pixel = np.argwhere(peak)
+    return pixel[_highest_around(response, pixel, reach) & _round(response, pixel, reach)]
+
+
+def _highest_around(response: np.ndarray, pixel: np.ndarray, reach: int) -> np.ndarray:
+    """True where no pixel of the disc of radius `reach` is higher."""
+    top = np.ones(len(pixel), bool)
+    height = response[tuple(pixel.T)]
+    for dy, dx in np.argwhere(disc(reach)) - reach:
+        y = np.clip(pixel[:, 0] + dy, 0, response.shape[0] - 1)
+        x = np.clip(pixel[:, 1] + dx, 0, response.shape[1] - 1)
+        top &= response[y, x] <= height
+    return top
+
+
+def _round(response: np.ndarray, pixel: np.ndarray, step: int) -> np.ndarray:
+    """True where the curvature along the crest is at least a tenth of that across it (Lowe, IJCV 60, 91 (2004), Eq. 4)."""
+
+    def at(dy: int, dx: int) -> np.ndarray:
+        y = np.clip(pixel[:, 0] + dy * step, 0, response.shape[0] - 1)
+        x = np.clip(pixel[:, 1] + dx * step, 0, response.shape[1] - 1)
+        return np.asarray(response[y, x], dtype=float)
+
+    middle = 2 * at(0, 0)
+    yy = at(1, 0) + at(-1, 0) - middle
+    xx = at(0, 1) + at(0, -1) - middle
+    yx = (at(1, 1) + at(-1, -1) - at(1, -1) - at(-1, 1)) / 4
+    determinant = yy * xx - yx**2
+    return (determinant > 0) & ((yy + xx) ** 2 * CREST < (CREST + 1) ** 2 * determinant)
+
+
+def disc(radius: int) -> np.ndarray:
+    """Filled disc as a boolean footprint, shape (2 radius + 1, 2 radius + 1)."""
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return y**2 + x**2 <= radius**2
