@@ -1,0 +1,260 @@
+"""The table of contents: what can be done with a micrograph, for scripts, the command line and the window alike.
+
+Long jobs block when called and yield their progress as ``job.steps(...)``; closing that generator stops them.
+Importing this module loads no reader, network, simulator or window library.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_atomseg import __version__
+from napari_atomseg.core.columns import Columns, join_frames
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, job
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.params import to_dict
+from napari_atomseg.localise.find import ClassicalParams, find_columns
+from napari_atomseg.localise.gaussian import RefineParams, refine_columns
+from napari_atomseg.localise.snap import snap_positions
+
+if TYPE_CHECKING:
+    from napari_atomseg.readers.columns_table import ColumnMapping
+
+MODELS = ("classical",)
+"""Names of what :func:`locate` can use, best first."""
+
+__all__ = [
+    "MODELS",
+    "ClassicalParams",
+    "Micrograph",
+    "RefineParams",
+    "locate",
+    "read",
+    "read_columns",
+    "refine",
+    "snap",
+    "transfer",
+]
+
+
+def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
+    """Every image, or stack of images, in a file; see :func:`napari_atomseg.readers.registry.read`."""
+    from napari_atomseg.readers.registry import read as read_file
+
+    return read_file(path, dataset)
+
+
+def read_columns(
+    path: str | Path, mapping: ColumnMapping | None = None, pixel_size: tuple[float, float] | None = None
+) -> Columns:
+    """Columns from a table; see :func:`napari_atomseg.readers.columns_table.read_columns`."""
+    from napari_atomseg.readers.columns_table import read_columns as read_table
+
+    return read_table(path, mapping, pixel_size)
+
+
+@job
+def locate(
+    micrograph: Micrograph,
+    *,
+    model: str | None = None,
+    params: ClassicalParams | None = None,
+    refined: bool = True,
+    refinement: RefineParams | None = None,
+    region: np.ndarray | None = None,
+    frames: int | None = None,
+) -> Generator[Progress, None, Columns]:
+    """Atomic columns of a micrograph, in every frame or in one.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        Numpy or lazy.
+    model : str, optional
+        ``classical`` (no network); by default the best one for the image.
+    params : ClassicalParams, optional
+        How columns are found.
+    refined : bool
+        Fit each column by a Gaussian afterwards, which gives uncertainties.
+    refinement : RefineParams, optional
+        How they are fitted.
+    region : ndarray of bool, shape (Y, X), optional
+        Search only where it is True.
+    frames : int, optional
+        Index of the only frame to search; by default all.
+
+    Returns
+    -------
+    Columns
+
+    Raises
+    ------
+    AtomsegError
+        If the model or the frame does not exist.
+    """
+    chosen = model or MODELS[0]
+    if chosen not in MODELS:
+        raise AtomsegError(f'there is no model "{chosen}"; models at hand: {", ".join(MODELS)}')
+    params = params or ClassicalParams()
+    parts = []
+    for index in frames_of(micrograph, frames):
+        plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+        found = yield from _labelled(find_columns(plane, params, region), index, micrograph)
+        if refined and len(found):
+            found = yield from _labelled(refine_columns(np.asarray(plane, np.float32), found, refinement), index, micrograph)
+        parts.append(replace(found, frame=np.full(len(found), index)))
+    details = {"model": chosen, "parameters": to_dict(params)}
+    if refined:
+        details["refinement"] = to_dict(refinement or RefineParams())
+    return bound(join_frames(parts), micrograph, details)
+
+
+@job
+def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | None = None) -> Generator[Progress, None, Columns]:
+    """Fit given columns again on the image, each on its own frame.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    columns : Columns
+        Positions in pixels of this micrograph.
+    params : RefineParams, optional
+
+    Returns
+    -------
+    Columns
+        Same order and number; see :func:`napari_atomseg.localise.gaussian.refine_columns`.
+    """
+    result = columns
+    for index in np.unique(columns.frame):
+        rows = np.flatnonzero(columns.frame == index)
+        plane = micrograph.frame(int(index))
+        fitted = yield from _labelled(refine_columns(plane, columns.select(rows), params), int(index), micrograph)
+        result = replaced(result, rows, fitted)
+    details = {**columns.provenance, "refinement": to_dict(params or RefineParams())}
+    return bound(result, micrograph, details)
+
+
+def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
+    """Move the given rows to the column nearest to each, at most two column widths away; their origin becomes ``snapped``."""
+    from napari_atomseg.localise.find import polarity_sign
+    from napari_atomseg.localise.scale import estimate_scale
+
+    result = columns
+    for index in np.unique(columns.frame[rows]):
+        mine = rows[columns.frame[rows] == index]
+        plane = micrograph.frame(int(index))
+        width, height = known_width(columns), columns.features["intensity"].median()
+        if not np.isfinite(width):
+            scale = estimate_scale(plane)
+            width = scale.sigma_px if scale else 3.0
+        sign = float(np.sign(height)) if np.isfinite(height) and height != 0 else polarity_sign("auto", plane, width)
+        moved = snap_positions(plane, columns.positions[mine], width, sign)
+        origin = result.features["origin"].to_numpy(copy=True)
+        origin[mine] = "snapped"
+        positions = result.positions.copy()
+        positions[mine] = moved
+        result = replace(result.with_features(origin=origin), positions=positions)
+    return result
+
+
+def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
+    """Columns found in one detector's image, for another image of the same field (ADF to ABF).
+
+    Positions are carried over by their place in the field of view, so that the two may differ in pixel number. What
+    was measured in the first image is forgotten; refine to measure it in the second.
+
+    Raises
+    ------
+    AtomsegError
+        If the first image's shape is unknown.
+    """
+    if columns.image_shape is None:
+        raise AtomsegError("the columns do not say which image they belong to; find or import them with their image first")
+    ratio = np.array(micrograph.shape[-2:]) / np.array(columns.image_shape[-2:])
+    kept = [name for name in columns.features if name not in ("intensity", "background", "y_std_px", "x_std_px", "fit")]
+    width = columns.features["sigma_px"] * float(ratio.mean())
+    return bound(
+        replace(
+            columns,
+            # Pixel centres, not corners, lie on whole numbers.
+            positions=(columns.positions + 0.5) * ratio - 0.5,
+            features=columns.features[kept].assign(sigma_px=width, origin="imported"),
+        ),
+        micrograph,
+        {**columns.provenance, "transferred_from": columns.provenance.get("image", "")},
+    )
+
+
+def frames_of(micrograph: Micrograph, only: int | None) -> list[int]:
+    """Frames to work on.
+
+    Raises
+    ------
+    AtomsegError
+        If the asked frame does not exist.
+    """
+    if only is None:
+        return list(range(micrograph.frames))
+    if not 0 <= only < micrograph.frames:
+        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, frame {only} was asked for")
+    return [only]
+
+
+def known_width(columns: Columns) -> float:
+    """Median sigma of the columns in px; NaN if none is known."""
+    return float(columns.features["sigma_px"].median())
+
+
+def replaced(columns: Columns, rows: np.ndarray, part: Columns) -> Columns:
+    """`columns` with the given rows taken from `part`."""
+    positions = columns.positions.copy()
+    positions[rows] = part.positions
+    features = columns.features.copy()
+    for name in part.features:
+        values = features[name].to_numpy(copy=True)
+        values[rows] = part.features[name].to_numpy()
+        features[name] = values
+    return replace(columns, positions=positions, features=features)
+
+
+def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
+    """Columns that know their image, its calibration and how they were made."""
+    return replace(
+        columns,
+        pixel_size=micrograph.pixel_size,
+        image_shape=micrograph.shape,
+        provenance={
+            "image": micrograph.name,
+            "image_path": str(micrograph.path) if micrograph.path else "",
+            "dataset": micrograph.dataset,
+            "pixel_size_source": micrograph.pixel_size_source,
+            "versions": {"napari-atomseg": __version__, "python": platform.python_version(), "numpy": np.__version__},
+            **details,
+        },
+    )
+
+
+def _labelled(
+    steps: Generator[Progress, None, Columns], index: int, micrograph: Micrograph
+) -> Generator[Progress, None, Columns]:
+    """The same steps; in a stack their messages name the frame."""
+    if micrograph.frames == 1:
+        return (yield from steps)
+    try:
+        while True:
+            step = next(steps)
+            share = step.done / step.total if step.total else 0.0
+            yield Progress(int(1000 * (index + share)), 1000 * micrograph.frames, f"frame {index + 1}: {step.message}")
+    except StopIteration as end:
+        found: Columns = end.value
+        return found
+    finally:
+        steps.close()
