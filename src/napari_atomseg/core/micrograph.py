@@ -91,6 +91,6 @@ class Micrograph:
             raise MissingCalibrationError(f"{self.name}: the pixel size is unknown; set it in the panel or with --pixel-size")
         return self.pixel_size
 
-    def calibrated(self, pixel_size: tuple[float, float], source: str) -> Micrograph:
-        """The same image with another pixel size (y, x) in Angstrom, and where that came from."""
-        return replace(self, pixel_size=pixel_size, pixel_size_source=source)
+    def calibrated(self, pixel_size: tuple[float, float] | None, source: str) -> Micrograph:
+        """The same image with another pixel size (y, x) in Angstrom, and where that came from; None takes it away."""
+        return replace(self, pixel_size=pixel_size, pixel_size_source=source if pixel_size else "")

@@ -108,12 +108,9 @@ def find_columns(
     if scale is None:
         return _no_columns(plane.shape)
     sign = polarity_sign(params.polarity, middle, max(NARROWEST_FILTER, USUAL_FILTER * scale.sigma_px))
-    yield Progress(0, 0, "choosing the filter")
-    sigma = (
-        USUAL_FILTER * scale.sigma_px
-        if params.column_sigma
-        else best_filter(sign * centre_crop(middle, TRIAL_SIDE), scale, params)
-    )
+    sigma = USUAL_FILTER * scale.sigma_px
+    if params.column_sigma is None:
+        sigma = yield from best_filter(sign * centre_crop(middle, TRIAL_SIDE), scale, params)
     sigma = max(NARROWEST_FILTER, sigma)
     cut = Cutter(plane=plane, sign=sign, sigma=sigma, tiles=tiles_of(plane.shape, TILE_SIDE, margin=int(np.ceil(8 * sigma))))
     candidates, otsu = yield from _search(cut, region)
@@ -147,13 +144,14 @@ class Cutter:
         return self.sign * np.asarray(self.plane[tile.window], dtype=np.float32)
 
 
-def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) -> float:
+def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) -> Generator[Progress, None, float]:
     """Width of the band-pass, in px, at which the most maxima repeat and the fewest stand alone.
 
     Correlated noise makes the autocorrelation too narrow and touching columns make it too wide; repetition tells.
     """
     best, most = USUAL_FILTER * scale.sigma_px, 0.0
     for factor, trust in FILTERS_IN_COLUMN_SIGMA.items():
+        yield Progress(0, 0, "choosing the filter")
         sigma = max(NARROWEST_FILTER, factor * scale.sigma_px)
         candidates, response = find_candidates(image, sigma)
         if len(candidates) == 0:

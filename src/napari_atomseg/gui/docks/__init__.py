@@ -1,0 +1,1 @@
+"""Panels docked beside the canvas, one a file."""

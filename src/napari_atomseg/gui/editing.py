@@ -1,0 +1,271 @@
+"""A Points layer as a document: undo and redo, honest features for hand-made points, unsaved edits remembered.
+
+napari lets a hand-added point inherit the features of whichever point came or was selected last, and has no undo for
+points. Here every change of the layer becomes a new :class:`Columns` value on a stack; hand-made rows start unknown.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Points
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_atomseg.core.columns import FEATURES, Columns, complete_features
+from napari_atomseg.gui.layers import KEY, ring_style, to_columns, to_points
+
+UNDO_DEPTH = 200
+_sessions: weakref.WeakKeyDictionary[Points, ColumnsSession] = weakref.WeakKeyDictionary()
+
+
+def session_of(layer: Points, image: Image | None = None) -> ColumnsSession:
+    """The session of a Points layer; begun at the first call."""
+    session = _sessions.get(layer)
+    if session is None:
+        session = ColumnsSession(layer, image)
+        _sessions[layer] = session
+    elif image is not None:
+        session.image = image
+    return session
+
+
+def has_session(layer: object) -> bool:
+    """True if the layer is a document of ours already."""
+    return isinstance(layer, Points) and layer in _sessions
+
+
+class ColumnsSession:
+    """Edits of one Points layer.
+
+    Attributes
+    ----------
+    layer : Points
+    image : Image or None
+        The layer that the columns belong to.
+    changed : Signal
+        Emitted after every change of the columns, by hand or by program.
+    hand_added : Signal(ndarray)
+        Rows that a hand has just added; a listener may snap them.
+    """
+
+    changed = Signal()
+    hand_added = Signal(object)
+
+    def __init__(self, layer: Points, image: Image | None) -> None:
+        self._layer = weakref.ref(layer)
+        self._image = weakref.ref(image) if image is not None else None
+        self._undo: list[Columns] = []
+        self._redo: list[Columns] = []
+        self._current = to_columns(layer)
+        self._saved = self._current
+        self._own_work = False
+        self.deleted: np.ndarray = np.zeros((0, 2))
+        layer.feature_defaults = {name: value for name, value in FEATURES.items() if name in layer.features}
+        self.colour_by = ""
+        layer.events.data.connect(self._on_data)
+        layer.events.set_data.connect(self._on_set_data)
+        self._bind_keys(layer)
+
+    @property
+    def layer(self) -> Points:
+        """The document.
+
+        Raises
+        ------
+        ReferenceError
+            If the layer is gone.
+        """
+        layer = self._layer()
+        if layer is None:
+            raise ReferenceError("the Points layer has been deleted")
+        return layer
+
+    @property
+    def image(self) -> Image | None:
+        """The image that the columns belong to, if it still exists."""
+        return self._image() if self._image is not None else None
+
+    @image.setter
+    def image(self, image: Image | None) -> None:
+        self._image = weakref.ref(image) if image is not None else None
+
+    @property
+    def columns(self) -> Columns:
+        """The columns as they are now."""
+        return self._current
+
+    @property
+    def unsaved(self) -> bool:
+        """True if something has changed since the columns were found, opened or saved."""
+        return self._current is not self._saved
+
+    @property
+    def edited(self) -> bool:
+        """True if a hand has changed anything: such a layer is never replaced."""
+        return bool(self._undo) or bool(self._redo)
+
+    @property
+    def can_undo(self) -> bool:
+        """True if there is a step to take back."""
+        return bool(self._undo)
+
+    @property
+    def can_redo(self) -> bool:
+        """True if there is a step to repeat."""
+        return bool(self._redo)
+
+    def apply(self, columns: Columns) -> None:
+        """Show other columns; one step of undo."""
+        self._push()
+        self._show(columns)
+
+    def amend(self, columns: Columns) -> None:
+        """Show other columns as part of the step just made (a click and its snap are one step of undo)."""
+        self._show(columns)
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        if self._undo:
+            self._redo.append(self._current)
+            self._show(self._undo.pop())
+
+    def redo(self) -> None:
+        """Repeat the change taken back last."""
+        if self._redo:
+            self._undo.append(self._current)
+            self._show(self._redo.pop())
+
+    def mark_saved(self) -> None:
+        """Note that the columns as they are now are on disk."""
+        self._saved = self._current
+        self.changed.emit()
+
+    def restyle(self) -> None:
+        """Draw rings anew after the features or `colour_by` have changed."""
+        if len(self._current):
+            for name, value in ring_style(self._current, self.colour_by).items():
+                setattr(self.layer, name, value)
+
+    def _push(self) -> None:
+        self._undo.append(self._current)
+        del self._undo[:-UNDO_DEPTH]
+        self._redo.clear()
+
+    def _show(self, columns: Columns) -> None:
+        """Write columns to the layer without taking it for a hand's work."""
+        layer = self.layer
+        stack = layer.ndim == 3
+        self._own_work = True
+        try:
+            with layer.events.data.blocker():
+                layer.selected_data = set()
+                layer.data = to_points(columns, stack)
+                layer.features = columns.features
+            layer.metadata[KEY] = {**layer.metadata.get(KEY, {}), "columns": columns}
+            self._current = columns
+            self.restyle()
+            layer.refresh()
+        finally:
+            self._own_work = False
+        self.deleted = np.asarray(columns.provenance.get("deleted_px", np.zeros((0, 2)))).reshape(-1, 2)
+        self.changed.emit()
+
+    def _on_data(self, event: Any) -> None:
+        """Hear of a change that a hand made on the canvas."""
+        if self._own_work:
+            return
+        action = str(getattr(event.action, "value", event.action))
+        rows = np.asarray(list(event.data_indices), dtype=int)
+        if action == "added":
+            self._on_added(rows)
+        elif action == "removed":
+            self._on_removed(rows)
+        elif action == "changed":
+            self._on_moved(rows)
+
+    def _on_set_data(self, event: Any) -> None:
+        """Notice points that came without a data event, as pasted ones do; once napari has finished with them."""
+        if not self._own_work and len(self.layer.data) > len(self._current):
+            QTimer.singleShot(0, self._catch_up)
+
+    def _catch_up(self) -> None:
+        layer = self._layer()
+        if layer is not None and len(layer.data) > len(self._current):
+            self._on_added(np.arange(len(self._current), len(layer.data)))
+
+    def _on_added(self, rows: np.ndarray) -> None:
+        count = len(self.layer.data)
+        rows = np.unique(rows % count)
+        # A pasted or clicked point says nothing of what was measured elsewhere.
+        self._record(self._forgotten(to_columns(self.layer), rows))
+        self.hand_added.emit(rows)
+
+    def _on_removed(self, rows: np.ndarray) -> None:
+        gone = self._current.positions[rows % len(self._current)]
+        columns = to_columns(self.layer)
+        before = np.asarray(self._current.provenance.get("deleted_px", np.zeros((0, 2)))).reshape(-1, 2)
+        deleted = np.concatenate([before, gone]).round(3).tolist()
+        self._record(replace(columns, provenance={**self._current.provenance, "deleted_px": deleted}))
+
+    def _on_moved(self, rows: np.ndarray) -> None:
+        columns = to_columns(self.layer)
+        if len(columns) != len(self._current):
+            self._record(columns)
+            return
+        # An assignment to layer.data names every row; only what moved has been touched.
+        moved = np.flatnonzero(np.any(columns.positions != self._current.positions, axis=1))
+        if len(moved):
+            self._record(self._forgotten(columns, moved))
+
+    def _record(self, columns: Columns) -> None:
+        self._push()
+        columns = replace(columns, provenance=columns.provenance or self._current.provenance)
+        layer = self.layer
+        self._own_work = True
+        try:
+            selected = set(layer.selected_data)
+            with layer.events.data.blocker():
+                layer.features = columns.features
+            layer.selected_data = selected
+            layer.metadata[KEY] = {**layer.metadata.get(KEY, {}), "columns": columns}
+        finally:
+            self._own_work = False
+        self._current = columns
+        self.deleted = np.asarray(columns.provenance.get("deleted_px", np.zeros((0, 2)))).reshape(-1, 2)
+        self.restyle()
+        self.changed.emit()
+
+    @staticmethod
+    def _forgotten(columns: Columns, rows: np.ndarray) -> Columns:
+        """The columns with everything measured at the given rows unknown, and their origin a hand."""
+        features = columns.features.copy()
+        for name in features:
+            values = features[name].to_numpy(copy=True)
+            unknown = FEATURES.get(name, np.nan if values.dtype.kind == "f" else None)
+            if unknown is not None:
+                values[rows] = unknown
+                features[name] = values
+        return replace(columns, features=complete_features(features, len(features)))
+
+    def _bind_keys(self, layer: Points) -> None:
+        session = weakref.proxy(self)
+        layer.bind_key("Control-Z", lambda _: session.undo(), overwrite=True)
+        layer.bind_key("Control-Shift-Z", lambda _: session.redo(), overwrite=True)
+        layer.bind_key("N", lambda _: session.step_flagged(1), overwrite=True)
+        layer.bind_key("Shift-N", lambda _: session.step_flagged(-1), overwrite=True)
+
+    def step_flagged(self, direction: int) -> int | None:
+        """Select the next (or previous) flagged column; its row, or None if none is flagged."""
+        flagged = np.flatnonzero(self._current.flagged)
+        if len(flagged) == 0:
+            return None
+        selected = sorted(int(row) for row in self.layer.selected_data)
+        here = selected[0] if selected else (-1 if direction > 0 else len(self._current))
+        after = flagged[flagged > here] if direction > 0 else flagged[flagged < here][::-1]
+        row = int(after[0]) if len(after) else int(flagged[0 if direction > 0 else -1])
+        self.layer.selected_data = {row}
+        return row
