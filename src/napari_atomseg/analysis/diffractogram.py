@@ -14,7 +14,7 @@ from scipy import ndimage
 
 LARGEST = 2048  # pixels along a side: the centre of a larger image is used, at its full resolution
 _NEAREST = 6  # steps of frequency from the centre: what is nearer is shape and illumination, not lattice
-_CROSS = 2  # half-width, in steps of frequency, of the cross that image borders and line noise leave
+_CROSS = 5  # half-width, in steps of frequency, of the cross that image borders and line noise leave
 _SIGNIFICANT = 12.0  # smoothed power over background; white noise alone reaches 7 to 10
 _SAME_SET = 0.03  # relative difference of |g| within one set of equivalent spots
 _WEAKEST_IN_SET = 0.1  # of the strongest spot of the set
@@ -110,7 +110,7 @@ def find_spots(spectrum: Diffractogram, limit: int = 24) -> Spots:
     smooth = ndimage.gaussian_filter(spectrum.power, 1.0, mode="wrap")
     log_power = np.log(np.maximum(smooth, np.finfo(np.float32).tiny))
     excess = log_power - _background(log_power)
-    peaks = _half_plane_maxima(excess)
+    peaks = _half_plane_maxima(log_power)
     peaks = peaks[excess[tuple(peaks.T)] > np.log(_SIGNIFICANT)]
     strengths = smooth[tuple(peaks.T)] * -np.expm1(-excess[tuple(peaks.T)])
     order = np.argsort(strengths)[::-1][:limit]
@@ -200,15 +200,15 @@ def _background(log_power: np.ndarray) -> np.ndarray:
     return np.asarray(background)
 
 
-def _half_plane_maxima(excess: np.ndarray) -> np.ndarray:
+def _half_plane_maxima(log_power: np.ndarray) -> np.ndarray:
     """Positions (N, 2) of local maxima off the centre and the borders, in the half-plane y > 0, or y = 0 and x > 0."""
-    height, width = excess.shape
+    height, width = log_power.shape
     y, x = np.ogrid[:height, :width]
     y, x = y - height // 2, x - width // 2
     half = (y > 0) | ((y == 0) & (x > 0))
     inside = (np.abs(y) < height // 2 - 1) & (np.abs(x) < width // 2 - 1)
     far = y**2 + x**2 >= _NEAREST**2
-    highest = ndimage.maximum_filter(excess, size=7, mode="wrap") == excess
+    highest = ndimage.maximum_filter(log_power, size=7, mode="wrap") == log_power
     return np.argwhere(highest & half & inside & far)
 
 

@@ -24,7 +24,7 @@ _PRINT = {"cm", "centimeter", "centimetre", "centimeters", "centimetres", "in", 
 _OTHER_KINDS = (
     (re.compile(r"1\s*/.*|.*(\^|\*\*)\s*[({]?-\s*1[)}]?|.*[a-zå]-1|.*⁻¹|(cycles|lines)?/\s*.*m", re.I), "a reciprocal length"),
     (re.compile(r"[muµμ]?(rad|radian|radians)|mradian|deg|degs|degree|degrees|°", re.I), "an angle"),
-    (re.compile(r"[kM]?eV|[kmM]?J"), "an energy"),
+    (re.compile(r"[mkM]?eV|[mkM]?J"), "an energy"),
     (re.compile(r"[fpnumµμ]?s|[mµμun]?secs?|(milli|micro|nano)?seconds?|mins?|minutes?|hours?|h", re.I), "a time"),
     (re.compile(r"[kMG]?Hz|[mkM]?V|[pnumµμ]?A/.*|°?[KC]|[mk]?Pa|mbar|[mµμ]?T", re.I), "no length"),
 )

@@ -229,6 +229,8 @@ def _said(error: BaseException) -> str:
     """First line of an exception's text, short, without a full stop; its kind if it says nothing."""
     lines = str(error).strip().splitlines()
     text = lines[0].strip().rstrip(".") if lines else ""
+    if isinstance(error, (KeyError, IndexError)):
+        return "something that belongs into it is missing"
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name} is needed for it and is not installed"
     return (text[:117] + "..." if len(text) > 120 else text) or type(error).__name__

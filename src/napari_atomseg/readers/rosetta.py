@@ -18,6 +18,9 @@ from napari_atomseg.readers import metadata
 from napari_atomseg.readers.signals import Signal
 
 _LARGEST_WHOLE = 256 * 2**20  # bytes of file: what cannot be read lazily is read whole up to here
+_WRONG_WHEN_LAZY = ("pantarhei",)  # it maps the bytes of a compressed archive as if they were pixels
+# Lazily, these plan the chunks of whatever size a damaged header claims, for minutes; read whole, they fail at once.
+_SLOW_WHEN_DAMAGED = ("blockfile", "quantumdetector", "tvips")
 
 
 def read_signals(path: Path, plugin: str) -> list[Signal]:
@@ -34,20 +37,23 @@ def read_signals(path: Path, plugin: str) -> list[Signal]:
         return _read_tia(path)
     if plugin == "tiff":
         _require_whole_tiff(path)
-    if plugin in ("hspy", "emd"):
-        _refuse_column_positions(path)
+    if plugin in ("hspy", "emd", "nexus"):
+        _check_hdf5(path)
     dictionaries = _read_lazily(path, plugin)
     return [_signal(dictionary, plugin) for dictionary in dictionaries]
 
 
 def _read_lazily(path: Path, plugin: str) -> Sequence[Mapping[str, Any]]:
+    if plugin in _WRONG_WHEN_LAZY:
+        return importlib.import_module(f"rsciio.{plugin}").file_reader(str(path), lazy=False)
     reader = importlib.import_module(f"rsciio.{plugin}").file_reader
     options: tuple[dict[str, Any], ...] = ({"lazy": True},)
     if plugin == "emd":
         # Without the package `sparse`, or with a newer Velox, spectra make the whole file fail.
         options = (*options, {"lazy": True, "select_type": "images"})
     if path.is_dir() or path.stat().st_size <= _LARGEST_WHOLE:
-        options = (*options, {"lazy": False})
+        whole: dict[str, Any] = {"lazy": False}
+        options = (whole,) if plugin in _SLOW_WHEN_DAMAGED else (*options, whole)
     first: Exception | None = None
     for arguments in options:
         try:
@@ -62,9 +68,22 @@ def _signal(dictionary: Mapping[str, Any], plugin: str) -> Signal:
     original = _as_dict(dictionary.get("original_metadata"))
     common = metadata.common(_as_dict(dictionary.get("metadata")), original, dictionary.get("mapping") or {})
     axes = list(dictionary.get("axes") or [{"name": None}] * np.ndim(dictionary["data"]))
+    data = dictionary["data"]
     if plugin == "tiff":
         axes = _imagej_axes(axes, original)
-    return Signal(data=dictionary["data"], axes=axes, common=common, original=original)
+    elif plugin == "mrc" and data.ndim < 2:
+        data, axes = _unsqueezed_mrc(data, original)
+    return Signal(data=data, axes=axes, common=common, original=original)
+
+
+def _unsqueezed_mrc(data: Any, original: Mapping[str, Any]) -> tuple[Any, list[Mapping[str, Any]]]:
+    """An image one pixel high or wide, of which the plugin drops that dimension together with its axis."""
+    header = original["std_header"]
+    axes: list[Mapping[str, Any]] = []
+    for name in "YX":
+        count = int(header[f"N{name}"])
+        axes.append({"name": name.lower(), "scale": float(header[f"{name}len"]) / 10 / count, "units": "nm"})
+    return data.reshape(int(header["NY"]), int(header["NX"])), axes
 
 
 def _as_dict(tree: Any) -> dict[str, Any]:
@@ -85,7 +104,10 @@ def _read_tia(path: Path) -> list[Signal]:
     companions = [other for _, other in sorted((int(match[1]), other) for match, other in numbered if match)]
     if not companions:
         raise UnreadableFileError(f"its pixels are in {path.stem}_1.ser, which is not beside it; put both files into one folder")
-    dictionaries = list(_read_lazily(path, "tia"))
+    try:
+        dictionaries = list(_read_lazily(path, "tia"))
+    except Exception:  # noqa: BLE001 - without metadata in the .emi file the plugin raises anything; the pixels are elsewhere
+        dictionaries = []
     if len(dictionaries) < len(companions):
         dictionaries = [item for companion in companions for item in _read_lazily(companion, "tia")]
     return [_signal(item, "tia") for item in dictionaries]
@@ -104,11 +126,15 @@ def _require_whole_tiff(path: Path) -> None:
                 raise UnreadableFileError(f"it ends after {size} of at least {end} bytes, so it is truncated; copy it again")
 
 
-def _refuse_column_positions(path: Path) -> None:
-    """Atomap stores its lattices in HDF5 too; those are column positions, not images."""
+def _check_hdf5(path: Path) -> None:
+    """A damaged HDF5 file fails in every plugin; one of Atomap's lattices holds column positions and no image."""
     import h5py
 
-    with h5py.File(path, "r") as file:
+    try:
+        file = h5py.File(path, "r")
+    except (OSError, RuntimeError) as error:
+        raise UnreadableFileError("it is a truncated or damaged HDF5 file; copy it again from the microscope") from error
+    with file:
         lattices = [group for group in file.values() if isinstance(group, h5py.Group) and "atom_positions" in group]
         if lattices or "Atom_Lattice" in str(file.attrs.get("atom_lattice_type", "")):
             raise NoImageError("it is an Atomap lattice, which holds column positions and no micrograph; open it as columns")
