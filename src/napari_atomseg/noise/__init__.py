@@ -1,0 +1,1 @@
+"""Noiseless image to recorded image."""

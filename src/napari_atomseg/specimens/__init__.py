@@ -1,0 +1,1 @@
+"""What lies under the beam: structures and projected columns."""

@@ -1,0 +1,1 @@
+"""Whole images made from specimen, imaging and noise."""

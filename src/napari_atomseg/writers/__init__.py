@@ -1,0 +1,1 @@
+"""Values to files: every writer leaves either the whole file or none."""

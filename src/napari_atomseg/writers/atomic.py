@@ -1,0 +1,77 @@
+"""Whole files or none: write beside the target, then take its place in one step."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_atomseg.core.errors import AtomsegError
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+@contextmanager
+def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Iterator[Path]:
+    """Path of a new file that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    The new file lies in the same folder, because only there is a move one indivisible step, and keeps the suffix, because
+    many libraries choose the format by it. Missing folders are made; a symbolic link stays and its target is replaced.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file to write.
+    error : type of AtomsegError
+        What to raise for a full disk, a folder without permission and the like.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    AtomsegError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    part: Path | None = None
+    try:
+        target = target.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.stem[:60]}.{secrets.token_hex(4)}{target.suffix}")
+        yield part
+        _flush_to_disk(part)
+        os.replace(part, target)
+    except OSError as problem:
+        raise error(_sentence(target, problem)) from problem
+    finally:
+        if part is not None:
+            _discard(part)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _discard(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        # The folder itself is gone or locked: the first error is the one worth telling.
+        return
+
+
+def _sentence(path: Path, problem: OSError) -> str:
+    if problem.errno in _FULL:
+        return f"{path}: the disk is full; free some space or choose another folder"
+    if path.is_dir():
+        return f"{path}: this is a folder; give the name of a file in it"
+    if isinstance(problem, PermissionError):
+        return f"{path}: no permission to write here; choose another folder, or close the program that holds the file open"
+    return f"{path}: cannot be written ({problem.strerror or problem}); choose another name or folder"
