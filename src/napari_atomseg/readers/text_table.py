@@ -33,7 +33,7 @@ def read_lines(path: Path, limit: int = -1) -> list[str]:
             f"{path}: cannot be opened ({problem.strerror or problem}); check its name and permission"
         ) from problem
     cut = 0 <= limit == len(raw)
-    text = _decoded(raw, cut)
+    text = _decoded(raw, cut).lstrip("\ufeff")
     if "\0" in text:
         raise ColumnsFileError(f"{path}: this is no text table; export the positions as comma-separated values")
     lines = text.splitlines()[: -1 if cut else None]
@@ -128,6 +128,6 @@ def _decoded(raw: bytes, cut: bool) -> str:
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", errors="replace")
     try:
-        return raw.decode("utf-8-sig", errors="ignore" if cut else "strict")
+        return raw.decode("utf-8", errors="ignore" if cut else "strict")
     except UnicodeDecodeError:
         return raw.decode("latin-1")

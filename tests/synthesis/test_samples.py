@@ -1,0 +1,50 @@
+import time
+
+import numpy as np
+import pytest
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_sample_is_a_counted_image_with_true_columns(name):
+    micrograph, columns = draw_sample(name)
+    assert micrograph.data.dtype == np.float32
+    assert np.array_equal(micrograph.data, np.rint(micrograph.data))
+    assert micrograph.pixel_size == columns.pixel_size
+    assert columns.image_shape == micrograph.shape
+    assert len(columns) > 300
+    assert (columns.positions >= 0).all()
+    assert (columns.positions <= np.array(micrograph.shape) - 1).all()
+    assert {"element", "sublattice", "atom_count", "occupancy"} <= set(columns.features)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_columns_are_bright_where_they_are_said_to_be(name):
+    micrograph, columns = draw_sample(name)
+    y, x = np.rint(columns.positions).astype(int).T
+    assert micrograph.data[y, x].mean() > 2 * micrograph.data.mean()
+    # Tails of the neighbours and the support add to the height of a column, and nothing takes from it.
+    height = columns.features["intensity"].to_numpy()
+    assert 1 < micrograph.data[y, x].mean() / height.mean() < 1.8
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_same_sample_every_time(name):
+    (first, true), (second, again) = draw_sample(name), draw_sample(name)
+    assert np.array_equal(first.data, second.data)
+    assert np.array_equal(true.positions, again.positions)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_drawn_at_once(name):
+    draw_sample(name)
+    start = time.process_time()
+    draw_sample(name)
+    assert time.process_time() - start < 2  # half a second on an idle machine
+
+
+def test_unknown_sample():
+    with pytest.raises(AtomsegError, match="perovskite, nanoparticle, dumbbells"):
+        draw_sample("graphite")

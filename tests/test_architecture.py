@@ -1,0 +1,96 @@
+"""Who may import whom, and what `import` may cost; the table is explained in CONTRIBUTING.md."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import napari_atomseg
+
+ROOT = Path(napari_atomseg.__file__).parent
+LAYERS = (
+    ("core",),
+    ("optics", "specimens", "readers", "writers"),
+    ("imaging", "noise", "networks", "localise", "analysis"),
+    ("synthesis", "inference"),
+    ("training",),
+    ("workflows",),
+    ("cli", "gui"),
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+EXCEPTIONS = {("cli", "gui")}  # `napari-atomseg open` starts the window
+WINDOW = {"napari", "qtpy", "magicgui", "superqt", "PyQt6"}
+HEAVY = WINDOW | {"torch", "abtem", "rsciio"}
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def part_of(path):
+    """Folder of the package, or module directly in it, that a file belongs to; empty for the package itself."""
+    first = path.relative_to(ROOT).parts[0]
+    return "" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def imports_of(path, anywhere=True):
+    """Dotted names that a file imports; with `anywhere` false, only those that run when it is imported."""
+    found = set()
+    pending = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    while pending:
+        node = pending.pop()
+        if not anywhere and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+        pending.extend(ast.iter_child_nodes(node))
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_layers_look_down_only(path):
+    here = part_of(path)
+    used = {name.split(".")[1] for name in imports_of(path) if name.startswith("napari_atomseg.")}
+    ours = {name for name in used if name in LEVEL and name != here}
+    if here == "":
+        assert not ours
+        return
+    assert here in LEVEL, f"{here} has no place in the table"
+    upwards = {name for name in ours if LEVEL[name] >= LEVEL[here] and (here, name) not in EXCEPTIONS}
+    assert not upwards
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_only_the_window_knows_napari(path):
+    if part_of(path) != "gui":
+        assert not WINDOW & {name.split(".")[0] for name in imports_of(path)}
+
+
+@pytest.mark.parametrize("folder", ["core", "localise", "analysis"])
+def test_measuring_needs_no_network(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        assert "torch" not in {name.split(".")[0] for name in imports_of(path, anywhere=False)}, path
+
+
+def loaded_by(statement):
+    """Top-level modules in a fresh interpreter after a statement, and the seconds that it took."""
+    code = f"import sys, time; t = time.perf_counter(); {statement}; t = time.perf_counter() - t; print(t, *sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT.parent)}
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+    seconds, *modules = output.split()
+    return float(seconds), {name.split(".")[0] for name in modules}
+
+
+def test_importing_the_package_costs_nothing():
+    seconds, modules = loaded_by("import napari_atomseg")
+    assert not HEAVY & modules
+    assert seconds < 0.3
+
+
+def test_importing_the_workflows_loads_nothing_heavy():
+    if not ((ROOT / "workflows.py").exists() or (ROOT / "workflows").is_dir()):
+        pytest.skip("there are no workflows yet")
+    assert not HEAVY & loaded_by("import napari_atomseg.workflows")[1]
