@@ -10,15 +10,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 XVFB := xvfb-run -a -s "-screen 0 1400x900x24 +extension GLX +render -noreset"
-WITH_DISPLAY := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY)),,$(XVFB))
+# macOS has a display without saying so.
+HAS_DISPLAY := [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]
 
 .PHONY: run test lint bench clean system
 
 run: $(VENV)/.qt system
-	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then $(BIN)/napari-atomseg open --sample; else $(BIN)/napari-atomseg demo; fi
+	@if $(HAS_DISPLAY); then $(BIN)/napari-atomseg open --sample; else $(BIN)/napari-atomseg demo; fi
 
 test: $(VENV)/.test system
-	$(WITH_DISPLAY) $(BIN)/python -m pytest $(ARGS)
+	@if $(HAS_DISPLAY); then $(BIN)/python -m pytest $(ARGS); else $(XVFB) $(BIN)/python -m pytest $(ARGS); fi
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -223,7 +223,7 @@ def _read_atomap(path: Path, pixel_size: tuple[float, float] | None) -> Columns:
         # Atomap stores no unit; 1 is its default for "unknown", and its users calibrate in nm.
         pixel_size = (10 * size, 10 * size)
         warnings.warn(f"{path.name}: the pixel size {size:g} has no unit and was taken as nm", AtomsegWarning, stacklevel=3)
-    described = {"image": {"name": path.stem, "shape": shape}, "pixel_size_source": "the Atomap file, taken as nm"}
+    described = {"table": path.name, "image": {"shape": shape}, "pixel_size_source": "the Atomap file, taken as nm"}
     return _finish(path, np.concatenate(positions), pd.concat(tables, ignore_index=True), None, pixel_size, described)
 
 
@@ -270,7 +270,7 @@ def _read_xyz(path: Path, pixel_size: tuple[float, float] | None) -> Columns:
         features = features.assign(element=atoms.get_chemical_symbols())
     shape = [int(n) for n in np.atleast_1d(info["image_shape"])] if "image_shape" in info else None
     positions = atoms.positions[:, 1::-1] / np.asarray(size)
-    return _finish(path, positions, features, atoms.arrays.get("frame"), size, {"image": {"name": path.stem, "shape": shape}})
+    return _finish(path, positions, features, atoms.arrays.get("frame"), size, {"table": path.name, "image": {"shape": shape}})
 
 
 def _finish(
@@ -290,7 +290,7 @@ def _finish(
         features=_mended(features),
         pixel_size=None if pixel_size is None else (float(pixel_size[0]), float(pixel_size[-1])),
         image_shape=tuple(shape) if shape else None,
-        provenance=described or {"image": {"name": path.stem}, "table": path.name},
+        provenance=described or {"table": path.name},
     )
     finite = np.isfinite(columns.positions).all(axis=1)
     if not finite.all():
