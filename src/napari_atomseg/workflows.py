@@ -20,8 +20,9 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
-from napari_atomseg.localise.find import ClassicalParams, find_columns
+from napari_atomseg.localise.find import ClassicalParams, find_columns, polarity_sign
 from napari_atomseg.localise.gaussian import RefineParams, refine_columns
+from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 MODELS = ("classical",)
 """Names of what :func:`locate` can use, best first."""
+
+SAMPLE_SIDE = 512
+"""Part of the image that tells the column width where no column does yet, in pixels."""
 
 __all__ = [
     "MODELS",
@@ -144,18 +148,17 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
 
 def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
     """Move the given rows to the column nearest to each, at most two column widths away; their origin becomes ``snapped``."""
-    from napari_atomseg.localise.find import polarity_sign
-    from napari_atomseg.localise.scale import estimate_scale
-
     result = columns
     for index in np.unique(columns.frame[rows]):
         mine = rows[columns.frame[rows] == index]
-        plane = micrograph.frame(int(index))
+        # A lazy image is read only around the points.
+        plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
         width, height = known_width(columns), columns.features["intensity"].median()
         if not np.isfinite(width):
-            scale = estimate_scale(plane)
+            scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
             width = scale.sigma_px if scale else 3.0
-        sign = float(np.sign(height)) if np.isfinite(height) and height != 0 else polarity_sign("auto", plane, width)
+        known = np.isfinite(height) and height != 0
+        sign = float(np.sign(height)) if known else polarity_sign("auto", centre_crop(plane, SAMPLE_SIDE), width)
         moved = snap_positions(plane, columns.positions[mine], width, sign)
         origin = result.features["origin"].to_numpy(copy=True)
         origin[mine] = "snapped"

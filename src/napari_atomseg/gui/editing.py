@@ -61,7 +61,7 @@ class ColumnsSession:
         self._undo: list[Columns] = []
         self._redo: list[Columns] = []
         self._current = to_columns(layer)
-        self._saved = self._current
+        self._saved: Columns | None = self._current
         self._own_work = False
         self.deleted: np.ndarray = np.zeros((0, 2))
         layer.feature_defaults = {name: value for name, value in FEATURES.items() if name in layer.features}
@@ -105,8 +105,9 @@ class ColumnsSession:
 
     @property
     def edited(self) -> bool:
-        """True if a hand has changed anything: such a layer is never replaced."""
-        return bool(self._undo) or bool(self._redo)
+        """True if a hand has added, moved or deleted columns: such a layer is never replaced by a new result."""
+        by_hand = self._current.features["origin"].isin(("manual", "snapped")).any()
+        return bool(by_hand) or len(self.deleted) > 0
 
     @property
     def can_undo(self) -> bool:
@@ -127,6 +128,15 @@ class ColumnsSession:
         """Show other columns as part of the step just made (a click and its snap are one step of undo)."""
         self._show(columns)
 
+    def recalibrate(self, columns: Columns) -> None:
+        """Carry another pixel size, also in the steps that may be undone: a calibration is no edit of the columns."""
+        saved = not self.unsaved
+        self._undo = [replace(one, pixel_size=columns.pixel_size) for one in self._undo]
+        self._redo = [replace(one, pixel_size=columns.pixel_size) for one in self._redo]
+        self._show(columns)
+        if saved:
+            self._saved = self._current
+
     def undo(self) -> None:
         """Take the last change back."""
         if self._undo:
@@ -143,6 +153,10 @@ class ColumnsSession:
         """Note that the columns as they are now are on disk."""
         self._saved = self._current
         self.changed.emit()
+
+    def mark_unsaved(self) -> None:
+        """Note that the columns as they are now exist nowhere else."""
+        self._saved = None
 
     def restyle(self) -> None:
         """Draw rings anew after the features or `colour_by` have changed."""

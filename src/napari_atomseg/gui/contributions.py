@@ -1,0 +1,214 @@
+"""Every hook that the manifest names. Light to import; whatever is heavy is imported inside.
+
+A file that cannot be read never becomes an exception in the viewer: one sentence says what is wrong, no layer is
+added, nothing else is disturbed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_atomseg.core.errors import AtomsegError, AtomsegWarning, ColumnsFileError, NoImageError
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_atomseg.core.columns import Columns
+    from napari_atomseg.gui.layers import LayerData
+
+NOTHING: list[Any] = [(None,)]
+"""What tells napari that a file was dealt with and gives no layer."""
+TABLES = (".csv",)
+MAYBE_TABLES = (".hdf5", ".h5")
+"""Atomap keeps its lattices in files with the same suffix as images."""
+
+
+def on_activate(context: Any) -> None:
+    """First use of the plugin in a session: let calibrated formats be opened by it without a question each time."""
+    from napari_atomseg.gui.preferences import prefer_our_reader
+
+    prefer_our_reader()
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[Any]] | None:
+    """Reader of npe2; looks at nothing but the suffix."""
+    return open_files
+
+
+def open_files(path: str | Sequence[str]) -> list[Any]:
+    """Layers of one or several files; a sentence for each that cannot be opened."""
+    from napari.utils.notifications import show_error
+
+    paths = [path] if isinstance(path, (str, Path)) else list(path)
+    layers: list[Any] = []
+    for one in paths:
+        try:
+            layers += open_one(Path(one))
+        except AtomsegError as error:
+            show_error(str(error))
+    _dress_viewer()
+    return layers or NOTHING
+
+
+def open_one(path: Path) -> list[Any]:
+    """Layers of one file.
+
+    Raises
+    ------
+    AtomsegError
+        If neither this plugin nor, for the formats that it shares with it, napari itself can read the file.
+    """
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        return _columns_or_napari(path)
+    try:
+        return _image_layers(path)
+    except AtomsegError as error:
+        if suffix in MAYBE_TABLES and isinstance(error, NoImageError):
+            return _columns_or_give_up(path, error)
+        return _napari_itself(path, error)
+
+
+def _image_layers(path: Path) -> list[Any]:
+    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.workflows import read
+
+    return [image_layer_data(micrograph) for micrograph in read(path)]
+
+
+def _columns_or_napari(path: Path) -> list[Any]:
+    from napari_atomseg.readers.columns_table import is_columns_table
+
+    if path.is_file() and is_columns_table(path):
+        return [_columns_layer(path)]
+    error = ColumnsFileError(f"{path.name} holds no table of columns: a header with x and y (or y_px and x_px) is needed.")
+    return _napari_itself(path, error)
+
+
+def _columns_or_give_up(path: Path, error: AtomsegError) -> list[Any]:
+    try:
+        return [_columns_layer(path)]
+    except ColumnsFileError:
+        raise error from None
+
+
+def _columns_layer(path: Path) -> LayerData:
+    from napari.utils.notifications import show_warning
+
+    from napari_atomseg.gui.layers import points_layer_data
+    from napari_atomseg.workflows import read_columns
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AtomsegWarning)
+        columns = read_columns(path)
+    for item in caught:
+        show_warning(str(item.message))
+    image = matching_image(columns)
+    if image is not None and columns.pixel_size is None:
+        from napari_atomseg.gui.layers import pixel_size_of
+
+        columns = with_pixel_size(columns, pixel_size_of(image))
+    return points_layer_data(columns, image, f"{image.name if image is not None else path.stem} | columns")
+
+
+def with_pixel_size(columns: Columns, pixel_size: tuple[float, float] | None) -> Columns:
+    """The same columns on an image's calibration."""
+    from dataclasses import replace
+
+    return replace(columns, pixel_size=pixel_size)
+
+
+def matching_image(columns: Columns) -> Image | None:
+    """The image of the current viewer that columns belong to: by name, else by shape, else the only one."""
+    import napari
+
+    from napari_atomseg.gui.layers import usable_image
+
+    viewer = napari.current_viewer()
+    images = [layer for layer in viewer.layers if usable_image(layer)] if viewer is not None else []
+    named = [image for image in images if image.name == columns.provenance.get("image")]
+    shaped = [image for image in images if columns.image_shape and tuple(image.data.shape) == tuple(columns.image_shape)]
+    for candidates in (named, shaped):
+        if candidates:
+            return candidates[-1]
+    return images[0] if len(images) == 1 and columns.image_shape is None else None
+
+
+def _napari_itself(path: Path, error: AtomsegError) -> list[Any]:
+    """What napari's own reader makes of a file that is no micrograph (a colour picture stack, a table of shapes)."""
+    from napari_atomseg.gui.preferences import napari_reads
+
+    if not (path.is_file() and path.stat().st_size and napari_reads(path)):
+        raise error
+    try:
+        from napari_builtins.io import napari_get_reader
+
+        reader = napari_get_reader(str(path))
+        layers = list(reader(str(path))) if reader is not None else []
+    except Exception:  # noqa: BLE001  # whatever napari's readers raise, ours has the better sentence
+        layers = []
+    if not layers:
+        raise error
+    return layers
+
+
+def _dress_viewer() -> None:
+    """Turn the scale bar on, once for each viewer."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        from napari_atomseg.gui.preferences import show_scale_bar_once
+
+        show_scale_bar_once(viewer)
+
+
+def write_columns(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Writer of npe2 for a Points layer: CSV with JSON beside it, or extended xyz by suffix."""
+    from napari.layers import Points
+
+    from napari_atomseg.gui.layers import to_columns
+    from napari_atomseg.gui.saving import write_table
+
+    # Only what the constructor takes; the rest of the state is the layer's look.
+    kept = {name: attributes[name] for name in ("features", "scale", "units", "metadata", "name") if name in attributes}
+    return [str(written) for written in write_table(to_columns(Points(data, **kept)), Path(path))]
+
+
+def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Writer of npe2 for an Image layer: float32 TIFF that carries the pixel size."""
+    from napari.layers import Image
+
+    from napari_atomseg.gui.layers import to_micrograph
+    from napari_atomseg.writers.micrograph_tiff import write_tiff
+
+    kept = {name: attributes[name] for name in ("scale", "units", "metadata", "name") if name in attributes}
+    return [str(write_tiff(to_micrograph(Image(data, **kept)), path))]
+
+
+def sample_perovskite() -> list[LayerData]:
+    """Simulated HAADF image of a perovskite with vacancies."""
+    return sample("perovskite")
+
+
+def sample_nanoparticle() -> list[LayerData]:
+    """Simulated HAADF image of a platinum particle on carbon."""
+    return sample("nanoparticle")
+
+
+def sample_dumbbells() -> list[LayerData]:
+    """Simulated HAADF image of silicon dumbbells."""
+    return sample("dumbbells")
+
+
+def sample(name: str) -> list[LayerData]:
+    """Layers of a sample that the plugin simulates itself."""
+    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.synthesis.samples import draw_sample
+
+    micrograph, _ = draw_sample(name)
+    _dress_viewer()
+    return [image_layer_data(micrograph)]

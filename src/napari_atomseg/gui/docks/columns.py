@@ -1,0 +1,411 @@
+"""The page "Columns": find, correct by hand, refine, save."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Shapes
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
+from napari_atomseg.gui.editing import ColumnsSession, session_of
+from napari_atomseg.gui.filing import Filing
+from napari_atomseg.gui.forms import Form
+from napari_atomseg.gui.layers import pixel_size_of, spatial_options, to_micrograph
+from napari_atomseg.gui.regions import mask_of
+from napari_atomseg.gui.results import adopt, documents_of, show_columns
+from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.workflows import ClassicalParams, RefineParams, bound, locate, refine, snap
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.panel import AtomSegPanel
+
+WHOLE = "whole image"
+PLAIN = "kind"
+FIRST_FIELDS = ("polarity",)
+MORE_FIELDS = ("column_sigma", "contrast", "false_share", "smallest_area", "border")
+
+
+class ColumnsPage(QWidget):
+    """Controls of the main job; the panel's foot runs and cancels it.
+
+    Parameters
+    ----------
+    panel : AtomSegPanel
+    """
+
+    def __init__(self, panel: AtomSegPanel) -> None:
+        super().__init__()
+        self._panel = panel
+        self._viewer = panel.viewer
+        self._session: ColumnsSession | None = None
+        self.filing = Filing(panel)
+        self.table: ColumnsTable | None = None
+        self._build()
+        self._connect()
+        self._recall()
+        self.refresh()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.region = QComboBox()
+        self.region.setObjectName("region")
+        self.region.setToolTip("Search the whole image, or inside or outside of drawn shapes (More > Draw region).")
+        self.region.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.first = Form(ClassicalParams, FIRST_FIELDS)
+        self.more = Form(ClassicalParams, MORE_FIELDS)
+        self.fitting = Form(RefineParams)
+        self.colour = QComboBox()
+        self.colour.setObjectName("colour_by")
+        self.colour.setToolTip("What the colour of the rings shows.")
+        self.every_frame = QCheckBox("every frame of the stack")
+        self.every_frame.setToolTip("Otherwise only the frame in view is searched.")
+        self.snaps = QCheckBox("a click snaps to the column (Alt: exact place)")
+        self.snaps.setChecked(True)
+        self.draw = self._button("Draw region", "draw", "Draw a rectangle or polygon to search inside or outside of.")
+        self.refine_button = self._button("Refine", "refine", "Fit a 2-D Gaussian to every column: positions with uncertainties.")
+        self.undo_button = self._button("Undo", "undo", "Take the last change back (Ctrl+Z on the points layer).")
+        self.redo_button = self._button("Redo", "redo", "Repeat the change taken back (Ctrl+Shift+Z on the points layer).")
+        self.table_button = self._button("Table", "table", "Show the table of columns below the image.")
+        self.save_button = self._button("Save …", "save", "Save the columns as CSV with JSON beside it, or as extended xyz.")
+        grid = QGridLayout()
+        grid.addWidget(self.refine_button, 0, 0)
+        grid.addWidget(self.table_button, 0, 1)
+        grid.addWidget(self.undo_button, 1, 0)
+        grid.addWidget(self.redo_button, 1, 1)
+        grid.addWidget(self.save_button, 2, 0, 1, 2)
+        form = self.first.form
+        form.addRow("Search", self.region)
+        form.addRow("Colour by", self.colour)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addWidget(self.first)
+        layout.addLayout(grid)
+        layout.addWidget(self._folded())
+        layout.addStretch(1)
+
+    def _folded(self) -> QCollapsible:
+        self.expert = QCollapsible("More")
+        self.expert.setDuration(0)
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.draw, self.every_frame, self.snaps, self.more, self.fitting):
+            layout.addWidget(widget)
+        self.expert.addWidget(inside)
+        return self.expert
+
+    @staticmethod
+    def _button(text: str, name: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setToolTip(tip)
+        button.setProperty("tip", tip)
+        return button
+
+    def _connect(self) -> None:
+        self.refine_button.clicked.connect(self.refine)
+        self.undo_button.clicked.connect(lambda: self._session and self._session.undo())
+        self.redo_button.clicked.connect(lambda: self._session and self._session.redo())
+        self.table_button.clicked.connect(self.show_table)
+        self.save_button.clicked.connect(lambda: self.save())
+        self.draw.clicked.connect(self.draw_region)
+        self.colour.activated.connect(self._colour)
+        layers = self._viewer.layers
+        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
+            event.connect(self._on_layers)
+        layers.selection.events.active.connect(self._follow)
+        for form in (self.first, self.more, self.fitting):
+            form.value_changed.connect(self._remember)
+        self.snaps.toggled.connect(lambda on: remember("snap", on))
+
+    def _recall(self) -> None:
+        params = recall_params(ClassicalParams)
+        self.first.set_value(params)
+        self.more.set_value(params)
+        self.fitting.set_value(recall_params(RefineParams))
+        self.snaps.setChecked(bool(recall("snap", True)))
+
+    def _remember(self) -> None:
+        try:
+            remember_params(self.params())
+            remember_params(self.fitting.value())
+        except AtomsegError as error:
+            self._panel.say(str(error))
+
+    # -- values --------------------------------------------------------------------------------------------------
+
+    def params(self) -> ClassicalParams:
+        """How columns are found, from both forms."""
+        from napari_atomseg.core.params import from_dict, to_dict
+
+        first, more = to_dict(self.first.value()), to_dict(self.more.value())
+        return from_dict(ClassicalParams, {**more, **{name: first[name] for name in FIRST_FIELDS}})
+
+    @property
+    def session(self) -> ColumnsSession | None:
+        """The document that the buttons act on."""
+        return self._session
+
+    # -- the job -------------------------------------------------------------------------------------------------
+
+    def find(self) -> None:
+        """Find the columns of the chosen image."""
+        image = self._panel.image
+        if image is None:
+            return
+        try:
+            params, region = self.params(), self._region(image)
+        except (AtomsegError, ValueError) as error:
+            self._panel.say(str(error))
+            return
+        micrograph = to_micrograph(image)
+        stack = len(micrograph.shape) == 3
+        frame = None if self.every_frame.isChecked() or not stack else int(self._viewer.dims.current_step[0])
+        begun = time.perf_counter()
+        steps = locate.steps(micrograph, params=params, refined=False, region=region, frames=frame)
+        self._panel.start(steps, lambda columns: self._found(image, columns, time.perf_counter() - begun), "Finding columns")
+
+    def _found(self, image: Image, columns: Columns, seconds: float) -> None:
+        if len(columns) == 0:
+            self._panel.say(
+                "No columns stand out from the noise here. Try the other polarity, another region, or less contrast under More."
+            )
+            return
+        before = documents_of(self._viewer, image)
+        session, replaced = show_columns(self._viewer, image, columns)
+        kept = "" if replaced or not before else " Your edited columns were kept; these are in a new layer."
+        self.watch(session)
+        self._panel.say(
+            f"{len(columns):,} columns, {seconds:.1f} s.{kept} "
+            '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
+        )
+
+    def refine(self) -> None:
+        """Fit the columns of the current document again."""
+        session = self._session
+        if session is None or session.image is None:
+            return
+        begun, asked = time.perf_counter(), session.columns
+        steps = refine.steps(to_micrograph(session.image), asked, params=self.fitting.value())
+        self._panel.start(
+            steps, lambda columns: self._refined(session, asked, columns, time.perf_counter() - begun), "Refining columns"
+        )
+
+    def _refined(self, session: ColumnsSession, asked: Columns, columns: Columns, seconds: float) -> None:
+        if session.columns is not asked:
+            self._panel.say("The columns were edited while they were being refined; the edits were kept. Press Refine again.")
+            return
+        session.apply(columns)
+        flagged = int(session.columns.flagged.sum())
+        note = f', {flagged:,} flagged (<a href="flagged">show next</a>)' if flagged else ""
+        self._panel.say(f'{len(columns):,} columns refined, {seconds:.1f} s{note}. {precision(columns)} <a href="save">save</a>')
+
+    def _region(self, image: Image) -> np.ndarray | None:
+        """Mask of the chosen region; None for the whole image.
+
+        Raises
+        ------
+        AtomsegError
+            If no shape has been drawn.
+        """
+        choice = self.region.currentData()
+        if choice is None:
+            return None
+        side, name = choice
+        mask = mask_of(self._viewer.layers[name], image)
+        if not mask.any():
+            raise AtomsegError(f'"{name}" holds no closed shape on this image: draw a rectangle, polygon or ellipse first.')
+        return mask if side == "inside" else ~mask
+
+    # -- the document --------------------------------------------------------------------------------------------
+
+    def watch(self, session: ColumnsSession | None) -> None:
+        """Act on another document from now on."""
+        if session is self._session:
+            self.refresh()
+            return
+        if self._session is not None:
+            self._session.changed.disconnect(self._on_changed, missing_ok=True)
+            self._session.hand_added.disconnect(self._on_hand_added, missing_ok=True)
+        self._session = session
+        if session is not None:
+            session.changed.connect(self._on_changed)
+            session.hand_added.connect(self._on_hand_added)
+        if self.table is not None:
+            self.table.watch(session)
+        self.refresh()
+
+    def _on_changed(self) -> None:
+        self.refresh()
+        self.filing.keep_soon()
+
+    def _on_hand_added(self, rows: np.ndarray) -> None:
+        session = self._session
+        alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
+        if session is None or session.image is None or not self.snaps.isChecked() or alt:
+            return
+        session.amend(snap(to_micrograph(session.image), session.columns, rows))
+
+    def refresh(self) -> None:
+        """Show what can be done now, and why not where it cannot."""
+        session = self._session
+        has_columns = session is not None and len(session.columns) > 0
+        busy = self._panel.busy
+        has_image = session is not None and session.image is not None
+        enable(self.refine_button, has_columns and has_image and not busy, "Find or open columns of an image first.")
+        enable(self.undo_button, session is not None and session.can_undo, "Nothing to undo.")
+        enable(self.redo_button, session is not None and session.can_redo, "Nothing to redo.")
+        enable(self.save_button, has_columns, "There are no columns to save yet.")
+        features = [PLAIN, *session.columns.features] if session is not None else [PLAIN]
+        if [self.colour.itemText(row) for row in range(self.colour.count())] != features:
+            current = self.colour.currentText()
+            self.colour.clear()
+            self.colour.addItems(features)
+            self.colour.setCurrentText(current if current in features else PLAIN)
+        image = self._panel.image
+        self.every_frame.setVisible(image is not None and image.ndim == 3)
+
+    def on_image(self) -> None:
+        """The chosen image has changed."""
+        image = self._panel.image
+        documents = documents_of(self._viewer, image)
+        self.watch(session_of(documents[-1]) if documents else None)
+        self._fill_regions()
+        self.filing.offer_recovery(image)
+
+    def on_calibrated(self) -> None:
+        """The pixel size has changed: every document of the image follows."""
+        image = self._panel.image
+        for layer in documents_of(self._viewer, image):
+            session = session_of(layer)
+            if image is not None and session.columns.pixel_size != pixel_size_of(image):
+                provenance = dict(session.columns.provenance)
+                details = {name: provenance[name] for name in provenance if name not in ("image", "versions")}
+                session.recalibrate(bound(session.columns, to_micrograph(image), details))
+        self.refresh()
+
+    def _follow(self, event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        session = adopt(self._viewer, active)
+        if session is not None:
+            self.watch(session)
+
+    def _on_layers(self, event: Any = None) -> None:
+        for layer in self._viewer.layers:
+            adopt(self._viewer, layer)
+        if self._session is not None:
+            try:
+                gone = self._session.layer not in self._viewer.layers
+            except ReferenceError:
+                gone = True
+            if gone:
+                documents = documents_of(self._viewer, self._panel.image)
+                self.watch(session_of(documents[-1]) if documents else None)
+        self._fill_regions()
+
+    def _fill_regions(self) -> None:
+        current = self.region.currentText()
+        self.region.clear()
+        self.region.addItem(WHOLE, None)
+        for layer in self._viewer.layers:
+            if isinstance(layer, Shapes):
+                self.region.addItem(f"inside {layer.name}", ("inside", layer.name))
+                self.region.addItem(f"outside {layer.name}", ("outside", layer.name))
+        self.region.setCurrentIndex(max(0, self.region.findText(current)))
+
+    def draw_region(self) -> None:
+        """Add a Shapes layer on the image, ready to draw, and search inside of it."""
+        image = self._panel.image
+        if image is None:
+            return
+        shapes = self._viewer.add_shapes(
+            name=f"{image.name} | region", face_color="#ffffff20", edge_color="#f0e442", **spatial_options(image, 2)
+        )
+        shapes.mode = "add_rectangle"
+        self._fill_regions()
+        self.region.setCurrentIndex(max(0, self.region.findText(f"inside {shapes.name}")))
+        self._panel.say("Draw one or more shapes, then press Find columns.")
+
+    def _colour(self) -> None:
+        if self._session is not None:
+            chosen = self.colour.currentText()
+            self._session.colour_by = "" if chosen == PLAIN else chosen
+            self._session.restyle()
+
+    def save(self, path: str | None = None) -> bool:
+        """Save the current document; asks for the file unless it is given."""
+        return self._session is not None and self.filing.save(self._session, path)
+
+    def _recover(self) -> None:
+        session = self.filing.restore(self._panel.image)
+        if session is not None:
+            self.watch(session)
+
+    # -- views ---------------------------------------------------------------------------------------------------
+
+    def show_table(self) -> None:
+        """Dock the table below the image, or bring it to the front."""
+        if self.table is None:
+            self.table = ColumnsTable(self._viewer)
+            self._viewer.window.add_dock_widget(self.table, name="Columns table", area="bottom")
+            self.table.destroyed.connect(self._table_gone)
+        dock = self.table.parent()
+        if isinstance(dock, QWidget):
+            dock.show()
+            dock.raise_()
+        self.table.watch(self._session)
+
+    def _table_gone(self) -> None:
+        self.table = None
+
+    def next_flagged(self) -> None:
+        """Centre the view on the next flagged column."""
+        if self._session is not None:
+            row = self._session.step_flagged(1)
+            if row is not None:
+                centre_on(self._viewer, self._session, row)
+
+    def follow_link(self, link: str) -> None:
+        """Do what a link in the foot says."""
+        actions = {
+            "refine": self.refine,
+            "table": self.show_table,
+            "save": self.save,
+            "flagged": self.next_flagged,
+            "recover": self._recover,
+            "forget": lambda: self.filing.throw_away(self._panel.image),
+            "details": self._panel.show_details,
+        }
+        actions[link]()
+
+
+def enable(button: QPushButton, on: bool, why_not: str) -> None:
+    """Enable a button, or let its tooltip say why it is disabled."""
+    button.setEnabled(on)
+    button.setToolTip(button.property("tip") if on else why_not)
+
+
+def precision(columns: Columns) -> str:
+    """Median standard deviation of the fitted positions, in words; empty if none is known."""
+    spread = np.hypot(columns.features["y_std_px"], columns.features["x_std_px"]).median() / np.sqrt(2)
+    if not np.isfinite(spread):
+        return ""
+    if columns.pixel_size is None:
+        return f"Median uncertainty {spread:.3f} px per axis."
+    return f"Median uncertainty {spread * np.mean(columns.pixel_size) * 100:.2g} pm per axis."

@@ -1,0 +1,166 @@
+"""The table of columns, in step with the selection on the canvas."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.gui.editing import ColumnsSession
+from napari_atomseg.writers.columns_csv import columns_table
+
+EMPTY = "No columns yet: find them, open a table, or add points by hand."
+
+
+class ColumnsModel(QAbstractTableModel):
+    """Columns as rows; reads straight from the table, so that ten thousand rows cost nothing."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._table = columns_table(Columns(positions=np.zeros((0, 2))))
+
+    def show(self, columns: Columns) -> None:
+        """Show other columns."""
+        self.beginResetModel()
+        table = columns_table(columns)
+        self._table = table.loc[:, [name for name in table if not table[name].isna().all() or name in ("y_px", "x_px")]]
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # Qt's name
+        """Number of columns."""
+        return 0 if parent is not None and parent.isValid() else len(self._table)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Number of features that are known for any column."""
+        return 0 if parent is not None and parent.isValid() else self._table.shape[1]
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Text for people, the number itself for sorting."""
+        value = self._table.iat[index.row(), index.column()]
+        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if role == Qt.ItemDataRole.DisplayRole:
+            if not number:
+                return str(value)
+            return "" if not np.isfinite(value) else f"{float(value):.6g}"
+        if role == Qt.ItemDataRole.UserRole:
+            return (float(value) if np.isfinite(value) else float("inf")) if number else str(value)
+        if role == Qt.ItemDataRole.TextAlignmentRole and number:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Feature names; rows are numbered from zero as everywhere in napari."""
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return str(self._table.columns[section]) if orientation == Qt.Orientation.Horizontal else str(section)
+
+
+class ColumnsTable(QWidget):
+    """Dock with the table; click a row to see its column, select points to see their rows."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("ColumnsTable")
+        self._viewer = viewer
+        self._session: weakref.ref[ColumnsSession] | None = None
+        self._echo = False
+        self.model = ColumnsModel(self)
+        self._proxy = QSortFilterProxyModel(self)
+        self._proxy.setSourceModel(self.model)
+        self._proxy.setSortRole(Qt.ItemDataRole.UserRole)
+        self.view = QTableView()
+        self.view.setModel(self._proxy)
+        self.view.setSortingEnabled(True)
+        self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setAlternatingRowColors(True)
+        header = self.view.horizontalHeader()
+        assert header is not None
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.empty = QLabel(EMPTY)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.view)
+        selection = self.view.selectionModel()
+        assert selection is not None
+        selection.selectionChanged.connect(self._on_rows)
+        self.setMinimumHeight(150)
+        self.watch(None)
+
+    def watch(self, session: ColumnsSession | None) -> None:
+        """Show the columns of another session."""
+        before = self._session() if self._session is not None else None
+        if before is not None:
+            before.changed.disconnect(self.refresh, missing_ok=True)
+            before.layer.selected_data.events.items_changed.disconnect(self._on_points, missing_ok=True)
+        self._session = weakref.ref(session) if session is not None else None
+        if session is not None:
+            session.changed.connect(self.refresh)
+            session.layer.selected_data.events.items_changed.connect(self._on_points)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the session's columns as they are now."""
+        session = self._session() if self._session is not None else None
+        columns = session.columns if session is not None else Columns(positions=np.zeros((0, 2)))
+        self._echo = True
+        try:
+            self.model.show(columns)
+        finally:
+            self._echo = False
+        self.empty.setVisible(len(columns) == 0)
+        self.view.setVisible(len(columns) > 0)
+        self._on_points()
+
+    def _on_points(self, *_: Any) -> None:
+        """Select the rows of the points selected on the canvas."""
+        session = self._session() if self._session is not None else None
+        if session is None or self._echo:
+            return
+        rows = [row for row in sorted(int(index) for index in session.layer.selected_data) if row < self.model.rowCount()]
+        chosen = QItemSelection()
+        last = max(0, self.model.columnCount() - 1)
+        for row in rows:
+            left = self._proxy.mapFromSource(self.model.index(row, 0))
+            chosen.select(left, self._proxy.index(left.row(), last))
+        selection = self.view.selectionModel()
+        assert selection is not None
+        self._echo = True
+        try:
+            selection.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        finally:
+            self._echo = False
+        if rows:
+            self.view.scrollTo(self._proxy.mapFromSource(self.model.index(rows[0], 0)))
+
+    def _on_rows(self, *_: Any) -> None:
+        """Select the points of the selected rows, and bring the first into view."""
+        session = self._session() if self._session is not None else None
+        if session is None or self._echo:
+            return
+        selection = self.view.selectionModel()
+        assert selection is not None
+        rows = {self._proxy.mapToSource(index).row() for index in selection.selectedRows()}
+        self._echo = True
+        try:
+            session.layer.selected_data = rows
+        finally:
+            self._echo = False
+        if len(rows) == 1:
+            centre_on(self._viewer, session, rows.pop())
+
+
+def centre_on(viewer: Any, session: ColumnsSession, row: int) -> None:
+    """Move the view to one column, and to its frame; the zoom stays."""
+    world = session.layer.data_to_world(session.layer.data[row])
+    if session.layer.ndim == 3:
+        viewer.dims.set_point(0, world[0])
+    centre = list(viewer.scene.camera.center)
+    centre[-2:] = [float(world[-2]), float(world[-1])]
+    viewer.scene.camera.center = tuple(centre)

@@ -1,0 +1,156 @@
+"""A form for any parameter dataclass: labels, units, limits and help come from the class itself."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
+
+from napari_atomseg.core.params import Field, fields_of, to_dict
+
+P = TypeVar("P")
+AUTOMATIC = "automatic"
+
+
+class Form(QWidget, Generic[P]):
+    """Edits the fields of a frozen dataclass; a double click on a label gives the default back.
+
+    Parameters
+    ----------
+    cls : type
+        The parameter dataclass.
+    only : tuple of str, optional
+        Fields to show, in this order; by default all.
+    """
+
+    value_changed = Signal()
+
+    def __init__(self, cls: type[P], only: tuple[str, ...] = (), parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cls = cls
+        self._value = cls()
+        self._editors: dict[str, _Editor] = {}
+        self.form = layout = QFormLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for field in fields_of(cls):
+            if only and field.name not in only:
+                continue
+            editor = _Editor(field)
+            editor.changed.connect(self.value_changed)
+            self._editors[field.name] = editor
+            label = ResetLabel(readable(field.name), editor)
+            label.setToolTip(f"{field.help}\nDouble click: back to the default.")
+            layout.addRow(label, editor.widget)
+
+    def value(self) -> P:
+        """The parameters as the form shows them; fields that it does not show keep their last value."""
+        shown = {name: editor.value() for name, editor in self._editors.items()}
+        return self._cls(**{**to_dict(self._value), **shown})
+
+    def set_value(self, params: P) -> None:
+        """Show other parameters."""
+        self._value = params
+        for name, value in to_dict(params).items():
+            if name in self._editors:
+                self._editors[name].set_value(value)
+
+
+class ResetLabel(QLabel):
+    """The label of an editor; a double click resets it."""
+
+    def __init__(self, text: str, editor: _Editor) -> None:
+        super().__init__(text)
+        self._editor = editor
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # Qt's name
+        """Give the default back."""
+        self._editor.set_value(self._editor.field.default)
+        self._editor.changed.emit()
+
+
+class _Editor(QObject):
+    """One field: a spin box, a drop-down list, a check box or a line of text."""
+
+    changed = Signal()
+
+    def __init__(self, field: Field) -> None:
+        super().__init__()
+        self.field = field
+        self.widget = self._make()
+        self.widget.setObjectName(field.name)
+        self.widget.setToolTip(field.help)
+        self.set_value(field.default)
+
+    def _make(self) -> QWidget:
+        if self.field.choices:
+            box = QComboBox()
+            box.addItems([str(choice) for choice in self.field.choices])
+            box.currentIndexChanged.connect(lambda _: self.changed.emit())
+            return box
+        if self.field.kind is bool:
+            tick = QCheckBox()
+            tick.toggled.connect(lambda _: self.changed.emit())
+            return tick
+        if self.field.kind in (int, float):
+            return self._spin_box()
+        line = QLineEdit()
+        line.editingFinished.connect(self.changed)
+        return line
+
+    def _spin_box(self) -> QWidget:
+        quantity = self.field.quantity
+        low, high = max(quantity.low, -1e9), min(quantity.high, 1e9)
+        box: QSpinBox | QDoubleSpinBox
+        if self.field.kind is int:
+            box = QSpinBox()
+            box.setRange(int(low), int(high))
+        else:
+            box = QDoubleSpinBox()
+            box.setDecimals(quantity.decimals)
+            step = 10.0**-quantity.decimals
+            # One step below the lowest legal value stands for "automatic".
+            box.setRange(low - step if self.field.optional else low, high)
+            box.setSingleStep(max(step, 0.05 if high <= 1 else step))
+            box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        if self.field.optional:
+            box.setSpecialValueText(AUTOMATIC)
+        if quantity.unit:
+            box.setSuffix(f" {quantity.unit}")
+        box.setKeyboardTracking(False)
+        # A wheel that scrolls the page must not change a number on its way.
+        box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        box.valueChanged.connect(lambda _: self.changed.emit())
+        return box
+
+    def value(self) -> Any:
+        widget = self.widget
+        if isinstance(widget, QComboBox):
+            return self.field.choices[widget.currentIndex()]
+        if isinstance(widget, QCheckBox):
+            return widget.isChecked()
+        if isinstance(widget, (QSpinBox, QDoubleSpinBox)):
+            if self.field.optional and widget.value() <= widget.minimum():
+                return None
+            return widget.value()
+        return widget.text()
+
+    def set_value(self, value: Any) -> None:
+        widget = self.widget
+        blocked = widget.blockSignals(True)
+        if isinstance(widget, QComboBox):
+            widget.setCurrentIndex(self.field.choices.index(value))
+        elif isinstance(widget, QCheckBox):
+            widget.setChecked(bool(value))
+        elif isinstance(widget, (QSpinBox, QDoubleSpinBox)):
+            widget.setValue(widget.minimum() if value is None else value)
+        else:
+            widget.setText(str(value))
+        widget.blockSignals(blocked)
+
+
+def readable(name: str) -> str:
+    """A field's name as a label."""
+    return name.replace("_", " ").capitalize()

@@ -1,0 +1,257 @@
+"""The AtomSeg dock: head (image and calibration), pages by task, foot (run, cancel, progress, one sentence)."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import Any
+
+from napari.layers import Image, Layer
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.gui.editing import session_of
+from napari_atomseg.gui.head import Head
+from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
+from napari_atomseg.gui.workers import Work
+
+LINK = "#5aa9ff"
+"""Qt's own blue cannot be read on napari's dark theme; this one can on both."""
+EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
+
+
+class AtomSegPanel(QWidget):
+    """The plugin's one dock.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("AtomSegPanel")
+        # napari hands plugins a proxy whose layers are proxies too: new at every look, so nothing can be remembered by them.
+        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._work: Work | None = None
+        self._started = 0.0
+        self._build()
+        self._connect()
+        prefer_our_reader()
+        show_scale_bar_once(self.viewer)
+        QTimer.singleShot(0, self._settle)
+
+    def _build(self) -> None:
+        from napari_atomseg.gui.docks.columns import ColumnsPage
+
+        self.head = Head(self.viewer)
+        self.columns_page = ColumnsPage(self)
+        self.pages = QTabWidget()
+        self.pages.setDocumentMode(True)
+        self.pages.addTab(scrolled(self.columns_page), "Columns")
+        self.run_button = QPushButton("Find columns")
+        self.run_button.setObjectName("run")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setObjectName("cancel")
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self.status = QLabel(EMPTY)
+        self.status.setObjectName("status")
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.status.setOpenExternalLinks(False)
+        # Room for two lines, so that a new sentence does not make the panel jump.
+        self.status.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 4)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        line = QFrame()
+        line.setFrameShape(QFrame.Shape.HLine)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(6)
+        for widget in (self.head, self.pages, line):
+            layout.addWidget(widget)
+        layout.setStretch(1, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        self.setMinimumWidth(300)
+        self._show_idle()
+
+    def _connect(self) -> None:
+        self.run_button.clicked.connect(self.columns_page.find)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.status.linkActivated.connect(self.columns_page.follow_link)
+        self.head.image_changed.connect(self._on_image)
+        self.head.calibrated.connect(self.columns_page.on_calibrated)
+        # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
+        # outlives the Qt side and lets the static callback stop the worker.
+        self._holder: dict[str, Any] = {"work": None}
+        self.destroyed.connect(partial(_shut_down, self._holder))
+        self._guard = CloseGuard(self)
+
+    def _settle(self) -> None:
+        """Once the dock has its place: guard the main window and take up what is open already."""
+        try:
+            self._guard.watch(self.window())
+            self.head.refresh()
+        except RuntimeError:
+            return
+
+    @property
+    def image(self) -> Image | None:
+        """The image that the pages work on."""
+        return self.head.image
+
+    @property
+    def busy(self) -> bool:
+        """True while a job runs."""
+        return self._work is not None
+
+    def start(self, steps: Steps[Any], done: Any, what: str) -> None:
+        """Run a long job; `done` receives its result in the main thread."""
+        if self.busy:
+            return
+        work = Work(steps)
+        self._work = self._holder["work"] = work
+        work.progressed.connect(self._on_progress)
+        work.finished.connect(done)
+        work.failed.connect(self._on_failed)
+        work.warned.connect(show_info)
+        work.cancelled.connect(lambda: self.say(f"{what} cancelled; nothing was changed."))
+        work.ended.connect(self._on_ended)
+        self.progress.setRange(0, 0)
+        self.progress.setFormat(what)
+        self.say(f"{what} …")
+        self._show_busy()
+        work.start()
+
+    def cancel(self) -> None:
+        """Stop the job under way."""
+        if self._work is not None:
+            self.say("Cancelling …")
+            self.cancel_button.setEnabled(False)
+            self._work.cancel()
+
+    def say(self, sentence: str) -> None:
+        """Show one sentence in the foot; links in it are followed by the page."""
+        self.status.setText(sentence.replace("<a ", f'<a style="color: {LINK}" '))
+
+    def _on_progress(self, progress: Progress) -> None:
+        if progress.total:
+            self.progress.setRange(0, progress.total)
+            self.progress.setValue(progress.done)
+        else:
+            self.progress.setRange(0, 0)
+        self.progress.setFormat(f"{progress.message}  %p%" if progress.total else progress.message)
+
+    def _on_failed(self, sentence: str, details: str) -> None:
+        self.say(sentence + (' <a href="details">Details</a>' if details else ""))
+        self._holder["details"] = details
+        show_error(sentence)
+
+    def show_details(self) -> None:
+        """The traceback of the last unforeseen error, to be copied."""
+        box = QMessageBox(QMessageBox.Icon.Warning, "AtomSeg", self.status.text().split(" <a")[0], parent=self)
+        box.setDetailedText(self._holder.get("details", ""))
+        box.exec()
+
+    def _on_ended(self) -> None:
+        self._work = self._holder["work"] = None
+        self._show_idle()
+        self.columns_page.refresh()
+
+    def _on_image(self) -> None:
+        if not self.busy:
+            self._show_idle()
+            self.say("" if self.image is not None else EMPTY)
+        self.columns_page.on_image()
+
+    def _show_busy(self) -> None:
+        self.run_button.setEnabled(False)
+        self.run_button.setToolTip("A job is running; cancel it first.")
+        self.cancel_button.setEnabled(True)
+        self.progress.setVisible(True)
+
+    def _show_idle(self) -> None:
+        ready = self.image is not None
+        self.run_button.setEnabled(ready)
+        self.run_button.setToolTip("Find every atomic column in the image." if ready else "Open an image first.")
+        self.cancel_button.setEnabled(False)
+        self.progress.setVisible(False)
+
+
+class CloseGuard(QObject):
+    """Asks once about unsaved edits when the user closes the window."""
+
+    def __init__(self, panel: AtomSegPanel) -> None:
+        super().__init__(panel)
+        self._panel = weakref.ref(panel)
+
+    def watch(self, window: QWidget) -> None:
+        """Hear of the window's closing."""
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # Qt's name
+        """Stop the closing if the user wants to save first. A close by program is never held up."""
+        panel = self._panel()
+        if panel is None or event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+            return False
+        unsaved = panel.columns_page.filing.unsaved_layers()
+        if not unsaved:
+            return False
+        answer = self.ask(panel, unsaved)
+        if answer == QMessageBox.StandardButton.Save:
+            if all(panel.columns_page.filing.save(session_of(layer)) for layer in unsaved):
+                return False
+        elif answer == QMessageBox.StandardButton.Discard:
+            panel.columns_page.filing.discard()
+            return False
+        event.ignore()
+        return True
+
+    @staticmethod
+    def ask(panel: AtomSegPanel, unsaved: list[Layer]) -> QMessageBox.StandardButton:
+        """Save, Discard or Cancel."""
+        names = ", ".join(layer.name for layer in unsaved[:3]) + (" …" if len(unsaved) > 3 else "")
+        buttons = QMessageBox.StandardButton
+        return QMessageBox.question(
+            panel,
+            "Unsaved columns",
+            f"{names}: the columns have been edited and are not saved.",
+            buttons.Save | buttons.Discard | buttons.Cancel,
+            buttons.Save,
+        )
+
+
+def scrolled(page: QWidget) -> QScrollArea:
+    """A page that scrolls where the window is low, and never sideways."""
+    area = QScrollArea()
+    area.setWidget(page)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    # What is too wide shrinks instead of being cut off.
+    page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return area
+
+
+def _shut_down(holder: dict[str, Any], *_: Any) -> None:
+    work = holder.get("work")
+    if work is not None:
+        work.abandon()

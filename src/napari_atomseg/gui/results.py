@@ -1,0 +1,59 @@
+"""Where a result goes in the layer list: beside its image, in place of our own last result, never over a hand's work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image, Points
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
+from napari_atomseg.gui.layers import KEY, points_layer_data, ring_diameter
+
+
+def show_columns(viewer: Any, image: Image, columns: Columns) -> tuple[ColumnsSession, bool]:
+    """Put columns into the viewer.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        The layer they were found in; it may have been removed meanwhile.
+    columns : Columns
+
+    Returns
+    -------
+    session : ColumnsSession
+    replaced : bool
+        True if an untouched earlier result was replaced.
+    """
+    earlier = [layer for layer in documents_of(viewer, image) if not session_of(layer).edited and not layer.locked]
+    if earlier:
+        session = session_of(earlier[-1])
+        session.apply(columns)
+        session.layer.size = ring_diameter(columns)
+        session.mark_saved()
+        viewer.layers.selection.active = session.layer
+        return session, True
+    data, options, _ = points_layer_data(columns, image, f"{image.name} | columns")
+    layer = viewer.add_points(data, **options)
+    return session_of(layer, image), False
+
+
+def documents_of(viewer: Any, image: Image | None) -> list[Points]:
+    """Points layers in the viewer that hold columns of an image, oldest first."""
+    return [layer for layer in viewer.layers if has_session(layer) and session_of(layer).image is image and image is not None]
+
+
+def adopt(viewer: Any, layer: Any) -> ColumnsSession | None:
+    """Begin a session for a Points layer that our reader or writer knows, or that lies on the only image; else None."""
+    if not isinstance(layer, Points) or layer.ndim not in (2, 3):
+        return None
+    if has_session(layer):
+        return session_of(layer)
+    ours = layer.metadata.get(KEY)
+    if not isinstance(ours, dict) or "columns" not in ours:
+        return None
+    name = ours.get("image_name")
+    image = next((one for one in viewer.layers if isinstance(one, Image) and one.name == name), None)
+    return session_of(layer, image)
