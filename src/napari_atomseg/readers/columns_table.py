@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,10 +109,14 @@ def read_columns(
     """
     path = Path(path)
     if path.suffix.lower() in HDF5_SUFFIXES:
-        return _read_atomap(path, pixel_size)
-    if path.suffix.lower() in XYZ_SUFFIXES:
-        return _read_xyz(path, pixel_size)
-    return _read_text(path, mapping, pixel_size)
+        columns = _read_atomap(path, pixel_size)
+    elif path.suffix.lower() in XYZ_SUFFIXES:
+        columns = _read_xyz(path, pixel_size)
+    else:
+        columns = _read_text(path, mapping, pixel_size)
+    if pixel_size is None:
+        return columns
+    return replace(columns, provenance={**columns.provenance, "pixel_size_source": "typed"})
 
 
 def guess_mapping(path: Path | str) -> ColumnMapping:
@@ -216,14 +220,14 @@ def _read_atomap(path: Path, pixel_size: tuple[float, float] | None) -> Columns:
             positions.append(x_then_y[:, ::-1])
             tables.append(_sublattice_table(group, number, len(x_then_y)))
             size = size or float(group.attrs.get("pixel_size", 1.0))
-            shape = (
-                shape or tuple(int(n) for n in group["original_image_data"].shape) if "original_image_data" in group else shape
-            )
+            if "original_image_data" in group:
+                shape = group["original_image_data"].shape
+    described: dict[str, Any] = {"table": path.name, "image": {"shape": shape}}
     if pixel_size is None and size is not None and size != 1.0:
         # Atomap stores no unit; 1 is its default for "unknown", and its users calibrate in nm.
         pixel_size = (10 * size, 10 * size)
-        warnings.warn(f"{path.name}: the pixel size {size:g} has no unit and was taken as nm", AtomsegWarning, stacklevel=3)
-    described = {"table": path.name, "image": {"shape": shape}, "pixel_size_source": "the Atomap file, taken as nm"}
+        warnings.warn(f"{path.name}: the pixel size {size:g} has no unit and was taken as nm", AtomsegWarning, stacklevel=4)
+        described["pixel_size_source"] = "the Atomap file, taken as nm"
     return _finish(path, np.concatenate(positions), pd.concat(tables, ignore_index=True), None, pixel_size, described)
 
 
