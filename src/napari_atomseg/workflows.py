@@ -6,7 +6,6 @@ Importing this module loads no reader, network, simulator or window library.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_atomseg import __version__
 from napari_atomseg.core.columns import Columns, join_frames
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
@@ -26,6 +24,7 @@ from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 
 if TYPE_CHECKING:
+    from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
     from napari_atomseg.readers.columns_table import ColumnMapping
 
 MODELS = ("classical",)
@@ -39,10 +38,12 @@ __all__ = [
     "ClassicalParams",
     "Micrograph",
     "RefineParams",
+    "calibrate_by_lattice",
     "locate",
     "read",
     "read_columns",
     "refine",
+    "show_frequencies",
     "snap",
     "transfer",
 ]
@@ -168,6 +169,31 @@ def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
     return result
 
 
+@job
+def calibrate_by_lattice(plane: Any, spacing: float) -> Generator[Progress, None, tuple[float, float]]:
+    """Pixel size (y, x) in Angstrom from an image (Y, X) and the spacing in Angstrom of its strongest planes.
+
+    Raises
+    ------
+    AtomsegError
+        If no lattice stands out.
+    """
+    from napari_atomseg.analysis.calibrate import pixel_size_from_lattice
+
+    yield Progress(0, 0, "measuring the lattice")
+    return pixel_size_from_lattice(plane, spacing)
+
+
+@job
+def show_frequencies(plane: Any) -> Generator[Progress, None, tuple[Diffractogram, Spots]]:
+    """Diffractogram of an image (Y, X) and its lattice spots."""
+    from napari_atomseg.analysis.diffractogram import diffractogram, find_spots
+
+    yield Progress(0, 0, "transforming")
+    spectrum = diffractogram(plane)
+    return spectrum, find_spots(spectrum)
+
+
 def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
     """Columns found in one detector's image, for another image of the same field (ADF to ABF).
 
@@ -192,7 +218,7 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
             features=columns.features[kept].assign(sigma_px=width, origin="imported"),
         ),
         micrograph,
-        {**columns.provenance, "transferred_from": columns.provenance.get("image", "")},
+        {**columns.provenance, "transferred_from": columns.image_name},
     )
 
 
@@ -229,18 +255,19 @@ def replaced(columns: Columns, rows: np.ndarray, part: Columns) -> Columns:
 
 
 def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
-    """Columns that know their image, its calibration and how they were made."""
+    """Columns that know their image, its calibration and how they were made; versions and time are those of the saving."""
     return replace(
         columns,
         pixel_size=micrograph.pixel_size,
         image_shape=micrograph.shape,
         provenance={
-            "image": micrograph.name,
-            "image_path": str(micrograph.path) if micrograph.path else "",
-            "dataset": micrograph.dataset,
+            **{name: value for name, value in details.items() if name not in ("image", "versions", "time")},
+            "image": {
+                "name": micrograph.name,
+                "path": str(micrograph.path) if micrograph.path else None,
+                "dataset": micrograph.dataset,
+            },
             "pixel_size_source": micrograph.pixel_size_source,
-            "versions": {"napari-atomseg": __version__, "python": platform.python_version(), "numpy": np.__version__},
-            **details,
         },
     )
 

@@ -95,6 +95,16 @@ class Columns:
         return self.positions * np.asarray(self.pixel_size)
 
     @property
+    def image_name(self) -> str:
+        """Name of the image that the columns belong to; empty if unknown."""
+        return _of_image(self.provenance, "name")
+
+    @property
+    def image_path(self) -> str:
+        """Path of that image's file; empty if unknown."""
+        return _of_image(self.provenance, "path")
+
+    @property
     def flagged(self) -> np.ndarray:
         """True for columns whose fit failed or overlapped, shape (N,)."""
         return self.features["fit"].isin(FLAGGED_FITS).to_numpy()
@@ -126,6 +136,14 @@ class Columns:
     def of_frame(self, index: int) -> Columns:
         """The columns of one frame."""
         return self.select(self.frame == index)
+
+
+def _of_image(provenance: Mapping[str, Any], what: str) -> str:
+    """One entry of what the provenance says of the image, which older files give as a bare name."""
+    image = provenance.get("image")
+    if isinstance(image, Mapping):
+        return str(image.get(what) or "")
+    return str(image or "") if what == "name" else ""
 
 
 def complete_features(features: pd.DataFrame | None, count: int) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def matching_image(columns: Columns) -> Image | None:
 
     viewer = napari.current_viewer()
     images = [layer for layer in viewer.layers if usable_image(layer)] if viewer is not None else []
-    named = [image for image in images if image.name == columns.provenance.get("image")]
+    named = [image for image in images if image.name == columns.image_name]
     shaped = [image for image in images if columns.image_shape and tuple(image.data.shape) == tuple(columns.image_shape)]
     for candidates in (named, shaped):
         if candidates:

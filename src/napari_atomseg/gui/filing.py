@@ -95,8 +95,8 @@ class Filing(QObject):
         found = recovery.find(*_identity(image)) if image is not None else None
         if image is None or found is None:
             return None
-        details = {name: value for name, value in found[0].provenance.items() if name not in ("image", "versions")}
-        session, _ = show_columns(self._panel.viewer, image, bound(found[0], to_micrograph(image), details))
+        columns = bound(found[0], to_micrograph(image), dict(found[0].provenance))
+        session, _ = show_columns(self._panel.viewer, image, columns)
         session.mark_unsaved()
         self._panel.say("Restored; save the columns to keep them.")
         return session

@@ -27,6 +27,7 @@ from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.gui.editing import session_of
 from napari_atomseg.gui.head import Head
 from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
+from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
 
 LINK = "#5aa9ff"
@@ -99,6 +100,8 @@ class AtomSegPanel(QWidget):
         self.status.linkActivated.connect(self.columns_page.follow_link)
         self.head.image_changed.connect(self._on_image)
         self.head.calibrated.connect(self.columns_page.on_calibrated)
+        self.tools = Tools(self)
+        self.head.chip.clicked.connect(self.tools.calibration)
         # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
         # outlives the Qt side and lets the static callback stop the worker.
         self._holder: dict[str, Any] = {"work": None}
@@ -122,6 +125,19 @@ class AtomSegPanel(QWidget):
     def busy(self) -> bool:
         """True while a job runs."""
         return self._work is not None
+
+    def current_plane(self) -> Any:
+        """The frame in view of the chosen image, shape (Y, X), lazy if the image is.
+
+        Raises
+        ------
+        RuntimeError
+            If no image is chosen.
+        """
+        image = self.image
+        if image is None:
+            raise RuntimeError("no image is chosen")
+        return image.data[int(self.viewer.dims.current_step[0])] if image.ndim == 3 else image.data
 
     def start(self, steps: Steps[Any], done: Any, what: str) -> None:
         """Run a long job; `done` receives its result in the main thread."""

@@ -52,7 +52,7 @@ def remove(path: Path) -> None:
 
 def path_for(columns: Columns) -> Path:
     """The recovery file of columns."""
-    return recovery_path(str(columns.provenance.get("image", "")), str(columns.provenance.get("image_path", "")))
+    return recovery_path(columns.image_name, columns.image_path)
 
 
 def find(image: str, image_path: str) -> tuple[Columns, datetime] | None:

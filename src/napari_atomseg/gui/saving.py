@@ -27,9 +27,9 @@ def usual_path(columns: Columns, folder: str) -> Path:
     folder : str
         The folder used last; empty for the user's home.
     """
-    image = Path(str(columns.provenance.get("image_path") or ""))
+    image = Path(columns.image_path)
     beside = image.parent if image.name and image.parent.is_dir() else Path(folder or Path.home())
-    stem = image.stem if image.name else safe_name(str(columns.provenance.get("image") or "micrograph"))
+    stem = image.stem if image.name else safe_name(columns.image_name or "micrograph")
     for number in range(1, 1000):
         ending = "" if number == 1 else f"_{number}"
         candidate = beside / f"{stem}_columns{ending}.csv"

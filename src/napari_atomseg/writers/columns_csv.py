@@ -20,6 +20,7 @@ from napari_atomseg.writers.atomic import replacing
 
 _PACKAGES = ("napari-atomseg", "numpy", "scipy", "torch")
 _ANGSTROM_DECIMALS = 9
+_LARGEST_HASHED = 2**30
 
 
 def write_columns(columns: Columns, path: Path | str) -> tuple[Path, Path]:
@@ -95,8 +96,10 @@ def plain(value: Any) -> Any:
 
 
 def checksum(path: Path | str) -> str | None:
-    """SHA-256 of a file in hexadecimal, or None if it cannot be read."""
+    """SHA-256 of a file in hexadecimal; None if it cannot be read, or is so large that saving would have to wait."""
     try:
+        if Path(path).stat().st_size > _LARGEST_HASHED:
+            return None
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

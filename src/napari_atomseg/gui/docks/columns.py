@@ -295,9 +295,7 @@ class ColumnsPage(QWidget):
         for layer in documents_of(self._viewer, image):
             session = session_of(layer)
             if image is not None and session.columns.pixel_size != pixel_size_of(image):
-                provenance = dict(session.columns.provenance)
-                details = {name: provenance[name] for name in provenance if name not in ("image", "versions")}
-                session.recalibrate(bound(session.columns, to_micrograph(image), details))
+                session.recalibrate(bound(session.columns, to_micrograph(image), dict(session.columns.provenance)))
         self.refresh()
 
     def _follow(self, event: Any = None) -> None:

@@ -77,7 +77,6 @@ class ColumnsTable(QWidget):
         self.view.setSortingEnabled(True)
         self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.view.setAlternatingRowColors(True)
         header = self.view.horizontalHeader()
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -90,7 +89,7 @@ class ColumnsTable(QWidget):
         selection = self.view.selectionModel()
         assert selection is not None
         selection.selectionChanged.connect(self._on_rows)
-        self.setMinimumHeight(150)
+        self.setMinimumHeight(130)
         self.watch(None)
 
     def watch(self, session: ColumnsSession | None) -> None:

@@ -1,0 +1,68 @@
+"""The commands by name, the entry point, and the last net under errors that nobody foresaw."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from napari_atomseg import __version__
+from napari_atomseg.cli.columns import locate, refine
+from napari_atomseg.cli.demo import demo
+from napari_atomseg.cli.files import info, models
+from napari_atomseg.cli.talk import unforeseen
+from napari_atomseg.cli.window import OpenCommand, open_files
+
+app = typer.Typer(
+    name="napari-atomseg",
+    help="Atomic columns from electron micrographs: find, correct, measure, with error bars.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # The rich library alone takes longer to load than everything else that help needs.
+    rich_markup_mode=None,
+)
+app.command("open", cls=OpenCommand)(open_files)
+app.command()(demo)
+app.command()(info)
+app.command()(locate)
+app.command()(refine)
+app.command()(models)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(f"napari-atomseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Atomic columns from electron micrographs: find, correct, measure, with error bars."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 all done, 1 some input failed, 2 wrong use, 130 stopped by Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file name or unit that the terminal's encoding lacks is shown escaped instead of ending the run.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        app(words, prog_name="napari-atomseg")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the door to the outside: a sentence instead of a traceback
+        if "--debug" in words:
+            traceback.print_exc()
+        typer.echo(f"napari-atomseg: {unforeseen(error)}", err=True)
+        sys.exit(1)

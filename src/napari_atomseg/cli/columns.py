@@ -1,0 +1,123 @@
+"""``locate`` and ``refine``: from images to tables of columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
+from napari_atomseg.core.errors import MissingCalibrationError
+from napari_atomseg.core.jobs import run
+
+if TYPE_CHECKING:
+    from napari_atomseg.core.columns import Columns
+    from napari_atomseg.core.micrograph import Micrograph
+
+Out = Annotated[
+    str, typer.Option("-o", "--output", metavar="OUT", help="File (.csv or .xyz), or a folder for any number of inputs.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+
+
+def locate(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
+    out: Out,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="See `models`; by default the best for the image.")] = None,
+    pixel_size: PixelSize = None,
+    dataset: Dataset = None,
+    frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
+    no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
+    polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
+    from napari_atomseg.workflows import MODELS, ClassicalParams
+    from napari_atomseg.workflows import locate as job
+
+    if model is not None and model not in MODELS:
+        raise typer.BadParameter(f'there is no model "{model}"; models at hand: {", ".join(MODELS)}', param_hint="--model")
+    params = params_of(ClassicalParams, "--polarity", polarity=polarity)
+    size, frames = pixel_size_of(pixel_size), frame_of(frame)
+    targets = targets_of(inputs, out)
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        target = targets[path]
+        refuse_existing(files_of(target), force)
+        image = open_image(path, dataset, size, talk)
+        _require_scale(image, target, talk)
+        steps = job.steps(image, model=model, params=params, refined=not no_refine, frames=frames)
+        found = run(steps, talk.reporter(path))
+        write(found, target)
+        talk.say(summary(path, found, target))
+
+    each(talk, targets, work)
+
+
+def refine(
+    columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they are fitted on.")],
+    out: Out,
+    width: Annotated[
+        str, typer.Option(metavar="shared|each", help="One width for all columns, or each column its own.")
+    ] = "each",
+    pixel_size: PixelSize = None,
+    dataset: Dataset = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Fit given columns again on an image: sub-pixel positions with error bars."""
+    from napari_atomseg.workflows import RefineParams
+    from napari_atomseg.workflows import refine as job
+
+    params = params_of(RefineParams, "--width", width=width)
+    size = pixel_size_of(pixel_size)
+    target = next(iter(targets_of([columns], out).values()))
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        refuse_existing(files_of(target), force)
+        micrograph = open_image(path, dataset, size, talk)
+        _require_scale(micrograph, target, talk)
+        given = _read_table(columns, micrograph)
+        if given.image_shape not in (None, micrograph.shape):
+            talk.note(f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}")
+        fitted = run(job.steps(micrograph, given, params=params), talk.reporter(path))
+        write(fitted, target)
+        talk.say(summary(columns, fitted, target))
+
+    each(talk, [image], work)
+
+
+def summary(path: Path, columns: Columns, target: Path) -> str:
+    """One line: how many columns, how their fits went, and where they are."""
+    counts = columns.features["fit"].value_counts()
+    fits = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "none")
+    return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''} -> {target}"
+
+
+def _require_scale(micrograph: Micrograph, target: Path, talk: Talk) -> None:
+    """A structure is made of lengths; a table can do without."""
+    if target.suffix.lower() in STRUCTURES:
+        micrograph.require_pixel_size()
+    elif micrograph.pixel_size is None:
+        talk.note(f"{micrograph.name}: the pixel size is unknown, so lengths in Angstrom stay empty; --pixel-size gives it")
+
+
+def _read_table(path: Path, micrograph: Micrograph) -> Columns:
+    """Columns of a table in pixels; positions given as lengths are turned by the table's own pixel size, else by the image's."""
+    from napari_atomseg.workflows import read_columns
+
+    try:
+        return read_columns(path)
+    except MissingCalibrationError:
+        if micrograph.pixel_size is None:
+            raise
+        return read_columns(path, pixel_size=micrograph.pixel_size)

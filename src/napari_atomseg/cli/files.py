@@ -1,0 +1,84 @@
+"""``info`` and ``models``: what is in a file, and what is at hand to work on it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_atomseg.cli.talk import Debug, Talk, each
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+_CLASSICAL = {
+    "name": "classical",
+    "task": "columns",
+    "native_sampling_angstrom": None,
+    "licence": "GPL-3.0-or-later",
+    "weights": None,
+    "score": None,
+    "description": "band-pass, selection of repeated maxima, watershed; no network, no weights",
+}
+
+
+def info(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE ...", help="Image files.")],
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Every dataset in a file: index, title, shape, pixel size and what was assumed."""
+    from napari_atomseg.readers.registry import describe
+    from napari_atomseg.workflows import read
+
+    talk = Talk(debug=debug)
+    found: list[dict[str, Any]] = []
+
+    def work(path: Path) -> None:
+        datasets = [describe(image) for image in read(path)]
+        if as_json:
+            found.extend({"file": str(path), **dataset} for dataset in datasets)
+        else:
+            talk.say("\n".join([str(path), *dataset_lines(datasets)]))
+
+    try:
+        each(talk, files, work)
+    finally:
+        if as_json:
+            # Plain ASCII, so that every pipe and console can carry it.
+            typer.echo(json.dumps(found, indent=2))
+
+
+def models(as_json: AsJson = False) -> None:
+    """The models at hand: task, native sampling, licence, weights, score."""
+    if as_json:
+        typer.echo(json.dumps([_CLASSICAL], indent=2))
+        return
+    typer.echo(f"{'name':12}{'task':10}{'licence':20}description")
+    typer.echo(f"{_CLASSICAL['name']:12}{_CLASSICAL['task']:10}{_CLASSICAL['licence']:20}{_CLASSICAL['description']}")
+
+
+def dataset_lines(datasets: list[dict[str, Any]]) -> list[str]:
+    """An aligned table of the datasets of one file, each one's notes below it."""
+    from napari_atomseg.core.quantities import format_pixel_size
+
+    rows = [("index", "title", "shape", "dtype", "pixel size", "unit in file", "modality")]
+    for dataset in datasets:
+        size = dataset["pixel_size_angstrom"]
+        rows.append(
+            (
+                str(dataset["index"]),
+                dataset["title"],
+                " x ".join(map(str, dataset["shape"])),
+                dataset["dtype"],
+                "unknown" if size is None else format_pixel_size((size[0], size[1])),
+                dataset["unit_in_file"] or "-",
+                dataset["modality"] or "-",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    for place, dataset in reversed(list(enumerate(datasets, start=1))):
+        lines[place + 1 : place + 1] = [f"         {note}" for note in dataset["notes"]]
+    return lines

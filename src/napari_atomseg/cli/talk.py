@@ -1,0 +1,138 @@
+"""What a command says: results on standard output; progress, notes and problems on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
+from napari_atomseg.core.jobs import Progress
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+_SECONDS_BETWEEN_UPDATES = 0.1
+
+
+@dataclass
+class Talk:
+    """Everything that is said to the user, and how many inputs failed.
+
+    Attributes
+    ----------
+    quiet : bool
+        Only problems are told.
+    debug : bool
+        Problems come with their traceback.
+    failures : int
+        Problems so far.
+    """
+
+    quiet: bool = False
+    debug: bool = False
+    failures: int = 0
+    _shown: int = 0
+    _since: float = 0.0
+
+    def say(self, text: str) -> None:
+        """A result, on standard output."""
+        if not self.quiet:
+            self.clear()
+            typer.echo(text)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing, on standard error."""
+        if not self.quiet:
+            self.clear()
+            typer.echo(f"note: {one_line(text)}", err=True)
+
+    def problem(self, subject: Path, error: BaseException) -> None:
+        """One line for an input that failed: which, what was seen, how to mend it."""
+        self.failures += 1
+        self.clear()
+        if self.debug:
+            traceback.print_exception(error)
+        text = one_line(str(error) if isinstance(error, AtomsegError) else unforeseen(error))
+        # Messages of readers start with the bare name; the path as typed tells files of one name apart.
+        typer.echo(f"{subject}: {text.removeprefix(f'{subject}: ').removeprefix(f'{subject.name}: ')}", err=True)
+
+    def reporter(self, subject: Path) -> Callable[[Progress], None]:
+        """What :func:`napari_atomseg.core.jobs.run` reports to: one line, written over and over on a terminal."""
+
+        def report(progress: Progress) -> None:
+            now = time.monotonic()
+            if self.quiet or not sys.stderr.isatty() or now - self._since < _SECONDS_BETWEEN_UPDATES:
+                return
+            self._since = now
+            share = f" {100 * progress.done // progress.total} %" if progress.total else ""
+            line = f"{subject.name}: {progress.message}{share}"
+            typer.echo("\r" + line.ljust(self._shown), err=True, nl=False)
+            self._shown = len(line)
+
+        return report
+
+    def clear(self) -> None:
+        """Wipe the progress line."""
+        if self._shown:
+            typer.echo("\r" + " " * self._shown + "\r", err=True, nl=False)
+            self._shown = 0
+
+
+def each(talk: Talk, inputs: Iterable[Path], work: Callable[[Path], None]) -> None:
+    """Work on every input, whatever becomes of the others.
+
+    Raises
+    ------
+    typer.Exit
+        With status 1 if any failed.
+    """
+    try:
+        for path in inputs:
+            try:
+                with _warnings_noted(talk):
+                    work(path)
+            except (typer.Exit, typer.BadParameter):
+                raise
+            except Exception as error:  # noqa: BLE001 - one bad input may not keep the others from being done
+                talk.problem(path, error)
+    finally:
+        talk.clear()
+    if talk.failures:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _warnings_noted(talk: Talk) -> Iterator[None]:
+    """Warnings of ours become notes; those of libraries are for developers."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, AtomsegWarning):
+            talk.note(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", AtomsegWarning)
+        warnings.showwarning = show  # type: ignore[assignment]  # restored by catch_warnings
+        yield
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks."""
+    return " ".join(text.split())
+
+
+def unforeseen(error: BaseException) -> str:
+    """A sentence for an error that the program did not foresee."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; crop the image, take one frame, or use a larger computer"
+    said = ": ".join(text for text in (type(error).__name__, one_line(str(error))) if text)
+    return f"something unforeseen happened ({said}); run again with --debug and report it"

@@ -1,0 +1,204 @@
+"""The menu in the head: open, import, carry over, diffractogram, what the file says, export."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
+
+from napari_atomseg.core.columns import POSITION_NAMES, Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.editing import session_of
+from napari_atomseg.gui.layers import to_micrograph, usable_image
+from napari_atomseg.gui.preferences import PLUGIN
+from napari_atomseg.gui.results import documents_of, show_columns
+from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.workflows import bound, read_columns, transfer
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.docks.calibration import CalibrationDialog
+    from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+    from napari_atomseg.gui.docks.metadata import MetadataDock
+    from napari_atomseg.gui.panel import AtomSegPanel
+
+
+class Tools(QObject):
+    """Less frequent work, one menu entry each.
+
+    Parameters
+    ----------
+    panel : AtomSegPanel
+    """
+
+    def __init__(self, panel: AtomSegPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._calibration: CalibrationDialog | None = None
+        self._diffractogram: DiffractogramDock | None = None
+        self._metadata: MetadataDock | None = None
+        menu = panel.head.menu
+        menu.setToolTipsVisible(True)
+        for text, action, tip in (
+            ("Open files …", self.open_files, "Open micrographs with their calibration."),
+            ("Open columns …", self.open_columns, "Columns from CSV, text, xyz or an Atomap/TEMUL file, onto the image above."),
+            ("Columns from another image …", self.carry_over, "Use the columns of another detector's image here (ADF to ABF)."),
+            ("", None, ""),
+            ("Pixel size …", self.calibration, "Type it, draw a known length, or name a lattice spacing."),
+            ("Diffractogram", self.diffractogram, "Live Fourier transform of what the canvas shows."),
+            ("What the file says", self.metadata, "Voltage, dwell time, detector, dose, and everything else."),
+            ("", None, ""),
+            ("Export the view …", self.export_view, "Image, rings and scale bar as PNG or SVG."),
+        ):
+            if action is None:
+                menu.addSeparator()
+                continue
+            entry = menu.addAction(text)
+            entry.setToolTip(tip)
+            entry.triggered.connect(lambda _=False, chosen=action: chosen())
+
+    def open_files(self) -> None:
+        """Open files through our reader, whatever napari's preferences say."""
+        files, _ = QFileDialog.getOpenFileNames(self._panel, "Open micrographs", str(recall("folder", "")))
+        for file in files:
+            self._panel.viewer.open(file, plugin=PLUGIN)
+            remember("folder", str(Path(file).parent))
+
+    def open_columns(self, path: str | None = None) -> None:
+        """Put a table of columns on the chosen image; how its columns are read can be changed first."""
+        if path is None:
+            kinds = "Tables (*.csv *.txt *.tsv *.xyz *.hdf5 *.h5);;All files (*)"
+            path, _ = QFileDialog.getOpenFileName(self._panel, "Open columns", str(recall("folder", "")), kinds)
+        if not path:
+            return
+        try:
+            columns = self._read(Path(path))
+        except AtomsegError as error:
+            self._panel.say(str(error))
+            return
+        if columns is None:
+            return
+        remember("folder", str(Path(path).parent))
+        image = self._panel.image
+        if image is None:
+            self._panel.viewer.open(path, plugin=PLUGIN)
+            return
+        columns = bound(columns, to_micrograph(image), dict(columns.provenance))
+        session, _ = show_columns(self._panel.viewer, image, columns)
+        self._panel.columns_page.watch(session)
+        self._panel.say(
+            f'{len(columns):,} columns from {Path(path).name}. <a href="refine">refine</a> · <a href="table">table</a>'
+        )
+
+    def _read(self, path: Path) -> Columns | None:
+        """Read a table, asking how where the file does not say; None if the user gives up."""
+        from napari_atomseg.gui.docks.mapping import ask_mapping
+        from napari_atomseg.readers.columns_table import guess_mapping
+
+        image = self._panel.image
+        pixel_size = to_micrograph(image).pixel_size if image is not None else None
+        if path.suffix.lower() in (".hdf5", ".h5", ".xyz"):
+            return read_columns(path, None, pixel_size)
+        guessed = guess_mapping(path)
+        if (guessed.y, guessed.x) == POSITION_NAMES[:2]:
+            return read_columns(path)
+        mapping = ask_mapping(self._panel, path, guessed)
+        return read_columns(path, mapping, pixel_size) if mapping is not None else None
+
+    def carry_over(self) -> None:
+        """Use the columns of another image of the same field."""
+        target = self._panel.image
+        viewer = self._panel.viewer
+        others = [layer for layer in viewer.layers if usable_image(layer) and layer is not target and documents_of(viewer, layer)]
+        if target is None or not others:
+            self._panel.say("No other image has columns yet: find them there first.")
+            return
+        names = [layer.name for layer in others]
+        name, ok = (names[0], True)
+        if len(names) > 1:
+            name, ok = QInputDialog.getItem(self._panel, "Columns from another image", "Image", names, 0, False)
+        if not ok:
+            return
+        source = session_of(documents_of(viewer, others[names.index(name)])[-1]).columns
+        columns = transfer(source, to_micrograph(target))
+        session, _ = show_columns(viewer, target, columns)
+        self._panel.columns_page.watch(session)
+        self._panel.say(f'{len(columns):,} columns carried over from {name}. <a href="refine">refine</a> them on this image.')
+
+    def calibration(self) -> None:
+        """Open the dialog for the pixel size."""
+        from napari_atomseg.gui.docks.calibration import CalibrationDialog
+
+        if self._calibration is None:
+            self._calibration = CalibrationDialog(self._panel, self._panel)
+            self._calibration.diffractogram_wanted.connect(self.diffractogram)
+            self._panel.head.image_changed.connect(self._calibration.refresh)
+            self._panel.head.calibrated.connect(self._calibration.refresh)
+        self._calibration.refresh()
+        self._calibration.show()
+        self._calibration.raise_()
+
+    def diffractogram(self) -> None:
+        """Dock the live diffractogram."""
+        from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+
+        if self._diffractogram is None:
+            self._diffractogram = DiffractogramDock(self._panel)
+            self._dock(self._diffractogram, "Diffractogram", "bottom", "_diffractogram")
+        self._bring_up(self._diffractogram)
+
+    def metadata(self) -> None:
+        """Dock what the file says of the image."""
+        from napari_atomseg.gui.docks.metadata import MetadataDock
+
+        if self._metadata is None:
+            self._metadata = MetadataDock()
+            self._dock(self._metadata, "What the file says", "bottom", "_metadata")
+            self._panel.head.image_changed.connect(self._refresh_metadata)
+            self._panel.head.calibrated.connect(self._refresh_metadata)
+        self._refresh_metadata()
+        self._bring_up(self._metadata)
+
+    def export_view(self, path: str | None = None) -> None:
+        """Write the image with its rings and scale bar; PNG or SVG by suffix."""
+        from napari_atomseg.writers.overlay import write_overlay
+
+        image = self._panel.image
+        if image is None:
+            self._panel.say("Open an image first.")
+            return
+        micrograph = to_micrograph(image)
+        if path is None:
+            path, _ = QFileDialog.getSaveFileName(
+                self._panel, "Export the view", str(Path(str(recall("folder", ""))) / "view.png"), "PNG (*.png);;SVG (*.svg)"
+            )
+        if not path:
+            return
+        session = self._panel.columns_page.session
+        columns = session.columns if session is not None else replace(Columns(positions=[]), image_shape=micrograph.shape)
+        frame = int(self._panel.viewer.dims.current_step[0]) if image.ndim == 3 else 0
+        try:
+            written = write_overlay(micrograph, columns, Path(path), frame=frame)
+        except AtomsegError as error:
+            self._panel.say(str(error))
+            return
+        self._panel.say(f"Exported to {written.name}.")
+
+    def _refresh_metadata(self) -> None:
+        if self._metadata is not None:
+            self._metadata.show_image(self._panel.image)
+
+    def _dock(self, widget: QWidget, name: str, area: str, attribute: str) -> None:
+        window = self._panel.viewer.window
+        table = self._panel.columns_page.table
+        window.add_dock_widget(widget, name=name, area=area, tabify=table is not None)
+        widget.destroyed.connect(lambda: setattr(self, attribute, None))
+
+    @staticmethod
+    def _bring_up(widget: QWidget) -> None:
+        dock: Any = widget.parent()
+        if isinstance(dock, QWidget):
+            dock.show()
+            dock.raise_()
