@@ -14,9 +14,9 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_length
 from napari_atomseg.writers.atomic import replacing
 
-RING = "#E69F00"
-FLAGGED_RING = "#56B4E9"
-"""Orange and sky blue of Okabe and Ito's colour-blind-safe set; blue marks fits to look at again."""
+RING = "#17becf"
+FLAGGED_RING = "#ff8c00"
+"""Cyan and orange, which colour-blind people can tell apart; orange marks fits to look at again. The window uses them too."""
 
 _RING_OF_SPACING = 0.6
 _LONE_RING = 1 / 40

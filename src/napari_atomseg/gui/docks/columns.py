@@ -405,5 +405,5 @@ def precision(columns: Columns) -> str:
     if not np.isfinite(spread):
         return ""
     if columns.pixel_size is None:
-        return f"Median uncertainty {spread:.3f} px per axis."
-    return f"Median uncertainty {spread * np.mean(columns.pixel_size) * 100:.2g} pm per axis."
+        return f"Median fit uncertainty {spread:.3f} px per axis (noise alone, without scan distortion)."
+    return f"Median fit uncertainty {spread * np.mean(columns.pixel_size) * 100:.2g} pm per axis (noise alone, without scan distortion)."
