@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DELAY_MS = 250
 SMALLEST_SIDE = 32
 GRAB_RADIUS_PX = 12
+SIDE_WIDTH = 240
 BACKGROUND = "#262930"
 SPOT_COLOUR = "#17becf"
 CHOSEN_COLOUR = "#f0e442"
@@ -71,22 +72,25 @@ class DiffractogramDock(QWidget):
         self.canvas = FigureCanvasQTAgg(figure)
         self.canvas.setMinimumSize(140, 110)
         self.canvas.mpl_connect("button_press_event", self._on_click)
+        # The plot fills its frame, and shows both axes at the same scale whatever the frame's shape.
+        self.canvas.mpl_connect("resize_event", lambda _: self.draw())
         self.reading = QLabel("Click a spot to read its spacing.")
         self.reading.setWordWrap(True)
         self.spacing = QLineEdit()
-        self.spacing.setPlaceholderText("this spacing is …, for example 2.761 A")
+        self.spacing.setPlaceholderText("its true spacing, e.g. 2.761 A")
         self.spacing.returnPressed.connect(self.calibrate)
         self.use = QPushButton("Calibrate")
         self.use.setToolTip("Set the pixel size so that the chosen spot has this spacing.")
         self.use.clicked.connect(self.calibrate)
-        row = QHBoxLayout()
-        row.addWidget(self.spacing, 1)
-        row.addWidget(self.use)
-        layout = QVBoxLayout(self)
+        side = QVBoxLayout()
+        for widget in (self.reading, self.spacing, self.use):
+            widget.setFixedWidth(SIDE_WIDTH)
+            side.addWidget(widget)
+        side.addStretch(1)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.canvas, 1)
-        layout.addWidget(self.reading)
-        layout.addLayout(row)
+        layout.addLayout(side)
 
     def later(self, *_: Any) -> None:
         """Compute anew once the view rests; nothing is computed while the dock is hidden."""
