@@ -147,12 +147,18 @@ def _napari_itself(path: Path, error: AtomsegError) -> list[Any]:
         from napari_builtins.io import napari_get_reader
 
         reader = napari_get_reader(str(path))
-        layers = list(reader(str(path))) if reader is not None else []
+        layers = [one for one in reader(str(path)) if _can_be_shown(one)] if reader is not None else []
     except Exception:  # noqa: BLE001  # whatever napari's readers raise, ours has the better sentence
         layers = []
     if not layers:
         raise error
     return layers
+
+
+def _can_be_shown(layer: Any) -> bool:
+    """False for a line of numbers, which napari's reader takes for an image and its viewer then refuses."""
+    kind = layer[2] if len(layer) > 2 else "image"
+    return kind != "image" or getattr(layer[0], "ndim", 2) > 1
 
 
 def _dress_viewer() -> None:

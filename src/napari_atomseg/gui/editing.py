@@ -50,10 +50,13 @@ class ColumnsSession:
         Emitted after every change of the columns, by hand or by program.
     hand_added : Signal(ndarray)
         Rows that a hand has just added; a listener may snap them.
+    stepped : Signal(int)
+        The row that stepping through the flagged columns has come to; a listener may bring it into view.
     """
 
     changed = Signal()
     hand_added = Signal(object)
+    stepped = Signal(int)
 
     def __init__(self, layer: Points, image: Image | None) -> None:
         self._layer = weakref.ref(layer)
@@ -282,4 +285,5 @@ class ColumnsSession:
         after = flagged[flagged > here] if direction > 0 else flagged[flagged < here][::-1]
         row = int(after[0]) if len(after) else int(flagged[0 if direction > 0 else -1])
         self.layer.selected_data = {row}
+        self.stepped.emit(row)
         return row

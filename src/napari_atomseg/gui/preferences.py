@@ -28,7 +28,10 @@ def prefer_our_reader() -> list[str]:
     """
     settings = get_settings().plugins
     chosen = dict(settings.extension2reader)
-    new = [pattern for pattern in shared_patterns() if pattern not in chosen]
+    spelled = {pattern.lower() for pattern in chosen if chosen[pattern] != PLUGIN}
+    # napari finds readers whatever the case, but compares its preferences letter by letter where the system does.
+    both = [case for pattern in shared_patterns() if pattern not in spelled for case in (pattern, pattern.upper())]
+    new = [pattern for pattern in both if pattern not in chosen]
     if new:
         settings.extension2reader = {**chosen, **dict.fromkeys(new, PLUGIN)}
     return new

@@ -243,10 +243,12 @@ class ColumnsPage(QWidget):
         if self._session is not None:
             self._session.changed.disconnect(self._on_changed, missing_ok=True)
             self._session.hand_added.disconnect(self._on_hand_added, missing_ok=True)
+            self._session.stepped.disconnect(self._on_stepped, missing_ok=True)
         self._session = session
         if session is not None:
             session.changed.connect(self._on_changed)
             session.hand_added.connect(self._on_hand_added)
+            session.stepped.connect(self._on_stepped)
         if self.table is not None:
             self.table.watch(session)
         self.refresh()
@@ -375,9 +377,11 @@ class ColumnsPage(QWidget):
     def next_flagged(self) -> None:
         """Centre the view on the next flagged column."""
         if self._session is not None:
-            row = self._session.step_flagged(1)
-            if row is not None:
-                centre_on(self._viewer, self._session, row)
+            self._session.step_flagged(1)
+
+    def _on_stepped(self, row: int) -> None:
+        if self._session is not None:
+            centre_on(self._viewer, self._session, row)
 
     def follow_link(self, link: str) -> None:
         """Do what a link in the foot says."""
