@@ -40,11 +40,11 @@ def reciprocal(files, suffix):
 
 
 CASES = [
-    *[(kind, suffix) for kind in (truncated, random_bytes, empty) for suffix in (".mrc", ".hspy", ".dm3", ".emd", ".ser", ".tif")],
-    *[(kind, suffix) for kind in (random_bytes, empty) for suffix in (".png", ".npy", ".csv", ".blo", ".zspy", ".h5", ".mib")],
+    *[(kind, f".{name}") for kind in (truncated, random_bytes, empty) for name in ["mrc", "hspy", "dm3", "emd", "ser", "tif"]],
+    *[(kind, f".{name}") for kind in (random_bytes, empty) for name in ["png", "npy", "csv", "blo", "zspy", "h5", "mib"]],
     (spectrum, ".hspy"),
     (spectrum, ".npy"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("kind", "suffix"), CASES, ids=lambda value: getattr(value, "__name__", value))

@@ -98,6 +98,18 @@ def test_find_on_another_image_keeps_the_first_result(viewer, page, panel, found
     assert panel.image.name == "lattice"
 
 
+def test_the_selected_document_is_the_one_that_is_worked_on(viewer, page, panel, found, idle):
+    """Two documents of one image, and another image chosen: selecting the older document brings that one back."""
+    older = found.layer
+    older.remove([0])
+    page.find()
+    idle(panel)
+    add_image(viewer, lattice(seed=5), "second")
+    viewer.layers.selection.active = older
+    assert panel.image.name == "lattice"
+    assert page.session.layer is older
+
+
 def test_dark_columns(viewer, page, panel, idle):
     add_image(viewer, lattice(dark=True), "dark")
     page.first.set_value(type(page.first.value())(polarity="dark"))
@@ -201,7 +213,7 @@ def test_hand_edit_on_one_frame_of_a_stack(viewer, page, panel, idle):
     session = page.session
     where = truth(96)[20]
     session.layer.remove([int(np.argmin(np.hypot(*(session.columns.positions - where).T)))])
-    session.layer.add([1, *(where + (1, 1))])
+    session.layer.add([1, where[0] + 1, where[1] + 1])
     assert session.columns.frame[-1] == 1
     assert np.hypot(*(session.columns.positions[-1] - where)) < 0.7
     session.undo()

@@ -10,7 +10,7 @@ from npe2 import PluginManager, PluginManifest
 import napari_atomseg
 
 PLUGIN = "napari-atomseg"
-IMAGES = ["dm3", "dm4", "emd", "ser", "emi", "mrc", "hspy", "zspy", "hdf5", "h5", "blo", "mib", "prz", "img", "tif", "tiff", "png", "jpg", "npy", "csv"]
+IMAGES = "dm3 dm4 emd ser emi mrc hspy zspy hdf5 h5 blo mib prz img tif tiff png jpg npy csv"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_every_command_is_importable(manifest):
 
 
 @pytest.mark.parametrize("change", [str.lower, str.upper], ids=["lower", "upper"])
-@pytest.mark.parametrize("suffix", IMAGES)
+@pytest.mark.parametrize("suffix", IMAGES.split())
 def test_reader_claims_the_suffix(suffix, change):
     readers = PluginManager.instance().iter_compatible_readers([f"/folder/some.file.{change(suffix)}"])
     assert PLUGIN in [reader.plugin_name for reader in readers]

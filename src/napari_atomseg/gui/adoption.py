@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.gui.layers import KEY, calibrate, pixel_size_of, usable_image
+from napari_atomseg.gui.layers import KEY, pixel_size_of, usable_image
 from napari_atomseg.gui.preferences import PLUGIN
 from napari_atomseg.gui.workers import Work
 
@@ -21,7 +21,8 @@ from napari_atomseg.gui.workers import Work
 class Adoption(QObject):
     """Looks into the file of each uncalibrated image that another reader opened, once."""
 
-    calibrated = Signal()
+    calibration_found = Signal(object, object)
+    """The layer, and its pixel size in Angstrom (y, x)."""
 
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
@@ -50,8 +51,7 @@ class Adoption(QObject):
             return
         fitting = [one for one in found if one.shape == tuple(layer.data.shape) and one.pixel_size is not None]
         if len(fitting) == 1:
-            calibrate(layer, fitting[0].pixel_size, "the file")
-            self.calibrated.emit()
+            self.calibration_found.emit(layer, fitting[0].pixel_size)
 
 
 def _read_quietly(path: Path) -> Generator[Progress, None, list[Micrograph]]:

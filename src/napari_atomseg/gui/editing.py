@@ -33,6 +33,11 @@ def session_of(layer: Points, image: Image | None = None) -> ColumnsSession:
     return session
 
 
+def deleted_of(columns: Columns) -> np.ndarray:
+    """Positions that a hand has deleted, (N, 2) in px, as their provenance remembers them."""
+    return np.asarray(columns.provenance.get("deleted_px", []), dtype=float).reshape(-1, 2)
+
+
 def has_session(layer: object) -> bool:
     """True if the layer is a document of ours already."""
     return isinstance(layer, Points) and layer in _sessions
@@ -66,7 +71,7 @@ class ColumnsSession:
         self._current = to_columns(layer)
         self._saved: Columns | None = self._current
         self._own_work = False
-        self.deleted: np.ndarray = np.zeros((0, 2))
+        self.deleted = deleted_of(self._current)
         layer.feature_defaults = {name: value for name, value in FEATURES.items() if name in layer.features}
         self.colour_by = ""
         layer.events.data.connect(self._on_data)
@@ -188,7 +193,7 @@ class ColumnsSession:
             layer.refresh()
         finally:
             self._own_work = False
-        self.deleted = np.asarray(columns.provenance.get("deleted_px", np.zeros((0, 2)))).reshape(-1, 2)
+        self.deleted = deleted_of(columns)
         self.changed.emit()
 
     def _on_data(self, event: Any) -> None:
@@ -224,8 +229,7 @@ class ColumnsSession:
     def _on_removed(self, rows: np.ndarray) -> None:
         gone = self._current.positions[rows % len(self._current)]
         columns = to_columns(self.layer)
-        before = np.asarray(self._current.provenance.get("deleted_px", np.zeros((0, 2)))).reshape(-1, 2)
-        deleted = np.concatenate([before, gone]).round(3).tolist()
+        deleted = np.concatenate([deleted_of(self._current), gone]).round(3).tolist()
         self._record(replace(columns, provenance={**self._current.provenance, "deleted_px": deleted}))
 
     def _on_moved(self, rows: np.ndarray) -> None:
@@ -252,7 +256,7 @@ class ColumnsSession:
         finally:
             self._own_work = False
         self._current = columns
-        self.deleted = np.asarray(columns.provenance.get("deleted_px", np.zeros((0, 2)))).reshape(-1, 2)
+        self.deleted = deleted_of(columns)
         self.restyle()
         self.changed.emit()
 

@@ -35,6 +35,7 @@ class Filing(QObject):
     def __init__(self, panel: AtomSegPanel) -> None:
         super().__init__(panel)
         self._panel = panel
+        self._kept: set[Path] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(RECOVERY_DELAY_MS)
@@ -56,7 +57,7 @@ class Filing(QObject):
         try:
             written = write_table(session.columns, Path(path))
         except AtomsegError as error:
-            self._panel.say(str(error))
+            self._panel.complain(error)
             return False
         session.mark_saved()
         recovery.forget(session.columns)
@@ -69,9 +70,13 @@ class Filing(QObject):
         self._timer.start()
 
     def keep(self) -> None:
-        """Write the recovery file of every document with unsaved edits."""
-        for layer in self.unsaved_layers():
-            recovery.keep(session_of(layer).columns)
+        """Write the recovery file of every document with unsaved edits; remove those of edits since undone."""
+        unsaved = [session_of(layer).columns for layer in self.unsaved_layers()]
+        # Not those that an earlier session left: they are still on offer. Nor those of a layer that was removed.
+        clean = [session_of(layer).columns for layer in self._panel.viewer.layers if has_session(layer)]
+        for path in self._kept & {recovery.path_for(one) for one in clean} - {recovery.path_for(one) for one in unsaved}:
+            recovery.remove(path)
+        self._kept = {path for path in map(recovery.keep, unsaved) if path is not None}
 
     def discard(self) -> None:
         """Throw away what was kept of unsaved edits."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from napari.layers import Image, Points
+import numpy as np
+from napari.layers import Image, Layer, Points
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
@@ -67,7 +68,7 @@ class Head(QWidget):
             event.connect(self.refresh)
         layers.selection.events.active.connect(self._follow_selection)
         self.chooser.activated.connect(self._choose)
-        self._adoption.calibrated.connect(self._on_adopted)
+        self._adoption.calibration_found.connect(self._on_adopted)
         self._viewer.dims.events.current_step.connect(self._show_facts)
 
     @property
@@ -106,12 +107,17 @@ class Head(QWidget):
         image = self.image
         if image is None:
             return
+        self._calibrate_together(image, pixel_size, source)
+
+    def _calibrate_together(self, image: Image, pixel_size: tuple[float, float] | None, source: str) -> None:
+        """Give the same grid to an image and to whatever was found or drawn on it."""
+        company = [layer for layer in self._viewer.layers if lies_on(layer, image)]
         calibrate(image, pixel_size, source)
-        for layer in self._viewer.layers:
-            if isinstance(layer, Points) and has_session(layer) and session_of(layer).image is image:
-                for name, value in spatial_options(image, layer.ndim).items():
-                    if name in ("scale", "units"):
-                        setattr(layer, name, value)
+        for layer in company:
+            # All but the last two axes are the layer's own.
+            new = spatial_options(image, 2)
+            layer.scale = (*layer.scale[:-2], *new["scale"])
+            layer.units = (*(str(unit) for unit in layer.units[:-2]), *new["units"])
         self._viewer.reset_view()
         self._show_facts()
         self.calibrated.emit()
@@ -146,9 +152,9 @@ class Head(QWidget):
             if image is not None and image in self._viewer.layers:
                 self.choose(image)
 
-    def _on_adopted(self) -> None:
-        self._show_facts()
-        self.calibrated.emit()
+    def _on_adopted(self, image: Image, pixel_size: tuple[float, float]) -> None:
+        if image in self._viewer.layers:
+            self._calibrate_together(image, pixel_size, "the file")
 
     def _show_facts(self, event: Any = None) -> None:
         image = self.image
@@ -180,6 +186,16 @@ class Head(QWidget):
             (note + "\n" if note else "") + "Click to type a pixel size, draw a known length, or use a known spacing."
         )
         self.chip.setStyleSheet(f"QPushButton {{ color: {AMBER}; font-weight: bold; }}" if amber else "")
+
+
+def lies_on(layer: Layer, image: Image) -> bool:
+    """True for a document of the image, and for shapes and the like that share its pixels' scale and units."""
+    if isinstance(layer, Image):
+        return False
+    if has_session(layer) and session_of(layer).image is not None:
+        return session_of(layer).image is image
+    same_scale = np.allclose(layer.scale[-2:], image.scale[-2:], rtol=1e-9, atol=0)
+    return same_scale and tuple(layer.units[-2:]) == tuple(image.units[-2:])
 
 
 class ElidedLabel(QLabel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import weakref
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.gui.editing import session_of
 from napari_atomseg.gui.head import Head
@@ -33,6 +35,10 @@ from napari_atomseg.gui.workers import Work
 LINK = "#5aa9ff"
 """Qt's own blue cannot be read on napari's dark theme; this one can on both."""
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
+
+
+_in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
+"""The panel that was opened last in each viewer: napari's cross leaves the one before it alive for a while."""
 
 
 class AtomSegPanel(QWidget):
@@ -48,8 +54,8 @@ class AtomSegPanel(QWidget):
         self.setObjectName("AtomSegPanel")
         # napari hands plugins a proxy whose layers are proxies too: new at every look, so nothing can be remembered by them.
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        _in_charge[self.viewer] = weakref.ref(self)
         self._work: Work | None = None
-        self._started = 0.0
         self._build()
         self._connect()
         prefer_our_reader()
@@ -72,6 +78,7 @@ class AtomSegPanel(QWidget):
         self.progress.setTextVisible(True)
         self.status = QLabel(EMPTY)
         self.status.setObjectName("status")
+        self.status.setTextFormat(Qt.TextFormat.RichText)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.status.setOpenExternalLinks(False)
@@ -122,6 +129,11 @@ class AtomSegPanel(QWidget):
         return self.head.image
 
     @property
+    def in_charge(self) -> bool:
+        """False once another panel has been opened in its place."""
+        return _in_charge[self.viewer]() is self
+
+    @property
     def busy(self) -> bool:
         """True while a job runs."""
         return self._work is not None
@@ -164,8 +176,12 @@ class AtomSegPanel(QWidget):
             self.cancel_button.setEnabled(False)
             self._work.cancel()
 
+    def complain(self, error: AtomsegError | str) -> None:
+        """Show what went wrong in the foot; nothing in it is taken for markup."""
+        self.say(html.escape(str(error), quote=False))
+
     def say(self, sentence: str) -> None:
-        """Show one sentence in the foot; links in it are followed by the page."""
+        """Show one sentence of rich text in the foot; links in it are followed by the page."""
         self.status.setText(sentence.replace("<a ", f'<a style="color: {LINK}" '))
 
     def _on_progress(self, progress: Progress) -> None:
@@ -177,14 +193,16 @@ class AtomSegPanel(QWidget):
         self.progress.setFormat(f"{progress.message}  %p%" if progress.total else progress.message)
 
     def _on_failed(self, sentence: str, details: str) -> None:
-        self.say(sentence + (' <a href="details">Details</a>' if details else ""))
-        self._holder["details"] = details
+        self.say(html.escape(sentence, quote=False) + (' <a href="details">Details</a>' if details else ""))
+        self._holder["failure"] = sentence, details
         show_error(sentence)
 
     def show_details(self) -> None:
         """The traceback of the last unforeseen error, to be copied."""
-        box = QMessageBox(QMessageBox.Icon.Warning, "AtomSeg", self.status.text().split(" <a")[0], parent=self)
-        box.setDetailedText(self._holder.get("details", ""))
+        sentence, details = self._holder.get("failure", ("", ""))
+        box = QMessageBox(QMessageBox.Icon.Warning, "AtomSeg", sentence, parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setDetailedText(details)
         box.exec()
 
     def _on_ended(self) -> None:
@@ -202,6 +220,7 @@ class AtomSegPanel(QWidget):
         self.run_button.setEnabled(False)
         self.run_button.setToolTip("A job is running; cancel it first.")
         self.cancel_button.setEnabled(True)
+        self.cancel_button.setToolTip("Stop the job; nothing is changed.")
         self.progress.setVisible(True)
 
     def _show_idle(self) -> None:
@@ -209,6 +228,7 @@ class AtomSegPanel(QWidget):
         self.run_button.setEnabled(ready)
         self.run_button.setToolTip("Find every atomic column in the image." if ready else "Open an image first.")
         self.cancel_button.setEnabled(False)
+        self.cancel_button.setToolTip("No job is running.")
         self.progress.setVisible(False)
 
 
@@ -226,7 +246,9 @@ class CloseGuard(QObject):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # Qt's name
         """Stop the closing if the user wants to save first. A close by program is never held up."""
         panel = self._panel()
-        if panel is None or event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+            return False
+        if panel is None or not panel.in_charge:
             return False
         unsaved = panel.columns_page.filing.unsaved_layers()
         if not unsaved:

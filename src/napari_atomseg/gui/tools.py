@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_atomseg.core.columns import POSITION_NAMES, Columns
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.editing import session_of
 from napari_atomseg.gui.layers import to_micrograph, usable_image
 from napari_atomseg.gui.preferences import PLUGIN
@@ -76,7 +77,7 @@ class Tools(QObject):
         try:
             columns = self._read(Path(path))
         except AtomsegError as error:
-            self._panel.say(str(error))
+            self._panel.complain(error)
             return
         if columns is None:
             return
@@ -146,8 +147,8 @@ class Tools(QObject):
 
         if self._diffractogram is None:
             self._diffractogram = DiffractogramDock(self._panel)
-            self._dock(self._diffractogram, "Diffractogram", "bottom", "_diffractogram")
-        self._bring_up(self._diffractogram)
+            self._diffractogram.destroyed.connect(lambda: setattr(self, "_diffractogram", None))
+        bring_up(self._panel.viewer, self._diffractogram, "Diffractogram")
 
     def metadata(self) -> None:
         """Dock what the file says of the image."""
@@ -155,11 +156,11 @@ class Tools(QObject):
 
         if self._metadata is None:
             self._metadata = MetadataDock()
-            self._dock(self._metadata, "What the file says", "bottom", "_metadata")
+            self._metadata.destroyed.connect(lambda: setattr(self, "_metadata", None))
             self._panel.head.image_changed.connect(self._refresh_metadata)
             self._panel.head.calibrated.connect(self._refresh_metadata)
         self._refresh_metadata()
-        self._bring_up(self._metadata)
+        bring_up(self._panel.viewer, self._metadata, "What the file says")
 
     def export_view(self, path: str | None = None) -> None:
         """Write the image with its rings and scale bar; PNG or SVG by suffix."""
@@ -182,23 +183,10 @@ class Tools(QObject):
         try:
             written = write_overlay(micrograph, columns, Path(path), frame=frame)
         except AtomsegError as error:
-            self._panel.say(str(error))
+            self._panel.complain(error)
             return
         self._panel.say(f"Exported to {written.name}.")
 
     def _refresh_metadata(self) -> None:
         if self._metadata is not None:
             self._metadata.show_image(self._panel.image)
-
-    def _dock(self, widget: QWidget, name: str, area: str, attribute: str) -> None:
-        window = self._panel.viewer.window
-        table = self._panel.columns_page.table
-        window.add_dock_widget(widget, name=name, area=area, tabify=table is not None)
-        widget.destroyed.connect(lambda: setattr(self, attribute, None))
-
-    @staticmethod
-    def _bring_up(widget: QWidget) -> None:
-        dock: Any = widget.parent()
-        if isinstance(dock, QWidget):
-            dock.show()
-            dock.raise_()

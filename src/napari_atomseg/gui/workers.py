@@ -50,8 +50,10 @@ class Work(QObject):
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop after the step under way; `cancelled` follows."""
-        self._stop.set()
+        """Let go of the job at once, however long its step under way still takes: `cancelled` and `ended` follow now."""
+        self.abandon()
+        self.cancelled.emit()
+        self.ended.emit()
 
     def abandon(self) -> None:
         """Stop and never be heard of again: for a window that closes."""
@@ -76,8 +78,6 @@ class Work(QObject):
             self.finished.emit(value)
         elif kind == "error":
             self.failed.emit(*value)
-        else:
-            self.cancelled.emit()
 
 
 def _worker_of(steps: Steps[Any], stop: threading.Event) -> Any:

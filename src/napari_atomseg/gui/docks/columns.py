@@ -21,8 +21,9 @@ from superqt import QCollapsible
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
-from napari_atomseg.gui.editing import ColumnsSession, session_of
+from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.filing import Filing
 from napari_atomseg.gui.forms import Form
 from napari_atomseg.gui.layers import pixel_size_of, spatial_options, to_micrograph
@@ -146,7 +147,7 @@ class ColumnsPage(QWidget):
             remember_params(self.params())
             remember_params(self.fitting.value())
         except AtomsegError as error:
-            self._panel.say(str(error))
+            self._panel.complain(error)
 
     # -- values --------------------------------------------------------------------------------------------------
 
@@ -172,7 +173,7 @@ class ColumnsPage(QWidget):
         try:
             params, region = self.params(), self._region(image)
         except (AtomsegError, ValueError) as error:
-            self._panel.say(str(error))
+            self._panel.complain(error)
             return
         micrograph = to_micrograph(image)
         stack = len(micrograph.shape) == 3
@@ -199,10 +200,11 @@ class ColumnsPage(QWidget):
     def refine(self) -> None:
         """Fit the columns of the current document again."""
         session = self._session
-        if session is None or session.image is None:
+        image = self._image_of(session) if session is not None else None
+        if session is None or image is None:
             return
         begun, asked = time.perf_counter(), session.columns
-        steps = refine.steps(to_micrograph(session.image), asked, params=self.fitting.value())
+        steps = refine.steps(to_micrograph(image), asked, params=self.fitting.value())
         self._panel.start(
             steps, lambda columns: self._refined(session, asked, columns, time.perf_counter() - begun), "Refining columns"
         )
@@ -260,16 +262,17 @@ class ColumnsPage(QWidget):
     def _on_hand_added(self, rows: np.ndarray) -> None:
         session = self._session
         alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
-        if session is None or session.image is None or not self.snaps.isChecked() or alt:
+        image = self._image_of(session) if session is not None else None
+        if session is None or image is None or not self.snaps.isChecked() or alt or not self._panel.in_charge:
             return
-        session.amend(snap(to_micrograph(session.image), session.columns, rows))
+        session.amend(snap(to_micrograph(image), session.columns, rows))
 
     def refresh(self) -> None:
         """Show what can be done now, and why not where it cannot."""
         session = self._session
         has_columns = session is not None and len(session.columns) > 0
         busy = self._panel.busy
-        has_image = session is not None and session.image is not None
+        has_image = session is not None and self._image_of(session) is not None
         enable(self.refine_button, has_columns and has_image and not busy, "Find or open columns of an image first.")
         enable(self.undo_button, session is not None and session.can_undo, "Nothing to undo.")
         enable(self.redo_button, session is not None and session.can_redo, "Nothing to redo.")
@@ -281,14 +284,20 @@ class ColumnsPage(QWidget):
             self.colour.addItems(features)
             self.colour.setCurrentText(current if current in features else PLAIN)
         image = self._panel.image
+        enable(self.draw, image is not None, "Open an image first.")
         self.every_frame.setVisible(image is not None and image.ndim == 3)
 
     def on_image(self) -> None:
         """The chosen image has changed."""
         image = self._panel.image
         documents = documents_of(self._viewer, image)
-        self.watch(session_of(documents[-1]) if documents else None)
+        active = self._viewer.layers.selection.active
+        if has_session(active) and (active in documents or self._image_of(session_of(active)) is None):
+            self.watch(session_of(active))
+        else:
+            self.watch(session_of(documents[-1]) if documents else None)
         self._fill_regions()
+        self.refresh()
         self.filing.offer_recovery(image)
 
     def on_calibrated(self) -> None:
@@ -318,6 +327,12 @@ class ColumnsPage(QWidget):
                 documents = documents_of(self._viewer, self._panel.image)
                 self.watch(session_of(documents[-1]) if documents else None)
         self._fill_regions()
+        self.refresh()
+
+    def _image_of(self, session: ColumnsSession) -> Image | None:
+        """The image of a document, unless it has been removed from the viewer."""
+        image = session.image
+        return image if image is not None and image in self._viewer.layers else None
 
     def _fill_regions(self) -> None:
         current = self.region.currentText()
@@ -363,12 +378,8 @@ class ColumnsPage(QWidget):
         """Dock the table below the image, or bring it to the front."""
         if self.table is None:
             self.table = ColumnsTable(self._viewer)
-            self._viewer.window.add_dock_widget(self.table, name="Columns table", area="bottom")
             self.table.destroyed.connect(self._table_gone)
-        dock = self.table.parent()
-        if isinstance(dock, QWidget):
-            dock.show()
-            dock.raise_()
+        bring_up(self._viewer, self.table, "Columns table")
         self.table.watch(self._session)
 
     def _table_gone(self) -> None:
@@ -410,4 +421,5 @@ def precision(columns: Columns) -> str:
         return ""
     if columns.pixel_size is None:
         return f"Median fit uncertainty {spread:.3f} px per axis (noise alone, without scan distortion)."
-    return f"Median fit uncertainty {spread * np.mean(columns.pixel_size) * 100:.2g} pm per axis (noise alone, without scan distortion)."
+    picometres = spread * np.mean(columns.pixel_size) * 100
+    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise alone, without scan distortion)."

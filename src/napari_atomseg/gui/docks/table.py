@@ -152,7 +152,7 @@ class ColumnsTable(QWidget):
         finally:
             self._echo = False
         if len(rows) == 1:
-            centre_on(self._viewer, session, rows.pop())
+            centre_on(self._viewer, session, next(iter(rows)))
 
 
 def centre_on(viewer: Any, session: ColumnsSession, row: int) -> None:

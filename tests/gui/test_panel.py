@@ -1,0 +1,164 @@
+"""The panel as such: what it says, how it fits, what it remembers."""
+
+import numpy as np
+import pytest
+from conftest import add_image, lattice, open_panel
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QPushButton
+
+from napari_atomseg.gui import settings
+from napari_atomseg.gui.forms import ResetLabel
+
+
+@pytest.fixture
+def shown(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    return viewer, open_panel(viewer)
+
+
+def test_empty_panel_says_what_to_do(panel):
+    assert "Drop a micrograph" in panel.status.text()
+    assert panel.head.chooser.placeholderText() == "no image"
+
+
+def test_disabled_buttons_say_why(viewer, panel, page):
+    buttons = [panel.run_button, page.refine_button, page.undo_button, page.redo_button, page.save_button, page.draw]
+    before = {button: button.toolTip() for button in buttons}
+    for button in buttons:
+        assert not button.isEnabled(), button.text()
+        assert button.toolTip()
+    add_image(viewer)
+    assert panel.run_button.isEnabled()
+    assert page.draw.isEnabled()
+    assert panel.run_button.toolTip() != before[panel.run_button]
+
+
+def test_every_control_has_a_tooltip(panel):
+    for kind in (QAbstractButton, QComboBox):
+        for control in panel.findChildren(kind):
+            if control.objectName() and not control.objectName().startswith(("qt_", "Scroll")):
+                assert control.toolTip(), control.objectName()
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1000, 600)])
+def test_run_button_stays_in_a_low_window(shown, size):
+    viewer, panel = shown
+    add_image(viewer, name="x" * 300)
+    panel.columns_page.expert.expand(animate=False)
+    viewer.window._qt_window.resize(*size)
+    QApplication.processEvents()
+    window = viewer.window._qt_window
+    assert window.height() <= size[1]
+    assert window.width() <= size[0]
+    for widget in (panel.run_button, panel.cancel_button, panel.status):
+        bottom = widget.mapTo(window, QPoint(widget.width(), widget.height()))
+        assert bottom.y() <= window.height()
+        assert bottom.x() <= window.width()
+
+
+def test_long_names_neither_widen_nor_vanish(shown):
+    viewer, panel = shown
+    add_image(viewer, name="short")
+    width = panel.minimumSizeHint().width()
+    name = "a very long name of a series of images " * 8
+    add_image(viewer, name=name)
+    QApplication.processEvents()
+    assert panel.minimumSizeHint().width() <= width + 5
+    assert panel.head.chooser.itemData(1, 3) == name.strip() or name.startswith(panel.head.chooser.itemData(1, 3))
+
+
+def test_settings_are_remembered_in_a_new_panel(make_napari_viewer):
+    first = open_panel(make_napari_viewer())
+    page = first.columns_page
+    page.more.set_value(page.more.value().__class__(column_sigma=3.5, contrast=0.4))
+    page.more.value_changed.emit()
+    page.first._editors["polarity"].widget.setCurrentIndex(1)
+    page.snaps.setChecked(False)
+    chosen = page.params()
+    assert chosen.column_sigma == 3.5
+    second = open_panel(make_napari_viewer()).columns_page
+    assert second.params() == chosen
+    assert not second.snaps.isChecked()
+
+
+def test_damaged_settings_give_defaults(viewer):
+    settings.remember("params/ClassicalParams", {"polarity": "sideways", "unknown": 3})
+    settings.remember("params/RefineParams", [1, 2])
+    settings._store().setValue("snap", "{broken")
+    page = open_panel(viewer).columns_page
+    assert page.params() == type(page.params())()
+    assert page.snaps.isChecked()
+
+
+def test_double_click_on_a_label_resets(panel, qtbot):
+    page = panel.columns_page
+    page.more.set_value(type(page.more.value())(contrast=0.4))
+    label = next(label for label in page.more.findChildren(ResetLabel) if label.text() == "Contrast")
+    label.mouseDoubleClickEvent(None)
+    assert page.more.value() == type(page.more.value())()
+
+
+def test_parameters_reach_the_job(viewer, page, panel, idle):
+    add_image(viewer)
+    page.more.set_value(type(page.more.value())(border=20))
+    page.find()
+    idle(panel)
+    data = page.session.layer.data
+    assert data.min() >= 20
+    assert page.session.columns.provenance["parameters"]["border"] == 20
+
+
+def test_chooser_follows_layers(viewer, panel):
+    first = add_image(viewer, name="first")
+    add_image(viewer, lattice(64), "second")
+    viewer.add_labels(np.zeros((8, 8), int), name="labels")
+    viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True, name="colours")
+    chooser = panel.head.chooser
+    assert [chooser.itemText(row) for row in range(chooser.count())] == ["first", "second"]
+    assert chooser.currentText() == "second"
+    chooser.activated.emit(0)
+    assert panel.image is first
+    first.name = "renamed"
+    assert chooser.currentText() == "renamed"
+    viewer.layers.move(0, 4)
+    assert chooser.currentText() == "renamed"
+    viewer.layers.remove(first)
+    assert panel.image.name == "second"
+    viewer.layers.clear()
+    assert panel.image is None
+    assert not panel.run_button.isEnabled()
+
+
+def test_two_images_of_one_name(viewer, panel, page, idle):
+    add_image(viewer, name="same")
+    second = add_image(viewer, lattice(seed=4), "same")
+    page.find()
+    idle(panel)
+    assert page.session.image is second
+
+
+def test_links_in_the_foot_work(viewer, panel, page, found, idle):
+    for link in ("refine", "table", "flagged"):
+        assert panel.status.openExternalLinks() is False
+        panel.status.linkActivated.emit(link)
+        idle(panel)
+    assert np.isfinite(found.layer.features["y_std_px"]).all()
+
+
+def test_buttons_are_where_the_design_wants_them(panel, page):
+    assert [panel.pages.tabText(row) for row in range(panel.pages.count())] == ["Columns"]
+    assert not page.expert.isExpanded()
+    assert {button.text() for button in panel.findChildren(QPushButton)} >= {"Find columns", "Cancel", "Refine", "Undo", "Redo"}
+
+
+def test_viewer_closes_clean_with_everything_open(make_napari_viewer, idle):
+    viewer = make_napari_viewer()
+    panel = open_panel(viewer)
+    add_image(viewer)
+    panel.columns_page.find()
+    idle(panel)
+    panel.columns_page.show_table()
+    panel.tools.metadata()
+    panel.tools.diffractogram()
+    panel.tools.calibration()
+    QApplication.processEvents()

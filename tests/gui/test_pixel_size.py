@@ -1,0 +1,211 @@
+"""The calibration chip and its dialog: typed, from a line, from a lattice, from a spot, removed."""
+
+import numpy as np
+import pytest
+from conftest import PIXEL_SIZE, SPACING, add_image, lattice
+from qtpy.QtWidgets import QPushButton
+
+from napari_atomseg.gui.layers import pixel_size_of
+
+
+@pytest.fixture
+def dialog(viewer, panel):
+    add_image(viewer, pixel_size=None)
+    panel.head.chip.click()
+    return panel.tools._calibration
+
+
+@pytest.mark.parametrize(
+    ("text", "angstrom"),
+    [
+        ("9.77 pm", 0.0977),
+        ("0.0977 A", 0.0977),
+        ("0.1 Å", 0.1),
+        ("0.01 nm", 0.1),
+        ("0.1", 0.1),
+        ("1e-2nm", 0.1),
+        ("0.2 um", 2000),
+    ],
+)
+def test_typed(viewer, panel, dialog, text, angstrom):
+    dialog.size.setText(text)
+    dialog.size.returnPressed.emit()
+    np.testing.assert_allclose(pixel_size_of(panel.image), angstrom, rtol=1e-9)
+    assert [str(unit) for unit in panel.image.units] == ["nanometer", "nanometer"]
+    assert "from you" in panel.head.chip.text()
+    assert "color" not in panel.head.chip.styleSheet()
+
+
+@pytest.mark.parametrize("text", ["", "abc", "-1 pm", "0", "nan", "inf", "5 kg", "1 1/nm", "1,5,3"])
+def test_junk_changes_nothing_and_says_so(viewer, panel, dialog, text):
+    dialog.size.setText(text)
+    dialog.apply_typed()
+    assert pixel_size_of(panel.image) is None
+    assert dialog.message.text()
+    assert "no pixel size" in panel.head.chip.text()
+
+
+def test_points_and_columns_follow(viewer, page, panel, idle):
+    image = add_image(viewer, pixel_size=None)
+    page.find()
+    idle(panel)
+    session = page.session
+    session.layer.remove([0])
+    panel.head.set_pixel_size((0.25, 0.25), "you")
+    np.testing.assert_allclose(session.layer.scale, 0.025)
+    assert session.layer.units == image.units
+    assert session.columns.pixel_size == (0.25, 0.25)
+    assert session.columns.provenance["pixel_size_source"] == "you"
+    assert viewer.layers.units is not None
+    session.undo()
+    assert session.columns.pixel_size == (0.25, 0.25)
+    np.testing.assert_allclose(session.layer.scale, 0.025)
+
+
+def test_second_document_follows_too(viewer, page, panel, found, idle):
+    found.layer.remove([0])
+    page.find()
+    idle(panel)
+    panel.head.set_pixel_size((0.3, 0.3), "you")
+    assert found.columns.pixel_size == (0.3, 0.3)
+    assert page.session.columns.pixel_size == (0.3, 0.3)
+    np.testing.assert_allclose(found.layer.scale, 0.03)
+
+
+def test_region_and_line_layers_do_not_drift(viewer, page, panel):
+    """A region drawn before the calibration still lies on the same pixels afterwards."""
+    image = add_image(viewer, pixel_size=None)
+    page.draw_region()
+    shapes = viewer.layers["lattice | region"]
+    shapes.add(np.array([[20, 20], [20, 60], [50, 60], [50, 20]], float), shape_type="rectangle")
+    before = page._region(image)
+    panel.head.set_pixel_size((0.25, 0.25), "you")
+    np.testing.assert_array_equal(page._region(image), before)
+    assert viewer.layers.units is not None
+
+
+def test_calibration_is_no_edit(found, panel):
+    assert not found.unsaved
+    panel.head.set_pixel_size((0.25, 0.25), "you")
+    assert not found.edited
+    assert not found.can_undo
+
+
+def test_line(viewer, panel, dialog):
+    dialog.draw.click()
+    line = viewer.layers[-1]
+    line.add([[10, 10], [10, 60]], shape_type="line")
+    dialog.length.setText("2 nm")
+    dialog.apply_line()
+    np.testing.assert_allclose(pixel_size_of(panel.image), 20 / 50, rtol=1e-6)
+    assert [layer.name for layer in viewer.layers] == ["lattice"]
+    assert "from a line" in panel.head.chip.text()
+
+
+def test_line_on_a_calibrated_image(viewer, panel):
+    image = add_image(viewer)
+    panel.tools.calibration()
+    dialog = panel.tools._calibration
+    dialog.draw.click()
+    viewer.layers[-1].add([[10, 10], [50, 40]], shape_type="line")
+    dialog.length.setText("50")
+    dialog.apply_line()
+    np.testing.assert_allclose(pixel_size_of(image), 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("length", ["", "2 kg", "0", "-1"])
+def test_line_with_a_junk_length(viewer, panel, dialog, length):
+    dialog.draw.click()
+    viewer.layers[-1].add([[10, 10], [10, 60]], shape_type="line")
+    dialog.length.setText(length)
+    dialog.apply_line()
+    assert pixel_size_of(panel.image) is None
+    assert dialog.message.text()
+
+
+def test_line_that_was_never_drawn(viewer, panel, dialog):
+    dialog.length.setText("2 nm")
+    dialog.apply_line()
+    assert "no line" in dialog.message.text()
+
+
+def test_lattice_spacing(viewer, panel, dialog, idle):
+    dialog.spacing.setText(f"{SPACING * PIXEL_SIZE} A")
+    dialog.apply_lattice()
+    idle(panel)
+    np.testing.assert_allclose(pixel_size_of(panel.image), PIXEL_SIZE, rtol=0.01)
+    assert "lattice spacing" in panel.head.chip.text()
+
+
+def test_lattice_spacing_of_an_image_without_lattice(viewer, panel, idle):
+    image = add_image(viewer, np.zeros((64, 64), np.float32), pixel_size=None)
+    panel.tools.calibration()
+    panel.tools._calibration.spacing.setText("2.8 A")
+    panel.tools._calibration.apply_lattice()
+    idle(panel)
+    assert pixel_size_of(image) is None
+    assert panel.status.text()
+    assert "unforeseen" not in panel.status.text()
+
+
+def test_spot_of_the_diffractogram(make_napari_viewer, qtbot):
+    from conftest import open_panel
+
+    viewer = make_napari_viewer(show=True)
+    panel = open_panel(viewer)
+    add_image(viewer, pixel_size=None)
+    panel.tools.diffractogram()
+    dock = panel.tools._diffractogram
+    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None, timeout=10_000)
+    dock.calibrate()
+    assert "Click a spot" in dock.reading.text()
+    spot = dock._result[1].frequencies[0]
+    dock.chosen = spot
+    dock.spacing.setText("junk")
+    dock.calibrate()
+    assert pixel_size_of(panel.image) is None
+    spacing = PIXEL_SIZE / np.hypot(*spot)
+    dock.spacing.setText(f"{spacing} A")
+    dock.calibrate()
+    np.testing.assert_allclose(pixel_size_of(panel.image), PIXEL_SIZE, rtol=1e-6)
+    assert "spot" in panel.head.chip.text()
+
+
+def test_removal(viewer, page, panel, found):
+    panel.head.chip.click()
+    dialog = panel.tools._calibration
+    dialog.remove.click()
+    assert pixel_size_of(panel.image) is None
+    assert "no pixel size" in panel.head.chip.text()
+    assert tuple(found.layer.scale) == (1, 1)
+    assert found.columns.pixel_size is None
+    assert not dialog.remove.isEnabled()
+    assert viewer.layers.units is not None
+
+
+def test_dialog_without_an_image(viewer, panel):
+    panel.tools.calibration()
+    dialog = panel.tools._calibration
+    dialog.size.setText("1 A")
+    for button in dialog.findChildren(QPushButton):
+        button.click()
+    assert not viewer.layers
+
+
+def test_chip_says_where_the_pixel_size_comes_from(viewer, panel, files):
+    from conftest import drop
+
+    drop(viewer, files.tif)
+    assert "from the file" in panel.head.chip.text()
+    panel.head.set_pixel_size((0.1, 0.2), "you")
+    assert "×" in panel.head.chip.text() or "x" in panel.head.chip.text()
+    viewer.layers.clear()
+    assert "no image" in panel.head.chip.text()
+    assert not panel.head.chip.isEnabled()
+
+
+def test_calibration_of_a_stack_keeps_the_time(viewer, panel):
+    image = add_image(viewer, np.stack([lattice(64), lattice(64)]), "stack", pixel_size=None)
+    panel.head.set_pixel_size((0.25, 0.25), "you")
+    np.testing.assert_allclose(image.scale, [1, 0.025, 0.025])
+    np.testing.assert_allclose(pixel_size_of(image), 0.25)
