@@ -8,8 +8,21 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Layer, Points
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QPaintEvent, QResizeEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.adoption import Adoption
@@ -34,7 +47,7 @@ class Head(QWidget):
         self._connect()
 
     def _build(self) -> None:
-        self.chooser = QComboBox()
+        self.chooser = ElidedComboBox()
         self.chooser.setObjectName("image")
         self.chooser.setToolTip("The image that the pages below work on.")
         self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -196,6 +209,22 @@ def lies_on(layer: Layer, image: Image) -> bool:
         return session_of(layer).image is image
     same_scale = np.allclose(layer.scale[-2:], image.scale[-2:], rtol=1e-9, atol=0)
     return same_scale and tuple(layer.units[-2:]) == tuple(image.units[-2:])
+
+
+class ElidedComboBox(QComboBox):
+    """A list whose chosen entry is shortened in the middle where it does not fit: series differ at the end of their names."""
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
+        """Draw the frame, and the shortened text into it."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        part = QStyle.SubControl.SC_ComboBoxEditField
+        field = painter.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, part, self)
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText or self.placeholderText(), Qt.TextElideMode.ElideMiddle, field.width() - 4
+        )
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
 
 class ElidedLabel(QLabel):

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QDockWidget, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 
 def bring_up(viewer: Any, widget: QWidget, name: str) -> None:
     """Dock a widget below the image, beside what is docked there already, or bring its dock to the front.
 
-    napari's cross deletes a dock and leaves the widget in it without a parent; then it is docked anew.
+    napari's cross deletes a dock and leaves the widget in it without a parent; then it is docked anew. The left docks of
+    napari keep the window's whole height: above another dock they would not fit into 600 px.
     """
     dock: Any = widget.parent()
     if not isinstance(dock, QDockWidget):
         dock = viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
+        window = dock.window()
+        if isinstance(window, QMainWindow):
+            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     dock.show()
     dock.raise_()

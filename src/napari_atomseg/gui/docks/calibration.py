@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,7 +121,7 @@ class CalibrationDialog(QDialog):
             self._now.setText("No image is open.")
             return
         pixel_size = pixel_size_of(image)
-        self._now.setText(f"<b>{image.name}</b>: {format_pixel_size(pixel_size)}")
+        self._now.setText(f"<b>{html.escape(image.name)}</b>: {format_pixel_size(pixel_size)}")
         self.remove.setEnabled(pixel_size is not None)
 
     def apply_typed(self) -> None:
