@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +72,17 @@ def notices():
 
     notification_manager.records.clear()
     return lambda: [record.message for record in notification_manager.records]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def frozen_modules(qapp):
+    """What the imports made stays out of the many garbage collections that napari's viewer fixture asks for."""
+    for name in ("napari.viewer", "napari._qt.qt_main_window", "napari_atomseg.gui.panel", "napari_atomseg.workflows"):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 # -- the window --------------------------------------------------------------------------------------------------------

@@ -39,29 +39,30 @@ def reciprocal(files, suffix):
     return path.read_bytes()
 
 
+ALSO_NAPARI = "png npy csv blo zspy h5 mib"
 CASES = [
-    *[(kind, f".{name}") for kind in (truncated, random_bytes, empty) for name in ["mrc", "hspy", "dm3", "emd", "ser", "tif"]],
-    *[(kind, f".{name}") for kind in (random_bytes, empty) for name in ["png", "npy", "csv", "blo", "zspy", "h5", "mib"]],
-    (spectrum, ".hspy"),
-    (spectrum, ".npy"),
+    (truncated, "mrc hspy dm3 emd ser tif"),
+    (random_bytes, f"mrc hspy dm3 emd ser tif {ALSO_NAPARI}"),
+    (empty, f"mrc hspy dm3 emd ser tif {ALSO_NAPARI}"),
+    (spectrum, "hspy npy"),
 ]
 
 
-@pytest.mark.parametrize(("kind", "suffix"), CASES, ids=lambda value: getattr(value, "__name__", value))
-def test_broken_file_is_one_sentence(viewer, panel, files, notices, kind, suffix):
+@pytest.mark.parametrize(("kind", "suffixes"), CASES, ids=[kind.__name__ for kind, _ in CASES])
+def test_broken_file_is_one_sentence(viewer, panel, files, notices, kind, suffixes):
     image = add_image(viewer)
-    content = kind(files, suffix)
-    path = files.folder / f"broken{suffix}"
-    path.write_bytes(content)
-    notices()
-    drop(viewer, path)
-    assert list(viewer.layers) == [image]
-    said = notices()
-    assert len(said) == 1, said
-    assert path.name in said[0]
-    assert "\n" not in said[0].strip()
-    assert panel.image is image
-    assert panel.run_button.isEnabled()
+    for suffix in suffixes.split():
+        path = files.folder / f"broken.{suffix}"
+        path.write_bytes(kind(files, f".{suffix}"))
+        before = len(notices())
+        drop(viewer, path)
+        assert list(viewer.layers) == [image], suffix
+        said = notices()[before:]
+        assert len(said) == 1, (suffix, said)
+        assert path.name in said[0]
+        assert "\n" not in said[0].strip()
+        assert panel.image is image
+        assert panel.run_button.isEnabled()
 
 
 @pytest.mark.parametrize("suffix", [".mrc", ".tif", ".hspy", ".npy"])
