@@ -27,6 +27,13 @@ CHUNK_VALUES = 400_000
 Y, X, SIGMA, HEIGHT, LEVEL = range(5)
 CONVERGED = 1e-4
 """Largest last step of a position, in units of sigma, that counts as converged."""
+AT_REST = 1e-3
+"""A column that changes by less in a round, relative to its width or height, needs no further one."""
+REST_IN_STD = 0.05
+OVERLAP_IN_SIGMA = 4.0
+"""Columns nearer than this pull at each other."""
+FULL_ROUNDS = 2
+"""So many rounds are made with all columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +47,12 @@ class RefineParams:
     window : float
         Smallest radius of the fitted window in units of the column's sigma; wider where columns stand apart.
     rounds : int
-        How often neighbours are taken away anew.
+        How often neighbours are taken away anew, at most; columns at rest are left alone.
     """
 
     width: Literal["each", "shared"] = "each"
     window: Annotated[float, Quantity(low=1, high=5, decimals=1)] = 2.5
-    rounds: Annotated[int, Quantity(low=1, high=20)] = 4
+    rounds: Annotated[int, Quantity(low=1, high=20)] = 20
 
     def __post_init__(self) -> None:
         check(self)
@@ -103,20 +110,28 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     radius = _window_radius(start, params.window)
     offsets = _window_offsets(radius)
     size = max(1, CHUNK_VALUES // len(offsets))
-    chunks = [np.arange(first, min(first + size, len(start))) for first in range(0, len(start), size)]
     model, std, moved = start.copy(), np.full((len(start), 2), np.nan), np.full(len(start), np.inf)
+    restless = np.ones(len(start), bool)
     for turn in range(params.rounds):
         neighbours = _neighbour_pairs(model, radius)
         share = params.width == "shared" and turn > 0
         if share:
             model[:, SIGMA] = np.median(model[:, SIGMA])
+        if turn >= FULL_ROUNDS:
+            restless = _with_partners(restless, model, neighbours)
+        waiting = np.flatnonzero(restless)
         fitted = model.copy()
-        for number, chunk in enumerate(chunks):
-            yield Progress(turn * len(chunks) + number, params.rounds * len(chunks), "refining")
+        for first in range(0, len(waiting), size):
+            yield Progress(turn * len(waiting) + first, params.rounds * len(waiting), "refining")
+            chunk = waiting[first : first + size]
             windows = _cut(repaired, valid, start[chunk], offsets)
             others = _sum_of_neighbours(windows, model, chunk, neighbours)
             fitted[chunk], std[chunk], moved[chunk] = _fit(windows, others, model[chunk], free=4 if share else 5)
-        model = _believable(fitted, model, start)
+        before, model = model, _believable(fitted, model, start)
+        if turn + 1 >= FULL_ROUNDS:
+            restless = _restless(before, model, std)
+        if not restless.any():
+            break
     return _refined(columns, start, model, std, moved, radius, image.shape)
 
 
@@ -181,10 +196,13 @@ def _neighbour_pairs(model: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _sum_of_neighbours(windows: Windows, model: np.ndarray, chunk: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """What all neighbours together give in each window, shape (N, P)."""
+    """What all neighbours together give in each window, shape (N, P); `chunk` is in ascending order."""
     first, last = np.searchsorted(pairs[:, 0], [chunk[0], chunk[-1] + 1])
     total = np.zeros_like(windows.values)
-    own, other = pairs[first:last, 0] - chunk[0], pairs[first:last, 1]
+    near = pairs[first:last]
+    place = np.minimum(np.searchsorted(chunk, near[:, 0]), len(chunk) - 1)
+    mine = chunk[place] == near[:, 0]
+    own, other = place[mine], near[mine, 1]
     # Rank by rank, so that each addition touches a window only once and plain indexing suffices.
     rank = np.arange(len(own)) - np.searchsorted(own, own, side="left")
     for level in range(int(rank.max(initial=-1)) + 1):
@@ -284,6 +302,24 @@ def _believable(fitted: np.ndarray, before: np.ndarray, start: np.ndarray) -> np
     return np.where((away | broken)[:, None], before, fitted)
 
 
+def _restless(before: np.ndarray, after: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """True where a round changed a column by more than matters, beside its width and beside its error bar, shape (N,)."""
+    step = np.hypot(after[:, Y] - before[:, Y], after[:, X] - before[:, X])
+    growth = np.abs(after[:, HEIGHT] - before[:, HEIGHT]) / np.maximum(np.abs(after[:, HEIGHT]), 1e-30)
+    # Noise leaves nothing to gain beyond a small part of the error bar.
+    matters = np.maximum(AT_REST, REST_IN_STD * np.nan_to_num(np.hypot(*std.T)) / after[:, SIGMA])
+    return np.asarray((step / after[:, SIGMA] > matters) | (growth > matters))
+
+
+def _with_partners(restless: np.ndarray, model: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The restless columns and those so near that they will be moved by them, shape (N,)."""
+    apart = np.hypot(*(model[pairs[:, 0], :2] - model[pairs[:, 1], :2]).T)
+    moved = restless[pairs[:, 1]] & (apart < OVERLAP_IN_SIGMA * model[pairs[:, 0], SIGMA])
+    grown = restless.copy()
+    grown[pairs[moved, 0]] = True
+    return grown
+
+
 def _refined(
     columns: Columns,
     start: np.ndarray,
@@ -301,6 +337,8 @@ def _refined(
     failed = away | outside | (width < 0.35) | (width > 2.9) | ~np.isfinite(model).all(axis=1) | ~np.isfinite(std).all(axis=1)
     failed |= np.sign(model[:, HEIGHT]) != np.sign(start[:, HEIGHT])
     failed |= moved > 100 * CONVERGED
+    # An error bar wider than the column: there is none.
+    failed |= np.any(std > model[:, SIGMA, None], axis=1)
     near = np.any((start[:, :2] < 0.6 * radius) | (start[:, :2] > extent - 0.6 * radius), axis=1)
     usable = np.isfinite(model[:, :2]).all(axis=1)
     closest = np.full(len(model), np.inf)

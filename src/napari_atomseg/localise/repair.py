@@ -7,6 +7,8 @@ from scipy import ndimage
 
 HOT_LIMIT = 8.0
 """A pixel this many standard deviations of its surroundings above their median is no electron."""
+STEEPEST_TOP = 1.5
+"""Height of a column's topmost pixel above its neighbours, at most, relative to their height above the lowest pixel near."""
 
 
 def repair(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +48,9 @@ def _fill(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
 def _without_hot_pixels(values: np.ndarray) -> np.ndarray:
     """Replace single pixels far above all eight neighbours; a column is never one pixel wide.
 
+    Where there is little noise, the top of a narrow column is far above its neighbours too; but these in turn are then
+    above theirs, by more than two thirds of it for any column wider than 0.75 px.
+
     The limit grows with the square root of the local level, as counting noise does, with the gain that the image
     itself shows.
     """
@@ -59,5 +64,7 @@ def _without_hot_pixels(values: np.ndarray) -> np.ndarray:
     ring = np.ones((3, 3), bool)
     ring[1, 1] = False
     others = ndimage.maximum_filter(values, footprint=ring, mode="nearest")
-    hot = (excess > HOT_LIMIT * noise) & (values - others > 0.5 * HOT_LIMIT * noise)
+    tip = values - others
+    foot = others - ndimage.minimum_filter(values, 5, mode="nearest")
+    hot = (excess > HOT_LIMIT * noise) & (tip > 0.5 * HOT_LIMIT * noise) & (tip > STEEPEST_TOP * foot)
     return np.where(hot, median, values)

@@ -26,7 +26,9 @@ def band_pass(image: np.ndarray, sigma: float) -> np.ndarray:
     sigma : float
         Width of the columns, px.
     """
-    response: np.ndarray = ndimage.gaussian_laplace(image, sigma, mode="reflect", truncate=4.0)
+    # The sum of the cut-off kernel is not quite zero, and would let a high level of the image show through.
+    level = np.min(image)
+    response: np.ndarray = ndimage.gaussian_laplace(image - level, sigma, mode="reflect", truncate=4.0)
     return -(sigma**2) * response
 
 

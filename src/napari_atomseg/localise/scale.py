@@ -65,7 +65,7 @@ def estimate_scale(image: np.ndarray) -> ColumnScale | None:
         return None
     dip = _first_dip(profile)
     sigma = _central_width(grid, profile, float(profile[dip]))
-    ring = dip + int(np.argmax(profile[dip : 5 * dip + 8]))
+    ring = _first_ring(profile, dip)
     if sigma is None:
         return None
     return ColumnScale(sigma_px=sigma, spacing_px=float(grid[ring]), order=float(profile[ring] / profile[0]))
@@ -106,6 +106,17 @@ def _first_dip(profile: np.ndarray) -> int:
         if falling and profile[index] < 0.6 * profile[0]:
             return index
     return len(profile) - 2
+
+
+def _first_ring(profile: np.ndarray, dip: int) -> int:
+    """Index of the first maximum beyond the dip that rises at least half as high above it as the highest one."""
+    beyond = profile[dip : 5 * dip + 8]
+    highest = int(np.argmax(beyond))
+    enough = profile[dip] + 0.5 * (beyond[highest] - profile[dip])
+    for index in range(1, highest):
+        if beyond[index - 1] <= beyond[index] > beyond[index + 1] and beyond[index] > enough:
+            return dip + index
+    return dip + highest
 
 
 def _central_width(grid: np.ndarray, profile: np.ndarray, floor: float) -> float | None:

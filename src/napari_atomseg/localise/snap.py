@@ -34,10 +34,12 @@ def snap_positions(image: np.ndarray, positions: np.ndarray, sigma: float, sign:
 
 def _snap_one(image: np.ndarray, point: np.ndarray, sigma: float, sign: float) -> np.ndarray:
     """Climb to the local centre of gravity, then fit; whatever leaves the reach is not believed."""
+    if not np.isfinite(point).all():
+        return point
     reach = max(2, int(np.ceil((REACH_IN_SIGMA + 3) * sigma)))
     corner = np.maximum(np.floor(point).astype(int) - reach, 0)
     patch = np.asarray(image[corner[0] : corner[0] + 2 * reach + 1, corner[1] : corner[1] + 2 * reach + 1], dtype=float)
-    if patch.size == 0 or not np.isfinite(point).all():
+    if patch.size == 0:
         return point
     values = sign * repair(patch)[0].astype(float)
     y, x = np.mgrid[: patch.shape[0], : patch.shape[1]]

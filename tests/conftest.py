@@ -1,0 +1,28 @@
+"""What several folders of tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+@pytest.fixture
+def shared_data():
+    """Path of a file that is not part of the repository; the test is skipped where it is absent."""
+    root = Path(os.environ.get("ATOMSEG_SHARED", Path(__file__).parents[2] / "shared")) / "data"
+
+    def path_of(name):
+        path = root / name
+        if not path.exists():
+            pytest.skip(f"{name} is not here; set ATOMSEG_SHARED to the folder that holds data/{name}")
+        return path
+
+    return path_of
