@@ -136,9 +136,15 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
     -------
     Columns
         Same order and number; see :func:`napari_atomseg.localise.gaussian.refine_columns`.
+
+    Raises
+    ------
+    AtomsegError
+        If a column stands in a frame that does not exist.
     """
     result = columns
     for index in np.unique(columns.frame):
+        frames_of(micrograph, int(index))
         rows = np.flatnonzero(columns.frame == index)
         plane = micrograph.frame(int(index))
         fitted = yield from _labelled(refine_columns(plane, columns.select(rows), params), int(index), micrograph)
