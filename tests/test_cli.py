@@ -1,0 +1,274 @@
+"""The command line as scripts see it: exit status, files, and what is said where."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from spots import draw, square_lattice
+
+from napari_atomseg.cli import main
+from napari_atomseg.cli.files import dataset_lines
+from napari_atomseg.cli.targets import names_of, targets_of
+from napari_atomseg.cli.window import with_sample_named
+
+SHAPE = (100, 110)
+TRUE = square_lattice(SHAPE, 16, margin=10)
+
+
+@pytest.fixture
+def call(capsys):
+    """Run the command line here; gives exit status, standard output and standard error."""
+
+    def run(*words):
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        said = capsys.readouterr()
+        return end.value.code or 0, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def image(rng, tmp_path):
+    def write(name, frames=0):
+        data = (draw(TRUE, 2.2, SHAPE) + rng.normal(0, 2, SHAPE)).astype(np.float32)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.stack([data] * frames) if frames else data)
+        return path
+
+    return write
+
+
+def leftovers(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_locate_writes_a_table_and_its_description(call, image, tmp_path):
+    status, said, complaints = call("locate", image("scan.npy"), "-o", tmp_path / "out.csv", "--pixel-size", "10pm")
+    table = pd.read_csv(tmp_path / "out.csv")
+    described = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert status == 0
+    assert "scan.npy" in said
+    assert complaints == ""
+    assert len(table) >= len(TRUE)
+    assert np.allclose(table["y_angstrom"], 0.1 * table["y_px"])
+    assert table["x_std_px"].notna().any()
+    assert described["pixel_size_source"] == "typed"
+    assert len(described["image"]["sha256"]) == 64
+
+
+def test_without_a_pixel_size_angstrom_stay_empty_and_that_is_said(call, image, tmp_path):
+    status, _, complaints = call("locate", image("scan.npy"), "-o", tmp_path / "out", "--no-refine")
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert status == 0
+    assert "--pixel-size" in complaints
+    assert table["y_angstrom"].isna().all()
+    assert table["x_std_px"].isna().all()
+
+
+def test_a_structure_needs_a_pixel_size(call, image, tmp_path):
+    path = image("scan.npy")
+    assert call("locate", path, "-o", tmp_path / "out.xyz")[0] == 1
+    assert call("locate", path, "-o", tmp_path / "out.xyz", "--pixel-size", "0.1A")[0] == 0
+    assert leftovers(tmp_path) == ["out.xyz", "scan.npy"]
+
+
+def test_nothing_is_overwritten_unless_forced(call, image, tmp_path):
+    path, other = image("scan.npy"), tmp_path / "out.json"
+    other.write_text("precious")
+    status, _, complaints = call("locate", path, "-o", tmp_path / "out.csv")
+    assert status == 1
+    assert "--force" in complaints
+    assert other.read_text() == "precious"
+    assert call("locate", path, "-o", tmp_path / "out.csv", "--force")[0] == 0
+
+
+def test_bad_inputs_keep_nobody_from_being_done(call, image, tmp_path):
+    good, best = image("good.npy"), image("söhne & töchter.npy")
+    broken = tmp_path / "broken.ser"
+    broken.write_bytes(b"nothing of a microscope")
+    out = tmp_path / "Größe 1"
+    status, said, complaints = call("locate", good, broken, tmp_path / "missing.tif", best, "-o", f"{out}/", "--no-refine")
+    lines = [line for line in complaints.splitlines() if not line.startswith("note:")]
+    assert status == 1
+    assert len(lines) == 2
+    assert lines[0].startswith(str(broken))
+    assert lines[1] == f"{tmp_path / 'missing.tif'}: there is no such file; check its name and folder"
+    assert "Traceback" not in complaints
+    assert leftovers(out) == ["good.csv", "good.json", "söhne & töchter.csv", "söhne & töchter.json"]
+    assert len(said.splitlines()) == 2
+
+
+def test_names_that_clash_get_their_folder(call, image, tmp_path):
+    first, second = image("monday/scan.npy"), image("tuesday/scan.npy")
+    assert call("locate", first, second, "-o", f"{tmp_path / 'out'}/", "--no-refine", "-q")[0] == 0
+    assert leftovers(tmp_path / "out") == ["monday_scan.csv", "monday_scan.json", "tuesday_scan.csv", "tuesday_scan.json"]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["a/x.tif", "b/x.tif", "b/y.tif"],
+        ["a/x.tif", "a/x.ser", "b/X.tif"],
+        ["r/1/x.tif", "r/2/x.tif", "s/1/x.tif"],
+        ["a/x.tif", "b/x.tif", "c/a_x.tif"],
+        ["a/x.tif", "a/x.ser", "a/x_tif.png"],
+    ],
+)
+def test_names_are_always_different(paths, tmp_path):
+    names = names_of([tmp_path / path for path in paths])
+    assert len({name.lower() for name in names}) == len(paths)
+
+
+def test_an_input_given_twice_is_done_once(tmp_path):
+    assert len(targets_of([tmp_path / "x.tif", tmp_path / "." / "x.tif"], str(tmp_path))) == 1
+
+
+def test_a_stack_is_searched_frame_by_frame(call, image, tmp_path):
+    stack = image("film.npy", frames=3)
+    assert call("locate", stack, "-o", tmp_path / "all.csv", "--no-refine", "-q") == (0, "", "")
+    assert set(pd.read_csv(tmp_path / "all.csv")["frame"]) == {0, 1, 2}
+    assert call("locate", stack, "-o", tmp_path / "one.csv", "--frame", "1", "--no-refine", "-q")[0] == 0
+    assert set(pd.read_csv(tmp_path / "one.csv")["frame"]) == {1}
+    status, _, complaints = call("locate", stack, "-o", tmp_path / "none.csv", "--frame", "3")
+    assert status == 1
+    assert "frames 0 to 2" in complaints
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["locate", "a.tif"],
+        ["locate", "a.tif", "b.tif", "-o", "c.csv"],
+        ["locate", "a.tif", "-o", "a.png"],
+        ["locate", "a.tif", "-o", "a.csv", "--model", "oracle"],
+        ["locate", "a.tif", "-o", "a.csv", "--pixel-size", "5kg"],
+        ["locate", "a.tif", "-o", "a.csv", "--pixel-size", "0"],
+        ["locate", "a.tif", "-o", "a.csv", "--frame", "first"],
+        ["locate", "a.tif", "-o", "a.csv", "--polarity", "grey"],
+        ["refine", "a.csv", "a.tif", "-o", "b.csv", "--width", "half"],
+        ["open", "--sample", "unobtainium"],
+        ["conjure"],
+        ["info"],
+    ],
+)
+def test_wrong_use_is_told_from_failure(call, words):
+    status, said, complaints = call(*words)
+    assert status == 2
+    assert said == ""
+    assert "Usage:" in complaints
+
+
+def test_refine_fits_a_table_again(call, image, tmp_path):
+    path, table = image("scan.npy"), tmp_path / "hand.csv"
+    pd.DataFrame({"X": np.round(TRUE[:, 1]), "Y": np.round(TRUE[:, 0])}).to_csv(table, index=False)
+    status, said, _ = call("refine", table, path, "-o", tmp_path / "fit.csv", "--width", "shared")
+    fitted = pd.read_csv(tmp_path / "fit.csv")
+    assert status == 0
+    assert "hand.csv" in said
+    assert np.abs(fitted[["y_px", "x_px"]].to_numpy() - TRUE).max() < 0.4
+    assert call("refine", tmp_path / "none.csv", path, "-o", tmp_path / "x.csv")[0] == 1
+
+
+def test_info_for_people_and_for_programs(call, image, tmp_path):
+    path = image("scan.npy", frames=2)
+    status, said, _ = call("info", path)
+    assert status == 0
+    assert "2 x 100 x 110" in said
+    status, said, complaints = call("info", path, tmp_path / "missing.tif", "--json")
+    (found,) = json.loads(said)
+    assert status == 1
+    assert "no such file" in complaints
+    assert {"index", "title", "shape", "dtype", "pixel_size_angstrom", "unit_in_file", "modality", "notes"} <= set(found)
+    assert found["pixel_size_angstrom"] is None
+
+
+def test_every_note_stands_below_its_dataset():
+    dataset = {"title": "a", "shape": [2, 3], "dtype": "f4", "pixel_size_angstrom": [1, 1], "unit_in_file": "", "modality": ""}
+    lines = dataset_lines([{**dataset, "index": 0, "notes": ["first", "second"]}, {**dataset, "index": 1, "notes": ["third"]}])
+    assert [line.split()[0] for line in lines] == ["index", "0", "first", "second", "1", "third"]
+
+
+def test_models_are_listed(call):
+    assert "classical" in call("models")[1]
+    (model,) = json.loads(call("models", "--json")[1])
+    assert {"name", "task", "licence", "weights", "score"} <= set(model)
+
+
+def test_the_demo_agrees_with_its_known_truth(call, tmp_path):
+    status, said, _ = call("demo", "-o", tmp_path / "demo")
+    assert status == 0
+    assert "0 missed, 0 false" in said
+    assert leftovers(tmp_path / "demo") == ["columns.csv", "columns.json", "overlay.png"]
+    assert call("demo", "-o", tmp_path / "demo")[0] == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
+def test_without_a_display_open_says_so(call, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    status, _, complaints = call("open")
+    assert status == 1
+    assert len(complaints.splitlines()) == 1
+    assert "display" in complaints
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["--sample"], ["--sample=perovskite"]),
+        (["--sample", "dumbbells"], ["--sample", "dumbbells"]),
+        (["--sample", "a.tif"], ["--sample=perovskite", "a.tif"]),
+        (["a.tif", "--sample", "--debug"], ["a.tif", "--sample=perovskite", "--debug"]),
+    ],
+)
+def test_a_sample_may_stand_without_a_name(typed, meant):
+    assert with_sample_named(typed) == meant
+
+
+def test_the_unforeseen_is_one_sentence_unless_debugging(call, image, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_atomseg.workflows.read", lambda *_: 1 / 0)
+    status, _, complaints = call("locate", image("a.npy"), "-o", tmp_path / "a.csv")
+    assert status == 1
+    assert len(complaints.splitlines()) == 1
+    assert "Traceback" in call("locate", image("a.npy"), "-o", tmp_path / "a.csv", "--debug")[2]
+
+
+def test_help_and_version_come_at_once():
+    start = time.perf_counter()
+    code = "import sys; from napari_atomseg.cli import main\ntry: main(['--help'])\nfinally: print('LOADED', *sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert time.perf_counter() - start < 2
+    loaded = said.partition("LOADED")[2].split()
+    assert "typer" in loaded
+    assert not {"numpy", "pandas", "torch", "napari", "skimage", "abtem"} & set(loaded)
+
+
+def test_the_version_is_shown(call):
+    assert call("--version")[1].startswith("napari-atomseg 0.")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_stops_soon_and_leaves_whole_files_only(image, tmp_path, rng):
+    big = tmp_path / "big.npy"
+    np.save(big, rng.poisson(5, (6, 1024, 1024)).astype(np.uint8))
+    first = image("first.npy")
+    words = ["locate", str(first), str(big), "-o", f"{tmp_path / 'out'}/"]
+    code = f"from napari_atomseg.cli import main; main({words!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert "first.npy" in process.stdout.readline()
+    time.sleep(1)
+    start = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=20)
+    assert time.perf_counter() - start < 1.5
+    assert process.returncode == 130
+    assert "Traceback" not in complaints
+    assert leftovers(tmp_path / "out") == ["first.csv", "first.json"]
