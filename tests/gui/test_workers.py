@@ -93,6 +93,14 @@ def test_second_start_is_refused_and_says_why(viewer, panel, qtbot):
     qtbot.waitUntil(lambda: not panel.busy, timeout=2000)
 
 
+def test_refine_is_off_while_a_job_runs(panel, page, found, qtbot):
+    panel.start(endless(), print, "Turning")
+    assert not page.refine_button.isEnabled()
+    assert "running" in page.refine_button.toolTip()
+    panel.cancel_button.click()
+    assert page.refine_button.isEnabled()
+
+
 def test_own_error_is_one_sentence(viewer, panel, qtbot, notices):
     panel.start(failing(AtomsegError("The file has gone.")), print, "Reading")
     qtbot.waitUntil(lambda: not panel.busy, timeout=2000)

@@ -167,6 +167,7 @@ class AtomSegPanel(QWidget):
         self.progress.setFormat(what)
         self.say(f"{what} …")
         self._show_busy()
+        self.columns_page.refresh()
         work.start()
 
     def cancel(self) -> None:

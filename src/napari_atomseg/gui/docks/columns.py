@@ -274,7 +274,8 @@ class ColumnsPage(QWidget):
         has_columns = session is not None and len(session.columns) > 0
         busy = self._panel.busy
         has_image = session is not None and self._image_of(session) is not None
-        enable(self.refine_button, has_columns and has_image and not busy, "Find or open columns of an image first.")
+        why_not = "A job is running; cancel it first." if busy else "Find or open columns of an image first."
+        enable(self.refine_button, has_columns and has_image and not busy, why_not)
         enable(self.undo_button, session is not None and session.can_undo, "Nothing to undo.")
         enable(self.redo_button, session is not None and session.can_redo, "Nothing to redo.")
         enable(self.save_button, has_columns, "There are no columns to save yet.")
