@@ -150,7 +150,7 @@ def test_odd_positions_and_images_end_in_a_verdict(positions, shape, rng):
 def test_parameters_out_of_range_are_refused():
     with pytest.raises(AtomsegError, match=r"RefineParams\.rounds"):
         RefineParams(rounds=0)
-    with pytest.raises(AtomsegError, match="one of each, shared"):
+    with pytest.raises(AtomsegError, match="one of shared, each"):
         RefineParams(width="half")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_atomseg.localise.repair import repair
-from napari_atomseg.localise.response import band_pass, noise_of_response
+from napari_atomseg.localise.response import band_pass, noise_of_response, quantisation_floor
 
 CREST = 10.0
 """Largest ratio of the two curvatures of a maximum that is still a spot."""
@@ -68,7 +68,7 @@ def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.nda
     response = band_pass(repaired, sigma)
     noise = noise_of_response(repaired, sigma)
     # Rounding errors of a constant image are no structure.
-    floor = 1e-5 * float(np.max(np.abs(repaired)))
+    floor = max(1e-5 * float(np.max(np.abs(repaired))), quantisation_floor(repaired, noise, sigma))
     usable = ndimage.binary_erosion(valid, iterations=max(1, round(sigma)), border_value=True) if not valid.all() else valid
     pixel = _maxima(response, sigma, floor, usable)
     dark = _maxima(-response, sigma, floor, usable)

@@ -1,14 +1,17 @@
 """Refine column positions: a two-dimensional Gaussian on a flat local background, fitted to all columns in batches.
 
 Each column is fitted in a round window on the raw image after the current models of its neighbours have been taken
-away, a few times in turn, so that overlapping columns do not pull at each other (block Gauss-Seidel on the joint
-least-squares problem of De Backer et al., Ultramicroscopy 171, 104 (2016), Eq. 1). Standard deviations come from the
-least-squares covariance with the residual variance of the window.
+away, in turn until all are at rest, so that overlapping columns do not pull at each other (block Gauss-Seidel on the
+joint problem of De Backer et al., Ultramicroscopy 171, 104 (2016), Eq. 1). Pixels are weighted by the inverse of the
+variance that counting noise gives the current model, which is Fisher scoring of the Poisson likelihood; standard
+deviations are those of the Fisher information with unknown neighbours.
+
+Points on the shoulder of a far stronger column, or on nothing, are not let loose: they would run to the next column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -19,21 +22,55 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.localise.repair import repair
-from napari_atomseg.localise.scale import estimate_scale
+from napari_atomseg.localise.least_squares import CONVERGED, EVERYTHING, POSITION_AND_HEIGHT, fit, heights_and_levels
+from napari_atomseg.localise.noise_level import NoiseLevel, estimate_noise
+from napari_atomseg.localise.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.uncertainty import covariances, own_information
+from napari_atomseg.localise.windows import (
+    HEIGHT,
+    LEVEL,
+    SIGMA,
+    Windows,
+    X,
+    Y,
+    cut,
+    neighbour_pairs,
+    profile,
+    sum_of_neighbours,
+    window_offsets,
+    window_radius,
+)
 
 CHUNK_VALUES = 400_000
 """Window pixels treated at once; bounds memory to some tens of MB."""
-Y, X, SIGMA, HEIGHT, LEVEL = range(5)
-CONVERGED = 1e-4
-"""Largest last step of a position, in units of sigma, that counts as converged."""
+WIDER_THAN_CORRELATION = 1.12
+"""Neighbours make the width that is read from the autocorrelation a little too narrow."""
+LINEAR_SWEEPS = 6
+RELAXATION = 0.8
+FREE_WIDTH_ROUNDS = 3
+WIDTH_EVERY = 4
+"""The width that all columns share is measured in the first rounds, and then in every fourth until they are at rest."""
+LOOK_AGAIN = (1, 2, 4)
+"""After these rounds the faint are looked for anew on what the strong ones leave."""
 AT_REST = 1e-3
-"""A column that changes by less in a round, relative to its width or height, needs no further one."""
 REST_IN_STD = 0.05
 OVERLAP_IN_SIGMA = 4.0
 """Columns nearer than this pull at each other."""
-FULL_ROUNDS = 2
-"""So many rounds are made with all columns."""
+FARTHEST = 2.2
+"""No column is believed farther than this from where it was put, in sigma."""
+SEEN = 4.0
+"""Significance of a height below which nothing is there to be fitted."""
+SEEN_AGAIN = 6.0
+FAINTEST = 0.07
+"""Of the strongest of the eight nearest."""
+SHOULDER = 3.2
+"""Within so many sigmas a column stands on its neighbour's shoulder ..."""
+SHOULDER_SHARE = 0.35
+"""... and must have this share of its height to be told from it."""
+SPIKE = 7.0
+"""A residual of so many standard deviations is no electron."""
+DIMMEST = 0.03
+"""Pixels are not weighted as if less than this share of the column's height were expected there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,39 +80,75 @@ class RefineParams:
     Attributes
     ----------
     width : str
-        Each column its own width, or one shared by all (the median), which is steadier where columns overlap.
+        One width shared by all columns (steadier, right where the probe gives the width), or each its own.
+    likelihood : str
+        Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
+        all alike (least squares).
+    gain : float or None
+        Variance for each unit of intensity: 1 for an image in counts; empty: read from the image.
     window : float
         Smallest radius of the fitted window in units of the column's sigma; wider where columns stand apart.
     rounds : int
         How often neighbours are taken away anew, at most; columns at rest are left alone.
     """
 
-    width: Literal["each", "shared"] = "each"
+    width: Literal["shared", "each"] = "shared"
+    likelihood: Literal["poisson", "least-squares"] = "poisson"
+    gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
     window: Annotated[float, Quantity(low=1, high=5, decimals=1)] = 2.5
-    rounds: Annotated[int, Quantity(low=1, high=20)] = 20
+    rounds: Annotated[int, Quantity(low=1, high=200)] = 40
 
     def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Windows:
-    """Pixels around each column of a chunk.
+class Scene:
+    """What stays the same while columns are refined.
 
     Attributes
     ----------
-    y, x : ndarray of int, shape (N, P)
-        Pixel coordinates; those outside the image are clipped and have no weight.
-    values : ndarray, shape (N, P)
-        Intensities.
-    weight : ndarray, shape (N, P)
-        1 inside the image and on a valid pixel, else 0.
+    image : ndarray of float, shape (Y, X)
+        Finite; invalid pixels hold the median.
+    valid : ndarray of bool, shape (Y, X)
+    start : ndarray, shape (N, 5)
+        Positions as they were given, and the width to begin with.
+    offsets : ndarray of int, shape (P, 2)
+        Pixels of a window.
+    noise : NoiseLevel
+    params : RefineParams
     """
 
-    y: np.ndarray
-    x: np.ndarray
-    values: np.ndarray
-    weight: np.ndarray
+    image: np.ndarray
+    valid: np.ndarray
+    start: np.ndarray
+    offsets: np.ndarray
+    noise: NoiseLevel
+    params: RefineParams
+
+    def chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """The given columns (ascending), a bounded number at a time."""
+        size = max(1, CHUNK_VALUES // len(self.offsets))
+        for first in range(0, len(rows), size):
+            yield rows[first : first + size]
+
+    def windows(self, rows: np.ndarray) -> Windows:
+        """Windows around the starting positions of the given columns."""
+        return cut(self.image, self.valid, self.start[rows, :2], self.offsets)
+
+    def weighted(self, windows: Windows, others: np.ndarray, model: np.ndarray) -> Windows:
+        """The same windows, each residual weighted by the inverse standard deviation of its pixel; spikes by nothing."""
+        height = np.abs(model[:, HEIGHT, None])
+        expected = others + model[:, HEIGHT, None] * profile(windows, model) + model[:, LEVEL, None]
+        floor = (1e-4 * height) ** 2 + 1e-24
+        variance = self.noise.variance(np.maximum(expected, self.noise.pedestal + DIMMEST * height)) + floor
+        limit = SPIKE**2 * np.maximum(variance, self.noise.variance(self.noise.pedestal + 0.3 * height) + floor)
+        spike = (windows.values - expected) ** 2 > limit
+        # In an image that the noise level does not describe at all, no pixel may be called a spike.
+        spike &= np.mean(spike, axis=1, keepdims=True) < 0.1
+        if self.params.likelihood == "least-squares":
+            variance = np.maximum(np.mean(variance, axis=1, keepdims=True), 1e-300)
+        return windows.weighted(windows.weight * ~spike / np.sqrt(variance))
 
 
 def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | None = None) -> Generator[Progress, None, Columns]:
@@ -84,7 +157,7 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     Parameters
     ----------
     image : ndarray, shape (Y, X)
-        Raw intensities; NaN allowed.
+        Raw intensities; NaN and infinity have no weight.
     columns : Columns
         Of this image alone (one frame); `sigma_px` serves as a start where known.
     params : RefineParams
@@ -99,216 +172,223 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     Columns
         Same order and number. `fit` is `ok`, `border` (part of the window lies outside), `overlap` (a neighbour within
         1.5 sigma) or `failed`; a failed column keeps its earlier position, height and width. `intensity` is the height
-        above the `background`, negative for dark columns. `y_std_px`, `x_std_px` are one standard deviation.
+        above the `background`, negative for dark columns. `y_std_px`, `x_std_px` are one standard deviation for noise
+        that is independent from pixel to pixel.
     """
     params = params or RefineParams()
     if len(columns) == 0:
         return columns
     yield Progress(0, 0, "preparing")
-    repaired, valid = repair(image)
-    start = _starting_values(repaired, columns)
-    radius = _window_radius(start, params.window)
-    offsets = _window_offsets(radius)
-    size = max(1, CHUNK_VALUES // len(offsets))
-    model, std, moved = start.copy(), np.full((len(start), 2), np.nan), np.full(len(start), np.inf)
-    restless = np.ones(len(start), bool)
+    scene = _scene(image, columns, params)
+    model, significance = yield from _weighed(scene)
+    sign = 1.0 if np.nanmedian(model[:, HEIGHT]) >= 0 else -1.0
+    nothing = (sign * significance < SEEN) | _all_too_faint(model, sign)
+    state = State(model=model, faint=nothing, away=np.zeros_like(nothing), moved=np.full(len(model), np.inf), sign=sign)
+    restless = np.ones(len(model), bool)
     for turn in range(params.rounds):
-        neighbours = _neighbour_pairs(model, radius)
-        share = params.width == "shared" and turn > 0
-        if share:
-            model[:, SIGMA] = np.median(model[:, SIGMA])
-        if turn >= FULL_ROUNDS:
-            restless = _with_partners(restless, model, neighbours)
-        waiting = np.flatnonzero(restless)
-        fitted = model.copy()
-        for first in range(0, len(waiting), size):
-            yield Progress(turn * len(waiting) + first, params.rounds * len(waiting), "refining")
-            chunk = waiting[first : first + size]
-            windows = _cut(repaired, valid, start[chunk], offsets)
-            others = _sum_of_neighbours(windows, model, chunk, neighbours)
-            fitted[chunk], std[chunk], moved[chunk] = _fit(windows, others, model[chunk], free=4 if share else 5)
-        before, model = model, _believable(fitted, model, start)
-        if turn + 1 >= FULL_ROUNDS:
-            restless = _restless(before, model, std)
-        if not restless.any():
+        before = state.model
+        state = yield from _round(scene, state, restless, turn)
+        restless = _restless(before, state.model, state.faint)
+        if turn > max(LOOK_AGAIN) and not restless.any():
             break
-    return _refined(columns, start, model, std, moved, radius, image.shape)
+        if turn < FREE_WIDTH_ROUNDS:
+            restless[:] = True
+        restless = _with_partners(restless, state.model, neighbour_pairs(state.model, _radius(scene)))
+    state.model[state.faint, HEIGHT] = 0
+    std = yield from _standard_deviations(scene, state.model)
+    return _verdict(columns, scene, state, std)
 
 
-def _starting_values(image: np.ndarray, columns: Columns) -> np.ndarray:
-    """(y, x, sigma, height, level) of each column, shape (N, 5), from its features where known, else from the image."""
-    sigma = columns.features["sigma_px"].to_numpy(dtype=float, copy=True)
-    unknown = ~np.isfinite(sigma) | (sigma <= 0)
-    if unknown.any():
-        sigma[unknown] = np.median(sigma[~unknown]) if not unknown.all() else _usual_width(image)
-    start = np.empty((len(columns), 5))
-    start[:, :2] = columns.positions
-    start[:, SIGMA] = sigma
-    # The linear parameters follow in the first step; zero height would leave the first derivatives empty.
-    inside = np.clip(np.round(np.nan_to_num(columns.positions)).astype(int), 0, np.array(image.shape) - 1)
-    height = columns.features["intensity"].to_numpy(dtype=float, copy=True)
-    level = columns.features["background"].to_numpy(dtype=float, copy=True)
-    unknown = ~np.isfinite(height) | ~np.isfinite(level) | (height == 0)
-    around = float(np.median(image))
-    level[unknown] = around
-    height[unknown] = image[tuple(inside[unknown].T)] - around + 1e-3 * (float(np.std(image)) + 1e-12)
-    start[:, HEIGHT], start[:, LEVEL] = height, level
-    return start
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """How far the refinement is.
 
-
-def _window_radius(start: np.ndarray, window: float) -> float:
-    """`window` sigmas, and wider where columns stand apart: without some background, width and level cannot be told apart."""
-    sigma = float(np.median(start[:, SIGMA]))
-    points = start[np.isfinite(start[:, :2]).all(axis=1), :2]
-    apart = float(np.median(spatial.cKDTree(points).query(points, k=2)[0][:, 1])) if len(points) > 1 else np.inf
-    return max(2.5, window * sigma, min(0.6 * apart, 2 * window * sigma))
-
-
-def _usual_width(image: np.ndarray) -> float:
-    scale = estimate_scale(image)
-    return scale.sigma_px if scale else 3.0
-
-
-def _window_offsets(radius: float) -> np.ndarray:
-    reach = int(np.ceil(radius))
-    offsets = np.argwhere(np.ones((2 * reach + 1, 2 * reach + 1))) - reach
-    return np.asarray(offsets[np.hypot(*offsets.T) <= radius])
-
-
-def _cut(image: np.ndarray, valid: np.ndarray, start: np.ndarray, offsets: np.ndarray) -> Windows:
-    centre = np.round(np.nan_to_num(start[:, :2])).astype(int)
-    y = centre[:, :1] + offsets[:, 0]
-    x = centre[:, 1:] + offsets[:, 1]
-    inside = (y >= 0) & (x >= 0) & (y < image.shape[0]) & (x < image.shape[1])
-    row, column = np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)
-    weight = (inside & valid[row, column]).astype(float)
-    return Windows(y=y, x=x, values=image[row, column].astype(float), weight=weight)
-
-
-def _neighbour_pairs(model: np.ndarray, radius: float) -> np.ndarray:
-    """Ordered pairs (i, j), sorted by i, of columns whose profile of j reaches into the window of i; shape (M, 2)."""
-    finite = np.flatnonzero(np.isfinite(model).all(axis=1))
-    tree = spatial.cKDTree(model[finite, :2])
-    reach = radius + 3.0 * float(np.median(model[finite, SIGMA])) if len(finite) else 1.0
-    pairs = finite[tree.query_pairs(reach, output_type="ndarray")]
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    return np.asarray(both[np.argsort(both[:, 0], kind="stable")])
-
-
-def _sum_of_neighbours(windows: Windows, model: np.ndarray, chunk: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """What all neighbours together give in each window, shape (N, P); `chunk` is in ascending order."""
-    first, last = np.searchsorted(pairs[:, 0], [chunk[0], chunk[-1] + 1])
-    total = np.zeros_like(windows.values)
-    near = pairs[first:last]
-    place = np.minimum(np.searchsorted(chunk, near[:, 0]), len(chunk) - 1)
-    mine = chunk[place] == near[:, 0]
-    own, other = place[mine], near[mine, 1]
-    # Rank by rank, so that each addition touches a window only once and plain indexing suffices.
-    rank = np.arange(len(own)) - np.searchsorted(own, own, side="left")
-    for level in range(int(rank.max(initial=-1)) + 1):
-        rows = own[rank == level]
-        y0, x0, sigma, height = (model[other[rank == level], k][:, None] for k in (Y, X, SIGMA, HEIGHT))
-        total[rows] += height * np.exp(-((windows.y[rows] - y0) ** 2 + (windows.x[rows] - x0) ** 2) / (2 * sigma**2))
-    return total
-
-
-def _fit(windows: Windows, others: np.ndarray, model: np.ndarray, free: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levenberg-Marquardt for a batch of windows; `free` 4 keeps the widths.
-
-    Returns the parameters (N, 5), the standard deviations of y and x (N, 2) and the last step in sigma (N,).
+    Attributes
+    ----------
+    model : ndarray, shape (N, 5)
+        Current parameters; height 0 for columns that are not there.
+    faint : ndarray of bool, shape (N,)
+        Too faint to be fitted, or on a neighbour's shoulder.
+    away : ndarray of bool, shape (N,)
+        Ran away at the last attempt.
+    moved : ndarray, shape (N,)
+        Last step of the last fit, in sigma.
+    sign : float
+        +1 for bright columns, -1 for dark ones.
     """
-    which = np.array([Y, X, HEIGHT, LEVEL] if free == 4 else [Y, X, SIGMA, HEIGHT, LEVEL])
-    current = model.copy()
-    damping = np.full(len(model), 1e-3)
-    moved = np.full(len(model), np.inf)
-    residual, jacobian = _residual(windows, others, current, which)
-    cost = np.sum(residual**2, axis=1)
-    for _ in range(12):
-        active = np.flatnonzero(moved > CONVERGED)
-        if len(active) == 0:
-            break
-        normal = np.einsum("npi,npj->nij", jacobian[active], jacobian[active])
-        gradient = np.einsum("npi,np->ni", jacobian[active], residual[active])
-        step = _damped_solution(normal, gradient, damping[active])
-        # A position may not leap out of its window in one step.
-        step[:, :2] = np.clip(step[:, :2], -model[active, SIGMA, None], model[active, SIGMA, None])
-        trial = current[active].copy()
-        trial[:, which] += step
-        trial[:, SIGMA] = np.clip(trial[:, SIGMA], 0.3 * model[active, SIGMA], 3 * model[active, SIGMA])
-        part = Windows(y=windows.y[active], x=windows.x[active], values=windows.values[active], weight=windows.weight[active])
-        new_residual, new_jacobian = _residual(part, others[active], trial, which)
-        new_cost = np.sum(new_residual**2, axis=1)
-        better = np.isfinite(new_cost) & (new_cost <= cost[active])
-        kept = active[better]
-        moved[kept] = np.max(np.abs(step[better][:, :2]), axis=1) / trial[better, SIGMA]
-        current[kept], residual[kept], jacobian[kept], cost[kept] = (
-            trial[better],
-            new_residual[better],
-            new_jacobian[better],
-            new_cost[better],
-        )
-        damping[active] = np.where(better, damping[active] / 5, damping[active] * 8)
-        # Where rounding lets no step improve the fit any more, the minimum is reached.
-        moved[active[(~better) & (damping[active] > 1e6)]] = 0.0
-    return current, _standard_deviations(residual, jacobian, windows.weight), moved
+
+    model: np.ndarray
+    faint: np.ndarray
+    away: np.ndarray
+    moved: np.ndarray
+    sign: float
 
 
-def _residual(windows: Windows, others: np.ndarray, model: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted residuals (N, P) and derivatives of the model (N, P, len(which))."""
-    dy = windows.y - model[:, Y, None]
-    dx = windows.x - model[:, X, None]
-    sigma, height = model[:, SIGMA, None], model[:, HEIGHT, None]
-    profile = np.exp(-(dy**2 + dx**2) / (2 * sigma**2))
-    residual = windows.weight * (windows.values - others - height * profile - model[:, LEVEL, None])
-    slope = windows.weight * height * profile / sigma**2
-    every = {
-        Y: slope * dy,
-        X: slope * dx,
-        SIGMA: slope * (dy**2 + dx**2) / sigma,
-        HEIGHT: windows.weight * profile,
-        LEVEL: windows.weight,
-    }
-    return residual, np.stack([every[int(k)] for k in which], axis=2)
+def _round(scene: Scene, state: State, restless: np.ndarray, turn: int) -> Generator[Progress, None, State]:
+    """Fit the restless columns once, each with all others as they were before the round."""
+    params, sign = scene.params, state.sign
+    model, faint, away, moved = state.model.copy(), state.faint.copy(), state.away.copy(), state.moved.copy()
+    model[faint, HEIGHT] = 0
+    pairs = neighbour_pairs(model, _radius(scene))
+    shares = params.width == "shared" and (turn < FREE_WIDTH_ROUNDS or turn % WIDTH_EVERY == 0)
+    # A median width of a few would not be that of all.
+    waiting = np.flatnonzero((restless | shares) & ~faint)
+    which = EVERYTHING if shares or params.width == "each" else POSITION_AND_HEIGHT
+    fitted = model.copy()
+    for number, chunk in enumerate(scene.chunks(waiting)):
+        yield Progress(turn * len(waiting) + number, params.rounds * max(1, len(waiting)), "refining")
+        windows = scene.windows(chunk)
+        others = sum_of_neighbours(windows, model, chunk, pairs)
+        fitted[chunk], moved[chunk] = fit(scene.weighted(windows, others, model[chunk]), others, model[chunk], which)
+    away[waiting] = _unbelievable(fitted[waiting], scene.start[waiting], sign)
+    taken = waiting[~away[waiting]]
+    model[taken] = fitted[taken]
+    if shares and len(taken):
+        model[:, SIGMA] = np.median(model[taken, SIGMA])
+    if turn in LOOK_AGAIN:
+        yield Progress(turn, params.rounds, "looking for the faint")
+        model, faint, away = _look_again(scene, model, pairs, faint, away, sign)
+    if turn > 1:
+        faint |= _all_too_faint(model, sign)
+    return State(model=model, faint=faint, away=away, moved=moved, sign=sign)
 
 
-def _damped_solution(normal: np.ndarray, gradient: np.ndarray, damping: np.ndarray) -> np.ndarray:
-    """Marquardt's step, scaled by the diagonal; zero where nothing can be solved."""
-    size = normal.shape[1]
-    diagonal = np.einsum("nii->ni", normal)
-    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = normal / (scale[:, :, None] * scale[:, None, :])
-    scaled = np.where(np.isfinite(scaled), scaled, 0.0) + (damping[:, None, None] + 1e-12) * np.eye(size)
-    scaled += (diagonal <= 0)[:, :, None] * np.eye(size)
-    right = np.where(np.isfinite(gradient), gradient, 0.0) / scale
-    return np.asarray(np.linalg.solve(scaled, right[:, :, None])[:, :, 0] / scale)
+def _scene(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
+    valid = np.isfinite(image)
+    middle = float(np.median(image[valid])) if valid.any() else 0.0
+    filled = np.where(valid, image, middle).astype(np.float64)
+    # Beyond float32 squares of intensities would overflow.
+    largest = float(np.abs(filled).max(initial=0.0))
+    if largest > 1e30:
+        valid &= np.abs(filled) <= 1e30
+        filled = np.where(valid, filled, 0.0)
+    noise = estimate_noise(filled)
+    if params.gain is not None:
+        noise = NoiseLevel(gain=params.gain, read_variance=0.0, pedestal=min(0.0, noise.pedestal))
+    start = np.zeros((len(columns), 5))
+    start[:, :2] = columns.positions
+    start[:, SIGMA] = _starting_widths(filled, columns)
+    radius = window_radius(start[:, :2], float(np.median(start[:, SIGMA])), params.window)
+    return Scene(image=filled, valid=valid, start=start, offsets=window_offsets(radius), noise=noise, params=params)
 
 
-def _standard_deviations(residual: np.ndarray, jacobian: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Of y and x in px, shape (N, 2), from the covariance; NaN where it cannot be inverted."""
-    normal = np.einsum("npi,npj->nij", jacobian, jacobian)
-    freedom = np.maximum(weight.sum(axis=1) - jacobian.shape[2], 1)
-    variance = np.sum(residual**2, axis=1) / freedom
-    usable = np.isfinite(normal).all(axis=(1, 2)) & (np.abs(np.linalg.det(np.nan_to_num(normal))) > 0)
-    covariance = np.full_like(normal, np.nan)
-    covariance[usable] = np.linalg.pinv(normal[usable], hermitian=True)
-    with np.errstate(invalid="ignore"):
-        return np.sqrt(variance[:, None] * np.stack([covariance[:, 0, 0], covariance[:, 1, 1]], axis=1))
+def _starting_widths(image: np.ndarray, columns: Columns) -> np.ndarray:
+    """Width of each column from its features where known, else from the image; shape (N,), px."""
+    sigma = columns.features["sigma_px"].to_numpy(dtype=float, copy=True)
+    # What a search without a fit knows is the width of the autocorrelation.
+    searched = (columns.features["origin"] == "classical") & columns.features["y_std_px"].isna()
+    sigma[searched.to_numpy()] *= WIDER_THAN_CORRELATION
+    unknown = ~np.isfinite(sigma) | (sigma <= 0.3)
+    if unknown.all():
+        scale = estimate_scale(centre_crop(image, 1024))
+        return np.full(len(sigma), WIDER_THAN_CORRELATION * scale.sigma_px if scale else 3.0)
+    sigma[unknown] = np.median(sigma[~unknown])
+    return np.asarray(sigma)
 
 
-def _believable(fitted: np.ndarray, before: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Between rounds a runaway goes back to where it was, so that it cannot spoil its neighbours."""
-    away = np.hypot(fitted[:, Y] - start[:, Y], fitted[:, X] - start[:, X]) > 1.5 * start[:, SIGMA]
-    broken = ~np.isfinite(fitted).all(axis=1) | (np.sign(fitted[:, HEIGHT]) != np.sign(start[:, HEIGHT]))
-    return np.where((away | broken)[:, None], before, fitted)
+def _radius(scene: Scene) -> float:
+    return float(np.hypot(*scene.offsets.T).max())
 
 
-def _restless(before: np.ndarray, after: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """True where a round changed a column by more than matters, beside its width and beside its error bar, shape (N,)."""
-    step = np.hypot(after[:, Y] - before[:, Y], after[:, X] - before[:, X])
+def _weighed(scene: Scene) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray]]:
+    """Heights and levels for positions and widths as they were given, shape (N, 5), and the significance of each height."""
+    model = scene.start.copy()
+    significance = np.zeros(len(model))
+    pairs = neighbour_pairs(model, _radius(scene))
+    for sweep in range(LINEAR_SWEEPS):
+        swept = model.copy()
+        for chunk in scene.chunks(np.arange(len(model))):
+            yield Progress(sweep, LINEAR_SWEEPS, "weighing")
+            windows = scene.windows(chunk)
+            others = sum_of_neighbours(windows, model, chunk, pairs)
+            height, level, _ = heights_and_levels(windows, others, model[chunk])
+            swept[chunk, HEIGHT] += RELAXATION * (height - model[chunk, HEIGHT])
+            swept[chunk, LEVEL] = level
+            if sweep == LINEAR_SWEEPS - 1:
+                weighted = scene.weighted(windows, others, swept[chunk])
+                best, _, information = heights_and_levels(weighted, others, swept[chunk])
+                significance[chunk] = best * np.sqrt(information)
+        model = swept
+    return model, significance
+
+
+def _all_too_faint(model: np.ndarray, sign: float) -> np.ndarray:
+    return _too_faint(model, model[:, :2], np.arange(len(model)), model[:, HEIGHT], sign)
+
+
+def _too_faint(model: np.ndarray, positions: np.ndarray, rows: np.ndarray, heights: np.ndarray, sign: float) -> np.ndarray:
+    """True where a height is nothing beside its neighbourhood, or cannot be told from a neighbour's shoulder, shape (M,)."""
+    usable = np.flatnonzero(np.isfinite(model[:, :3]).all(axis=1))
+    if len(usable) == 0:
+        return np.ones(len(rows), bool)
+    tree = spatial.cKDTree(model[usable, :2])
+    distance, near = tree.query(np.nan_to_num(positions), k=min(9, len(usable)))
+    distance, near = distance.reshape(len(rows), -1), usable[near.reshape(len(rows), -1)]
+    strength = np.where(near == np.asarray(rows)[:, None], 0.0, sign * model[near, HEIGHT])
+    own = sign * heights
+    on_shoulder = np.where(distance < SHOULDER * float(np.median(model[usable, SIGMA])), strength, 0.0)
+    beside = np.maximum(strength.max(axis=1), own)
+    return np.asarray((own < FAINTEST * beside) | (own < SHOULDER_SHARE * on_shoulder.max(axis=1)) | ~np.isfinite(own))
+
+
+def _unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
+    """True where a fit ran away, turned round or broke, shape (N,)."""
+    away = np.hypot(fitted[:, Y] - start[:, Y], fitted[:, X] - start[:, X]) > FARTHEST * start[:, SIGMA]
+    return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
+
+
+def _look_again(
+    scene: Scene, model: np.ndarray, pairs: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Search around the starts of the lost on what the others leave; those that are found may be fitted again."""
+    model, faint, away = model.copy(), faint.copy(), away.copy()
+    model[away, HEIGHT] = 0
+    for chunk in scene.chunks(np.flatnonzero(faint | away)):
+        windows = scene.windows(chunk)
+        others = sum_of_neighbours(windows, model, chunk, pairs)
+        candidate, significance = _best_place(scene, windows, others, model[chunk], scene.start[chunk, :2], sign)
+        seen = sign * significance > SEEN_AGAIN
+        seen &= ~_too_faint(model, candidate[:, :2], chunk, candidate[:, HEIGHT], sign)
+        seen &= _apart_from_others(model, candidate, faint | away)
+        found = chunk[seen]
+        model[found] = candidate[seen]
+        faint[found] = away[found] = False
+    return model, faint, away
+
+
+def _best_place(
+    scene: Scene, windows: Windows, others: np.ndarray, model: np.ndarray, centre: np.ndarray, sign: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The place within 1.5 sigma of the start where a column explains most; nearer places are preferred a little."""
+    best, significance, score = model.copy(), np.zeros(len(model)), np.full(len(model), -np.inf)
+    weighted = scene.weighted(windows, others, model)
+    for dy, dx in np.argwhere(np.ones((7, 7))) / 2 - 1.5:
+        if np.hypot(dy, dx) > 1.52:
+            continue
+        trial = model.copy()
+        trial[:, :2] = centre + np.array([dy, dx]) * model[:, SIGMA, None]
+        trial[:, HEIGHT], trial[:, LEVEL], information = heights_and_levels(weighted, others, trial)
+        found = trial[:, HEIGHT] * np.sqrt(information)
+        value = sign * found - (dy**2 + dx**2) / 2
+        better = value > score
+        best[better], significance[better], score[better] = trial[better], found[better], value[better]
+    return best, significance
+
+
+def _apart_from_others(model: np.ndarray, candidate: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """True where no column that is there stands within 1.6 sigma of a candidate, shape (N,)."""
+    present = model[~lost & np.isfinite(model[:, :2]).all(axis=1), :2]
+    if len(present) == 0:
+        return np.ones(len(candidate), bool)
+    distance = spatial.cKDTree(present).query(np.nan_to_num(candidate[:, :2]))[0]
+    return np.asarray(distance > 1.6 * candidate[:, SIGMA])
+
+
+def _restless(before: np.ndarray, after: np.ndarray, faint: np.ndarray) -> np.ndarray:
+    """True where a round changed a column by more than matters, shape (N,)."""
+    step = np.hypot(after[:, Y] - before[:, Y], after[:, X] - before[:, X]) / after[:, SIGMA]
     growth = np.abs(after[:, HEIGHT] - before[:, HEIGHT]) / np.maximum(np.abs(after[:, HEIGHT]), 1e-30)
-    # Noise leaves nothing to gain beyond a small part of the error bar.
-    matters = np.maximum(AT_REST, REST_IN_STD * np.nan_to_num(np.hypot(*std.T)) / after[:, SIGMA])
-    return np.asarray((step / after[:, SIGMA] > matters) | (growth > matters))
+    return np.asarray(((step > AT_REST) | (growth > AT_REST)) & ~faint)
 
 
 def _with_partners(restless: np.ndarray, model: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -320,36 +400,54 @@ def _with_partners(restless: np.ndarray, model: np.ndarray, pairs: np.ndarray) -
     return grown
 
 
-def _refined(
-    columns: Columns,
-    start: np.ndarray,
-    model: np.ndarray,
-    std: np.ndarray,
-    moved: np.ndarray,
-    radius: float,
-    shape: tuple[int, ...],
-) -> Columns:
+def _standard_deviations(scene: Scene, model: np.ndarray) -> Generator[Progress, None, np.ndarray]:
+    """Of y and x, shape (N, 2), px; scaled up where the residuals are larger than the noise level says."""
+    pairs = neighbour_pairs(model, _radius(scene))
+    everyone = np.arange(len(model))
+    with_width = scene.params.width == "each"
+    size = 4 if with_width else 3
+    information = np.zeros((len(model), size, size))
+    surplus = np.ones(len(model))
+    for chunk in scene.chunks(everyone):
+        yield Progress(0, 0, "stating uncertainties")
+        windows = scene.windows(chunk)
+        others = sum_of_neighbours(windows, model, chunk, pairs)
+        weighted = scene.weighted(windows, others, model[chunk])
+        information[chunk] = own_information(weighted, others, model[chunk], with_width)
+        expected = others + model[chunk, HEIGHT, None] * profile(windows, model[chunk]) + model[chunk, LEVEL, None]
+        freedom = np.maximum(np.sum(weighted.weight > 0, axis=1) - size - 1, 1)
+        surplus[chunk] = np.sum((weighted.weight * (windows.values - expected)) ** 2, axis=1) / freedom
+    variance = np.zeros((len(model), 2))
+    for chunk in scene.chunks(everyone):
+        yield Progress(0, 0, "stating uncertainties")
+        windows = scene.windows(chunk)
+        others = sum_of_neighbours(windows, model, chunk, pairs)
+        weighted = scene.weighted(windows, others, model[chunk])
+        covariance = covariances(weighted, others, model, chunk, pairs, information)
+        variance[chunk] = np.stack([covariance[:, 0, 0], covariance[:, 1, 1]], axis=1)
+    there = model[:, HEIGHT] != 0
+    scale = max(1.0, float(np.median(surplus[there]))) if there.any() else 1.0
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(scale * variance)
+
+
+def _verdict(columns: Columns, scene: Scene, state: State, std: np.ndarray) -> Columns:
     """Columns with the fit where it can be believed, and the verdict on each."""
-    away = np.hypot(model[:, Y] - start[:, Y], model[:, X] - start[:, X]) > start[:, SIGMA]
-    width = model[:, SIGMA] / start[:, SIGMA]
-    extent = np.array(shape) - 1.0
+    model = state.model
+    lost = state.faint | state.away | (state.moved > 100 * CONVERGED)
+    extent = np.array(scene.image.shape) - 1.0
     outside = np.any((model[:, :2] < -0.5) | (model[:, :2] > extent + 0.5), axis=1)
-    failed = away | outside | (width < 0.35) | (width > 2.9) | ~np.isfinite(model).all(axis=1) | ~np.isfinite(std).all(axis=1)
-    failed |= np.sign(model[:, HEIGHT]) != np.sign(start[:, HEIGHT])
-    failed |= moved > 100 * CONVERGED
-    # An error bar wider than the column: there is none.
-    failed |= np.any(std > model[:, SIGMA, None], axis=1)
-    near = np.any((start[:, :2] < 0.6 * radius) | (start[:, :2] > extent - 0.6 * radius), axis=1)
-    usable = np.isfinite(model[:, :2]).all(axis=1)
-    closest = np.full(len(model), np.inf)
-    if usable.sum() > 1:
-        closest[usable] = spatial.cKDTree(model[usable, :2]).query(model[usable, :2], k=2)[0][:, 1]
-    fit = np.where(failed, "failed", np.where(near, "border", np.where(closest < 1.5 * model[:, SIGMA], "overlap", "ok")))
-    before = columns.features
+    failed = lost | outside | _unbelievable(model, scene.start, state.sign) | ~np.isfinite(std).all(axis=1)
+    # An error bar wider than the column, or none: nothing was measured.
+    failed |= np.any((std > model[:, SIGMA, None]) | (std <= 0), axis=1)
+    near = 0.6 * _radius(scene)
+    border = np.any((scene.start[:, :2] < near) | (scene.start[:, :2] > extent - near), axis=1)
+    overlap = _nearest(model, failed) < 1.5 * model[:, SIGMA]
+    verdict = np.where(failed, "failed", np.where(border, "border", np.where(overlap, "overlap", "ok")))
     good = ~failed
 
     def chosen(name: str, values: np.ndarray) -> Any:
-        return np.where(good, values, before[name].to_numpy(dtype=float))
+        return np.where(good, values, columns.features[name].to_numpy(dtype=float))
 
     return replace(
         columns.with_features(
@@ -358,7 +456,16 @@ def _refined(
             intensity=chosen("intensity", model[:, HEIGHT]),
             background=chosen("background", model[:, LEVEL]),
             sigma_px=chosen("sigma_px", model[:, SIGMA]),
-            fit=fit,
+            fit=verdict,
         ),
         positions=np.where(good[:, None], model[:, :2], columns.positions),
     )
+
+
+def _nearest(model: np.ndarray, failed: np.ndarray) -> np.ndarray:
+    """Distance to the nearest other column that was fitted, shape (N,), px; infinity if there is none."""
+    closest = np.full(len(model), np.inf)
+    rows = np.flatnonzero(~failed)
+    if len(rows) > 1:
+        closest[rows] = spatial.cKDTree(model[rows, :2]).query(model[rows, :2], k=2)[0][:, 1]
+    return closest

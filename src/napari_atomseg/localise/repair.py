@@ -7,6 +7,7 @@ from scipy import ndimage
 
 HOT_LIMIT = 8.0
 """A pixel this many standard deviations of its surroundings above their median is no electron."""
+SPIKE_LIMIT = 64.0
 STEEPEST_TOP = 1.5
 """Height of a column's topmost pixel above its neighbours, at most, relative to their height above the lowest pixel near."""
 
@@ -52,15 +53,16 @@ def _without_hot_pixels(values: np.ndarray) -> np.ndarray:
     above theirs, by more than two thirds of it for any column wider than 0.75 px.
 
     The limit grows with the square root of the local level, as counting noise does, with the gain that the image
-    itself shows.
+    itself shows; where hardly anything is counted, a few counts in one pixel are still no fault of it.
     """
     median = ndimage.median_filter(values, 3, mode="nearest")
     excess = values - median
     level = median - float(median.min())
-    spread = 1.4826 * float(np.median(np.abs(excess)))
-    mean_level = float(np.mean(level))
-    gain = spread**2 / mean_level if mean_level > 0 else 0.0
-    noise = np.sqrt(0.5 * spread**2 + gain * np.maximum(level, 0.5 * mean_level)) + 1e-6 * float(np.ptp(median)) + 1e-30
+    variance = mean_without_spikes(excess.astype(np.float64) ** 2)
+    mean_level = float(np.mean(values - values.min()))
+    gain = variance / mean_level if mean_level > 0 else 0.0
+    noise = np.sqrt(0.5 * variance + gain * np.maximum(level, 0.5 * mean_level)) + 0.5 * gain
+    noise += 1e-6 * float(np.ptp(median)) + 1e-30
     ring = np.ones((3, 3), bool)
     ring[1, 1] = False
     others = ndimage.maximum_filter(values, footprint=ring, mode="nearest")
@@ -68,3 +70,11 @@ def _without_hot_pixels(values: np.ndarray) -> np.ndarray:
     foot = others - ndimage.minimum_filter(values, 5, mode="nearest")
     hot = (excess > HOT_LIMIT * noise) & (tip > 0.5 * HOT_LIMIT * noise) & (tip > STEEPEST_TOP * foot)
     return np.where(hot, median, values)
+
+
+def mean_without_spikes(squared: np.ndarray) -> float:
+    """Mean of squared residuals in which none counts for more than 64 times the mean; right for sparse counts as well."""
+    mean = float(squared.mean())
+    for _ in range(5):
+        mean = float(np.minimum(squared, SPIKE_LIMIT * mean).mean())
+    return mean

@@ -9,11 +9,16 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) / 6
+from napari_atomseg.localise.repair import SPIKE_LIMIT, mean_without_spikes
+
+DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) / 6
 """Kernel blind to any plane and any saddle, with unit gain for white noise (Immerkaer, CVIU 64, 300 (1996))."""
 
-SQUARED_MEDIAN = 0.4549
-"""Median of the square of a unit normal variable."""
+MOSTLY_SLOPE = 0.1
+SAMPLED_VALUES = 65536
+STEP_RESPONSE = 0.3
+DITHERED = 0.05
+"""Variance, in squared steps, beyond which an image is no mere staircase (the rounding itself has 1/12)."""
 
 
 def band_pass(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -26,10 +31,27 @@ def band_pass(image: np.ndarray, sigma: float) -> np.ndarray:
     sigma : float
         Width of the columns, px.
     """
-    # The sum of the cut-off kernel is not quite zero, and would let a high level of the image show through.
-    level = np.min(image)
-    response: np.ndarray = ndimage.gaussian_laplace(image - level, sigma, mode="reflect", truncate=4.0)
+    response: np.ndarray = ndimage.gaussian_laplace(_without_slope(image), sigma, mode="reflect", truncate=4.0)
     return -(sigma**2) * response
+
+
+def _without_slope(image: np.ndarray) -> np.ndarray:
+    """The image less its level or, if it is hardly anything but a slope, less its plane.
+
+    The sum of the cut-off kernel is not quite zero, so that a high level would show through; and a slope that is
+    reflected at the border has a crease there.
+    """
+    flat = image - plane_of(image)
+    return flat if float(np.var(flat)) < MOSTLY_SLOPE * float(np.var(image)) else image - np.min(image)
+
+
+def plane_of(image: np.ndarray) -> np.ndarray:
+    """Plane through an image by least squares, shape (Y, X)."""
+    y = np.arange(image.shape[0]) - (image.shape[0] - 1) / 2
+    x = np.arange(image.shape[1]) - (image.shape[1] - 1) / 2
+    slope_y = float(y @ image.mean(axis=1)) / max(float(y @ y), 1.0)
+    slope_x = float(x @ image.mean(axis=0)) / max(float(x @ x), 1.0)
+    return np.asarray(float(image.mean()) + slope_y * y[:, None] + slope_x * x, dtype=image.dtype)
 
 
 def noise_of_response(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -38,15 +60,39 @@ def noise_of_response(image: np.ndarray, sigma: float) -> np.ndarray:
     The noise is measured in the image itself, from second differences over a few columns around each pixel, so that
     counting noise that follows the signal is followed too.
     """
-    residual = ndimage.convolve(image, _DIFFERENCE, mode="reflect") ** 2
-    # Edges of columns and leftover spikes are no noise: no pixel may count for more than five sigma.
-    residual = np.minimum(residual, 25 * float(np.median(residual)) / SQUARED_MEDIAN + 1e-30)
+    residual = ndimage.convolve(image, DIFFERENCE, mode="reflect") ** 2
+    # Leftover spikes are no noise: no pixel may count for more than eight sigma.
+    residual = np.minimum(residual, SPIKE_LIMIT * mean_without_spikes(residual) + 1e-30)
     # Two running means cost the same for any width; together they are a smooth window of about four sigma.
     side = 2 * round(3.5 * sigma) + 1
     variance = ndimage.uniform_filter(ndimage.uniform_filter(residual, side, mode="reflect"), side, mode="reflect")
     # In a vacuum without counts nothing fluctuates, and nothing may become infinitely significant there.
     variance = np.maximum(variance, 0.02 * float(variance.mean()) + 1e-30)
     return np.sqrt(variance * _squared_gain(sigma))
+
+
+def quantisation_floor(image: np.ndarray, noise: np.ndarray, sigma: float) -> float:
+    """Response that the steps of an undithered, quantised image can give; 0 where noise blurs the steps.
+
+    The edge of a step of one level gives a response of 0.24 levels (the maximum of u exp(-u^2 / 2) / sqrt(2 pi)).
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+    noise : ndarray, shape (Y, X)
+        From :func:`noise_of_response` for the same `sigma`.
+    sigma : float
+        Width of the filter, px.
+    """
+    thin = max(1, image.size // SAMPLED_VALUES)
+    levels = np.unique(image.ravel()[::thin])
+    if len(levels) < 2:
+        return 0.0
+    step = float(np.min(np.diff(levels)))
+    whole = (levels - levels[0]) / step
+    quantised = step > 1e-4 * float(np.ptp(levels)) and bool(np.all(np.abs(whole - np.round(whole)) < 1e-2))
+    variance = float(np.mean(noise.astype(np.float64) ** 2)) / _squared_gain(sigma)
+    return STEP_RESPONSE * step if quantised and variance < DITHERED * step**2 else 0.0
 
 
 def _squared_gain(sigma: float) -> float:

@@ -199,7 +199,7 @@ def _read_text(path: Path, mapping: ColumnMapping | None, pixel_size: tuple[floa
 
 
 def _frames(table: pd.DataFrame, name: str) -> np.ndarray | None:
-    if name not in table or not pd.api.types.is_numeric_dtype(table[name]):
+    if not name or name not in table or not pd.api.types.is_numeric_dtype(table[name]):
         return None
     return np.nan_to_num(table[name].to_numpy(dtype=float)).astype(int)
 

@@ -1,0 +1,77 @@
+"""How noisy an image is, read from the image itself: gain and read-out noise from the mean-variance relation.
+
+Counting noise has a variance proportional to the signal; the factor (gain) and the constant part are all that the
+refinement needs to weight pixels and to state uncertainties (Mullikin et al., Proc. SPIE 2173, 73 (1994)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, optimize
+
+from napari_atomseg.localise.repair import mean_without_spikes
+from napari_atomseg.localise.response import DIFFERENCE
+
+BINS = 24
+_RING_WIDTH = 1.8
+_RING_REACH = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseLevel:
+    """Variance of a pixel as a function of its expected intensity.
+
+    Attributes
+    ----------
+    gain : float
+        Variance for each unit of intensity above the pedestal; 1 for an image in counts.
+    read_variance : float
+        Variance that does not depend on the intensity, in squared units of the image.
+    pedestal : float
+        Intensity without any electron.
+    """
+
+    gain: float
+    read_variance: float
+    pedestal: float
+
+    def variance(self, expected: np.ndarray) -> np.ndarray:
+        """Variance of pixels of the given expected intensity, same shape."""
+        return np.asarray(self.gain * np.maximum(expected - self.pedestal, 0.0) + self.read_variance)
+
+
+def estimate_noise(image: np.ndarray) -> NoiseLevel:
+    """Noise level of an image from second differences, which smooth columns hardly touch.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Finite intensities.
+
+    Notes
+    -----
+    The mean that a pixel's residual is sorted by is taken from a ring around it that shares no pixel with it; else
+    pixels that are low by chance would be taken for pixels of low variance. Correlated noise is underestimated.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    squared = ndimage.convolve(values, DIFFERENCE.astype(np.float64), mode="reflect") ** 2
+    around = ndimage.convolve(values, _ring(), mode="reflect")
+    order = np.array_split(np.argsort(around, axis=None), BINS)
+    mean = np.array([around.ravel()[part].mean() for part in order if len(part)])
+    spread = np.array([mean_without_spikes(squared.ravel()[part]) for part in order if len(part)])
+    if not spread.any():
+        return NoiseLevel(gain=0.0, read_variance=0.0, pedestal=float(mean.min()))
+    pedestal = float(mean.min())
+    weight = 1 / np.maximum(spread, 0.1 * spread.mean())
+    design = np.stack([mean - pedestal, np.ones_like(mean)], axis=1) * weight[:, None]
+    (gain, read_variance), _ = optimize.nnls(design, spread * weight)
+    return NoiseLevel(gain=float(gain), read_variance=float(read_variance), pedestal=pedestal)
+
+
+def _ring() -> np.ndarray:
+    y, x = np.mgrid[-_RING_REACH : _RING_REACH + 1, -_RING_REACH : _RING_REACH + 1]
+    ring = np.exp(-(y**2 + x**2) / (2 * _RING_WIDTH**2))
+    ring[np.maximum(np.abs(y), np.abs(x)) <= 1] = 0
+    return np.asarray(ring / ring.sum())
