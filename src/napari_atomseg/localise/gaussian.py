@@ -11,40 +11,30 @@ Points on the shoulder of a far stronger column, or on nothing, are not let loos
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy import spatial
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Quantity
+from napari_atomseg.localise.faint import all_too_faint, look_again
 from napari_atomseg.localise.least_squares import CONVERGED, EVERYTHING, POSITION_AND_HEIGHT, fit, heights_and_levels
-from napari_atomseg.localise.noise_level import NoiseLevel, estimate_noise
-from napari_atomseg.localise.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.scene import RefineParams, Scene, prepare
 from napari_atomseg.localise.uncertainty import covariances, own_information
 from napari_atomseg.localise.windows import (
     HEIGHT,
     LEVEL,
     SIGMA,
-    Windows,
     X,
     Y,
-    cut,
     neighbour_pairs,
     profile,
     sum_of_neighbours,
-    window_offsets,
-    window_radius,
 )
 
-CHUNK_VALUES = 400_000
-"""Window pixels treated at once; bounds memory to some tens of MB."""
-WIDER_THAN_CORRELATION = 1.12
-"""Neighbours make the width that is read from the autocorrelation a little too narrow."""
 LINEAR_SWEEPS = 6
 RELAXATION = 0.8
 FREE_WIDTH_ROUNDS = 3
@@ -53,102 +43,15 @@ WIDTH_EVERY = 4
 LOOK_AGAIN = (1, 2, 4)
 """After these rounds the faint are looked for anew on what the strong ones leave."""
 AT_REST = 1e-3
-REST_IN_STD = 0.05
 OVERLAP_IN_SIGMA = 4.0
 """Columns nearer than this pull at each other."""
 FARTHEST = 2.2
 """No column is believed farther than this from where it was put, in sigma."""
 SEEN = 4.0
 """Significance of a height below which nothing is there to be fitted."""
-SEEN_AGAIN = 6.0
-FAINTEST = 0.07
-"""Of the strongest of the eight nearest."""
-SHOULDER = 3.2
-"""Within so many sigmas a column stands on its neighbour's shoulder ..."""
-SHOULDER_SHARE = 0.35
-"""... and must have this share of its height to be told from it."""
-SPIKE = 7.0
-"""A residual of so many standard deviations is no electron."""
-DIMMEST = 0.03
-"""Pixels are not weighted as if less than this share of the column's height were expected there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefineParams:
-    """How columns are refined.
-
-    Attributes
-    ----------
-    width : str
-        One width shared by all columns (steadier, right where the probe gives the width), or each its own.
-    likelihood : str
-        Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
-        all alike (least squares).
-    gain : float or None
-        Variance for each unit of intensity: 1 for an image in counts; empty: read from the image.
-    window : float
-        Smallest radius of the fitted window in units of the column's sigma; wider where columns stand apart.
-    rounds : int
-        How often neighbours are taken away anew, at most; columns at rest are left alone.
-    """
-
-    width: Literal["shared", "each"] = "shared"
-    likelihood: Literal["poisson", "least-squares"] = "poisson"
-    gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
-    window: Annotated[float, Quantity(low=1, high=5, decimals=1)] = 2.5
-    rounds: Annotated[int, Quantity(low=1, high=200)] = 40
-
-    def __post_init__(self) -> None:
-        check(self)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
-    """What stays the same while columns are refined.
-
-    Attributes
-    ----------
-    image : ndarray of float, shape (Y, X)
-        Finite; invalid pixels hold the median.
-    valid : ndarray of bool, shape (Y, X)
-    start : ndarray, shape (N, 5)
-        Positions as they were given, and the width to begin with.
-    offsets : ndarray of int, shape (P, 2)
-        Pixels of a window.
-    noise : NoiseLevel
-    params : RefineParams
-    """
-
-    image: np.ndarray
-    valid: np.ndarray
-    start: np.ndarray
-    offsets: np.ndarray
-    noise: NoiseLevel
-    params: RefineParams
-
-    def chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """The given columns (ascending), a bounded number at a time."""
-        size = max(1, CHUNK_VALUES // len(self.offsets))
-        for first in range(0, len(rows), size):
-            yield rows[first : first + size]
-
-    def windows(self, rows: np.ndarray) -> Windows:
-        """Windows around the starting positions of the given columns."""
-        return cut(self.image, self.valid, self.start[rows, :2], self.offsets)
-
-    def weighted(self, windows: Windows, others: np.ndarray, model: np.ndarray) -> Windows:
-        """The same windows, each residual weighted by the inverse standard deviation of its pixel; spikes by nothing."""
-        height = np.abs(model[:, HEIGHT, None])
-        expected = others + model[:, HEIGHT, None] * profile(windows, model) + model[:, LEVEL, None]
-        floor = (1e-4 * height) ** 2 + 1e-24
-        variance = self.noise.variance(np.maximum(expected, self.noise.pedestal + DIMMEST * height)) + floor
-        limit = SPIKE**2 * np.maximum(variance, self.noise.variance(self.noise.pedestal + 0.3 * height) + floor)
-        spike = (windows.values - expected) ** 2 > limit
-        # In an image that the noise level does not describe at all, no pixel may be called a spike.
-        spike &= np.mean(spike, axis=1, keepdims=True) < 0.1
-        if self.params.likelihood == "least-squares":
-            variance = np.maximum(np.mean(variance, axis=1, keepdims=True), 1e-300)
-        return windows.weighted(windows.weight * ~spike / np.sqrt(variance))
+__all__ = ["RefineParams", "refine_columns"]
 
 
 def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | None = None) -> Generator[Progress, None, Columns]:
@@ -179,10 +82,10 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     if len(columns) == 0:
         return columns
     yield Progress(0, 0, "preparing")
-    scene = _scene(image, columns, params)
+    scene = prepare(image, columns, params)
     model, significance = yield from _weighed(scene)
     sign = 1.0 if np.nanmedian(model[:, HEIGHT]) >= 0 else -1.0
-    nothing = (sign * significance < SEEN) | _all_too_faint(model, sign)
+    nothing = (sign * significance < SEEN) | all_too_faint(model, sign)
     state = State(model=model, faint=nothing, away=np.zeros_like(nothing), moved=np.full(len(model), np.inf), sign=sign)
     restless = np.ones(len(model), bool)
     for turn in range(params.rounds):
@@ -193,7 +96,7 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
             break
         if turn < FREE_WIDTH_ROUNDS:
             restless[:] = True
-        restless = _with_partners(restless, state.model, neighbour_pairs(state.model, _radius(scene)))
+        restless = _with_partners(restless, state.model, neighbour_pairs(state.model, scene.radius))
     state.model[state.faint, HEIGHT] = 0
     std = yield from _standard_deviations(scene, state.model)
     return _verdict(columns, scene, state, std)
@@ -229,7 +132,7 @@ def _round(scene: Scene, state: State, restless: np.ndarray, turn: int) -> Gener
     params, sign = scene.params, state.sign
     model, faint, away, moved = state.model.copy(), state.faint.copy(), state.away.copy(), state.moved.copy()
     model[faint, HEIGHT] = 0
-    pairs = neighbour_pairs(model, _radius(scene))
+    pairs = neighbour_pairs(model, scene.radius)
     shares = params.width == "shared" and (turn < FREE_WIDTH_ROUNDS or turn % WIDTH_EVERY == 0)
     # A median width of a few would not be that of all.
     waiting = np.flatnonzero((restless | shares) & ~faint)
@@ -247,54 +150,17 @@ def _round(scene: Scene, state: State, restless: np.ndarray, turn: int) -> Gener
         model[:, SIGMA] = np.median(model[taken, SIGMA])
     if turn in LOOK_AGAIN:
         yield Progress(turn, params.rounds, "looking for the faint")
-        model, faint, away = _look_again(scene, model, pairs, faint, away, sign)
+        model, faint, away = look_again(scene, model, pairs, faint, away, sign)
     if turn > 1:
-        faint |= _all_too_faint(model, sign)
+        faint |= all_too_faint(model, sign)
     return State(model=model, faint=faint, away=away, moved=moved, sign=sign)
-
-
-def _scene(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
-    valid = np.isfinite(image)
-    middle = float(np.median(image[valid])) if valid.any() else 0.0
-    filled = np.where(valid, image, middle).astype(np.float64)
-    # Beyond float32 squares of intensities would overflow.
-    largest = float(np.abs(filled).max(initial=0.0))
-    if largest > 1e30:
-        valid &= np.abs(filled) <= 1e30
-        filled = np.where(valid, filled, 0.0)
-    noise = estimate_noise(filled)
-    if params.gain is not None:
-        noise = NoiseLevel(gain=params.gain, read_variance=0.0, pedestal=min(0.0, noise.pedestal))
-    start = np.zeros((len(columns), 5))
-    start[:, :2] = columns.positions
-    start[:, SIGMA] = _starting_widths(filled, columns)
-    radius = window_radius(start[:, :2], float(np.median(start[:, SIGMA])), params.window)
-    return Scene(image=filled, valid=valid, start=start, offsets=window_offsets(radius), noise=noise, params=params)
-
-
-def _starting_widths(image: np.ndarray, columns: Columns) -> np.ndarray:
-    """Width of each column from its features where known, else from the image; shape (N,), px."""
-    sigma = columns.features["sigma_px"].to_numpy(dtype=float, copy=True)
-    # What a search without a fit knows is the width of the autocorrelation.
-    searched = (columns.features["origin"] == "classical") & columns.features["y_std_px"].isna()
-    sigma[searched.to_numpy()] *= WIDER_THAN_CORRELATION
-    unknown = ~np.isfinite(sigma) | (sigma <= 0.3)
-    if unknown.all():
-        scale = estimate_scale(centre_crop(image, 1024))
-        return np.full(len(sigma), WIDER_THAN_CORRELATION * scale.sigma_px if scale else 3.0)
-    sigma[unknown] = np.median(sigma[~unknown])
-    return np.asarray(sigma)
-
-
-def _radius(scene: Scene) -> float:
-    return float(np.hypot(*scene.offsets.T).max())
 
 
 def _weighed(scene: Scene) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray]]:
     """Heights and levels for positions and widths as they were given, shape (N, 5), and the significance of each height."""
     model = scene.start.copy()
     significance = np.zeros(len(model))
-    pairs = neighbour_pairs(model, _radius(scene))
+    pairs = neighbour_pairs(model, scene.radius)
     for sweep in range(LINEAR_SWEEPS):
         swept = model.copy()
         for chunk in scene.chunks(np.arange(len(model))):
@@ -312,76 +178,10 @@ def _weighed(scene: Scene) -> Generator[Progress, None, tuple[np.ndarray, np.nda
     return model, significance
 
 
-def _all_too_faint(model: np.ndarray, sign: float) -> np.ndarray:
-    return _too_faint(model, model[:, :2], np.arange(len(model)), model[:, HEIGHT], sign)
-
-
-def _too_faint(model: np.ndarray, positions: np.ndarray, rows: np.ndarray, heights: np.ndarray, sign: float) -> np.ndarray:
-    """True where a height is nothing beside its neighbourhood, or cannot be told from a neighbour's shoulder, shape (M,)."""
-    usable = np.flatnonzero(np.isfinite(model[:, :3]).all(axis=1))
-    if len(usable) == 0:
-        return np.ones(len(rows), bool)
-    tree = spatial.cKDTree(model[usable, :2])
-    distance, near = tree.query(np.nan_to_num(positions), k=min(9, len(usable)))
-    distance, near = distance.reshape(len(rows), -1), usable[near.reshape(len(rows), -1)]
-    strength = np.where(near == np.asarray(rows)[:, None], 0.0, sign * model[near, HEIGHT])
-    own = sign * heights
-    on_shoulder = np.where(distance < SHOULDER * float(np.median(model[usable, SIGMA])), strength, 0.0)
-    beside = np.maximum(strength.max(axis=1), own)
-    return np.asarray((own < FAINTEST * beside) | (own < SHOULDER_SHARE * on_shoulder.max(axis=1)) | ~np.isfinite(own))
-
-
 def _unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
     """True where a fit ran away, turned round or broke, shape (N,)."""
     away = np.hypot(fitted[:, Y] - start[:, Y], fitted[:, X] - start[:, X]) > FARTHEST * start[:, SIGMA]
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
-
-
-def _look_again(
-    scene: Scene, model: np.ndarray, pairs: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Search around the starts of the lost on what the others leave; those that are found may be fitted again."""
-    model, faint, away = model.copy(), faint.copy(), away.copy()
-    model[away, HEIGHT] = 0
-    for chunk in scene.chunks(np.flatnonzero(faint | away)):
-        windows = scene.windows(chunk)
-        others = sum_of_neighbours(windows, model, chunk, pairs)
-        candidate, significance = _best_place(scene, windows, others, model[chunk], scene.start[chunk, :2], sign)
-        seen = sign * significance > SEEN_AGAIN
-        seen &= ~_too_faint(model, candidate[:, :2], chunk, candidate[:, HEIGHT], sign)
-        seen &= _apart_from_others(model, candidate, faint | away)
-        found = chunk[seen]
-        model[found] = candidate[seen]
-        faint[found] = away[found] = False
-    return model, faint, away
-
-
-def _best_place(
-    scene: Scene, windows: Windows, others: np.ndarray, model: np.ndarray, centre: np.ndarray, sign: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The place within 1.5 sigma of the start where a column explains most; nearer places are preferred a little."""
-    best, significance, score = model.copy(), np.zeros(len(model)), np.full(len(model), -np.inf)
-    weighted = scene.weighted(windows, others, model)
-    for dy, dx in np.argwhere(np.ones((7, 7))) / 2 - 1.5:
-        if np.hypot(dy, dx) > 1.52:
-            continue
-        trial = model.copy()
-        trial[:, :2] = centre + np.array([dy, dx]) * model[:, SIGMA, None]
-        trial[:, HEIGHT], trial[:, LEVEL], information = heights_and_levels(weighted, others, trial)
-        found = trial[:, HEIGHT] * np.sqrt(information)
-        value = sign * found - (dy**2 + dx**2) / 2
-        better = value > score
-        best[better], significance[better], score[better] = trial[better], found[better], value[better]
-    return best, significance
-
-
-def _apart_from_others(model: np.ndarray, candidate: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """True where no column that is there stands within 1.6 sigma of a candidate, shape (N,)."""
-    present = model[~lost & np.isfinite(model[:, :2]).all(axis=1), :2]
-    if len(present) == 0:
-        return np.ones(len(candidate), bool)
-    distance = spatial.cKDTree(present).query(np.nan_to_num(candidate[:, :2]))[0]
-    return np.asarray(distance > 1.6 * candidate[:, SIGMA])
 
 
 def _restless(before: np.ndarray, after: np.ndarray, faint: np.ndarray) -> np.ndarray:
@@ -402,7 +202,7 @@ def _with_partners(restless: np.ndarray, model: np.ndarray, pairs: np.ndarray) -
 
 def _standard_deviations(scene: Scene, model: np.ndarray) -> Generator[Progress, None, np.ndarray]:
     """Of y and x, shape (N, 2), px; scaled up where the residuals are larger than the noise level says."""
-    pairs = neighbour_pairs(model, _radius(scene))
+    pairs = neighbour_pairs(model, scene.radius)
     everyone = np.arange(len(model))
     with_width = scene.params.width == "each"
     size = 4 if with_width else 3
@@ -440,7 +240,7 @@ def _verdict(columns: Columns, scene: Scene, state: State, std: np.ndarray) -> C
     failed = lost | outside | _unbelievable(model, scene.start, state.sign) | ~np.isfinite(std).all(axis=1)
     # An error bar wider than the column, or none: nothing was measured.
     failed |= np.any((std > model[:, SIGMA, None]) | (std <= 0), axis=1)
-    near = 0.6 * _radius(scene)
+    near = 0.6 * scene.radius
     border = np.any((scene.start[:, :2] < near) | (scene.start[:, :2] > extent - near), axis=1)
     overlap = _nearest(model, failed) < 1.5 * model[:, SIGMA]
     verdict = np.where(failed, "failed", np.where(border, "border", np.where(overlap, "overlap", "ok")))

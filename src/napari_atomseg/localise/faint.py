@@ -1,0 +1,85 @@
+"""Points too faint to be let loose: on nothing, or on the shoulder of a far stronger column; and a second look at them."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import spatial
+
+from napari_atomseg.localise.least_squares import heights_and_levels
+from napari_atomseg.localise.scene import Scene
+from napari_atomseg.localise.windows import HEIGHT, LEVEL, SIGMA, Windows, sum_of_neighbours
+
+SEEN_AGAIN = 6.0
+FAINTEST = 0.07
+"""Of the strongest of the eight nearest."""
+SHOULDER = 3.2
+"""Within so many sigmas a column stands on its neighbour's shoulder ..."""
+SHOULDER_SHARE = 0.35
+"""... and must have this share of its height to be told from it."""
+
+
+def all_too_faint(model: np.ndarray, sign: float) -> np.ndarray:
+    """:func:`too_faint` for the columns of a model themselves, shape (N,)."""
+    return too_faint(model, model[:, :2], np.arange(len(model)), model[:, HEIGHT], sign)
+
+
+def too_faint(model: np.ndarray, positions: np.ndarray, rows: np.ndarray, heights: np.ndarray, sign: float) -> np.ndarray:
+    """True where a height is nothing beside its neighbourhood, or cannot be told from a neighbour's shoulder, shape (M,)."""
+    usable = np.flatnonzero(np.isfinite(model[:, :3]).all(axis=1))
+    if len(usable) == 0:
+        return np.ones(len(rows), bool)
+    tree = spatial.cKDTree(model[usable, :2])
+    distance, near = tree.query(np.nan_to_num(positions), k=min(9, len(usable)))
+    distance, near = distance.reshape(len(rows), -1), usable[near.reshape(len(rows), -1)]
+    strength = np.where(near == np.asarray(rows)[:, None], 0.0, sign * model[near, HEIGHT])
+    own = sign * heights
+    on_shoulder = np.where(distance < SHOULDER * float(np.median(model[usable, SIGMA])), strength, 0.0)
+    beside = np.maximum(strength.max(axis=1), own)
+    return np.asarray((own < FAINTEST * beside) | (own < SHOULDER_SHARE * on_shoulder.max(axis=1)) | ~np.isfinite(own))
+
+
+def look_again(
+    scene: Scene, model: np.ndarray, pairs: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Search around the starts of the lost on what the others leave; those that are found may be fitted again."""
+    model, faint, away = model.copy(), faint.copy(), away.copy()
+    model[away, HEIGHT] = 0
+    for chunk in scene.chunks(np.flatnonzero(faint | away)):
+        windows = scene.windows(chunk)
+        others = sum_of_neighbours(windows, model, chunk, pairs)
+        candidate, significance = _best_place(scene, windows, others, model[chunk], scene.start[chunk, :2], sign)
+        seen = sign * significance > SEEN_AGAIN
+        seen &= ~too_faint(model, candidate[:, :2], chunk, candidate[:, HEIGHT], sign)
+        seen &= _apart_from_others(model, candidate, faint | away)
+        found = chunk[seen]
+        model[found] = candidate[seen]
+        faint[found] = away[found] = False
+    return model, faint, away
+
+
+def _best_place(
+    scene: Scene, windows: Windows, others: np.ndarray, model: np.ndarray, centre: np.ndarray, sign: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The place within 1.5 sigma of the start where a column explains most; nearer places are preferred a little."""
+    best, significance, score = model.copy(), np.zeros(len(model)), np.full(len(model), -np.inf)
+    weighted = scene.weighted(windows, others, model)
+    for dy, dx in np.argwhere(np.ones((7, 7))) / 2 - 1.5:
+        if np.hypot(dy, dx) > 1.52:
+            continue
+        trial = model.copy()
+        trial[:, :2] = centre + np.array([dy, dx]) * model[:, SIGMA, None]
+        trial[:, HEIGHT], trial[:, LEVEL], information = heights_and_levels(weighted, others, trial)
+        found = trial[:, HEIGHT] * np.sqrt(information)
+        value = sign * found - (dy**2 + dx**2) / 2
+        better = value > score
+        best[better], significance[better], score[better] = trial[better], found[better], value[better]
+    return best, significance
+
+
+def _apart_from_others(model: np.ndarray, candidate: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """True where no column that is there stands within 1.6 sigma of a candidate, shape (N,)."""
+    present = model[~lost & np.isfinite(model[:, :2]).all(axis=1), :2]
+    if len(present) == 0:
+        return np.ones(len(candidate), bool)
+    distance = spatial.cKDTree(present).query(np.nan_to_num(candidate[:, :2]))[0]
+    return np.asarray(distance > 1.6 * candidate[:, SIGMA])
