@@ -21,7 +21,14 @@ from scipy import spatial
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.faint import all_too_faint, look_again
-from napari_atomseg.localise.least_squares import CONVERGED, EVERYTHING, POSITION_AND_HEIGHT, fit, heights_and_levels
+from napari_atomseg.localise.least_squares import (
+    CONVERGED,
+    EVERYTHING,
+    POSITION_AND_HEIGHT,
+    fit,
+    heights_and_levels,
+    significances,
+)
 from napari_atomseg.localise.scene import RefineParams, Scene, prepare
 from napari_atomseg.localise.uncertainty import covariances, own_information
 from napari_atomseg.localise.windows import (
@@ -39,10 +46,13 @@ LINEAR_SWEEPS = 6
 RELAXATION = 0.8
 FREE_WIDTH_ROUNDS = 3
 WIDTH_EVERY = 4
-"""The width that all columns share is measured in the first rounds, and then in every fourth until they are at rest."""
+"""The width that all columns share is measured in the first rounds, and then in every fourth until it is settled."""
+FIRST_STEPS, LATER_STEPS = 12, 4
 LOOK_AGAIN = (1, 2, 4)
 """After these rounds the faint are looked for anew on what the strong ones leave."""
 AT_REST = 1e-3
+REST_IN_ERRORS = 0.05
+"""A column that changes by less, in units of its width or of its error bar, is left alone."""
 OVERLAP_IN_SIGMA = 4.0
 """Columns nearer than this pull at each other."""
 FARTHEST = 2.2
@@ -86,12 +96,15 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     model, significance = yield from _weighed(scene)
     sign = 1.0 if np.nanmedian(model[:, HEIGHT]) >= 0 else -1.0
     nothing = (sign * significance < SEEN) | all_too_faint(model, sign)
-    state = State(model=model, faint=nothing, away=np.zeros_like(nothing), moved=np.full(len(model), np.inf), sign=sign)
+    never = np.full(len(model), np.inf)
+    state = State(
+        model=model, faint=nothing, away=np.zeros_like(nothing), moved=never, error=np.zeros(len(model)), settled=False, sign=sign
+    )
     restless = np.ones(len(model), bool)
     for turn in range(params.rounds):
         before = state.model
         state = yield from _round(scene, state, restless, turn)
-        restless = _restless(before, state.model, state.faint)
+        restless = _restless(before, state)
         if turn > max(LOOK_AGAIN) and not restless.any():
             break
         if turn < FREE_WIDTH_ROUNDS:
@@ -116,6 +129,10 @@ class State:
         Ran away at the last attempt.
     moved : ndarray, shape (N,)
         Last step of the last fit, in sigma.
+    error : ndarray, shape (N,)
+        About the standard deviation of a position, in sigma: the inverse of the height's significance.
+    settled : bool
+        The shared width changes no more.
     sign : float
         +1 for bright columns, -1 for dark ones.
     """
@@ -124,16 +141,20 @@ class State:
     faint: np.ndarray
     away: np.ndarray
     moved: np.ndarray
+    error: np.ndarray
+    settled: bool
     sign: float
 
 
 def _round(scene: Scene, state: State, restless: np.ndarray, turn: int) -> Generator[Progress, None, State]:
     """Fit the restless columns once, each with all others as they were before the round."""
     params, sign = scene.params, state.sign
-    model, faint, away, moved = state.model.copy(), state.faint.copy(), state.away.copy(), state.moved.copy()
+    model, faint, away = state.model.copy(), state.faint.copy(), state.away.copy()
+    moved, error = state.moved.copy(), state.error.copy()
     model[faint, HEIGHT] = 0
     pairs = neighbour_pairs(model, scene.radius)
-    shares = params.width == "shared" and (turn < FREE_WIDTH_ROUNDS or turn % WIDTH_EVERY == 0)
+    due = turn < FREE_WIDTH_ROUNDS or (turn % WIDTH_EVERY == 0 and not state.settled)
+    shares = params.width == "shared" and due
     # A median width of a few would not be that of all.
     waiting = np.flatnonzero((restless | shares) & ~faint)
     which = EVERYTHING if shares or params.width == "each" else POSITION_AND_HEIGHT
@@ -142,18 +163,24 @@ def _round(scene: Scene, state: State, restless: np.ndarray, turn: int) -> Gener
         yield Progress(turn * len(waiting) + number, params.rounds * max(1, len(waiting)), "refining")
         windows = scene.windows(chunk)
         others = sum_of_neighbours(windows, model, chunk, pairs)
-        fitted[chunk], moved[chunk] = fit(scene.weighted(windows, others, model[chunk]), others, model[chunk], which)
+        weighted = scene.weighted(windows, others, model[chunk])
+        steps = FIRST_STEPS if turn < 2 else LATER_STEPS
+        fitted[chunk], moved[chunk] = fit(weighted, others, model[chunk], which, steps)
+        error[chunk] = 1 / np.maximum(significances(weighted, fitted[chunk]), 1e-12)
     away[waiting] = _unbelievable(fitted[waiting], scene.start[waiting], sign)
     taken = waiting[~away[waiting]]
     model[taken] = fitted[taken]
+    settled = state.settled
     if shares and len(taken):
-        model[:, SIGMA] = np.median(model[taken, SIGMA])
+        width = float(np.median(model[taken, SIGMA]))
+        settled = turn >= FREE_WIDTH_ROUNDS and abs(width / float(np.median(state.model[taken, SIGMA])) - 1) < AT_REST
+        model[:, SIGMA] = width
     if turn in LOOK_AGAIN:
         yield Progress(turn, params.rounds, "looking for the faint")
         model, faint, away = look_again(scene, model, pairs, faint, away, sign)
     if turn > 1:
         faint |= all_too_faint(model, sign)
-    return State(model=model, faint=faint, away=away, moved=moved, sign=sign)
+    return State(model=model, faint=faint, away=away, moved=moved, error=error, settled=settled, sign=sign)
 
 
 def _weighed(scene: Scene) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray]]:
@@ -184,11 +211,13 @@ def _unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndar
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
 
 
-def _restless(before: np.ndarray, after: np.ndarray, faint: np.ndarray) -> np.ndarray:
+def _restless(before: np.ndarray, state: State) -> np.ndarray:
     """True where a round changed a column by more than matters, shape (N,)."""
+    after = state.model
     step = np.hypot(after[:, Y] - before[:, Y], after[:, X] - before[:, X]) / after[:, SIGMA]
     growth = np.abs(after[:, HEIGHT] - before[:, HEIGHT]) / np.maximum(np.abs(after[:, HEIGHT]), 1e-30)
-    return np.asarray(((step > AT_REST) | (growth > AT_REST)) & ~faint)
+    matters = np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(state.error, 1.0))
+    return np.asarray(((step > matters) | (growth > matters)) & ~state.faint)
 
 
 def _with_partners(restless: np.ndarray, model: np.ndarray, pairs: np.ndarray) -> np.ndarray:

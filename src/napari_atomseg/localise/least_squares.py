@@ -8,12 +8,13 @@ from napari_atomseg.localise.windows import HEIGHT, LEVEL, SIGMA, Windows, X, Y,
 
 CONVERGED = 1e-4
 """Largest last step of a position, in units of sigma, that counts as converged."""
-STEPS = 12
 POSITION_AND_HEIGHT = np.array([Y, X, HEIGHT, LEVEL])
 EVERYTHING = np.array([Y, X, SIGMA, HEIGHT, LEVEL])
 
 
-def fit(windows: Windows, others: np.ndarray, model: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit(
+    windows: Windows, others: np.ndarray, model: np.ndarray, which: np.ndarray, steps: int = 12
+) -> tuple[np.ndarray, np.ndarray]:
     """Fit one Gaussian on a flat background in each window.
 
     Parameters
@@ -26,6 +27,8 @@ def fit(windows: Windows, others: np.ndarray, model: np.ndarray, which: np.ndarr
         Start.
     which : ndarray of int
         The parameters that are free.
+    steps : int
+        At most so many.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def fit(windows: Windows, others: np.ndarray, model: np.ndarray, which: np.ndarr
     moved = np.full(len(model), np.inf)
     residual, jacobian = residuals(windows, others, current, which)
     cost = np.sum(residual**2, axis=1)
-    for _ in range(STEPS):
+    for _ in range(steps):
         active = np.flatnonzero(moved > CONVERGED)
         if len(active) == 0:
             break
@@ -52,7 +55,8 @@ def fit(windows: Windows, others: np.ndarray, model: np.ndarray, which: np.ndarr
         residual[kept], jacobian[kept] = new_residual[better], new_jacobian[better]
         damping[active] = np.where(better, damping[active] / 5, damping[active] * 8)
         # Where rounding lets no step improve the fit any more, the minimum is reached.
-        moved[active[(~better) & (damping[active] > 1e6)]] = 0.0
+        small = np.max(np.abs(step[:, :2]), axis=1) < CONVERGED * trial[:, SIGMA]
+        moved[active[~better & (small | (damping[active] > 1e6))]] = 0.0
     return current, moved
 
 
@@ -93,11 +97,17 @@ def heights_and_levels(windows: Windows, others: np.ndarray, model: np.ndarray) 
     return height, level, np.where(usable, safe / np.maximum(total, 1e-300), 0.0)
 
 
+def significances(windows: Windows, model: np.ndarray) -> np.ndarray:
+    """Height of each column over its standard deviation, all else known, shape (N,); weights as inverse deviations."""
+    return np.asarray(np.abs(model[:, HEIGHT]) * np.sqrt(np.sum((windows.weight * profile(windows, model)) ** 2, axis=1)))
+
+
 def _trial(
     current: np.ndarray, start: np.ndarray, residual: np.ndarray, jacobian: np.ndarray, damping: np.ndarray, which: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    normal = np.einsum("npi,npj->nij", jacobian, jacobian)
-    gradient = np.einsum("npi,np->ni", jacobian, residual)
+    turned = jacobian.transpose(0, 2, 1)
+    normal = turned @ jacobian
+    gradient = (turned @ residual[:, :, None])[:, :, 0]
     step = damped_solution(normal, gradient, damping)
     # A position may not leap out of its window in one step, nor a width leave its scale.
     step[:, :2] = np.clip(step[:, :2], -start[:, SIGMA, None], start[:, SIGMA, None])

@@ -48,7 +48,7 @@ class RefineParams:
     likelihood: Literal["poisson", "least-squares"] = "poisson"
     gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
     window: Annotated[float, Quantity(low=1, high=5, decimals=1)] = 2.5
-    rounds: Annotated[int, Quantity(low=1, high=200)] = 40
+    rounds: Annotated[int, Quantity(low=1, high=200)] = 24
 
     def __post_init__(self) -> None:
         check(self)

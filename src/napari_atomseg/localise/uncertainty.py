@@ -75,7 +75,7 @@ def covariances(
     present = model[other, HEIGHT] != 0
     own, other = own[present], other[present]
     theirs = _without_level(windows[own], _derivatives(windows[own], others[own], model[other], 3))
-    cross = np.einsum("npi,npj->nij", derivatives[own], theirs)
+    cross = derivatives[own].transpose(0, 2, 1) @ theirs
     shared = np.einsum("nij,njk,nlk->nil", cross, np.linalg.pinv(informations[other][:, :3, :3], hermitian=True), cross)
     np.subtract.at(left, own, np.where(np.isfinite(shared), shared, 0.0))
     # Where little is left the neighbours cannot be told apart; the column alone is then the better statement.
@@ -88,7 +88,7 @@ def covariances(
 def own_information(windows: Windows, others: np.ndarray, model: np.ndarray, with_width: bool) -> np.ndarray:
     """Fisher information of (y, x, height) or (y, x, height, width) in each window, its level unknown; (N, F, F)."""
     derivatives = _without_level(windows, _derivatives(windows, others, model, 4 if with_width else 3))
-    information = np.einsum("npi,npj->nij", derivatives, derivatives)
+    information = derivatives.transpose(0, 2, 1) @ derivatives
     diagonal = np.einsum("nii->ni", information)
     return np.asarray(information + RIDGE * diagonal[:, None, :] * np.eye(information.shape[1]))
 
