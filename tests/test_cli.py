@@ -16,6 +16,7 @@ from napari_atomseg.cli import main
 from napari_atomseg.cli.files import dataset_lines
 from napari_atomseg.cli.targets import names_of, targets_of
 from napari_atomseg.cli.window import with_sample_named
+from napari_atomseg.workflows import RefineParams
 
 SHAPE = (100, 110)
 TRUE = square_lattice(SHAPE, 16, margin=10)
@@ -154,6 +155,7 @@ def test_a_stack_is_searched_frame_by_frame(call, image, tmp_path):
         ["locate", "a.tif", "-o", "a.csv", "--frame", "first"],
         ["locate", "a.tif", "-o", "a.csv", "--polarity", "grey"],
         ["refine", "a.csv", "a.tif", "-o", "b.csv", "--width", "half"],
+        ["refine", "a.csv", "a.tif", "-o", "b.csv", "--likelihood", "half"],
         ["open", "--sample", "unobtainium"],
         ["conjure"],
         ["info"],
@@ -175,6 +177,21 @@ def test_refine_fits_a_table_again(call, image, tmp_path):
     assert "hand.csv" in said
     assert np.abs(fitted[["y_px", "x_px"]].to_numpy() - TRUE).max() < 0.4
     assert call("refine", tmp_path / "none.csv", path, "-o", tmp_path / "x.csv")[0] == 1
+
+
+def test_refine_weighs_pixels_as_told(call, rng, tmp_path):
+    """In an image in counts the two likelihoods differ; left out, it is that of the parameters themselves."""
+    path, table = tmp_path / "counts.npy", tmp_path / "hand.csv"
+    np.save(path, rng.poisson(draw(TRUE, 2.2, SHAPE, height=50, level=1)).astype(np.float32))
+    pd.DataFrame({"y_px": TRUE[:, 0], "x_px": TRUE[:, 1]}).to_csv(table, index=False)
+    fits = {}
+    for name in ("poisson", "least-squares", None):
+        out = tmp_path / f"{name}.csv"
+        assert call("refine", table, path, "-o", out, "-q", *(["--likelihood", name] if name else []))[0] == 0
+        fits[name] = pd.read_csv(out)[["y_px", "x_px"]].to_numpy()
+    assert np.array_equal(fits[None], fits[RefineParams().likelihood])
+    assert not np.array_equal(fits["poisson"], fits["least-squares"])
+    assert np.std(fits["poisson"] - TRUE) < np.std(fits["least-squares"] - TRUE)
 
 
 def test_info_for_people_and_for_programs(call, image, tmp_path):

@@ -67,6 +67,13 @@ def refine(
     width: Annotated[
         str, typer.Option(metavar="shared|each", help="One width for all columns, or each column its own.")
     ] = "each",
+    likelihood: Annotated[
+        str | None,
+        typer.Option(
+            metavar="poisson|least-squares",
+            help="Pixels weighted by their counting noise, or all alike; poisson if left out.",
+        ),
+    ] = None,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     force: Force = False,
@@ -78,6 +85,8 @@ def refine(
     from napari_atomseg.workflows import refine as job
 
     params = params_of(RefineParams, "--width", width=width)
+    if likelihood is not None:
+        params = params_of(RefineParams, "--likelihood", width=width, likelihood=likelihood)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
     talk = Talk(quiet=quiet, debug=debug)
