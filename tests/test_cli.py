@@ -276,7 +276,7 @@ def test_the_version_is_shown(call):
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_stops_soon_and_leaves_whole_files_only(image, tmp_path, rng):
     big = tmp_path / "big.npy"
-    np.save(big, rng.poisson(5, (6, 1024, 1024)).astype(np.uint8))
+    np.save(big, np.tile(rng.poisson(5, (1, 1024, 1024)).astype(np.uint8), (60, 1, 1)))
     first = image("first.npy")
     words = ["locate", str(first), str(big), "-o", f"{tmp_path / 'out'}/"]
     code = f"from napari_atomseg.cli import main; main({words!r})"
@@ -286,7 +286,8 @@ def test_ctrl_c_stops_soon_and_leaves_whole_files_only(image, tmp_path, rng):
     start = time.perf_counter()
     process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=20)
-    assert time.perf_counter() - start < 1.5
+    # A second on an idle machine; a crowded one takes its time, but never the minute that the sixty frames would.
+    assert time.perf_counter() - start < 10
     assert process.returncode == 130
     assert "Traceback" not in complaints
     assert leftovers(tmp_path / "out") == ["first.csv", "first.json"]
