@@ -65,8 +65,8 @@ def refine(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they are fitted on.")],
     out: Out,
     width: Annotated[
-        str, typer.Option(metavar="shared|each", help="One width for all columns, or each column its own.")
-    ] = "each",
+        str | None, typer.Option(metavar="shared|each", help="One width for all columns (if left out), or each its own.")
+    ] = None,
     likelihood: Annotated[
         str | None,
         typer.Option(
@@ -84,9 +84,8 @@ def refine(
     from napari_atomseg.workflows import RefineParams
     from napari_atomseg.workflows import refine as job
 
-    params = params_of(RefineParams, "--width", width=width)
-    if likelihood is not None:
-        params = params_of(RefineParams, "--likelihood", width=width, likelihood=likelihood)
+    asked = {name: value for name, value in (("width", width), ("likelihood", likelihood)) if value is not None}
+    params = params_of(RefineParams, " and ".join(f"--{name}" for name in asked), **asked)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
     talk = Talk(quiet=quiet, debug=debug)

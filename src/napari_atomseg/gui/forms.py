@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
 
 from napari_atomseg.core.params import Field, fields_of, to_dict
 
@@ -154,3 +154,9 @@ class _Editor(QObject):
 def readable(name: str) -> str:
     """A field's name as a label."""
     return name.replace("_", " ").capitalize()
+
+
+def enable(button: QPushButton, on: bool, why_not: str) -> None:
+    """Enable a button, or let its tooltip say why it is disabled."""
+    button.setEnabled(on)
+    button.setToolTip(button.property("tip") if on else why_not)

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from napari.layers import Image, Shapes
 
+from napari_atomseg.core.errors import AtomsegError
+
 ELLIPSE_CORNERS = 64
+
+
+def chosen_mask(viewer: Any, image: Image, choice: tuple[str, str] | None) -> np.ndarray | None:
+    """Mask of a choice such as ``("inside", "Shapes")``, shape (Y, X); None for the whole image.
+
+    Raises
+    ------
+    AtomsegError
+        If no shape has been drawn.
+    """
+    if choice is None:
+        return None
+    side, name = choice
+    mask = mask_of(viewer.layers[name], image)
+    if not mask.any():
+        raise AtomsegError(f'"{name}" holds no closed shape on this image: draw a rectangle, polygon or ellipse first.')
+    return mask if side == "inside" else ~mask
 
 
 def mask_of(shapes: Shapes, image: Image) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Points
 
 from napari_atomseg.core.columns import Columns
@@ -57,3 +58,14 @@ def adopt(viewer: Any, layer: Any) -> ColumnsSession | None:
     name = ours.get("image_name")
     image = next((one for one in viewer.layers if isinstance(one, Image) and one.name == name), None)
     return session_of(layer, image)
+
+
+def precision(columns: Columns) -> str:
+    """Median standard deviation of the fitted positions, in words; empty if none is known."""
+    spread = np.hypot(columns.features["y_std_px"], columns.features["x_std_px"]).median() / np.sqrt(2)
+    if not np.isfinite(spread):
+        return ""
+    if columns.pixel_size is None:
+        return f"Median fit uncertainty {spread:.3f} px per axis (noise alone, without scan distortion)."
+    picometres = spread * np.mean(columns.pixel_size) * 100
+    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise alone, without scan distortion)."

@@ -59,7 +59,8 @@ def estimate_noise(image: np.ndarray) -> NoiseLevel:
     squared = ndimage.convolve(values, DIFFERENCE.astype(np.float64), mode="reflect") ** 2
     around = ndimage.convolve(values, _ring(), mode="reflect")
     order = np.array_split(np.argsort(around, axis=None), BINS)
-    mean = np.array([around.ravel()[part].mean() for part in order if len(part)])
+    # The median, since a spike reaches far into the ring of its neighbours.
+    mean = np.array([np.median(around.ravel()[part]) for part in order if len(part)])
     spread = np.array([mean_without_spikes(squared.ravel()[part]) for part in order if len(part)])
     if not spread.any():
         return NoiseLevel(gain=0.0, read_variance=0.0, pedestal=float(mean.min()))

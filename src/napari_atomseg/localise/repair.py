@@ -75,6 +75,9 @@ def _without_hot_pixels(values: np.ndarray) -> np.ndarray:
 def mean_without_spikes(squared: np.ndarray) -> float:
     """Mean of squared residuals in which none counts for more than 64 times the mean; right for sparse counts as well."""
     mean = float(squared.mean())
-    for _ in range(5):
-        mean = float(np.minimum(squared, SPIKE_LIMIT * mean).mean())
+    # An extreme spike (a dead pixel of a 32-bit camera) takes many rounds to be forgotten, ordinary noise one.
+    for _ in range(100):
+        before, mean = mean, float(np.minimum(squared, SPIKE_LIMIT * mean).mean())
+        if mean >= 0.999 * before:
+            break
     return mean

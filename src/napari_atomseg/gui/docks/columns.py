@@ -25,10 +25,10 @@ from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.filing import Filing
-from napari_atomseg.gui.forms import Form
+from napari_atomseg.gui.forms import Form, enable
 from napari_atomseg.gui.layers import pixel_size_of, spatial_options, to_micrograph
-from napari_atomseg.gui.regions import mask_of
-from napari_atomseg.gui.results import adopt, documents_of, show_columns
+from napari_atomseg.gui.regions import chosen_mask
+from napari_atomseg.gui.results import adopt, documents_of, precision, show_columns
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.workflows import ClassicalParams, RefineParams, bound, locate, refine, snap
 
@@ -172,7 +172,7 @@ class ColumnsPage(QWidget):
         if image is None:
             return
         try:
-            params, region = self.params(), self._region(image)
+            params, region = self.params(), chosen_mask(self._viewer, image, self.region.currentData())
         except (AtomsegError, ValueError) as error:
             self._panel.complain(error)
             return
@@ -218,23 +218,6 @@ class ColumnsPage(QWidget):
         flagged = int(session.columns.flagged.sum())
         note = f', {flagged:,} flagged (<a href="flagged">show next</a>)' if flagged else ""
         self._panel.say(f'{len(columns):,} columns refined, {seconds:.1f} s{note}. {precision(columns)} <a href="save">save</a>')
-
-    def _region(self, image: Image) -> np.ndarray | None:
-        """Mask of the chosen region; None for the whole image.
-
-        Raises
-        ------
-        AtomsegError
-            If no shape has been drawn.
-        """
-        choice = self.region.currentData()
-        if choice is None:
-            return None
-        side, name = choice
-        mask = mask_of(self._viewer.layers[name], image)
-        if not mask.any():
-            raise AtomsegError(f'"{name}" holds no closed shape on this image: draw a rectangle, polygon or ellipse first.')
-        return mask if side == "inside" else ~mask
 
     # -- the document --------------------------------------------------------------------------------------------
 
@@ -408,20 +391,3 @@ class ColumnsPage(QWidget):
             "details": self._panel.show_details,
         }
         actions[link]()
-
-
-def enable(button: QPushButton, on: bool, why_not: str) -> None:
-    """Enable a button, or let its tooltip say why it is disabled."""
-    button.setEnabled(on)
-    button.setToolTip(button.property("tip") if on else why_not)
-
-
-def precision(columns: Columns) -> str:
-    """Median standard deviation of the fitted positions, in words; empty if none is known."""
-    spread = np.hypot(columns.features["y_std_px"], columns.features["x_std_px"]).median() / np.sqrt(2)
-    if not np.isfinite(spread):
-        return ""
-    if columns.pixel_size is None:
-        return f"Median fit uncertainty {spread:.3f} px per axis (noise alone, without scan distortion)."
-    picometres = spread * np.mean(columns.pixel_size) * 100
-    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise alone, without scan distortion)."
