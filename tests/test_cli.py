@@ -279,7 +279,9 @@ def test_ctrl_c_stops_soon_and_leaves_whole_files_only(image, tmp_path, rng):
     np.save(big, np.tile(rng.poisson(5, (1, 1024, 1024)).astype(np.uint8), (60, 1, 1)))
     first = image("first.npy")
     words = ["locate", str(first), str(big), "-o", f"{tmp_path / 'out'}/"]
-    code = f"from napari_atomseg.cli import main; main({words!r})"
+    # A shell's background jobs inherit an ignored Ctrl-C, which nobody at a keyboard has.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}\nfrom napari_atomseg.cli import main; main({words!r})"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert "first.npy" in process.stdout.readline()
     time.sleep(1)
@@ -287,7 +289,7 @@ def test_ctrl_c_stops_soon_and_leaves_whole_files_only(image, tmp_path, rng):
     process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=20)
     # A second on an idle machine; a crowded one takes its time, but never the minute that the sixty frames would.
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 5
     assert process.returncode == 130
     assert "Traceback" not in complaints
     assert leftovers(tmp_path / "out") == ["first.csv", "first.json"]

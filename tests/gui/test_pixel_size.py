@@ -6,6 +6,7 @@ from conftest import PIXEL_SIZE, SPACING, add_image, lattice
 from qtpy.QtWidgets import QPushButton
 
 from napari_atomseg.gui.layers import pixel_size_of
+from napari_atomseg.gui.regions import chosen_mask
 
 
 @pytest.fixture
@@ -71,9 +72,11 @@ def test_region_and_line_layers_do_not_drift(viewer, page, panel):
     page.draw_region()
     shapes = viewer.layers["lattice | region"]
     shapes.add(np.array([[20, 20], [20, 60], [50, 60], [50, 20]], float), shape_type="rectangle")
-    before = page._region(image)
+    choice = page.region.currentData()
+    before = chosen_mask(viewer, image, choice)
     panel.head.set_pixel_size((0.25, 0.25), "you")
-    np.testing.assert_array_equal(page._region(image), before)
+    assert before.any()
+    np.testing.assert_array_equal(chosen_mask(viewer, image, choice), before)
     assert viewer.layers.units is not None
 
 
