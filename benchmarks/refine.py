@@ -72,7 +72,9 @@ class Scene:
         """Rows of columns at least 1.5 spacings from the border; of many, a random choice."""
         edge = np.array(self.image.shape) - 1 - 1.5 * self.spacing
         rows = np.flatnonzero(np.all((self.truth > 1.5 * self.spacing) & (self.truth < edge), axis=1))
-        return rows if count is None else np.sort(np.random.default_rng(1).choice(rows, count, replace=False))
+        if count is None or count >= len(rows):
+            return rows
+        return np.sort(np.random.default_rng(1).choice(rows, count, replace=False))
 
 
 @dataclass(frozen=True, kw_only=True)

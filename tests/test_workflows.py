@@ -7,7 +7,7 @@ from spots import draw, offsets, square_lattice
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.workflows import RefineParams, locate, read, refine, snap, transfer
+from napari_atomseg.workflows import RefineParams, locate, read, refine, residual, snap, transfer
 
 SHAPE = (120, 140)
 TRUE = square_lattice(SHAPE, 16, margin=10)
@@ -70,6 +70,23 @@ def test_each_column_of_a_stack_is_refined_on_its_own_frame(micrograph):
 def test_columns_of_a_frame_that_does_not_exist_are_refused(micrograph):
     with pytest.raises(AtomsegError, match="frame 4"):
         refine(micrograph, Columns(positions=[[5, 5]], frame=[4]))
+
+
+def test_what_fitted_columns_leave_is_noise(micrograph):
+    columns = locate(micrograph)
+    left = residual(micrograph, columns)
+    assert left.dtype == np.float32
+    assert left.shape == micrograph.shape
+    inner = left[12:-12, 12:-12]
+    assert abs(inner.mean()) < 0.05 * micrograph.data.std()
+    assert inner.std() < 0.5 * micrograph.data.std()
+
+
+def test_nothing_is_left_of_columns_that_were_not_fitted(micrograph):
+    with pytest.raises(AtomsegError, match="refine the columns first"):
+        residual(micrograph, locate(micrograph, refined=False))
+    with pytest.raises(AtomsegError, match="frame 3 was asked for"):
+        residual(micrograph, locate(micrograph), frame=3)
 
 
 def test_snap_moves_only_the_given_rows(micrograph):

@@ -43,6 +43,7 @@ __all__ = [
     "read",
     "read_columns",
     "refine",
+    "residual",
     "show_frequencies",
     "snap",
     "transfer",
@@ -151,6 +152,28 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         result = replaced(result, rows, fitted)
     details = {**columns.provenance, "refinement": to_dict(params or RefineParams())}
     return bound(result, micrograph, details)
+
+
+@job
+def residual(micrograph: Micrograph, columns: Columns, frame: int = 0) -> Generator[Progress, None, np.ndarray]:
+    """What the fitted columns do not explain: image minus model of one frame, float32 (Y, X); invalid pixels stay invalid.
+
+    Raises
+    ------
+    AtomsegError
+        If the frame does not exist, or none of its columns has been fitted.
+    """
+    from napari_atomseg.localise.model_image import ellipses, model_image
+
+    frames_of(micrograph, frame)
+    fitted = columns.of_frame(frame)
+    fitted = fitted.select(~fitted.features["fit"].isin(("none", "failed")).to_numpy())
+    if len(ellipses(fitted).height) == 0:
+        raise AtomsegError("no column of this frame has been fitted yet; refine the columns first")
+    yield Progress(0, 2, "reading the image")
+    plane = micrograph.frame(frame)
+    yield Progress(1, 2, "drawing the fitted columns")
+    return np.asarray(plane - model_image(fitted, plane.shape), np.float32)
 
 
 def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
