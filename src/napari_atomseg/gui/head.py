@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.adoption import Adoption
 from napari_atomseg.gui.editing import has_session, session_of
-from napari_atomseg.gui.layers import calibrate, pixel_size_of, spatial_options, to_micrograph, usable_image
+from napari_atomseg.gui.layers import calibrate, pixel_size_of, source_of, spatial_options, to_micrograph, usable_image
 
 AMBER = "#e6a100"
 
@@ -108,7 +108,7 @@ class Head(QWidget):
             self._adoption.consider(layer)
         images = self._images()
         newest = getattr(event, "value", None) if event is not None and getattr(event, "type", "") == "inserted" else None
-        if usable_image(newest):
+        if usable_image(newest) and source_of(newest) is None:
             self.choose(newest)
         elif self.image is None:
             self.choose(images[-1] if images else None)
@@ -158,7 +158,7 @@ class Head(QWidget):
 
     def _follow_selection(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
-        if usable_image(active):
+        if usable_image(active) and source_of(active) is None:
             self.choose(active)
         elif isinstance(active, Points) and has_session(active):
             image = session_of(active).image
@@ -202,9 +202,9 @@ class Head(QWidget):
 
 
 def lies_on(layer: Layer, image: Image) -> bool:
-    """True for a document of the image, and for shapes and the like that share its pixels' scale and units."""
+    """True for an image's document, for what we made from it, and for shapes and the like of its pixels' scale and units."""
     if isinstance(layer, Image):
-        return False
+        return source_of(layer) is image
     if has_session(layer) and session_of(layer).image is not None:
         return session_of(layer).image is image
     same_scale = np.allclose(layer.scale[-2:], image.scale[-2:], rtol=1e-9, atol=0)

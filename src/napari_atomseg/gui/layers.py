@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from napari.layers import Image, Layer, Points
-from napari.utils.colormaps import ensure_colormap
+from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
 from scipy import spatial
 
@@ -32,6 +33,9 @@ CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55
 """Okabe and Ito's colours, which colour-blind people can tell apart."""
 SPACING_SHARE = 0.6
 LayerData = tuple[Any, dict[str, Any], str]
+DIFFERENCE = Colormap(["#a8dcff", "#2f86c9", "#2b2b2b", "#c4691c", "#ffd28c"], name="atomseg difference")
+"""Negative blue, zero dark grey, so that rings can be seen on it, positive orange: colour-blind people see it as well."""
+_sources: WeakKeyDictionary[Layer, ref[Image]] = WeakKeyDictionary()
 
 
 def image_layer_data(micrograph: Micrograph) -> LayerData:
@@ -59,6 +63,17 @@ def to_micrograph(layer: Image) -> Micrograph:
     source = "the layer" if pixel_size else ""
     path = Path(layer.source.path) if layer.source.path else None
     return Micrograph(data=_plain(layer), pixel_size=pixel_size, pixel_size_source=source, name=layer.name, path=path)
+
+
+def derive(layer: Image, image: Image) -> None:
+    """Remember that a layer was made by us from an image."""
+    _sources[layer] = ref(image)
+
+
+def source_of(layer: Layer | None) -> Image | None:
+    """The image that a layer was made from by us, if it was and if that still exists."""
+    known = _sources.get(layer) if layer is not None else None
+    return known() if known is not None else None
 
 
 def usable_image(layer: Layer | None) -> bool:

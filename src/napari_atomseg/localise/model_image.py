@@ -14,6 +14,8 @@ TRUNCATE = 5.0
 """A column gives nothing farther than so many sigmas from its centre."""
 CHUNK_PIXELS = 1_000_000
 """Window pixels treated at once; bounds memory to some tens of MB beside the image."""
+AROUND = 32
+"""Outside of all columns the background is that of so many nearest ones, the nearer the more: one alone would give streaks."""
 COARSE_NODES = 256
 """The background is interpolated between columns on at most so many nodes along each axis, and linearly between those."""
 
@@ -48,8 +50,8 @@ def model_image(columns: Columns, shape: tuple[int, int]) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (Y, X)
-        The background lies linearly between the columns' `background`, and is that of the nearest column outside of
-        their hull; 0 if none is known.
+        The background lies linearly between the columns' `background`, and is that of the nearest columns outside of
+        their hull, by inverse squared distance; 0 if none is known.
 
     Notes
     -----
@@ -145,7 +147,7 @@ def _background(columns: Columns, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _between(points: np.ndarray, values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Values at evenly spaced nodes: linear between the points, those of the nearest point outside of their hull."""
+    """Values at evenly spaced nodes: linear between the points, those of the nearest points outside of their hull."""
     found = np.full((len(y), len(x)), np.nan)
     try:
         mesh = Delaunay(points)
@@ -157,7 +159,9 @@ def _between(points: np.ndarray, values: np.ndarray, y: np.ndarray, x: np.ndarra
     outside = np.argwhere(~np.isfinite(found))
     if len(outside):
         places = np.column_stack([y[outside[:, 0]], x[outside[:, 1]]])
-        found[outside[:, 0], outside[:, 1]] = values[cKDTree(points).query(places)[1]]
+        distance, near = cKDTree(points).query(places, k=np.arange(1, min(AROUND, len(points)) + 1))
+        weight = 1 / np.maximum(distance, 1e-6) ** 2
+        found[outside[:, 0], outside[:, 1]] = np.sum(weight * values[near], axis=1) / weight.sum(axis=1)
     return found
 
 

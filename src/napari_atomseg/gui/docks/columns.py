@@ -22,6 +22,7 @@ from superqt import QCollapsible
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.bottom import bring_up
+from napari_atomseg.gui.docks.quality import QualityStrip
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.filing import Filing
@@ -98,6 +99,8 @@ class ColumnsPage(QWidget):
         layout.setContentsMargins(2, 6, 8, 2)
         layout.addWidget(self.first)
         layout.addLayout(grid)
+        self.quality = QualityStrip(self._panel)
+        layout.addWidget(self.quality)
         layout.addWidget(self._folded())
         layout.addStretch(1)
 
@@ -268,6 +271,7 @@ class ColumnsPage(QWidget):
             self.colour.clear()
             self.colour.addItems(features)
             self.colour.setCurrentText(current if current in features else PLAIN)
+        self.quality.watch(session)
         image = self._panel.image
         enable(self.draw, image is not None, "Open an image first.")
         self.every_frame.setVisible(image is not None and image.ndim == 3)
