@@ -1,0 +1,55 @@
+"""Local means of what scattered columns carry, on a coarse grid: cheap for any number of columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+_FINEST = 1200  # grid points along a side at most, whatever the extent of the columns
+
+
+class SmoothField:
+    """Gaussian local means of values at scattered positions.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), px
+        Everything that will be asked about lies within their extent, or is taken at its border.
+    step : float, px
+        From one grid point to the next.
+    width : float, px
+        Standard deviation of the Gaussian.
+    """
+
+    def __init__(self, positions: np.ndarray, step: float, width: float) -> None:
+        low, high = positions.min(axis=0), positions.max(axis=0)
+        self.step = max(step, float((high - low).max()) / _FINEST)
+        self._sigma = max(width / self.step, 0.5)
+        margin = 2 * self.step
+        self._origin = low - margin
+        self.shape = tuple(int(size) for size in np.ceil((high - low + 2 * margin) / self.step).astype(int) + 1)
+
+    def sums(self, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Smoothed sums on the grid, real or complex."""
+        cells = np.rint((positions - self._origin) / self.step).astype(int)
+        flat = np.ravel_multi_index(tuple(cells.T), self.shape)
+        size = self.shape[0] * self.shape[1]
+        if np.iscomplexobj(values):
+            real = np.bincount(flat, values.real, minlength=size)
+            grid = real + 1j * np.bincount(flat, values.imag, minlength=size)
+        else:
+            grid = np.bincount(flat, values, minlength=size)
+        smooth = ndimage.gaussian_filter(grid.reshape(self.shape), self._sigma, mode="constant")
+        return np.asarray(smooth)
+
+    def at(self, grid: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Grid values between grid points."""
+        places = ((positions - self._origin) / self.step).T
+        return np.asarray(ndimage.map_coordinates(grid, places, order=1, mode="nearest"))
+
+    def mean(self, positions: np.ndarray, values: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Local means at `where` of real values (N,) or (N, M) at `positions`; 0 where there are none near."""
+        weight = np.maximum(self.at(self.sums(positions, np.ones(len(positions))), where), 1e-12)
+        columns = values.reshape(len(positions), -1).T
+        means = np.stack([self.at(self.sums(positions, column), where) / weight for column in columns], axis=-1)
+        return np.asarray(means.reshape(len(where), *values.shape[1:]))
