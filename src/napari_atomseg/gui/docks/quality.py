@@ -70,9 +70,10 @@ class QualityStrip(QWidget):
         self.chips = {fit: self._chip(fit) for fit in CHIPS}
         chips = QGridLayout()
         chips.setSpacing(4)
+        # Two by two, so that five digits fit into the narrowest dock.
         for place, fit in enumerate(("ok", "border", "overlap", "failed")):
-            chips.addWidget(self.chips[fit], 0, place)
-        chips.addWidget(self.chips["none"], 1, 0, 1, 4)
+            chips.addWidget(self.chips[fit], *divmod(place, 2))
+        chips.addWidget(self.chips["none"], 2, 0, 1, 2)
         self.worst_button = QPushButton(f"Worst {WORST}")
         self.worst_button.setObjectName("worst")
         self.worst_button.setProperty(
