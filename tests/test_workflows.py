@@ -7,7 +7,18 @@ from spots import draw, offsets, square_lattice
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.workflows import RefineParams, locate, read, refine, residual, snap, transfer
+from napari_atomseg.workflows import (
+    RefineParams,
+    accept_suggested,
+    estimate_lattice,
+    locate,
+    read,
+    refine,
+    residual,
+    snap,
+    suggest_missing,
+    transfer,
+)
 
 SHAPE = (120, 140)
 TRUE = square_lattice(SHAPE, 16, margin=10)
@@ -118,3 +129,30 @@ def test_closing_a_job_stops_it(micrograph):
     steps.close()
     with pytest.raises(StopIteration):
         next(steps)
+
+
+def test_a_missing_column_is_suggested_and_taken_up_on_request(micrograph):
+    columns = locate(micrograph, refined=False)
+    missing = int(np.argmin(np.hypot(*(columns.positions - (60, 70)).T)))
+    place = columns.positions[missing]
+    columns = columns.remove(np.array([missing]))
+    lattice = estimate_lattice(columns)
+    np.testing.assert_allclose(np.abs(np.linalg.det(lattice.basis)), 256, rtol=0.01)
+    suggested = suggest_missing(micrograph, columns)
+    # Others may be suggested near the border, where columns are hard to find.
+    suggested = suggested.select(np.hypot(*(suggested.positions - place).T) < 1)
+    assert len(suggested) == 1
+    assert suggested.features["response"][0] == pytest.approx(1, abs=0.2)
+    taken = accept_suggested(micrograph, columns, suggested, reach=4)
+    assert np.hypot(*(taken.positions[-1] - place)) < 0.5
+    assert taken.features["origin"].iloc[-1] == "snapped"
+    kept = accept_suggested(micrograph, columns, suggested, reach=4, snapped=False)
+    np.testing.assert_array_equal(kept.positions[-1], suggested.positions[0])
+    assert kept.features["origin"].iloc[-1] == "manual"
+
+
+def test_a_suggestion_does_not_snap_to_a_neighbour(micrograph):
+    columns = locate(micrograph, refined=False)
+    beside = Columns(positions=columns.positions[:1] + np.array([0, 4.0]))
+    taken = accept_suggested(micrograph, columns, beside, reach=4.5)
+    np.testing.assert_array_equal(taken.positions[-1], beside.positions[0])

@@ -25,6 +25,7 @@ from napari_atomseg.localise.snap import snap_positions
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
+    from napari_atomseg.analysis.lattice import Lattice, LatticeParams
     from napari_atomseg.readers.columns_table import ColumnMapping
 
 MODELS = ("classical",)
@@ -38,7 +39,9 @@ __all__ = [
     "ClassicalParams",
     "Micrograph",
     "RefineParams",
+    "accept_suggested",
     "calibrate_by_lattice",
+    "estimate_lattice",
     "locate",
     "read",
     "read_columns",
@@ -46,6 +49,7 @@ __all__ = [
     "residual",
     "show_frequencies",
     "snap",
+    "suggest_missing",
     "transfer",
 ]
 
@@ -221,6 +225,66 @@ def show_frequencies(plane: Any) -> Generator[Progress, None, tuple[Diffractogra
     yield Progress(0, 0, "transforming")
     spectrum = diffractogram(plane)
     return spectrum, find_spots(spectrum)
+
+
+@job
+def estimate_lattice(columns: Columns, *, params: LatticeParams | None = None) -> Generator[Progress, None, Lattice]:
+    """The visible lattice of the columns of one image; see :func:`napari_atomseg.analysis.lattice.fit_lattice`."""
+    from napari_atomseg.analysis.lattice import fit_lattice
+
+    yield Progress(0, 0, "fitting the lattice")
+    return fit_lattice(columns, params)
+
+
+@job
+def suggest_missing(
+    micrograph: Micrograph, columns: Columns, lattice: Lattice | None = None, *, params: LatticeParams | None = None
+) -> Generator[Progress, None, Columns]:
+    """Sites of the lattice that hold no column; for a person to judge, nothing is added to `columns`.
+
+    The columns are of one frame of the micrograph, which tells vacancies from columns that were overlooked. The lattice is
+    estimated if it is not given; see :func:`napari_atomseg.analysis.missing_sites.missing_sites`.
+    """
+    from napari_atomseg.analysis.lattice import fit_lattice
+    from napari_atomseg.analysis.missing_sites import missing_sites
+
+    yield Progress(0, 0, "fitting the lattice")
+    lattice = lattice or fit_lattice(columns, params)
+    yield Progress(0, 0, "looking for empty sites")
+    index = int(columns.frame[0])
+    frames_of(micrograph, index)
+    return missing_sites(lattice, columns, micrograph.shape, micrograph.frame(index))
+
+
+@job
+def accept_suggested(
+    micrograph: Micrograph, columns: Columns, suggested: Columns, *, reach: float, snapped: bool = True
+) -> Generator[Progress, None, Columns]:
+    """The columns, then the suggested ones as if a hand had set them: measured values unknown, origin ``snapped`` or ``manual``.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    columns, suggested : Columns
+    reach : float, px
+        A suggestion that would snap farther than this, or to within it of another column, stays where the lattice has it:
+        what it met is a neighbour, and the site is empty.
+    snapped : bool
+        Look for the column under each suggestion.
+    """
+    added = Columns(positions=suggested.positions, frame=suggested.frame)
+    result = columns.joined(added)
+    if not snapped:
+        return result
+    for done, row in enumerate(range(len(columns), len(result))):
+        yield Progress(done, len(added), "snapping")
+        moved = snap(micrograph, result, np.array([row]))
+        place = moved.positions[row]
+        others = np.delete(moved.positions, row, axis=0)[np.delete(moved.frame, row) == moved.frame[row]]
+        free = not len(others) or float(np.hypot(*(others - place).T).min()) > reach
+        if free and 0 < float(np.hypot(*(place - result.positions[row]))) <= reach:
+            result = moved
+    return result
 
 
 def transfer(columns: Columns, micrograph: Micrograph) -> Columns:

@@ -29,7 +29,8 @@ def test_a_perfect_lattice_comes_back(name):
     # What is left is what the local averages make of sites that are not spread evenly.
     assert lattice.rms_residual < 0.04 * known.nearest
     rebuilt = lattice.predicted(lattice.indices, lattice.site, lattice.displacement) + lattice.residual
-    np.testing.assert_allclose(rebuilt, known.columns.positions, atol=1e-9)
+    on = lattice.site >= 0
+    np.testing.assert_allclose(rebuilt[on], known.columns.positions[on], atol=1e-9)
 
 
 @pytest.mark.parametrize("name", KNOWN)
