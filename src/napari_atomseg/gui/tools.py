@@ -22,6 +22,7 @@ from napari_atomseg.workflows import bound, read_columns, transfer
 if TYPE_CHECKING:
     from napari_atomseg.gui.docks.calibration import CalibrationDialog
     from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+    from napari_atomseg.gui.docks.lattice import LatticeDock
     from napari_atomseg.gui.docks.metadata import MetadataDock
     from napari_atomseg.gui.panel import AtomSegPanel
 
@@ -39,6 +40,7 @@ class Tools(QObject):
         self._panel = panel
         self._calibration: CalibrationDialog | None = None
         self._diffractogram: DiffractogramDock | None = None
+        self._lattice: LatticeDock | None = None
         self._metadata: MetadataDock | None = None
         menu = panel.head.menu
         menu.setToolTipsVisible(True)
@@ -49,6 +51,7 @@ class Tools(QObject):
             ("", None, ""),
             ("Pixel size …", self.calibration, "Type it, draw a known length, or name a lattice spacing."),
             ("Diffractogram", self.diffractogram, "Live Fourier transform of what the canvas shows."),
+            ("Lattice", self.lattice, "Basis and motif of the columns, their residuals, and sites that hold no column."),
             ("What the file says", self.metadata, "Voltage, dwell time, detector, dose, and everything else."),
             ("", None, ""),
             ("Export the view …", self.export_view, "Image, rings and scale bar as PNG or SVG."),
@@ -149,6 +152,15 @@ class Tools(QObject):
             self._diffractogram = DiffractogramDock(self._panel)
             self._diffractogram.destroyed.connect(lambda: setattr(self, "_diffractogram", None))
         bring_up(self._panel.viewer, self._diffractogram, "Diffractogram")
+
+    def lattice(self) -> None:
+        """Dock the estimate of the visible lattice."""
+        from napari_atomseg.gui.docks.lattice import LatticeDock
+
+        if self._lattice is None:
+            self._lattice = LatticeDock(self._panel)
+            self._lattice.destroyed.connect(lambda: setattr(self, "_lattice", None))
+        bring_up(self._panel.viewer, self._lattice, "Lattice")
 
     def metadata(self) -> None:
         """Dock what the file says of the image."""

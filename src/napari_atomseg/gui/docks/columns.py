@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Shapes
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -49,6 +49,8 @@ class ColumnsPage(QWidget):
     ----------
     panel : AtomSegPanel
     """
+
+    refreshed = Signal()  # the document, its columns, or whether a job runs may have changed
 
     def __init__(self, panel: AtomSegPanel) -> None:
         super().__init__()
@@ -275,6 +277,7 @@ class ColumnsPage(QWidget):
         image = self._panel.image
         enable(self.draw, image is not None, "Open an image first.")
         self.every_frame.setVisible(image is not None and image.ndim == 3)
+        self.refreshed.emit()
 
     def on_image(self) -> None:
         """The chosen image has changed."""

@@ -1,0 +1,331 @@
+"""The visible lattice of the columns in view: its numbers, its lines on the image, residuals as colours, empty sites.
+
+Suggestions stand in a layer of their own. They become columns only when a person selects and adds them.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Points
+from napari.utils.colormaps import ensure_colormap
+from napari.utils.colormaps.standardize_color import transform_color
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.gui.editing import ColumnsSession
+from napari_atomseg.gui.forms import enable
+from napari_atomseg.gui.layers import KEY, UNKNOWN_COLOUR, ring_diameter, spatial_options, to_micrograph, to_points
+from napari_atomseg.workflows import accept_suggested, estimate_lattice, suggest_missing
+
+if TYPE_CHECKING:
+    from napari_atomseg.analysis.lattice import Lattice
+    from napari_atomseg.gui.panel import AtomSegPanel
+
+LINE_COLOUR = "#56b4e9"
+VACANT_COLOUR = "#cc79a7"
+OVERLOOKED_COLOUR = "#f0e442"
+OVERLOOKED = 0.5
+"""Response, relative to the columns around, above which the image itself shows something at an empty site."""
+REACH = 0.3
+"""How far a suggestion may snap, in units of the shortest distance between sites."""
+PM_PER_ANGSTROM = 100.0
+BEFORE = "Find or open columns, then press Estimate."
+STALE = "The columns have changed since; press Estimate again."
+BUSY = "A job is running; cancel it first."
+
+
+class LatticeDock(QWidget):
+    """Numbers of the lattice, and what can be shown or suggested from it.
+
+    Parameters
+    ----------
+    panel : AtomSegPanel
+    """
+
+    def __init__(self, panel: AtomSegPanel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("LatticeDock")
+        self._panel = panel
+        self.lattice: Lattice | None = None
+        self._columns: Columns | None = None
+        self._rows = np.empty(0, int)
+        self._suggested: weakref.ref[Points] | None = None
+        self._build()
+        panel.columns_page.refreshed.connect(self.refresh)
+        panel.head.calibrated.connect(self.refresh)
+        panel.viewer.layers.events.removed.connect(self.refresh)
+        self.refresh()
+
+    def _build(self) -> None:
+        self.reading = QLabel(BEFORE)
+        self.reading.setWordWrap(True)
+        self.reading.setMinimumWidth(260)
+        self.estimate_button = _button("Estimate", "Fit two basis vectors and the motif to the columns of the frame in view.")
+        self.show_button = _button("Show lattice", "Draw the cells, as the lattice bends, over the image.")
+        self.colour_button = _button(
+            "Colour by residual", "Colour the rings by their distance from their sites, until the next change."
+        )
+        self.write_button = _button("Residuals into the table", "Add each column's residual and sublattice to the table.")
+        self.suggest_button = _button("Suggest missing columns", "Mark sites that hold no column; nothing is added yet.")
+        self.add_button = _button("Add the selected suggestions", "Make columns of the suggestions selected in their layer.")
+        grid = QGridLayout()
+        buttons = (
+            (self.estimate_button, self.estimate),
+            (self.show_button, self.show_lattice),
+            (self.suggest_button, self.suggest),
+            (self.colour_button, self.colour),
+            (self.add_button, self.add_selected),
+            (self.write_button, self.write),
+        )
+        for place, (button, action) in enumerate(buttons):
+            grid.addWidget(button, *divmod(place, 2))
+            button.clicked.connect(lambda _=False, chosen=action: chosen())
+        side = QVBoxLayout()
+        side.addLayout(grid)
+        side.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 4)
+        layout.addWidget(self.reading, 1)
+        layout.addLayout(side)
+
+    @property
+    def suggested(self) -> Points | None:
+        """The layer of suggestions, while it is in the viewer."""
+        layer = self._suggested() if self._suggested is not None else None
+        return layer if layer is not None and layer in self._panel.viewer.layers else None
+
+    @property
+    def _session(self) -> ColumnsSession | None:
+        return self._panel.columns_page.session
+
+    def _image(self) -> Image | None:
+        session = self._session
+        image = session.image if session is not None else None
+        return image if image is not None and image in self._panel.viewer.layers else None
+
+    def refresh(self, *_: Any) -> None:
+        """Show the numbers, and what can be done now."""
+        try:
+            session, busy = self._session, self._panel.busy
+            fresh = session is not None and self.lattice is not None and session.columns is self._columns
+            has_columns = session is not None and len(session.columns) > 0
+            enable(self.estimate_button, has_columns and not busy, BUSY if busy else "Find or open columns of an image first.")
+            why_not = BUSY if busy else (STALE if self.lattice is not None else "Press Estimate first.")
+            for button in (self.colour_button, self.write_button):
+                enable(button, fresh and not busy, why_not)
+            for button in (self.show_button, self.suggest_button):
+                on_image = self._image() is not None
+                enable(button, fresh and not busy and on_image, why_not if on_image else "The image has been removed.")
+            suggestions = self.suggested is not None and self._image() is not None
+            enable(self.add_button, suggestions and not busy, BUSY if busy else "Press Suggest missing columns first.")
+            if self.lattice is None or self._columns is None:
+                self.reading.setText(BEFORE)
+            else:
+                pixel_size = session.columns.pixel_size if session is not None else self._columns.pixel_size
+                note = "" if fresh else f"<br><i>{STALE}</i>"
+                self.reading.setText(description(self.lattice, pixel_size) + note)
+        except RuntimeError:
+            # The dock's Qt side is gone; napari's events may still come once.
+            return
+
+    def estimate(self) -> None:
+        """Fit the lattice to the columns of the frame in view."""
+        session = self._session
+        if session is None:
+            return
+        asked = session.columns
+        step = self._panel.viewer.dims.current_step
+        rows = np.flatnonzero(asked.frame == int(step[0])) if session.layer.ndim == 3 else np.arange(len(asked))
+        steps = estimate_lattice.steps(asked.select(rows))
+        self._panel.start(steps, lambda lattice: self._estimated(asked, rows, lattice), "Estimating the lattice")
+
+    def _estimated(self, asked: Columns, rows: np.ndarray, lattice: Lattice) -> None:
+        self.lattice, self._columns, self._rows = lattice, asked, rows
+        off = int(np.count_nonzero(lattice.site < 0))
+        self._panel.say(f"{lattice.explained:.1%} of {len(rows):,} columns stand on a lattice; {off:,} do not.")
+        self.refresh()
+
+    def show_lattice(self) -> None:
+        """Draw the cells in a layer bound to the image; drawn anew if it is there already."""
+        image, lattice = self._image(), self.lattice
+        if image is None or lattice is None or self._columns is None:
+            return
+        name, viewer = f"{image.name} | lattice", self._panel.viewer
+        lines = cell_lines(lattice, self._columns.positions[self._rows])
+        _remove(viewer, name, "lattice")
+        active = viewer.layers.selection.active
+        layer = viewer.add_vectors(
+            lines,
+            name=name,
+            edge_color=LINE_COLOUR,
+            edge_width=0.04 * lattice.site_distance,
+            vector_style="line",
+            opacity=0.8,
+            metadata={KEY: {"lattice": True}},
+            **spatial_options(image, 2),
+        )
+        session = self._session
+        if session is not None:
+            # Rings stay above the lines, and clicks keep going to them.
+            viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(session.layer))
+        viewer.layers.selection.active = active
+
+    def colour(self) -> None:
+        """Colour the rings by their distance from their site; grey where they fit none."""
+        session, lattice = self._session, self.lattice
+        if session is None or lattice is None:
+            return
+        length = np.hypot(*lattice.residual.T)
+        on = np.isfinite(length)
+        high = float(np.percentile(length[on], 99))
+        colours = np.tile(transform_color(UNKNOWN_COLOUR), (len(session.columns), 1))
+        colours[self._rows[on]] = ensure_colormap("viridis").map(np.clip(length[on] / max(high, 1e-9), 0, 1))
+        session.layer.border_color = colours
+        self._panel.say(f"Yellow rings are {high:.2g} px or more from their site; grey ones fit no site.")
+
+    def write(self) -> None:
+        """Add the residuals to the table, as one step of undo."""
+        session, lattice = self._session, self.lattice
+        if session is None or lattice is None:
+            return
+        names = ("lattice_residual_y_px", "lattice_residual_x_px", "sublattice")
+        values = (*lattice.residual.T, np.where(lattice.site >= 0, lattice.site, np.nan))
+        features = {name: np.full(len(session.columns), np.nan) for name in names}
+        for name, value in zip(names, values, strict=True):
+            features[name][self._rows] = value
+        session.apply(session.columns.with_features(**features))
+        self._columns = session.columns
+        self.refresh()
+        self._panel.say('Residuals written into the <a href="table">table</a>; Undo takes them out again.')
+
+    def suggest(self) -> None:
+        """Mark the sites that hold no column, in a layer of their own."""
+        image = self._image()
+        if image is None or self.lattice is None or self._columns is None:
+            return
+        part = self._columns.select(self._rows)
+        steps = suggest_missing.steps(to_micrograph(image), part, self.lattice)
+        self._panel.start(steps, lambda found: self._show_suggested(image, found), "Looking for missing columns")
+
+    def _show_suggested(self, image: Image, found: Columns) -> None:
+        viewer, session = self._panel.viewer, self._session
+        _remove(viewer, f"{image.name} | suggested", "suggested")
+        if len(found) == 0 or session is None or image not in viewer.layers:
+            self._panel.say("Every site of the lattice that has enough neighbours holds a column.")
+            return
+        overlooked = found.features["response"].to_numpy(float) > OVERLOOKED
+        colours = np.where(overlooked[:, None], transform_color(OVERLOOKED_COLOUR), transform_color(VACANT_COLOUR))
+        data = to_points(found, image.ndim == 3)
+        layer = viewer.add_points(
+            data,
+            name=f"{image.name} | suggested",
+            features=found.features[["confidence", "response", "around", "sublattice"]],
+            symbol="diamond",
+            size=1.2 * ring_diameter(session.columns),
+            face_color="transparent",
+            border_color=colours,
+            border_width=0.12,
+            border_width_is_relative=True,
+            metadata={KEY: {"suggested": found}},
+            **spatial_options(image, data.shape[1]),
+        )
+        layer.mode = "select"
+        self._suggested = weakref.ref(layer)
+        count = int(np.count_nonzero(overlooked))
+        self.refresh()
+        self._panel.say(
+            f"{len(found):,} sites hold no column: at {count:,} (yellow) the image shows something, at {len(found) - count:,} "
+            "(pink) it does not. Select those to add."
+        )
+
+    def add_selected(self) -> None:
+        """Make columns of the selected suggestions: one step of undo."""
+        layer, session, image, lattice = self.suggested, self._session, self._image(), self.lattice
+        if layer is None or session is None or image is None or lattice is None:
+            return
+        rows = sorted(int(row) for row in layer.selected_data)
+        if not rows:
+            self._panel.say("Select the suggestions to add first: click or drag over them, or press A in their layer for all.")
+            return
+        data = np.asarray(layer.data, float)[rows]
+        frame = np.rint(data[:, 0]).astype(int) if data.shape[1] == 3 else None
+        asked = session.columns
+        steps = accept_suggested.steps(
+            to_micrograph(image),
+            asked,
+            Columns(positions=data[:, -2:], frame=frame),
+            reach=REACH * lattice.site_distance,
+            snapped=self._panel.columns_page.snaps.isChecked(),
+        )
+        self._panel.start(steps, lambda columns: self._added(session, asked, columns, layer, set(rows)), "Adding columns")
+
+    def _added(self, session: ColumnsSession, asked: Columns, columns: Columns, layer: Points, rows: set[int]) -> None:
+        if session.columns is not asked:
+            self._panel.say("The columns were edited meanwhile; the edits were kept. Press Add again.")
+            return
+        session.apply(columns)
+        layer.selected_data = rows
+        layer.remove_selected()
+        viewer = self._panel.viewer
+        if len(layer.data) == 0 and layer in viewer.layers:
+            viewer.layers.remove(layer)
+        viewer.layers.selection.active = session.layer
+        snapped = int((columns.features["origin"][len(asked) :] == "snapped").sum())
+        self._panel.say(
+            f"{len(rows):,} columns added, {snapped:,} of them snapped to the image. "
+            'Undo takes them back; <a href="refine">refine</a> measures them.'
+        )
+
+
+def description(lattice: Lattice, pixel_size: tuple[float, float] | None) -> str:
+    """The lattice in four lines of rich text, in Angstrom where the pixel size is known."""
+    vectors = lattice.basis * (pixel_size or (1.0, 1.0))
+    lengths = np.hypot(*vectors.T)
+    angle = np.degrees(np.arccos(np.clip(vectors[0] @ vectors[1] / lengths.prod(), -1, 1)))
+    errors = np.hypot(*(lattice.basis_std * (pixel_size or (1.0, 1.0))).T) / np.sqrt(2)
+    parts = []
+    for name, length, error in zip("ab", lengths, errors, strict=True):
+        digits = int(np.clip(1 - np.floor(np.log10(max(error, 1e-4))), 0, 4))
+        parts.append(f"<b>{name}</b> = {length:.{digits}f} ± {error:.{digits}f} {'Å' if pixel_size else 'px'}")
+    residual = f"{lattice.rms_residual:.3f} px"
+    if pixel_size is not None:
+        scaled = np.sqrt(np.nanmean((lattice.residual * pixel_size) ** 2))
+        residual += f", {scaled * PM_PER_ANGSTROM:.2g} pm"
+    count = len(lattice.motif)
+    shift = float(np.sqrt(np.nanmean(np.sum((lattice.displacement * (pixel_size or (1.0, 1.0))) ** 2, axis=1))))
+    bend = f"{shift * PM_PER_ANGSTROM:.2g} pm" if pixel_size else f"{shift:.2g} px"
+    return (
+        f"{parts[0]}, {parts[1]}, angle {angle:.2f}°<br>"
+        f"{count} {'site' if count == 1 else 'sites'} in the cell; "
+        f"{lattice.explained:.1%} of {len(lattice.site):,} columns on them<br>"
+        f"residual (rms, per axis) {residual}<br>slow distortion taken out (rms) {bend}"
+    )
+
+
+def cell_lines(lattice: Lattice, positions: np.ndarray) -> np.ndarray:
+    """Lines between neighbouring sites 0 that hold a column, shape (M, 2, 2): start and direction (y, x), px."""
+    first = np.flatnonzero(lattice.site == 0)
+    starts = positions[first] - lattice.residual[first]
+    cells = {tuple(cell): row for row, cell in enumerate(lattice.indices[first].tolist())}
+    lines = []
+    for (one, two), row in cells.items():
+        for neighbour in ((one + 1, two), (one, two + 1)):
+            if neighbour in cells:
+                lines.append((starts[row], starts[cells[neighbour]] - starts[row]))
+    return np.array(lines).reshape(-1, 2, 2)
+
+
+def _remove(viewer: Any, name: str, kind: str) -> None:
+    """Remove our own earlier layer of that name; a layer of somebody else stays."""
+    for layer in [one for one in viewer.layers if one.name == name and kind in (one.metadata.get(KEY) or {})]:
+        viewer.layers.remove(layer)
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setProperty("tip", tip)
+    return button
