@@ -7,7 +7,8 @@ from scipy import spatial
 
 from napari_atomseg.localise.least_squares import heights_and_levels
 from napari_atomseg.localise.scene import Scene
-from napari_atomseg.localise.windows import HEIGHT, LEVEL, SIGMA, Windows, sum_of_neighbours
+from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, X, Y
+from napari_atomseg.localise.windows import Windows
 
 SEEN_AGAIN = 6.0
 FAINTEST = 0.07
@@ -15,38 +16,51 @@ FAINTEST = 0.07
 SHOULDER = 3.2
 """Within so many sigmas a column stands on its neighbour's shoulder ..."""
 SHOULDER_SHARE = 0.35
-"""... and must have this share of its height to be told from it."""
+"""... and must have this share of its height to be told from it while neighbours are held ..."""
+JOINT_SHOULDER_SHARE = 0.2
+"""... and this one where all are fitted together: no Gaussian follows a real column's shoulder better than to a tenth."""
 
 
-def all_too_faint(model: np.ndarray, sign: float) -> np.ndarray:
+def all_too_faint(model: np.ndarray, sign: float, *, shoulder: float = SHOULDER_SHARE) -> np.ndarray:
     """:func:`too_faint` for the columns of a model themselves, shape (N,)."""
-    return too_faint(model, model[:, :2], np.arange(len(model)), model[:, HEIGHT], sign)
+    return too_faint(model, model[:, [Y, X]], np.arange(len(model)), model[:, HEIGHT], sign, shoulder=shoulder)
 
 
-def too_faint(model: np.ndarray, positions: np.ndarray, rows: np.ndarray, heights: np.ndarray, sign: float) -> np.ndarray:
-    """True where a height is nothing beside its neighbourhood, or cannot be told from a neighbour's shoulder, shape (M,)."""
-    usable = np.flatnonzero(np.isfinite(model[:, :3]).all(axis=1))
+def too_faint(
+    model: np.ndarray,
+    positions: np.ndarray,
+    rows: np.ndarray,
+    heights: np.ndarray,
+    sign: float,
+    *,
+    shoulder: float = SHOULDER_SHARE,
+) -> np.ndarray:
+    """True where a height is nothing beside its neighbourhood, or cannot be told from a neighbour's shoulder, shape (M,).
+
+    `shoulder` is the share of the neighbour's height that a column on its shoulder must have.
+    """
+    usable = np.flatnonzero(np.isfinite(model[:, [Y, X, SIGMA]]).all(axis=1))
     if len(usable) == 0:
         return np.ones(len(rows), bool)
-    tree = spatial.cKDTree(model[usable, :2])
+    tree = spatial.cKDTree(model[usable][:, [Y, X]])
     distance, near = tree.query(np.nan_to_num(positions), k=min(9, len(usable)))
     distance, near = distance.reshape(len(rows), -1), usable[near.reshape(len(rows), -1)]
     strength = np.where(near == np.asarray(rows)[:, None], 0.0, sign * model[near, HEIGHT])
     own = sign * heights
     on_shoulder = np.where(distance < SHOULDER * float(np.median(model[usable, SIGMA])), strength, 0.0)
     beside = np.maximum(strength.max(axis=1), own)
-    return np.asarray((own < FAINTEST * beside) | (own < SHOULDER_SHARE * on_shoulder.max(axis=1)) | ~np.isfinite(own))
+    return np.asarray((own < FAINTEST * beside) | (own < shoulder * on_shoulder.max(axis=1)) | ~np.isfinite(own))
 
 
 def look_again(
-    scene: Scene, model: np.ndarray, pairs: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
+    scene: Scene, canvas: np.ndarray, model: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Search around the starts of the lost on what the others leave; those that are found may be fitted again."""
+    """Search around the starts of the lost on what the others (canvas, (Y, X)) leave; the found may be fitted again."""
     model, faint, away = model.copy(), faint.copy(), away.copy()
-    model[away, HEIGHT] = 0
+    model[faint | away, HEIGHT] = 0
     for chunk in scene.chunks(np.flatnonzero(faint | away)):
         windows = scene.windows(chunk)
-        others = sum_of_neighbours(windows, model, chunk, pairs)
+        others = scene.others(canvas, windows, model[chunk])
         candidate, significance = _best_place(scene, windows, others, model[chunk], scene.start[chunk, :2], sign)
         seen = sign * significance > SEEN_AGAIN
         seen &= ~too_faint(model, candidate[:, :2], chunk, candidate[:, HEIGHT], sign)

@@ -1,10 +1,10 @@
-"""Refine column positions: a two-dimensional Gaussian on a flat local background, fitted to all columns in batches.
+"""Refine column positions: two-dimensional Gaussians on a background, fitted to all columns of an image together.
 
-Each column is fitted in a round window on the raw image after the current models of its neighbours have been taken
-away, in turn until all are at rest, so that overlapping columns do not pull at each other (block Gauss-Seidel on the
-joint problem of De Backer et al., Ultramicroscopy 171, 104 (2016), Eq. 1). Pixels are weighted by the inverse of the
-variance that counting noise gives the current model, which is Fisher scoring of the Poisson likelihood; standard
-deviations are those of the Fisher information with unknown neighbours.
+First each column is fitted in a round window of the raw image after the current models of its neighbours have been taken
+away, a few rounds of all columns in batches, which is robust against poor starts; then all take their steps together
+until they are at rest, so that overlapping columns do not pull at each other (De Backer et al., Ultramicroscopy 171, 104
+(2016), Eq. 1). Pixels are weighted by the inverse of the variance that counting noise gives the current model, which is
+Fisher scoring of the Poisson likelihood; standard deviations are those of the Fisher information with unknown neighbours.
 
 Points on the shoulder of a far stronger column, or on nothing, are not let loose: they would run to the next column.
 """
@@ -20,45 +20,40 @@ from scipy import spatial
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.localise.faint import all_too_faint, look_again
-from napari_atomseg.localise.least_squares import (
-    CONVERGED,
-    EVERYTHING,
-    POSITION_AND_HEIGHT,
-    fit,
-    heights_and_levels,
-    significances,
-)
+from napari_atomseg.localise.coupled import coupled_step
+from napari_atomseg.localise.faint import JOINT_SHOULDER_SHARE, all_too_faint, look_again
+from napari_atomseg.localise.least_squares import Prior, fit, heights_and_levels, problem, significances, stepped
 from napari_atomseg.localise.scene import RefineParams, Scene, prepare
-from napari_atomseg.localise.uncertainty import covariances, own_information
-from napari_atomseg.localise.windows import (
-    HEIGHT,
-    LEVEL,
-    SIGMA,
-    X,
-    Y,
-    neighbour_pairs,
-    profile,
-    sum_of_neighbours,
-)
+from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y, axes
+from napari_atomseg.localise.uncertainty import SHAPES_SPREAD, WIDTHS_SPREAD, covariances
+from napari_atomseg.localise.windows import pairs_within
 
-LINEAR_SWEEPS = 6
+LINEAR_SWEEPS = 4
 RELAXATION = 0.8
-FREE_WIDTH_ROUNDS = 3
-WIDTH_EVERY = 4
-"""The width that all columns share is measured in the first rounds, and then in every fourth until it is settled."""
-FIRST_STEPS, LATER_STEPS = 12, 4
-LOOK_AGAIN = (1, 2, 4)
-"""After these rounds the faint are looked for anew on what the strong ones leave."""
+STEPS_OF_ROUNDS = (8, 5, 4, 4)
+"""Steps of each column for itself, round by round, neighbours held; after all but the last the faint are looked for anew."""
+LATER_STEPS = 4
 AT_REST = 1e-3
-REST_IN_ERRORS = 0.05
+REST_IN_ERRORS = 0.03
 """A column that changes by less, in units of its width or of its error bar, is left alone."""
-OVERLAP_IN_SIGMA = 4.0
-"""Columns nearer than this pull at each other."""
+PULL = 5.0
+"""Columns nearer than this, in sigma, pull at each other."""
+LONGEST = 0.5
+"""No column moves farther in one step of all together, in sigma."""
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-4, 10.0
+SHRINKS = 0.8
+PATIENCE = 8
+"""After so many steps of all together a column must not leap any more."""
 FARTHEST = 2.2
 """No column is believed farther than this from where it was put, in sigma."""
+FIRST_HEIGHT = 0.3
+"""A lost column is tried with this share of the others' height ..."""
+HOLDS, KNOWN, DISTINCT = 1.3, 0.15, 1.2
+"""... and believed if it stays so near to where it was put, is known so well, and stands so far from others; in sigma."""
 SEEN = 4.0
 """Significance of a height below which nothing is there to be fitted."""
+NARROWEST, WIDEST = 0.4, 2.5
+"""Limits of a shared width, in units of that of the separate fits."""
 
 
 __all__ = ["RefineParams", "refine_columns"]
@@ -86,33 +81,25 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
         Same order and number. `fit` is `ok`, `border` (part of the window lies outside), `overlap` (a neighbour within
         1.5 sigma) or `failed`; a failed column keeps its earlier position, height and width. `intensity` is the height
         above the `background`, negative for dark columns. `y_std_px`, `x_std_px` are one standard deviation for noise
-        that is independent from pixel to pixel.
+        that is independent from pixel to pixel, and `yx_correlation` is the correlation of the two. Elliptic columns
+        have `sigma_px` along the long axis, `sigma_minor_px`, and `theta_rad` from x towards y.
     """
     params = params or RefineParams()
     if len(columns) == 0:
         return columns
     yield Progress(0, 0, "preparing")
     scene = prepare(image, columns, params)
-    model, significance = yield from _weighed(scene)
-    sign = 1.0 if np.nanmedian(model[:, HEIGHT]) >= 0 else -1.0
-    nothing = (sign * significance < SEEN) | all_too_faint(model, sign)
-    never = np.full(len(model), np.inf)
-    state = State(
-        model=model, faint=nothing, away=np.zeros_like(nothing), moved=never, error=np.zeros(len(model)), settled=False, sign=sign
-    )
-    restless = np.ones(len(model), bool)
-    for turn in range(params.rounds):
-        before = state.model
-        state = yield from _round(scene, state, restless, turn)
-        restless = _restless(before, state)
-        if turn > max(LOOK_AGAIN) and not restless.any():
-            break
-        if turn < FREE_WIDTH_ROUNDS:
-            restless[:] = True
-        restless = _with_partners(restless, state.model, neighbour_pairs(state.model, scene.radius))
+    state = yield from _weighed(scene)
+    for turn, steps in enumerate(STEPS_OF_ROUNDS):
+        state = yield from _each_for_itself(scene, state, steps, turn)
+    state = yield from _all_together(scene, state)
+    if (state.faint | state.away).any():
+        state = yield from _let_loose(scene, state)
+    if params.width == "each":
+        state = yield from _own_shapes(scene, state)
     state.model[state.faint, HEIGHT] = 0
-    std = yield from _standard_deviations(scene, state.model)
-    return _verdict(columns, scene, state, std)
+    covariance = yield from _covariances(scene, state)
+    return _verdict(columns, scene, state, covariance)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,18 +108,14 @@ class State:
 
     Attributes
     ----------
-    model : ndarray, shape (N, 5)
+    model : ndarray, shape (N, 8)
         Current parameters; height 0 for columns that are not there.
     faint : ndarray of bool, shape (N,)
         Too faint to be fitted, or on a neighbour's shoulder.
     away : ndarray of bool, shape (N,)
         Ran away at the last attempt.
     moved : ndarray, shape (N,)
-        Last step of the last fit, in sigma.
-    error : ndarray, shape (N,)
-        About the standard deviation of a position, in sigma: the inverse of the height's significance.
-    settled : bool
-        The shared width changes no more.
+        Last step, in units of what matters: 1 is at rest.
     sign : float
         +1 for bright columns, -1 for dark ones.
     """
@@ -141,59 +124,51 @@ class State:
     faint: np.ndarray
     away: np.ndarray
     moved: np.ndarray
-    error: np.ndarray
-    settled: bool
     sign: float
 
 
-def _round(scene: Scene, state: State, restless: np.ndarray, turn: int) -> Generator[Progress, None, State]:
-    """Fit the restless columns once, each with all others as they were before the round."""
-    params, sign = scene.params, state.sign
-    model, faint, away = state.model.copy(), state.faint.copy(), state.away.copy()
-    moved, error = state.moved.copy(), state.error.copy()
-    model[faint, HEIGHT] = 0
-    pairs = neighbour_pairs(model, scene.radius)
-    due = turn < FREE_WIDTH_ROUNDS or (turn % WIDTH_EVERY == 0 and not state.settled)
-    shares = params.width == "shared" and due
-    # A median width of a few would not be that of all.
-    waiting = np.flatnonzero((restless | shares) & ~faint)
-    which = EVERYTHING if shares or params.width == "each" else POSITION_AND_HEIGHT
-    fitted = model.copy()
-    for number, chunk in enumerate(scene.chunks(waiting)):
-        yield Progress(turn * len(waiting) + number, params.rounds * max(1, len(waiting)), "refining")
-        windows = scene.windows(chunk)
-        others = sum_of_neighbours(windows, model, chunk, pairs)
-        weighted = scene.weighted(windows, others, model[chunk])
-        steps = FIRST_STEPS if turn < 2 else LATER_STEPS
-        fitted[chunk], moved[chunk] = fit(weighted, others, model[chunk], which, steps)
-        error[chunk] = 1 / np.maximum(significances(weighted, fitted[chunk]), 1e-12)
-    away[waiting] = _unbelievable(fitted[waiting], scene.start[waiting], sign)
-    taken = waiting[~away[waiting]]
-    model[taken] = fitted[taken]
-    settled = state.settled
-    if shares and len(taken):
-        width = float(np.median(model[taken, SIGMA]))
-        settled = turn >= FREE_WIDTH_ROUNDS and abs(width / float(np.median(state.model[taken, SIGMA])) - 1) < AT_REST
-        model[:, SIGMA] = width
-    if turn in LOOK_AGAIN:
-        yield Progress(turn, params.rounds, "looking for the faint")
-        model, faint, away = look_again(scene, model, pairs, faint, away, sign)
-    if turn > 1:
-        faint |= all_too_faint(model, sign)
-    return State(model=model, faint=faint, away=away, moved=moved, error=error, settled=settled, sign=sign)
+JOINT = (Y, X, HEIGHT)
+"""What each column has for itself when all are fitted together."""
 
 
-def _weighed(scene: Scene) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray]]:
-    """Heights and levels for positions and widths as they were given, shape (N, 5), and the significance of each height."""
+def shape_parameters(params: RefineParams) -> tuple[int, ...]:
+    """The parameters of a column's shape."""
+    return (SIGMA, STRETCH, SLANT) if params.shape == "elliptic" else (SIGMA,)
+
+
+def shared_parameters(params: RefineParams) -> tuple[int, ...]:
+    """What all columns have together when all are fitted together."""
+    return (*shape_parameters(params), *((TAIL,) if params.tails else ()), *((LEVEL,) if params.background == "shared" else ()))
+
+
+def stated_parameters(params: RefineParams) -> tuple[int, ...]:
+    """What is unknown of each column when its uncertainty is stated."""
+    return (*JOINT, *shape_parameters(params)) if params.width == "each" else JOINT
+
+
+def canvas_of(scene: Scene, model: np.ndarray) -> np.ndarray:
+    """All columns of a model together, without background, shape (Y, X)."""
+    canvas = np.zeros(scene.image.shape)
+    scene.add(canvas, model)
+    return canvas
+
+
+def _local(scene: Scene) -> str:
+    """The background of separate fits: one that all share can be told only from all together."""
+    return "local" if scene.params.background == "shared" else scene.params.background
+
+
+def _weighed(scene: Scene) -> Generator[Progress, None, State]:
+    """Heights and levels for positions and widths as they were given."""
     model = scene.start.copy()
     significance = np.zeros(len(model))
-    pairs = neighbour_pairs(model, scene.radius)
+    canvas = np.zeros(scene.image.shape)
     for sweep in range(LINEAR_SWEEPS):
         swept = model.copy()
         for chunk in scene.chunks(np.arange(len(model))):
             yield Progress(sweep, LINEAR_SWEEPS, "weighing")
             windows = scene.windows(chunk)
-            others = sum_of_neighbours(windows, model, chunk, pairs)
+            others = scene.others(canvas, windows, model[chunk])
             height, level, _ = heights_and_levels(windows, others, model[chunk])
             swept[chunk, HEIGHT] += RELAXATION * (height - model[chunk, HEIGHT])
             swept[chunk, LEVEL] = level
@@ -202,7 +177,188 @@ def _weighed(scene: Scene) -> Generator[Progress, None, tuple[np.ndarray, np.nda
                 best, _, information = heights_and_levels(weighted, others, swept[chunk])
                 significance[chunk] = best * np.sqrt(information)
         model = swept
-    return model, significance
+        canvas = canvas_of(scene, model)
+    sign = 1.0 if np.nanmedian(model[:, HEIGHT]) >= 0 else -1.0
+    faint = (sign * significance < SEEN) | all_too_faint(model, sign)
+    return State(model=model, faint=faint, away=np.zeros_like(faint), moved=np.full(len(model), np.inf), sign=sign)
+
+
+def _each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
+    """Fit each column with all others as they were before the round."""
+    model, faint, away = state.model.copy(), state.faint.copy(), state.away.copy()
+    model[faint, HEIGHT] = 0
+    canvas = canvas_of(scene, model)
+    waiting = np.flatnonzero(~faint)
+    fitted = model.copy()
+    which = (Y, X, SIGMA, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
+    for number, chunk in enumerate(scene.chunks(waiting)):
+        yield Progress(turn * len(waiting) + number * len(chunk), 8 * len(waiting), "refining")
+        windows = scene.windows(chunk)
+        others = scene.others(canvas, windows, model[chunk])
+        weighted = scene.weighted(windows, others, model[chunk])
+        fitted[chunk], _ = fit(problem(weighted, others, _local(scene)), model[chunk], which, steps)
+    away[waiting] = _unbelievable(fitted[waiting], scene.start[waiting], state.sign)
+    taken = waiting[~away[waiting]]
+    model[taken] = fitted[taken]
+    if len(taken):
+        # Own widths are left to the fit of all together: far from the end they make poor starts worse.
+        model[:, [SIGMA, STRETCH, SLANT]] = np.median(model[taken][:, [SIGMA, STRETCH, SLANT]], axis=0)
+    if turn < len(STEPS_OF_ROUNDS) - 1 and (faint | away).any():
+        yield Progress(0, 0, "looking for the faint")
+        present = model.copy()
+        present[faint | away, HEIGHT] = 0
+        model, faint, away = look_again(scene, canvas_of(scene, present), model, faint, away, state.sign)
+    if turn > 1:
+        faint |= all_too_faint(model, state.sign)
+    return replace(state, model=model, faint=faint, away=away)
+
+
+def _all_together(scene: Scene, state: State) -> Generator[Progress, None, State]:
+    """Steps of all columns at once until they are at rest."""
+    shared = shared_parameters(scene.params)
+    model, away = state.model.copy(), state.away.copy()
+    model[state.faint, HEIGHT] = 0
+    canvas = canvas_of(scene, model)
+    if LEVEL in shared:
+        model[:, LEVEL] = float(np.mean((scene.image - canvas)[scene.valid])) if scene.valid.any() else 0.0
+    widths = model[:, SIGMA].copy()
+    there = np.flatnonzero(~state.faint & ~away)
+    moved = np.zeros(len(model))
+    moved[there] = np.inf
+    damping, last = np.full(len(model), FIRST_DAMPING), np.full(len(model), np.inf)
+    for turn in range(scene.params.rounds):
+        sigma = float(np.median(model[:, SIGMA]))
+        pairs = pairs_within(model, PULL * sigma)
+        active = there[_restless(moved, pairs)[there]]
+        if len(active) == 0:
+            break
+        # What all share can be told only from all.
+        common = shared if len(active) == len(there) else ()
+        step = yield from coupled_step(scene, canvas, model, active, pairs, JOINT, common, damping[active])
+        longest = np.max(np.abs(step.own[:, :2]), axis=1) / sigma
+        # A column whose steps do not shrink is slowed down.
+        wild = (longest > LONGEST) | (longest > SHRINKS * last[active])
+        damping[active] = np.clip(np.where(wild, 4 * damping[active], damping[active] / 3), LEAST_DAMPING, MOST_DAMPING)
+        model[active, LEVEL] = step.levels
+        size = np.minimum(1.0, LONGEST / np.maximum(longest, 1e-30))
+        trial, _ = stepped(model[active], scene.start[active], size[:, None] * step.own, JOINT)
+        last[active] = longest
+        growth = np.abs(trial[:, HEIGHT] - model[active, HEIGHT]) / np.maximum(np.abs(trial[:, HEIGHT]), 1e-30)
+        moved[active] = np.maximum(longest, growth) / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(step.error, 1.0))
+        lost = _unbelievable(trial, scene.start[active], state.sign)
+        # What has found no rest so late would only unsettle its neighbours.
+        lost |= (turn > PATIENCE) & (longest > LONGEST)
+        away[active[lost]] = True
+        moved[active[lost]] = 0
+        there = there[~away[there]]
+        taken = active[~lost]
+        if common:
+            model[taken] = trial[~lost]
+            change = _shared_step(model, widths, step.shared, shared)
+            if change > AT_REST:
+                moved[there] = np.maximum(moved[there], change / AT_REST)
+            canvas = canvas_of(scene, model)
+        else:
+            _replace_on(canvas, scene, model, taken, trial[~lost])
+    return replace(state, model=model, away=away, moved=moved)
+
+
+def _let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
+    """Fit the lost together with all others, which can tell a shoulder from a column; keep those that hold their place."""
+    lost = state.faint | state.away
+    model = state.model.copy()
+    model[lost] = np.where(np.arange(model.shape[1]) == LEVEL, model[lost], scene.start[lost])
+    model[lost, SIGMA] = np.median(model[~lost, SIGMA]) if not lost.all() else scene.start[lost, SIGMA]
+    model[lost, TAIL] = np.median(model[:, TAIL])
+    model[lost, HEIGHT] = state.sign * FIRST_HEIGHT * np.median(np.abs(model[~lost, HEIGHT])) if not lost.all() else 0.0
+    free = replace(state, model=model, faint=np.zeros_like(lost), away=np.zeros_like(lost))
+    fitted = (yield from _all_together(scene, free)) if not lost.all() else state
+    covariance = (yield from _covariances(scene, fitted)) if not lost.all() else np.zeros((len(model), 2, 2))
+    place, start = fitted.model[:, [Y, X]], scene.start[:, [Y, X]]
+    error = np.sqrt(np.einsum("nii->n", covariance))
+    believed = np.hypot(*(place - start).T) < HOLDS * fitted.model[:, SIGMA]
+    believed &= ~fitted.away & (error > 0) & (error < KNOWN * fitted.model[:, SIGMA])
+    believed &= ~all_too_faint(fitted.model, state.sign, shoulder=JOINT_SHOULDER_SHARE)
+    believed &= _nearest(place, fitted.away) > DISTINCT * fitted.model[:, SIGMA]
+    still = lost & ~believed
+    if not still.any():
+        return fitted
+    model = np.where(believed[:, None], fitted.model, state.model)
+    model[still, HEIGHT] = 0
+    settled = yield from _all_together(scene, replace(state, model=model, faint=still, away=np.zeros_like(lost)))
+    return replace(settled, faint=settled.faint | all_too_faint(settled.model, state.sign, shoulder=JOINT_SHOULDER_SHARE))
+
+
+def _own_shapes(scene: Scene, state: State) -> Generator[Progress, None, State]:
+    """Give each column its own width, from where all are with a shared one.
+
+    Fitted round by round: where neighbours overlap, widths and local levels of all columns at once have no common cost
+    that steps of all together could be sure to lower.
+    """
+    model, away = state.model.copy(), state.away.copy()
+    model[state.faint | away, HEIGHT] = 0
+    there = np.flatnonzero(model[:, HEIGHT] != 0)
+    which = (*JOINT, *shape_parameters(scene.params))
+    usual = np.array([0.0, 0.0, 0.0, float(np.median(model[:, SIGMA])), 0.0, 0.0])[: len(which)]
+    spread = np.array([np.inf, np.inf, np.inf, WIDTHS_SPREAD * usual[3], SHAPES_SPREAD, SHAPES_SPREAD])[: len(which)]
+    moved = np.where(model[:, HEIGHT] != 0, np.inf, 0.0)
+    canvas = canvas_of(scene, model)
+    for turn in range(scene.params.rounds):
+        pairs = pairs_within(model, PULL * float(np.median(model[:, SIGMA])))
+        active = there[_restless(moved, pairs)[there]]
+        if len(active) == 0:
+            break
+        fitted = model[active].copy()
+        place = np.full(len(model), -1)
+        place[active] = np.arange(len(active))
+        error = np.zeros(len(active))
+        for chunk in scene.chunks(active):
+            yield Progress(turn * len(there) + int(place[chunk[0]]), scene.params.rounds * len(there), "fitting widths")
+            windows = scene.windows(chunk)
+            others = scene.others(canvas, windows, model[chunk])
+            weighted = scene.weighted(windows, others, model[chunk])
+            task = problem(weighted, others, scene.params.background)
+            fitted[place[chunk]], _ = fit(task, model[chunk], which, LATER_STEPS, Prior(usual=usual, spread=spread))
+            error[place[chunk]] = 1 / np.maximum(significances(weighted, fitted[place[chunk]]), 1e-12)
+        lost = _unbelievable(fitted, scene.start[active], state.sign)
+        change = np.max(np.abs(fitted - model[active])[:, [Y, X, SIGMA]], axis=1) / fitted[:, SIGMA]
+        moved[active] = np.where(lost, 0.0, change / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(error, 1.0)))
+        away[active[lost]] = True
+        _replace_on(canvas, scene, model, active[~lost], fitted[~lost])
+        there = there[~away[there]]
+    return replace(state, model=model, away=away, moved=moved)
+
+
+def _restless(moved: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Columns that are not at rest, and those that they pull at, shape (N,)."""
+    restless = moved > 1
+    grown = restless.copy()
+    grown[pairs[restless[pairs[:, 1]], 0]] = True
+    return grown
+
+
+def _shared_step(model: np.ndarray, widths: np.ndarray, step: np.ndarray, shared: tuple[int, ...]) -> float:
+    """Change what all columns share, in place; how far that was, in units of the width or the height."""
+    largest = 0.0
+    for name, change in zip(shared, step, strict=True):
+        before = model[:, name].copy()
+        model[:, name] += change
+        if name == SIGMA:
+            model[:, name] = np.clip(model[:, name], NARROWEST * widths, WIDEST * widths)
+        elif name != LEVEL:
+            model[:, name] = np.clip(model[:, name], 0.0 if name == TAIL else -0.6, 0.9 if name == TAIL else 0.6)
+        scale = model[0, SIGMA] if name == SIGMA else 1.0
+        largest = max(largest, float(np.max(np.abs(model[:, name] - before))) / scale)
+    return largest
+
+
+def _replace_on(canvas: np.ndarray, scene: Scene, model: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+    """Give some columns new parameters, in the model and in the image of all, in place."""
+    before = model[rows].copy()
+    before[:, HEIGHT] *= -1
+    scene.add(canvas, before)
+    model[rows] = values
+    scene.add(canvas, model[rows])
 
 
 def _unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
@@ -211,90 +367,61 @@ def _unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndar
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
 
 
-def _restless(before: np.ndarray, state: State) -> np.ndarray:
-    """True where a round changed a column by more than matters, shape (N,)."""
-    after = state.model
-    step = np.hypot(after[:, Y] - before[:, Y], after[:, X] - before[:, X]) / after[:, SIGMA]
-    growth = np.abs(after[:, HEIGHT] - before[:, HEIGHT]) / np.maximum(np.abs(after[:, HEIGHT]), 1e-30)
-    matters = np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(state.error, 1.0))
-    return np.asarray(((step > matters) | (growth > matters)) & ~state.faint)
-
-
-def _with_partners(restless: np.ndarray, model: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The restless columns and those so near that they will be moved by them, shape (N,)."""
-    apart = np.hypot(*(model[pairs[:, 0], :2] - model[pairs[:, 1], :2]).T)
-    moved = restless[pairs[:, 1]] & (apart < OVERLAP_IN_SIGMA * model[pairs[:, 0], SIGMA])
-    grown = restless.copy()
-    grown[pairs[moved, 0]] = True
-    return grown
-
-
-def _standard_deviations(scene: Scene, model: np.ndarray) -> Generator[Progress, None, np.ndarray]:
-    """Of y and x, shape (N, 2), px; scaled up where the residuals are larger than the noise level says."""
-    pairs = neighbour_pairs(model, scene.radius)
-    everyone = np.arange(len(model))
-    with_width = scene.params.width == "each"
-    size = 4 if with_width else 3
-    information = np.zeros((len(model), size, size))
-    surplus = np.ones(len(model))
-    for chunk in scene.chunks(everyone):
-        yield Progress(0, 0, "stating uncertainties")
-        windows = scene.windows(chunk)
-        others = sum_of_neighbours(windows, model, chunk, pairs)
-        weighted = scene.weighted(windows, others, model[chunk])
-        information[chunk] = own_information(weighted, others, model[chunk], with_width)
-        expected = others + model[chunk, HEIGHT, None] * profile(windows, model[chunk]) + model[chunk, LEVEL, None]
-        freedom = np.maximum(np.sum(weighted.weight > 0, axis=1) - size - 1, 1)
-        surplus[chunk] = np.sum((weighted.weight * (windows.values - expected)) ** 2, axis=1) / freedom
-    variance = np.zeros((len(model), 2))
-    for chunk in scene.chunks(everyone):
-        yield Progress(0, 0, "stating uncertainties")
-        windows = scene.windows(chunk)
-        others = sum_of_neighbours(windows, model, chunk, pairs)
-        weighted = scene.weighted(windows, others, model[chunk])
-        covariance = covariances(weighted, others, model, chunk, pairs, information)
-        variance[chunk] = np.stack([covariance[:, 0, 0], covariance[:, 1, 1]], axis=1)
+def _covariances(scene: Scene, state: State) -> Generator[Progress, None, np.ndarray]:
+    """Of (y, x), shape (N, 2, 2), px squared; scaled up where the residuals are larger than the noise level says."""
+    model = state.model
+    pairs = pairs_within(model, scene.radius + 3 * float(np.median(model[:, SIGMA])))
+    covariance, surplus = yield from covariances(scene, canvas_of(scene, model), model, stated_parameters(scene.params), pairs)
     there = model[:, HEIGHT] != 0
-    scale = max(1.0, float(np.median(surplus[there]))) if there.any() else 1.0
-    with np.errstate(invalid="ignore"):
-        return np.sqrt(scale * variance)
+    return covariance * (max(1.0, float(np.median(surplus[there]))) if there.any() else 1.0)
 
 
-def _verdict(columns: Columns, scene: Scene, state: State, std: np.ndarray) -> Columns:
+def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarray) -> Columns:
     """Columns with the fit where it can be believed, and the verdict on each."""
     model = state.model
-    lost = state.faint | state.away | (state.moved > 100 * CONVERGED)
+    with np.errstate(invalid="ignore"):
+        std = np.sqrt(np.einsum("nii->ni", covariance))
+    lost = state.faint | state.away | (state.moved > 30)
     extent = np.array(scene.image.shape) - 1.0
-    outside = np.any((model[:, :2] < -0.5) | (model[:, :2] > extent + 0.5), axis=1)
+    place = model[:, [Y, X]]
+    outside = np.any((place < -0.5) | (place > extent + 0.5), axis=1)
     failed = lost | outside | _unbelievable(model, scene.start, state.sign) | ~np.isfinite(std).all(axis=1)
     # An error bar wider than the column, or none: nothing was measured.
     failed |= np.any((std > model[:, SIGMA, None]) | (std <= 0), axis=1)
     near = 0.6 * scene.radius
-    border = np.any((scene.start[:, :2] < near) | (scene.start[:, :2] > extent - near), axis=1)
-    overlap = _nearest(model, failed) < 1.5 * model[:, SIGMA]
+    start = scene.start[:, [Y, X]]
+    border = np.any((start < near) | (start > extent - near), axis=1)
+    overlap = _nearest(place, failed) < 1.5 * model[:, SIGMA]
     verdict = np.where(failed, "failed", np.where(border, "border", np.where(overlap, "overlap", "ok")))
     good = ~failed
-
-    def chosen(name: str, values: np.ndarray) -> Any:
-        return np.where(good, values, columns.features[name].to_numpy(dtype=float))
-
+    major, minor, angle = axes(model)
+    measured: dict[str, Any] = {
+        "intensity": scene.unit * model[:, HEIGHT],
+        "background": scene.zero + scene.unit * model[:, LEVEL],
+        "sigma_px": major,
+    }
+    if scene.params.shape == "elliptic":
+        measured |= {"sigma_minor_px": minor, "theta_rad": angle}
+    kept = {name: np.where(good, values, columns.features[name].to_numpy(dtype=float)) for name, values in measured.items()}
+    correlation = covariance[:, 0, 1] / np.maximum(std[:, 0] * std[:, 1], 1e-300)
+    if scene.params.tails:
+        kept["tail_share"] = np.where(good, model[:, TAIL], np.nan)
     return replace(
         columns.with_features(
+            **kept,
             y_std_px=np.where(good, std[:, 0], np.nan),
             x_std_px=np.where(good, std[:, 1], np.nan),
-            intensity=chosen("intensity", model[:, HEIGHT]),
-            background=chosen("background", model[:, LEVEL]),
-            sigma_px=chosen("sigma_px", model[:, SIGMA]),
+            yx_correlation=np.where(good, correlation, np.nan),
             fit=verdict,
         ),
-        positions=np.where(good[:, None], model[:, :2], columns.positions),
+        positions=np.where(good[:, None], place, columns.positions),
     )
 
 
-def _nearest(model: np.ndarray, failed: np.ndarray) -> np.ndarray:
+def _nearest(positions: np.ndarray, failed: np.ndarray) -> np.ndarray:
     """Distance to the nearest other column that was fitted, shape (N,), px; infinity if there is none."""
-    closest = np.full(len(model), np.inf)
+    closest = np.full(len(positions), np.inf)
     rows = np.flatnonzero(~failed)
     if len(rows) > 1:
-        closest[rows] = spatial.cKDTree(model[rows, :2]).query(model[rows, :2], k=2)[0][:, 1]
+        closest[rows] = spatial.cKDTree(positions[rows]).query(positions[rows], k=2)[0][:, 1]
     return closest

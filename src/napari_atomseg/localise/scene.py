@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,7 +14,8 @@ from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.localise.noise_level import NoiseLevel, estimate_noise
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
-from napari_atomseg.localise.windows import HEIGHT, LEVEL, SIGMA, Windows, cut, profile, window_offsets, window_radius
+from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, blank_model
+from napari_atomseg.localise.windows import Windows, add_columns, cut, window_offsets, window_radius
 
 CHUNK_VALUES = 400_000
 """Window pixels treated at once; bounds memory to some tens of MB."""
@@ -21,8 +23,15 @@ WIDER_THAN_CORRELATION = 1.12
 """Neighbours make the width that is read from the autocorrelation a little too narrow."""
 SPIKE = 7.0
 """A residual of so many standard deviations is no electron."""
+MEDIAN_OF_SQUARES = 0.455
+"""Of a normal distribution of unit variance."""
 DIMMEST = 0.03
 """Pixels are not weighted as if less than this share of the column's height were expected there."""
+WIDER_IF_SHARED = 1.5
+REACH, TAIL_REACH = 4.5, 12.0
+"""Columns are drawn out to so many sigmas, where a Gaussian is 4e-5 of its height, and where a Lorentzian is 1 %."""
+FARTHEST_VALUE = 1e9
+"""Intensities so many units away are no signal, and would drown the rest in single precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +41,35 @@ class RefineParams:
     Attributes
     ----------
     width : str
-        One width shared by all columns (steadier, right where the probe gives the width), or each its own.
+        One width shared by all columns (steadier, right where the probe gives the width), or each its own; own widths
+        are expected within 30 % of the median where the image says little.
+    shape : str
+        Round columns, or elliptic ones.
+    tails : bool
+        Give all columns a Lorentzian share, the same for all, as the tails of a probe ask for.
+    background : str
+        A flat level under each column, a tilted one, or one constant level under the whole image.
     likelihood : str
         Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
         all alike (least squares).
     gain : float or None
         Variance for each unit of intensity: 1 for an image in counts; empty: read from the image.
+    offset : float or None
+        Intensity where no electron arrives; empty: the darkest of the image, or 0 where a gain is given.
     window : float
         Smallest radius of the fitted window in units of the column's sigma; wider where columns stand apart.
     rounds : int
-        How often neighbours are taken away anew, at most; columns at rest are left alone.
+        How often all columns are fitted together, at most; columns at rest are left alone.
     """
 
     width: Literal["shared", "each"] = "shared"
+    shape: Literal["round", "elliptic"] = "round"
+    tails: bool = False
+    background: Literal["local", "tilted", "shared"] = "local"
     likelihood: Literal["poisson", "least-squares"] = "poisson"
     gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
-    window: Annotated[float, Quantity(low=1, high=5, decimals=1)] = 2.5
+    offset: Annotated[float, Quantity(low=-1e12, high=1e12, decimals=4)] | None = None
+    window: Annotated[float, Quantity(low=1, high=6, decimals=1)] = 3.0
     rounds: Annotated[int, Quantity(low=1, high=200)] = 24
 
     def __post_init__(self) -> None:
@@ -56,51 +78,91 @@ class RefineParams:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What stays the same while columns are refined.
+    """What stays the same while columns are refined. Intensities are counted from `zero` in steps of `unit`.
 
     Attributes
     ----------
-    image : ndarray of float, shape (Y, X)
-        Finite; invalid pixels hold the median.
+    image : ndarray of float32, shape (Y, X)
+        Finite; invalid pixels hold 0.
     valid : ndarray of bool, shape (Y, X)
-    start : ndarray, shape (N, 5)
+    zero, unit : float
+        Intensity of the file that is 0 here, and that which is 1 above it.
+    start : ndarray, shape (N, 8)
         Positions as they were given, and the width to begin with.
     offsets : ndarray of int, shape (P, 2)
         Pixels of a window.
     noise : NoiseLevel
     params : RefineParams
+    shifts : ndarray, shape (Y,), or None
+        How far the scan had strayed along x in each row, px.
     """
 
     image: np.ndarray
     valid: np.ndarray
+    zero: float
+    unit: float
     start: np.ndarray
     offsets: np.ndarray
     noise: NoiseLevel
     params: RefineParams
+    shifts: np.ndarray | None = None
 
-    def chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+    def chunks(self, rows: np.ndarray, values_each: int | None = None) -> Iterator[np.ndarray]:
         """The given columns (ascending), a bounded number at a time."""
-        size = max(1, CHUNK_VALUES // len(self.offsets))
+        size = max(1, CHUNK_VALUES // (values_each or len(self.offsets)))
         for first in range(0, len(rows), size):
             yield rows[first : first + size]
 
     def windows(self, rows: np.ndarray) -> Windows:
         """Windows around the starting positions of the given columns."""
-        return cut(self.image, self.valid, self.start[rows, :2], self.offsets)
+        return cut(self.image, self.valid, self.start[rows][:, [Y, X]], self.offsets, self.shifts)
 
-    def weighted(self, windows: Windows, others: np.ndarray, model: np.ndarray) -> Windows:
-        """The same windows, each residual weighted by the inverse standard deviation of its pixel; spikes by nothing."""
-        height = np.abs(model[:, HEIGHT, None])
-        expected = others + model[:, HEIGHT, None] * profile(windows, model) + model[:, LEVEL, None]
+    def add(self, canvas: np.ndarray, model: np.ndarray) -> None:
+        """Add columns (N, 8) to an image (Y, X), out to where they fade."""
+        there = model[(model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1)]
+        if len(there) == 0:
+            return
+        reach = (TAIL_REACH if there[:, TAIL].any() else REACH) * float(np.max(there[:, SIGMA]))
+        # As far as a window reaches at least: what is added there is what is taken off there as the column's own.
+        offsets = window_offsets(max(reach, self.radius + 1.5))
+        for chunk in self.chunks(np.arange(len(there)), len(offsets)):
+            part = there[chunk]
+            add_columns(canvas, cut(self.image, self.valid, part[:, [Y, X]], offsets, self.shifts), part)
+
+    def others(self, canvas: np.ndarray, windows: Windows, model: np.ndarray) -> np.ndarray:
+        """What all columns but its own give in each window, shape (N, P), from the image of all columns (Y, X)."""
+        return np.asarray(canvas.ravel()[windows.index] - windows.columns(model), dtype=np.float32)
+
+    def weighted(
+        self, windows: Windows, others: np.ndarray, model: np.ndarray, *, each_its_own: bool = False
+    ) -> Windows:
+        """The same windows, each residual weighted by the inverse standard deviation of its pixel; spikes by nothing.
+
+        Least squares weight all pixels of the image alike; `each_its_own` asks for the mean of each window instead.
+        """
+        height, level = np.abs(model[:, HEIGHT, None]), model[:, LEVEL, None].astype(np.float32)
+        expected = others + windows.columns(model) + level
         floor = (1e-4 * height) ** 2 + 1e-24
         variance = self.noise.variance(np.maximum(expected, self.noise.pedestal + DIMMEST * height)) + floor
-        limit = SPIKE**2 * np.maximum(variance, self.noise.variance(self.noise.pedestal + 0.3 * height) + floor)
-        spike = (windows.values - expected) ** 2 > limit
-        # In an image that the noise level does not describe at all, no pixel may be called a spike.
-        spike &= np.mean(spike, axis=1, keepdims=True) < 0.1
+        strange = (windows.values - expected) ** 2
+        strange /= np.maximum(variance, self.noise.variance(self.noise.pedestal + 0.3 * height) + floor)
+        # Where no Gaussian follows the column, a whole part of the window is strange; a spike is so among its own.
+        usual = np.maximum(1.0, np.median(strange, axis=1, keepdims=True) / MEDIAN_OF_SQUARES)
+        spike = strange > SPIKE**2 * usual
         if self.params.likelihood == "least-squares":
-            variance = np.maximum(np.mean(variance, axis=1, keepdims=True), 1e-300)
+            variance = np.mean(variance, axis=1, keepdims=True) if each_its_own else self.mean_variance
+            variance = np.maximum(variance, 1e-30)
         return windows.weighted(windows.weight * ~spike / np.sqrt(variance))
+
+    def image_variance(self, expected: np.ndarray) -> np.ndarray:
+        """Variance of every pixel of the image (Y, X) as the fit weights it."""
+        variance = self.noise.variance(np.maximum(expected, self.noise.pedestal + DIMMEST)) + 1e-8
+        return np.full_like(variance, self.mean_variance) if self.params.likelihood == "least-squares" else variance
+
+    @cached_property
+    def mean_variance(self) -> float:
+        """Variance of an average pixel."""
+        return float(self.noise.variance(np.maximum(self.image[self.valid], self.noise.pedestal)).mean()) + 1e-12
 
     @property
     def radius(self) -> float:
@@ -110,22 +172,45 @@ class Scene:
 
 def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     """Everything that the refinement of an image's columns needs; see :class:`Scene`."""
-    valid = np.isfinite(image)
-    middle = float(np.median(image[valid])) if valid.any() else 0.0
-    filled = np.where(valid, image, middle).astype(np.float64)
-    # Beyond float32 squares of intensities would overflow.
-    largest = float(np.abs(filled).max(initial=0.0))
-    if largest > 1e30:
-        valid &= np.abs(filled) <= 1e30
-        filled = np.where(valid, filled, 0.0)
-    noise = estimate_noise(filled)
+    # Beyond single precision squares of intensities would overflow.
+    valid = np.isfinite(image) & (np.abs(image) <= 1e30)
+    zero, unit = _scale_of(image[valid])
+    scaled = np.where(valid, (np.where(valid, image, zero).astype(np.float64) - zero) / unit, 0.0)
+    far = np.abs(scaled) > FARTHEST_VALUE
+    valid &= ~far
+    scaled[far] = 0.0
+    noise = estimate_noise(scaled)
     if params.gain is not None:
-        noise = NoiseLevel(gain=params.gain, read_variance=0.0, pedestal=min(0.0, noise.pedestal))
-    start = np.zeros((len(columns), 5))
-    start[:, :2] = columns.positions
-    start[:, SIGMA] = _starting_widths(filled, columns)
-    radius = window_radius(start[:, :2], float(np.median(start[:, SIGMA])), params.window)
-    return Scene(image=filled, valid=valid, start=start, offsets=window_offsets(radius), noise=noise, params=params)
+        noise = replace(noise, gain=params.gain / unit, read_variance=0.0, pedestal=((params.offset or 0.0) - zero) / unit)
+    elif params.offset is not None:
+        noise = replace(noise, pedestal=(params.offset - zero) / unit)
+    start = blank_model(len(columns))
+    start[:, [Y, X]] = columns.positions
+    start[:, SIGMA] = _starting_widths(scaled, columns)
+    # A background of the whole image does not need to be told from the tails window by window.
+    window = params.window * (WIDER_IF_SHARED if params.background == "shared" else 1.0)
+    radius = window_radius(columns.positions, float(np.median(start[:, SIGMA])), window)
+    return Scene(
+        image=scaled.astype(np.float32),
+        valid=valid,
+        zero=zero,
+        unit=unit,
+        start=start,
+        offsets=window_offsets(radius),
+        noise=noise,
+        params=params,
+    )
+
+
+def _scale_of(values: np.ndarray) -> tuple[float, float]:
+    """Zero and unit in which the intensities of an image are of the order of one."""
+    if values.size == 0:
+        return 0.0, 1.0
+    low, middle, high = np.quantile(values[:: max(1, values.size // 1_000_000)].astype(np.float64), [0.001, 0.5, 0.999])
+    unit = max(high - middle, middle - low)
+    if unit <= 1e-12 * abs(middle):
+        unit = max(float(np.ptp(values)), 1e-12 * abs(middle))
+    return float(middle), float(unit) if unit > 0 else 1.0
 
 
 def _starting_widths(image: np.ndarray, columns: Columns) -> np.ndarray:

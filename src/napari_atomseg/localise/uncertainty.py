@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
-from napari_atomseg.localise.least_squares import residuals
-from napari_atomseg.localise.windows import HEIGHT, SIGMA, Windows, X, Y, pairs_of
+from napari_atomseg.core.jobs import Progress
+from napari_atomseg.localise.least_squares import Problem, problem
+from napari_atomseg.localise.scene import Scene
+from napari_atomseg.localise.shape import SIGMA, SLANT, STRETCH, X, Y, derivatives
+from napari_atomseg.localise.windows import pairs_of
 
-RIDGE = 1e-9
+RIDGE = 1e-7
+TOUCHING = 3.5
+"""Columns nearer than this, in sigma, are stated together ..."""
+MOST_TOUCHING = 6
+"""... with so many others at most."""
+WIDTHS_SPREAD, SHAPES_SPREAD = 0.3, 0.3
+"""Own widths are expected to differ by so much of the median, and e1 and e2 by so much: one probe made all columns. Where
+columns are bright this has no weight."""
+LEFT_OVER = 1e-5
+"""Smallest eigenvalue, of information scaled to ones, that single precision lets be believed."""
 
 
 def cramer_rao_bound(
@@ -45,65 +59,153 @@ def cramer_rao_bound(
 
 
 def covariances(
-    windows: Windows, others: np.ndarray, model: np.ndarray, chunk: np.ndarray, pairs: np.ndarray, informations: np.ndarray
-) -> np.ndarray:
-    """Covariance of (y, x) of each column of a chunk, shape (N, 2, 2), px squared.
+    scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], pairs: np.ndarray
+) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray]]:
+    """Covariance of (y, x) of each column, and how much larger its residuals are than the noise level says.
 
     Parameters
     ----------
-    windows : Windows
-        Of the chunk; weights squared are inverse variances.
-    others : ndarray, shape (N, P)
-        What the neighbours give.
-    model : ndarray, shape (M, 5)
-        Of all columns.
-    chunk : ndarray of int, shape (N,)
-        The columns of the windows, ascending.
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together.
+    model : ndarray, shape (N, 8)
+    own : tuple of int
+        Parameters that each column has for itself, the position first.
     pairs : ndarray of int, shape (K, 2)
         Ordered pairs of columns that reach into each other's windows.
-    informations : ndarray, shape (M, F, F)
-        :func:`own_information` of all columns, for what the neighbours' own windows know of them.
+
+    Returns
+    -------
+    covariance : ndarray, shape (N, 2, 2), px squared
+    surplus : ndarray, shape (N,)
+        Mean squared residual in units of the variance; 1 where model and noise level are right.
 
     Notes
     -----
-    With H the information of the column, G that of a neighbour and C their cross term, the column knows H - C G^-1 C^T
-    if the neighbour is unknown (Schur complement). Neighbours of neighbours are taken for known.
+    With H the information of a column, G that of a neighbour and C their cross term, the column knows H - C G^-1 C^T
+    if the neighbour is unknown (Schur complement). For neighbours that touch that is not enough, since each window has
+    its own background: there the estimates solve A step = gradient with the blocks of all that touch the column, and
+    their covariance is A^-1 B A^-T, B being that of the gradients (the "sandwich" of Huber, Proc. 5th Berkeley Symp. 1,
+    221 (1967)). What all columns share is taken for known.
     """
-    derivatives = _without_level(windows, _derivatives(windows, others, model[chunk], informations.shape[1]))
-    left = informations[chunk].copy()
-    own, other = pairs_of(chunk, pairs)
-    present = model[other, HEIGHT] != 0
-    own, other = own[present], other[present]
-    theirs = _without_level(windows[own], _derivatives(windows[own], others[own], model[other], 3))
-    cross = derivatives[own].transpose(0, 2, 1) @ theirs
-    shared = np.einsum("nij,njk,nlk->nil", cross, np.linalg.pinv(informations[other][:, :3, :3], hermitian=True), cross)
-    np.subtract.at(left, own, np.where(np.isfinite(shared), shared, 0.0))
+    free = len(own)
+    information = np.zeros((len(model), free, free))
+    surplus = np.ones(len(model))
+    rows, columns, crosses = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros((0, free, free))]
+    for number, chunk in enumerate(scene.chunks(np.arange(len(model)))):
+        yield Progress(number * len(chunk), len(model), "stating uncertainties")
+        task = _task(scene, canvas, model, chunk)
+        residual, slopes = task.linearised(model[chunk], own)
+        information[chunk] = slopes @ slopes.transpose(0, 2, 1)
+        freedom = np.maximum(np.sum(task.windows.weight > 0, axis=1) - free - 1, 1)
+        surplus[chunk] = np.einsum("np,np->n", residual, residual) / freedom
+        mine, other = pairs_of(chunk, pairs)
+        if len(mine):
+            near = task.windows[mine]
+            _, theirs = derivatives(*near.distances(model[other]), model[other], own)
+            theirs *= near.weight[:, None]
+            rows.append(chunk[mine])
+            columns.append(other)
+            crosses.append((slopes[mine] @ theirs.transpose(0, 2, 1)).astype(np.float64))
+    _add_prior(information, float(np.median(model[:, SIGMA])), own)
+    information += RIDGE * np.einsum("nii->ni", information)[:, None, :] * np.eye(free)
+    first, second, cross = np.concatenate(rows), np.concatenate(columns), np.concatenate(crosses)
+    apart = np.hypot(*(model[first][:, [Y, X]] - model[second][:, [Y, X]]).T) / model[first, SIGMA]
+    far = apart > TOUCHING
+    left = _less_of_neighbours(information, first[far], second[far], cross[far])
+    found = pseudo_inverses(left)
+    yield from _touching(scene, canvas, model, own, (first[~far], second[~far], cross[~far]), left, found)
+    return found[:, :2, :2], surplus
+
+
+def _add_prior(information: np.ndarray, usual: float, own: tuple[int, ...]) -> None:
+    """Add to information (N, F, F), in place, that the shapes of columns do not differ much."""
+    for name, spread in ((SIGMA, WIDTHS_SPREAD * usual), (STRETCH, SHAPES_SPREAD), (SLANT, SHAPES_SPREAD)):
+        if name in own:
+            information[:, own.index(name), own.index(name)] += 1 / spread**2
+
+
+def _task(scene: Scene, canvas: np.ndarray, model: np.ndarray, rows: np.ndarray) -> Problem:
+    windows = scene.windows(rows)
+    others = scene.others(canvas, windows, model[rows])
+    return problem(scene.weighted(windows, others, model[rows], each_its_own=True), others, scene.params.background)
+
+
+def _less_of_neighbours(information: np.ndarray, first: np.ndarray, second: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """Information (N, F, F) of each column when its neighbours, each for itself, are unknown."""
+    shares = cross @ pseudo_inverses(information)[second] @ cross.transpose(0, 2, 1)
+    left = information.copy()
+    np.subtract.at(left, first, np.where(np.isfinite(shares), shares, 0.0))
     # Where little is left the neighbours cannot be told apart; the column alone is then the better statement.
-    values = np.linalg.eigvalsh(_finite(left))
-    known = np.asarray((values > 0).all(axis=1))
-    left = np.where(known[:, None, None], left, informations[chunk])
-    return np.asarray(np.linalg.pinv(_finite(left), hermitian=True)[:, :2, :2])
+    enough = np.asarray((np.linalg.eigvalsh(_scaled(left)[0]) > LEFT_OVER).all(axis=1))
+    return np.where(enough[:, None, None], left, information)
 
 
-def own_information(windows: Windows, others: np.ndarray, model: np.ndarray, with_width: bool) -> np.ndarray:
-    """Fisher information of (y, x, height) or (y, x, height, width) in each window, its level unknown; (N, F, F)."""
-    derivatives = _without_level(windows, _derivatives(windows, others, model, 4 if with_width else 3))
-    information = derivatives.transpose(0, 2, 1) @ derivatives
-    diagonal = np.einsum("nii->ni", information)
-    return np.asarray(information + RIDGE * diagonal[:, None, :] * np.eye(information.shape[1]))
+def _touching(
+    scene: Scene,
+    canvas: np.ndarray,
+    model: np.ndarray,
+    own: tuple[int, ...],
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    information: np.ndarray,
+    found: np.ndarray,
+) -> Generator[Progress, None, None]:
+    """Put the covariances of columns with touching neighbours into `found` (N, F, F), in place."""
+    first, second, cross = pairs
+    free = len(own)
+    common = np.zeros_like(cross)
+    for part in scene.chunks(np.arange(len(first)), 2 * len(scene.offsets)):
+        yield Progress(int(part[0]), len(first), "stating uncertainties")
+        common[part] = _common_information(scene, canvas, model, own, first[part], second[part])
+    place = {pair: number for number, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True))}
+    starts = np.searchsorted(first, np.arange(len(model) + 1))
+    for row in np.unique(first):
+        group = [int(row), *second[starts[row] : starts[row + 1]][:MOST_TOUCHING].tolist()]
+        matrix = np.zeros((len(group), free, len(group), free))
+        middle = np.zeros_like(matrix)
+        for up, one in enumerate(group):
+            for down, other in enumerate(group):
+                number = place.get((one, other))
+                if one == other:
+                    matrix[up, :, down] = middle[up, :, down] = information[one]
+                elif number is not None:
+                    matrix[up, :, down], middle[up, :, down] = cross[number], common[number]
+        size = len(group) * free
+        flat, outer = _scaled(matrix.reshape(1, size, size))
+        inverse = np.linalg.pinv(flat[0], rcond=1e-7)
+        whole = inverse @ (middle.reshape(size, size) / outer[0]) @ inverse.T / outer[0]
+        if np.isfinite(whole).all() and (np.diag(whole)[:2] > 0).all():
+            found[row] = whole[:free, :free]
 
 
-def _derivatives(windows: Windows, others: np.ndarray, model: np.ndarray, count: int) -> np.ndarray:
-    return residuals(windows, others, model, np.array([Y, X, HEIGHT, SIGMA][:count]))[1]
+def _common_information(
+    scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    """Covariance (K, F, F) of the gradients of two columns: only the pixels of both windows tell both."""
+    one, other = (_task(scene, canvas, model, rows) for rows in (first, second))
+    mine, theirs = one.linearised(model[first], own)[1], other.linearised(model[second], own)[1]
+    reach = int(np.abs(scene.offsets).max())
+    side = 2 * reach + 1
+    table = np.full((side + 2, side + 2), -1)
+    table[scene.offsets[:, 0] + reach + 1, scene.offsets[:, 1] + reach + 1] = np.arange(len(scene.offsets))
+    shifted = scene.offsets + (one.windows.centre - other.windows.centre)[:, None]
+    inside = np.clip(shifted + reach + 1, 0, side + 1)
+    pixel = table[inside[..., 0], inside[..., 1]]
+    both = (pixel >= 0)[:, None]
+    there = np.take_along_axis(theirs, np.maximum(pixel, 0)[:, None], axis=2) * both
+    return np.asarray((mine @ there.transpose(0, 2, 1)).astype(np.float64))
 
 
-def _without_level(windows: Windows, derivatives: np.ndarray) -> np.ndarray:
-    """Derivatives with the part that a change of the local level could make as well projected out."""
-    weight = windows.weight[:, :, None]
-    total = np.maximum(np.sum(weight**2, axis=1), 1e-300)
-    return np.asarray(derivatives - weight * (np.sum(weight * derivatives, axis=1) / total)[:, None, :])
+def pseudo_inverses(matrices: np.ndarray) -> np.ndarray:
+    """Inverses of symmetric matrices (N, F, F) of mixed units; what is not seen at all gets 0."""
+    scaled, outer = _scaled(matrices)
+    return np.asarray(np.linalg.pinv(scaled, rcond=1e-7, hermitian=True) / outer)
 
 
-def _finite(matrices: np.ndarray) -> np.ndarray:
-    usable = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
-    return np.where(usable[:, None, None], matrices, 0.0)
+def _scaled(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices with a diagonal of ones, and what they were divided by."""
+    finite = np.where(np.isfinite(matrices).all(axis=(1, 2))[:, None, None], matrices, 0.0)
+    diagonal = np.einsum("nii->ni", finite)
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    outer = scale[:, :, None] * scale[:, None, :]
+    return finite / outer, outer

@@ -1,4 +1,7 @@
-"""Round windows around columns, gathered into batches, and what columns give in each other's windows."""
+"""Round windows around columns, gathered into batches, and the image of all columns together.
+
+Pixels are counted from each window's own centre in single precision, so that rounding does not grow with the image.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import spatial
 
-Y, X, SIGMA, HEIGHT, LEVEL = range(5)
-"""Places of the parameters of a column in a row of a model, shape (N, 5): px, px, px, intensity, intensity."""
-PROFILE_REACH = 3.0
-"""Beyond so many sigmas a column gives nothing."""
+from napari_atomseg.localise.shape import HEIGHT, SIGMA, X, Y, profile, squared_distance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,25 +19,52 @@ class Windows:
 
     Attributes
     ----------
-    y, x : ndarray of int, shape (N, P)
-        Pixel coordinates; those outside the image are kept, but have no weight.
-    values : ndarray, shape (N, P)
+    centre : ndarray of int, shape (N, 2)
+        The pixel in the middle of each window.
+    offsets : ndarray of float32, shape (P, 2)
+        Pixels of a window, from its middle.
+    index : ndarray of int, shape (N, P)
+        Place of each pixel in the flattened image; those outside the image point to one inside, and have no weight.
+    values : ndarray of float32, shape (N, P)
         Intensities.
-    weight : ndarray, shape (N, P)
+    weight : ndarray of float32, shape (N, P)
         Weight of each pixel's residual; 0 outside the image and on invalid pixels.
+    shift : ndarray of float32, shape (N, P), or None
+        How far the scan had strayed along x when the pixel was recorded, px.
     """
 
-    y: np.ndarray
-    x: np.ndarray
+    centre: np.ndarray
+    offsets: np.ndarray
+    index: np.ndarray
     values: np.ndarray
     weight: np.ndarray
+    shift: np.ndarray | None = None
 
     def __getitem__(self, rows: np.ndarray) -> Windows:
-        return Windows(y=self.y[rows], x=self.x[rows], values=self.values[rows], weight=self.weight[rows])
+        return Windows(
+            centre=self.centre[rows],
+            offsets=self.offsets,
+            index=self.index[rows],
+            values=self.values[rows],
+            weight=self.weight[rows],
+            shift=None if self.shift is None else self.shift[rows],
+        )
 
     def weighted(self, weight: np.ndarray) -> Windows:
         """The same pixels with other weights."""
-        return replace(self, weight=weight)
+        return replace(self, weight=weight.astype(np.float32))
+
+    def distances(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distance (dy, dx) of each pixel from the column that the window is paired with, each (N, P), px."""
+        from_centre = (model[:, [Y, X]] - self.centre).astype(np.float32)
+        dy = self.offsets[:, 0] - from_centre[:, :1]
+        dx = self.offsets[:, 1] - from_centre[:, 1:]
+        return dy, (dx if self.shift is None else dx + self.shift)
+
+    def columns(self, model: np.ndarray) -> np.ndarray:
+        """What the columns of a model (N, 8) give, each in its window; shape (N, P)."""
+        shape = profile(squared_distance(*self.distances(model), model), model)
+        return np.asarray(model[:, HEIGHT, None].astype(np.float32) * shape)
 
 
 def window_offsets(radius: float) -> np.ndarray:
@@ -54,31 +81,64 @@ def window_radius(positions: np.ndarray, sigma: float, window: float) -> float:
     return max(2.5, window * sigma, min(0.6 * apart, 2 * window * sigma))
 
 
-def cut(image: np.ndarray, valid: np.ndarray, centres: np.ndarray, offsets: np.ndarray) -> Windows:
-    """Windows of an image (Y, X) around the pixels nearest to `centres` (N, 2); weight 1 on valid pixels inside."""
-    centre = np.round(np.nan_to_num(centres)).astype(int)
+def cut(
+    image: np.ndarray, valid: np.ndarray, centres: np.ndarray, offsets: np.ndarray, shifts: np.ndarray | None = None
+) -> Windows:
+    """Windows around the pixels nearest to given places.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+    valid : ndarray of bool, shape (Y, X)
+        Where the image holds something.
+    centres : ndarray, shape (N, 2), px
+        Not finite counts as (0, 0).
+    offsets : ndarray of int, shape (P, 2)
+        Of :func:`window_offsets`.
+    shifts : ndarray, shape (Y,), optional
+        How far the scan had strayed along x in each row, px.
+
+    Returns
+    -------
+    Windows
+        With weight 1 on valid pixels inside the image.
+    """
+    centre = np.round(np.clip(np.nan_to_num(centres), -1e6, 1e6)).astype(np.intp)
     y = centre[:, :1] + offsets[:, 0]
     x = centre[:, 1:] + offsets[:, 1]
-    inside = (y >= 0) & (x >= 0) & (y < image.shape[0]) & (x < image.shape[1])
     row, column = np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)
-    weight = (inside & valid[row, column]).astype(float)
-    return Windows(y=y, x=x, values=image[row, column].astype(float), weight=weight)
+    index = row * image.shape[1] + column
+    weight = (row == y) & (column == x) & valid.ravel()[index]
+    return Windows(
+        centre=centre,
+        offsets=offsets.astype(np.float32),
+        index=index,
+        values=image.ravel()[index].astype(np.float32),
+        weight=weight.astype(np.float32),
+        shift=None if shifts is None else shifts[row].astype(np.float32),
+    )
 
 
-def profile(windows: Windows, model: np.ndarray) -> np.ndarray:
-    """Gaussian of unit height of each column in its window, shape (N, P)."""
-    squared = (windows.y - model[:, Y, None]) ** 2 + (windows.x - model[:, X, None]) ** 2
-    return np.asarray(np.exp(-squared / (2 * model[:, SIGMA, None] ** 2)))
+def add_columns(canvas: np.ndarray, windows: Windows, model: np.ndarray, values: np.ndarray | None = None) -> None:
+    """Add the columns of a model (N, 8), or the given pixels (N, P) of their windows, to an image (Y, X), in place."""
+    if len(model) == 0:
+        return
+    given = windows.columns(model) if values is None else values
+    inside = windows.weight > 0
+    index, given = windows.index[inside], given[inside]
+    if len(index) == 0:
+        return
+    first = int(index.min())
+    summed = np.bincount(index - first, weights=given)
+    canvas.reshape(-1)[first : first + len(summed)] += summed
 
 
-def neighbour_pairs(model: np.ndarray, radius: float) -> np.ndarray:
-    """Ordered pairs (i, j), sorted by i, of columns such that j reaches into the window of i; shape (M, 2)."""
-    finite = np.flatnonzero(np.isfinite(model[:, :3]).all(axis=1))
-    if len(finite) == 0:
+def pairs_within(model: np.ndarray, distance: float) -> np.ndarray:
+    """Ordered pairs (i, j), sorted by i, of columns nearer to each other than `distance`, px; shape (M, 2)."""
+    there = np.flatnonzero(np.isfinite(model[:, [Y, X, SIGMA]]).all(axis=1) & (model[:, HEIGHT] != 0))
+    if len(there) == 0:
         return np.zeros((0, 2), int)
-    tree = spatial.cKDTree(model[finite, :2])
-    reach = radius + PROFILE_REACH * float(np.median(model[finite, SIGMA]))
-    pairs = finite[tree.query_pairs(reach, output_type="ndarray")]
+    pairs = there[spatial.cKDTree(model[there][:, [Y, X]]).query_pairs(distance, output_type="ndarray")]
     both = np.concatenate([pairs, pairs[:, ::-1]])
     return np.asarray(both[np.argsort(both[:, 0], kind="stable")])
 
@@ -90,17 +150,3 @@ def pairs_of(chunk: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarr
     place = np.minimum(np.searchsorted(chunk, near[:, 0]), len(chunk) - 1)
     mine = chunk[place] == near[:, 0]
     return place[mine], near[mine, 1]
-
-
-def sum_of_neighbours(windows: Windows, model: np.ndarray, chunk: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """What all neighbours together give in each window, shape (N, P); `chunk` is in ascending order."""
-    total = np.zeros_like(windows.values)
-    own, other = pairs_of(chunk, pairs)
-    some = model[other, HEIGHT] != 0
-    own, other = own[some], other[some]
-    # Rank by rank, so that each addition touches a window only once and plain indexing suffices.
-    rank = np.arange(len(own)) - np.searchsorted(own, own, side="left")
-    for level in range(int(rank.max(initial=-1)) + 1):
-        rows, columns = own[rank == level], other[rank == level]
-        total[rows] += model[columns, HEIGHT, None] * profile(windows[rows], model[columns])
-    return total

@@ -1,0 +1,233 @@
+"""One step for all columns of an image together, so that overlapping ones come to rest as fast as lone ones.
+
+Fitting each column with its neighbours as they are (block Gauss-Seidel) crawls where columns overlap. Here the equations
+of all windows are linearised in all columns at once, and in what all columns share (a width, the share of the tails, one
+background), which is the joint problem of De Backer et al., Ultramicroscopy 171, 104 (2016), Eq. 1; the sparse system is
+solved iteratively (GMRES of Saad & Schultz, SIAM J. Sci. Stat. Comput. 7, 856 (1986)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import linalg
+
+from napari_atomseg.core.jobs import Progress
+from napari_atomseg.localise.least_squares import problem
+from napari_atomseg.localise.scene import REACH, TAIL_REACH, Scene
+from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, derivatives
+from napari_atomseg.localise.windows import add_columns, cut, pairs_of, window_offsets
+
+TOLERANCE = 1e-3
+SUBSPACE = 40
+RIDGE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step:
+    """What all columns and what they share should change by.
+
+    Attributes
+    ----------
+    own : ndarray, shape (N, F)
+    shared : ndarray, shape (S,)
+    error : ndarray, shape (N,)
+        About the standard deviation of a position, all else known, in sigma.
+    levels : ndarray, shape (N,)
+        Background under each column before the step.
+    """
+
+    own: np.ndarray
+    levels: np.ndarray
+    shared: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(eq=False)
+class _Equations:
+    """Normal equations of some columns, and of what is shared; filled chunk by chunk."""
+
+    levels: np.ndarray
+    blocks: np.ndarray
+    gradient: np.ndarray
+    border: np.ndarray
+    corner: np.ndarray
+    corner_gradient: np.ndarray
+    rows: list[np.ndarray]
+    columns: list[np.ndarray]
+    cross: list[np.ndarray]
+
+
+def coupled_step(
+    scene: Scene,
+    canvas: np.ndarray,
+    model: np.ndarray,
+    active: np.ndarray,
+    pairs: np.ndarray,
+    own: tuple[int, ...],
+    shared: tuple[int, ...],
+    damping: np.ndarray,
+) -> Generator[Progress, None, Step]:
+    """Gauss-Newton (Fisher scoring) step of the joint problem.
+
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together.
+    model : ndarray, shape (M, 8)
+    active : ndarray of int, shape (N,)
+        The columns to be moved, ascending.
+    pairs : ndarray of int, shape (K, 2)
+        Ordered pairs of columns that pull at each other.
+    own, shared : tuple of int
+        Parameters that each column has for itself, and those that all have together.
+    damping : ndarray, shape (N,)
+        Marquardt's, of each column's own parameters.
+    """
+    place = np.full(len(model), -1)
+    place[active] = np.arange(len(active))
+    equations = yield from _gathered(scene, canvas, model, active, place, pairs, own, shared)
+    error = 1 / np.sqrt(np.maximum(equations.blocks[:, 0, 0] + equations.blocks[:, 1, 1], 1e-30) / 2) / model[active, SIGMA]
+    equations.blocks += (damping[:, None] * np.einsum("nii->ni", equations.blocks))[:, None, :] * np.eye(len(own))
+    step, common = _solved(equations)
+    return Step(own=step, levels=equations.levels, shared=common, error=error)
+
+
+def _gathered(
+    scene: Scene,
+    canvas: np.ndarray,
+    model: np.ndarray,
+    active: np.ndarray,
+    place: np.ndarray,
+    pairs: np.ndarray,
+    own: tuple[int, ...],
+    shared: tuple[int, ...],
+) -> Generator[Progress, None, _Equations]:
+    count, free, common = len(active), len(own), len(shared)
+    slopes_of_all = _slopes_of_all(scene, model, shared)
+    equations = _Equations(
+        levels=np.zeros(count),
+        blocks=np.zeros((count, free, free)),
+        gradient=np.zeros((count, free)),
+        border=np.zeros((count, free, common)),
+        corner=np.zeros((common, common)),
+        corner_gradient=np.zeros(common),
+        rows=[],
+        columns=[],
+        cross=[],
+    )
+    for first, chunk in enumerate(scene.chunks(active)):
+        yield Progress(first * len(chunk), len(active), "fitting all together")
+        windows = scene.windows(chunk)
+        others = scene.others(canvas, windows, model[chunk])
+        weighted = scene.weighted(windows, others, model[chunk])
+        task = problem(weighted, others, scene.params.background)
+        residual, slopes = task.linearised(model[chunk], own)
+        rows = place[chunk]
+        equations.levels[rows] = task.levels(model[chunk])
+        equations.blocks[rows] = slopes @ slopes.transpose(0, 2, 1)
+        equations.gradient[rows] = (slopes @ residual[:, :, None])[:, :, 0]
+        mine, other = pairs_of(chunk, pairs) if len(pairs) else (np.zeros(0, int), np.zeros(0, int))
+        known = place[other] >= 0
+        mine, other = mine[known], other[known]
+        if len(mine):
+            near = weighted[mine]
+            _, theirs = derivatives(*near.distances(model[other]), model[other], own)
+            theirs *= near.weight[:, None]
+            equations.rows.append(rows[mine])
+            equations.columns.append(place[other])
+            equations.cross.append((slopes[mine] @ theirs.transpose(0, 2, 1)).astype(np.float64))
+        if common:
+            of_all = slopes_of_all.reshape(common, -1)[:, windows.index].transpose(1, 0, 2) * weighted.weight[:, None]
+            of_all = task.without_background(of_all.astype(np.float32))
+            equations.border[rows] = slopes @ of_all.transpose(0, 2, 1)
+            if LEVEL not in shared:
+                equations.corner += np.einsum("nsp,ntp->st", of_all, of_all, dtype=np.float64)
+                equations.corner_gradient += np.einsum("nsp,np->s", of_all, residual, dtype=np.float64)
+    if LEVEL in shared:
+        _add_corner_of_image(equations, scene, canvas, slopes_of_all, float(model[0, LEVEL]))
+    return equations
+
+
+def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...]) -> np.ndarray:
+    """Derivative of the whole image by each shared parameter, shape (S, Y, X)."""
+    found = np.zeros((len(shared), *scene.image.shape))
+    there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
+    shapes = tuple(name for name in shared if name != LEVEL)
+    if LEVEL in shared:
+        found[shared.index(LEVEL)] = 1.0
+    if not shapes or len(there) == 0:
+        return found
+    reach = TAIL_REACH if TAIL in shared else REACH
+    offsets = window_offsets(max(reach * float(np.max(model[there, SIGMA])), scene.radius + 1.5))
+    for chunk in scene.chunks(there, len(offsets)):
+        windows = cut(scene.image, scene.valid, model[chunk][:, [Y, X]], offsets, scene.shifts)
+        _, slopes = derivatives(*windows.distances(model[chunk]), model[chunk], shapes)
+        for name, values in zip(shapes, slopes.transpose(1, 0, 2), strict=True):
+            add_columns(found[shared.index(name)], windows, model[chunk], values)
+    return found
+
+
+def _add_corner_of_image(equations: _Equations, scene: Scene, canvas: np.ndarray, slopes: np.ndarray, level: float) -> None:
+    """What the pixels of the whole image, each once, say of the shared parameters."""
+    variance = scene.image_variance(canvas + level)
+    weighted = np.where(scene.valid, slopes / variance, 0.0).reshape(len(slopes), -1)
+    equations.corner += weighted @ slopes.reshape(len(slopes), -1).T
+    equations.corner_gradient += weighted @ (scene.image - canvas - level).ravel()
+
+
+def _solved(equations: _Equations) -> tuple[np.ndarray, np.ndarray]:
+    """Steps of the columns (N, F) and of the shared parameters (S,)."""
+    count, free = equations.gradient.shape
+    common = len(equations.corner)
+    inverse = _inverses(equations.blocks)
+    # Divided by its own block, each column asks for the same; what is left between columns is small but where they touch.
+    right = inverse @ np.concatenate([equations.gradient[:, :, None], equations.border], axis=2)
+    if equations.rows:
+        rows = np.concatenate(equations.rows)
+        between = sparse.coo_array(
+            ((inverse[rows] @ np.concatenate(equations.cross)).ravel(), _places(rows, np.concatenate(equations.columns), free)),
+            shape=(count * free, count * free),
+        ).tocsr()
+        matrix = between + sparse.eye_array(count * free, format="csr")
+        flat = right.reshape(count * free, 1 + common)
+        right = np.stack([_iterated(matrix, column) for column in flat.T], axis=1).reshape(count, free, 1 + common)
+    alone, answers = right[:, :, 0], right[:, :, 1:]
+    if not common:
+        return alone, np.zeros(0)
+    corner = equations.corner - np.einsum("nfs,nft->st", equations.border, answers)
+    gradient = equations.corner_gradient - np.einsum("nfs,nf->s", equations.border, alone)
+    scale = np.sqrt(np.maximum(np.diag(corner), 1e-300))
+    shared = np.linalg.lstsq(corner / np.outer(scale, scale), gradient / scale, rcond=1e-8)[0] / scale
+    return alone - answers @ shared, shared
+
+
+def _places(rows: np.ndarray, columns: np.ndarray, free: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the entries of blocks, flattened."""
+    entry = np.arange(free)
+    down = np.broadcast_to(rows[:, None, None] * free + entry[:, None], (len(rows), free, free))
+    right = np.broadcast_to(columns[:, None, None] * free + entry, (len(rows), free, free))
+    return down.ravel(), right.ravel()
+
+
+def _iterated(matrix: sparse.csr_array, right: np.ndarray) -> np.ndarray:
+    found, code = linalg.bicgstab(matrix, right, rtol=TOLERANCE, maxiter=SUBSPACE)
+    if code:
+        found, _ = linalg.gmres(matrix, right, rtol=TOLERANCE, restart=SUBSPACE, maxiter=2)
+    return np.asarray(found)
+
+
+def _inverses(blocks: np.ndarray) -> np.ndarray:
+    """Inverse of each block (N, F, F), scaled and a little damped; zero where a parameter is not seen at all."""
+    diagonal = np.einsum("nii->ni", blocks)
+    seen = np.isfinite(diagonal) & (diagonal > 0)
+    scale = np.sqrt(np.where(seen, diagonal, 1.0))
+    outer = scale[:, :, None] * scale[:, None, :]
+    scaled = np.where(np.isfinite(blocks), blocks, 0.0) / outer + RIDGE * np.eye(blocks.shape[1])
+    scaled += (~seen)[:, :, None] * np.eye(blocks.shape[1])
+    both = seen[:, :, None] & seen[:, None, :]
+    return np.asarray(np.where(both, np.linalg.inv(scaled) / outer, 0.0))
