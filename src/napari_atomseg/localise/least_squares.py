@@ -132,9 +132,7 @@ def fit(
     return current, moved
 
 
-def stepped(
-    current: np.ndarray, start: np.ndarray, step: np.ndarray, which: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
+def stepped(current: np.ndarray, start: np.ndarray, step: np.ndarray, which: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """A model (N, 8) after a step (N, F), which is cut where it would leap out of its window, or leave its scale."""
     width = start[:, SIGMA, None]
     step = step.copy()
@@ -157,7 +155,9 @@ def heights_and_levels(windows: Windows, others: np.ndarray, model: np.ndarray) 
     weight = windows.weight**2
     shape = windows.columns(of_unit_height(model))
     data = windows.values - others
-    sums = np.stack([weight, weight * shape, weight * shape**2, weight * data, weight * shape * data]).sum(axis=2, dtype=np.float64)
+    sums = np.stack([weight, weight * shape, weight * shape**2, weight * data, weight * shape * data]).sum(
+        axis=2, dtype=np.float64
+    )
     total, first, second, constant, along = sums
     determinant = total * second - first**2
     usable = determinant > 1e-6 * np.maximum(total * second, 1e-300)

@@ -28,6 +28,8 @@ MEDIAN_OF_SQUARES = 0.455
 DIMMEST = 0.03
 """Pixels are not weighted as if less than this share of the column's height were expected there."""
 WIDER_IF_SHARED = 1.5
+SAMPLE_SIDE = 512
+"""Part of the image that tells the column width where no column does, px."""
 REACH, TAIL_REACH = 4.5, 12.0
 """Columns are drawn out to so many sigmas, where a Gaussian is 4e-5 of its height, and where a Lorentzian is 1 %."""
 FARTHEST_VALUE = 1e9
@@ -133,9 +135,7 @@ class Scene:
         """What all columns but its own give in each window, shape (N, P), from the image of all columns (Y, X)."""
         return np.asarray(canvas.ravel()[windows.index] - windows.columns(model), dtype=np.float32)
 
-    def weighted(
-        self, windows: Windows, others: np.ndarray, model: np.ndarray, *, each_its_own: bool = False
-    ) -> Windows:
+    def weighted(self, windows: Windows, others: np.ndarray, model: np.ndarray, *, each_its_own: bool = False) -> Windows:
         """The same windows, each residual weighted by the inverse standard deviation of its pixel; spikes by nothing.
 
         Least squares weight all pixels of the image alike; `each_its_own` asks for the mean of each window instead.
@@ -221,7 +221,7 @@ def _starting_widths(image: np.ndarray, columns: Columns) -> np.ndarray:
     sigma[searched.to_numpy()] *= WIDER_THAN_CORRELATION
     unknown = ~np.isfinite(sigma) | (sigma <= 0.3)
     if unknown.all():
-        scale = estimate_scale(centre_crop(image, 1024))
+        scale = estimate_scale(centre_crop(image, SAMPLE_SIDE))
         return np.full(len(sigma), WIDER_THAN_CORRELATION * scale.sigma_px if scale else 3.0)
     sigma[unknown] = np.median(sigma[~unknown])
     return np.asarray(sigma)

@@ -25,7 +25,7 @@ def blank_model(count: int) -> np.ndarray:
 
 
 def squared_distance(dy: np.ndarray, dx: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """q of each pixel, from its distance (N, P) to the centre of its column; shape (N, P)."""
+    """The q of each pixel, from its distance (N, P) to the centre of its column; shape (N, P)."""
     width = model[:, SIGMA, None].astype(dy.dtype) ** 2
     if is_round(model):
         return np.asarray((dy * dy + dx * dx) / width)
@@ -46,37 +46,42 @@ def derivatives(dy: np.ndarray, dx: np.ndarray, model: np.ndarray, which: tuple[
     """Columns of unit height (N, P), and derivatives of the columns as they are by the asked parameters, (N, F, P)."""
     squared = squared_distance(dy, dx, model)
     shape = profile(squared, model)
-    kind = squared.dtype
-    height, inverse = model[:, HEIGHT, None].astype(kind), (1 / model[:, SIGMA, None] ** 2).astype(kind)
-    tail = model[:, TAIL, None].astype(kind)
-    if tail.any():
-        lorentz = 1 / (1 + squared / HALF)
-        steepness = height * ((1 - tail) * np.exp(-squared / 2) / 2 + tail * lorentz**2 / HALF)
-    else:
-        steepness = height * shape / 2
-    stretch, slant = model[:, STRETCH, None].astype(kind), model[:, SLANT, None].astype(kind)
-    round_ones = is_round(model)
-    found = np.empty((len(model), len(which), dy.shape[1]), kind)
+    found = np.empty((len(model), len(which), dy.shape[1]), squared.dtype)
+    steepness = _steepness(squared, shape, model)
     for place, name in enumerate(which):
         if name == HEIGHT:
             found[:, place] = shape
-        elif name == Y:
-            along = dy if round_ones else (1 + stretch) * dy - slant * dx
-            np.multiply(steepness * (2 * inverse), along, out=found[:, place])
-        elif name == X:
-            along = dx if round_ones else (1 - stretch) * dx - slant * dy
-            np.multiply(steepness * (2 * inverse), along, out=found[:, place])
-        elif name == SIGMA:
-            np.multiply(steepness * (2 / model[:, SIGMA, None]).astype(kind), squared, out=found[:, place])
-        elif name == STRETCH:
-            found[:, place] = steepness * inverse * (dx * dx - dy * dy)
-        elif name == SLANT:
-            found[:, place] = steepness * inverse * 2 * dy * dx
         elif name == TAIL:
-            found[:, place] = height * (1 / (1 + squared / HALF) - np.exp(-squared / 2))
+            found[:, place] = model[:, HEIGHT, None] * (1 / (1 + squared / HALF) - np.exp(-squared / 2))
         else:
-            raise ValueError(f"no shape depends on parameter {name}")
+            np.multiply(steepness, _slope(name, dy, dx, squared, model), out=found[:, place])
     return shape, found
+
+
+def _steepness(squared: np.ndarray, shape: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """How fast a column falls with q, times 2 / sigma^2, shape (N, P)."""
+    factor = (2 * model[:, HEIGHT, None] / model[:, SIGMA, None] ** 2).astype(squared.dtype)
+    if not model[:, TAIL].any():
+        return np.asarray(factor / 2 * shape)
+    tail = model[:, TAIL, None].astype(squared.dtype)
+    return np.asarray(factor * ((1 - tail) * np.exp(-squared / 2) / 2 + tail / (1 + squared / HALF) ** 2 / HALF))
+
+
+def _slope(name: int, dy: np.ndarray, dx: np.ndarray, squared: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Derivative of -q by a parameter, times sigma^2 / 2, shape (N, P)."""
+    if name in (Y, X):
+        near, across, sign = (dy, dx, 1) if name == Y else (dx, dy, -1)
+        if is_round(model):
+            return near
+        stretch, slant = (model[:, place, None].astype(dy.dtype) for place in (STRETCH, SLANT))
+        return np.asarray((1 + sign * stretch) * near - slant * across)
+    if name == SIGMA:
+        return np.asarray(squared * model[:, SIGMA, None].astype(dy.dtype))
+    if name == STRETCH:
+        return np.asarray((dx * dx - dy * dy) / 2)
+    if name == SLANT:
+        return np.asarray(dy * dx)
+    raise ValueError(f"no shape depends on parameter {name}")
 
 
 def is_round(model: np.ndarray) -> bool:

@@ -104,18 +104,25 @@ def cut(
         With weight 1 on valid pixels inside the image.
     """
     centre = np.round(np.clip(np.nan_to_num(centres), -1e6, 1e6)).astype(np.intp)
-    y = centre[:, :1] + offsets[:, 0]
-    x = centre[:, 1:] + offsets[:, 1]
-    row, column = np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)
-    index = row * image.shape[1] + column
-    weight = (row == y) & (column == x) & valid.ravel()[index]
+    height, width = image.shape
+    index = (centre[:, :1] * width + centre[:, 1:]) + (offsets[:, 0] * width + offsets[:, 1])
+    weight = np.ones(index.shape, np.float32)
+    reach = int(np.abs(offsets).max(initial=0))
+    cut_off = np.flatnonzero(np.any((centre < reach) | (centre >= np.array(image.shape) - reach), axis=1))
+    if len(cut_off):
+        y, x = centre[cut_off, :1] + offsets[:, 0], centre[cut_off, 1:] + offsets[:, 1]
+        row, column = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
+        index[cut_off] = row * width + column
+        weight[cut_off] = (row == y) & (column == x)
+    if not valid.all():
+        weight *= valid.ravel()[index]
     return Windows(
         centre=centre,
         offsets=offsets.astype(np.float32),
         index=index,
-        values=image.ravel()[index].astype(np.float32),
-        weight=weight.astype(np.float32),
-        shift=None if shifts is None else shifts[row].astype(np.float32),
+        values=image.ravel()[index].astype(np.float32, copy=False),
+        weight=weight,
+        shift=None if shifts is None else shifts[index // width].astype(np.float32),
     )
 
 
@@ -124,10 +131,7 @@ def add_columns(canvas: np.ndarray, windows: Windows, model: np.ndarray, values:
     if len(model) == 0:
         return
     given = windows.columns(model) if values is None else values
-    inside = windows.weight > 0
-    index, given = windows.index[inside], given[inside]
-    if len(index) == 0:
-        return
+    index, given = windows.index.ravel(), given.ravel() * (windows.weight.ravel() > 0)
     first = int(index.min())
     summed = np.bincount(index - first, weights=given)
     canvas.reshape(-1)[first : first + len(summed)] += summed
