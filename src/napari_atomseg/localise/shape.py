@@ -16,7 +16,7 @@ and t, without unit."""
 PARAMETERS = 8
 FLATTEST = 0.9
 """Of the root of e1^2 + e2^2; it is an axis ratio of 4.4."""
-HALF = 2 * np.log(2)
+HALF = 2 * float(np.log(2))
 
 
 def blank_model(count: int) -> np.ndarray:
