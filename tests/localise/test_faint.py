@@ -7,9 +7,18 @@ import pytest
 from spots import draw
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.localise.faint import FAINTEST, SHOULDER, SHOULDER_SHARE, all_too_faint, look_again, too_faint
+from napari_atomseg.localise.faint import (
+    FAINTEST,
+    JOINT_SHOULDER_SHARE,
+    SHOULDER,
+    SHOULDER_SHARE,
+    all_too_faint,
+    look_again,
+    too_faint,
+)
 from napari_atomseg.localise.scene import RefineParams, prepare
-from napari_atomseg.localise.windows import neighbour_pairs
+from napari_atomseg.localise.shape import HEIGHT, LEVEL, PARAMETERS, X, Y, blank_model
+from napari_atomseg.localise.shape import SIGMA as WIDTH
 
 SHAPE = (60, 90)
 SIGMA = 2.5
@@ -18,7 +27,10 @@ STRONG = (30.0, 30.0)
 
 def model_of(*columns):
     """Rows of (y, x, height)."""
-    return np.array([[y, x, SIGMA, height, 10.0] for y, x, height in columns])
+    model = blank_model(len(columns))
+    model[:, [Y, X, HEIGHT]] = columns
+    model[:, WIDTH], model[:, LEVEL] = SIGMA, 10.0
+    return model
 
 
 def beside(distance, height):
@@ -42,7 +54,7 @@ def beside(distance, height):
 )
 def test_a_weak_point_on_a_shoulder_is_faint_and_a_dumbbell_partner_is_not(sign, distance, height, faint):
     model = beside(distance, height)
-    model[:, 3] *= sign
+    model[:, HEIGHT] *= sign
     assert all_too_faint(model, sign).tolist() == [False, faint]
 
 
@@ -54,12 +66,18 @@ def test_the_limits_are_shares_of_the_stronger_neighbour():
     assert not all_too_faint(beside(far, 100 * FAINTEST + 1), 1.0)[1]
 
 
+def test_the_share_that_a_shoulder_asks_for_can_be_given():
+    assert all_too_faint(beside(2.0, 25.0), 1.0)[1]
+    assert not all_too_faint(beside(2.0, 25.0), 1.0, shoulder=JOINT_SHOULDER_SHARE)[1]
+    assert all_too_faint(beside(2.0, 15.0), 1.0, shoulder=JOINT_SHOULDER_SHARE)[1]
+
+
 def test_a_lone_column_is_never_faint_however_low():
     assert all_too_faint(model_of((30, 30, 1e-6)), 1.0).tolist() == [False]
 
 
 def test_without_columns_with_a_place_all_are_faint():
-    model = np.full((2, 5), np.nan)
+    model = np.full((2, PARAMETERS), np.nan)
     assert all_too_faint(model, 1.0).all()
 
 
@@ -76,13 +94,17 @@ def looked(rng, drawn, model, lost, sign=1.0, by="faint"):
     image = rng.poisson(image).astype(np.float32)
     scene = prepare(image, Columns(positions=model[:, :2]).with_features(sigma_px=SIGMA), RefineParams())
     model = model.copy()
-    model[:, 3] *= sign
-    model[:, 4] = 200
+    model[:, HEIGHT] *= sign / scene.unit
+    model[:, LEVEL] = (200 - scene.zero) / scene.unit
     if by == "faint":
-        model[lost, 3] = 0
+        model[lost, HEIGHT] = 0
     nobody = np.zeros_like(lost)
     faint, away = (lost, nobody) if by == "faint" else (nobody, lost)
-    return look_again(scene, model, neighbour_pairs(model, scene.radius), faint, away, sign)
+    canvas = np.zeros(SHAPE)
+    scene.add(canvas, model[~lost])
+    found, faint, away = look_again(scene, canvas, model, faint, away, sign)
+    found[:, HEIGHT] *= scene.unit
+    return found, faint, away
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -94,7 +116,7 @@ def test_a_lost_column_is_found_again(rng, sign, by):
     assert not faint.any()
     assert not away.any()
     assert np.hypot(*(model[1, :2] - true[1][:2])) < 0.6 * SIGMA
-    assert model[1, 3] == pytest.approx(sign * 100, rel=0.3)
+    assert model[1, HEIGHT] == pytest.approx(sign * 100, rel=0.3)
     assert np.array_equal(model[0, :2], STRONG)
 
 
@@ -103,7 +125,7 @@ def test_where_nothing_is_nothing_is_found(rng):
     model, faint, away = looked(rng, [(*STRONG, 150.0)], start, np.array([False, True]))
     assert faint.tolist() == [False, True]
     assert not away.any()
-    assert model[1, 3] == 0
+    assert model[1, HEIGHT] == 0
 
 
 def test_no_column_is_found_twice(rng):
