@@ -23,6 +23,7 @@ from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.coupled import coupled_step
 from napari_atomseg.localise.faint import JOINT_SHOULDER_SHARE, all_too_faint, look_again
 from napari_atomseg.localise.least_squares import Prior, fit, heights_and_levels, problem, significances, stepped
+from napari_atomseg.localise.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.scene import RefineParams, Scene, prepare
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y, axes
 from napari_atomseg.localise.uncertainty import SHAPES_SPREAD, WIDTHS_SPREAD, covariances
@@ -33,6 +34,7 @@ RELAXATION = 0.8
 STEPS_OF_ROUNDS = (8, 5, 4, 4)
 """Steps of each column for itself, round by round, neighbours held; after all but the last the faint are looked for anew."""
 LATER_STEPS = 4
+ROW_PASSES = 3
 AT_REST = 1e-3
 REST_IN_ERRORS = 0.03
 """A column that changes by less, in units of its width or of its error bar, is left alone."""
@@ -95,6 +97,8 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     state = yield from _all_together(scene, state)
     if (state.faint | state.away).any():
         state = yield from _let_loose(scene, state)
+    if params.row_jitter:
+        scene, state = yield from _with_rows_displaced(scene, state)
     if params.width == "each":
         state = yield from _own_shapes(scene, state)
     state.model[state.faint, HEIGHT] = 0
@@ -287,6 +291,17 @@ def _let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
     model[still, HEIGHT] = 0
     settled = yield from _all_together(scene, replace(state, model=model, faint=still, away=np.zeros_like(lost)))
     return replace(settled, faint=settled.faint | all_too_faint(settled.model, state.sign, shoulder=JOINT_SHOULDER_SHARE))
+
+
+def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:
+    """Displacements of rows and columns in turn."""
+    for _ in range(ROW_PASSES):
+        yield Progress(0, 0, "measuring row displacements")
+        model = state.model.copy()
+        model[state.faint | state.away, HEIGHT] = 0
+        scene = replace(scene, shifts=estimate_row_shifts(scene, canvas_of(scene, model), model))
+        state = yield from _all_together(scene, state)
+    return scene, state
 
 
 def _own_shapes(scene: Scene, state: State) -> Generator[Progress, None, State]:

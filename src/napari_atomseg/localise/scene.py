@@ -58,6 +58,8 @@ class RefineParams:
         Variance for each unit of intensity: 1 for an image in counts; empty: read from the image.
     offset : float or None
         Intensity where no electron arrives; empty: the darkest of the image, or 0 where a gain is given.
+    row_jitter : bool
+        Take single scan rows for displaced, by what the columns that they cross show.
     window : float
         Smallest radius of the fitted window in units of the column's sigma; wider where columns stand apart.
     rounds : int
@@ -71,6 +73,7 @@ class RefineParams:
     likelihood: Literal["poisson", "least-squares"] = "poisson"
     gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
     offset: Annotated[float, Quantity(low=-1e12, high=1e12, decimals=4)] | None = None
+    row_jitter: bool = False
     window: Annotated[float, Quantity(low=1, high=6, decimals=1)] = 3.0
     rounds: Annotated[int, Quantity(low=1, high=200)] = 24
 
@@ -95,8 +98,8 @@ class Scene:
         Pixels of a window.
     noise : NoiseLevel
     params : RefineParams
-    shifts : ndarray, shape (Y,), or None
-        How far the scan had strayed along x in each row, px.
+    shifts : ndarray, shape (Y, 2), px, or None
+        How far each row was displaced.
     """
 
     image: np.ndarray

@@ -29,8 +29,8 @@ class Windows:
         Intensities.
     weight : ndarray of float32, shape (N, P)
         Weight of each pixel's residual; 0 outside the image and on invalid pixels.
-    shift : ndarray of float32, shape (N, P), or None
-        How far the scan had strayed along x when the pixel was recorded, px.
+    shift : ndarray of float32, shape (2, N, P), or None
+        How far, along y and x, the row of each pixel was displaced when it was recorded, px.
     """
 
     centre: np.ndarray
@@ -47,7 +47,7 @@ class Windows:
             index=self.index[rows],
             values=self.values[rows],
             weight=self.weight[rows],
-            shift=None if self.shift is None else self.shift[rows],
+            shift=None if self.shift is None else self.shift[:, rows],
         )
 
     def weighted(self, weight: np.ndarray) -> Windows:
@@ -59,7 +59,7 @@ class Windows:
         from_centre = (model[:, [Y, X]] - self.centre).astype(np.float32)
         dy = self.offsets[:, 0] - from_centre[:, :1]
         dx = self.offsets[:, 1] - from_centre[:, 1:]
-        return dy, (dx if self.shift is None else dx + self.shift)
+        return (dy, dx) if self.shift is None else (dy - self.shift[0], dx - self.shift[1])
 
     def columns(self, model: np.ndarray) -> np.ndarray:
         """What the columns of a model (N, 8) give, each in its window; shape (N, P)."""
@@ -95,8 +95,8 @@ def cut(
         Not finite counts as (0, 0).
     offsets : ndarray of int, shape (P, 2)
         Of :func:`window_offsets`.
-    shifts : ndarray, shape (Y,), optional
-        How far the scan had strayed along x in each row, px.
+    shifts : ndarray, shape (Y, 2), px, optional
+        How far each row was displaced.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def cut(
         index=index,
         values=image.ravel()[index].astype(np.float32, copy=False),
         weight=weight,
-        shift=None if shifts is None else shifts[index // width].astype(np.float32),
+        shift=None if shifts is None else np.moveaxis(shifts[index // width].astype(np.float32), 2, 0),
     )
 
 
