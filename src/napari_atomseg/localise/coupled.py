@@ -48,12 +48,17 @@ class Step:
 
 @dataclass(eq=False)
 class _Equations:
-    """Normal equations of some columns, and of what is shared; filled chunk by chunk."""
+    """Normal equations of some columns, and of what is shared; filled chunk by chunk.
+
+    `border` is what the shared parameters do to the equations of each column, `back` what each column does to those of
+    the shared parameters, in its own window and in those of its neighbours.
+    """
 
     levels: np.ndarray
     blocks: np.ndarray
     gradient: np.ndarray
     border: np.ndarray
+    back: np.ndarray
     corner: np.ndarray
     corner_gradient: np.ndarray
     rows: list[np.ndarray]
@@ -114,6 +119,7 @@ def _gathered(
         blocks=np.zeros((count, free, free)),
         gradient=np.zeros((count, free)),
         border=np.zeros((count, free, common)),
+        back=np.zeros((count, free, common)),
         corner=np.zeros((common, common)),
         corner_gradient=np.zeros(common),
         rows=[],
@@ -131,6 +137,10 @@ def _gathered(
         equations.levels[rows] = task.levels(model[chunk])
         equations.blocks[rows] = slopes @ slopes.transpose(0, 2, 1)
         equations.gradient[rows] = (slopes @ residual[:, :, None])[:, :, 0]
+        of_all = slopes_of_all.reshape(common, scene.image.size)[:, windows.index].transpose(1, 0, 2) * weighted.weight[:, None]
+        of_all = task.without_background(of_all.astype(np.float32))
+        equations.border[rows] = slopes @ of_all.transpose(0, 2, 1)
+        equations.back[rows] += equations.border[rows]
         mine, other = pairs_of(chunk, pairs) if len(pairs) else (np.zeros(0, int), np.zeros(0, int))
         known = place[other] >= 0
         mine, other = mine[known], other[known]
@@ -141,13 +151,11 @@ def _gathered(
             equations.rows.append(rows[mine])
             equations.columns.append(place[other])
             equations.cross.append((slopes[mine] @ theirs.transpose(0, 2, 1)).astype(np.float64))
-        if common:
-            of_all = slopes_of_all.reshape(common, -1)[:, windows.index].transpose(1, 0, 2) * weighted.weight[:, None]
-            of_all = task.without_background(of_all.astype(np.float32))
-            equations.border[rows] = slopes @ of_all.transpose(0, 2, 1)
             if LEVEL not in shared:
-                equations.corner += np.einsum("nsp,ntp->st", of_all, of_all, dtype=np.float64)
-                equations.corner_gradient += np.einsum("nsp,np->s", of_all, residual, dtype=np.float64)
+                np.add.at(equations.back, place[other], theirs @ of_all[mine].transpose(0, 2, 1))
+        if LEVEL not in shared:
+            equations.corner += np.einsum("nsp,ntp->st", of_all, of_all, dtype=np.float64)
+            equations.corner_gradient += np.einsum("nsp,np->s", of_all, residual, dtype=np.float64)
     if LEVEL in shared:
         _add_corner_of_image(equations, scene, canvas, slopes_of_all, float(model[0, LEVEL]))
     return equations
@@ -199,8 +207,8 @@ def _solved(equations: _Equations) -> tuple[np.ndarray, np.ndarray]:
     alone, answers = right[:, :, 0], right[:, :, 1:]
     if not common:
         return alone, np.zeros(0)
-    corner = equations.corner - np.einsum("nfs,nft->st", equations.border, answers)
-    gradient = equations.corner_gradient - np.einsum("nfs,nf->s", equations.border, alone)
+    corner = equations.corner - np.einsum("nfs,nft->st", equations.back, answers)
+    gradient = equations.corner_gradient - np.einsum("nfs,nf->s", equations.back, alone)
     scale = np.sqrt(np.maximum(np.diag(corner), 1e-300))
     shared = np.linalg.lstsq(corner / np.outer(scale, scale), gradient / scale, rcond=1e-8)[0] / scale
     return alone - answers @ shared, shared

@@ -165,6 +165,8 @@ class Scene:
     @cached_property
     def mean_variance(self) -> float:
         """Variance of an average pixel."""
+        if not self.valid.any():
+            return 1.0
         return float(self.noise.variance(np.maximum(self.image[self.valid], self.noise.pedestal)).mean()) + 1e-12
 
     @property
