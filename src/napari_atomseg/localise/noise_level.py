@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, optimize
 
-from napari_atomseg.localise.repair import mean_without_spikes
+from napari_atomseg.localise.repair import SPIKE_LIMIT, mean_without_spikes
 from napari_atomseg.localise.response import DIFFERENCE
 
 BINS = 24
@@ -52,16 +52,20 @@ def estimate_noise(image: np.ndarray) -> NoiseLevel:
 
     Notes
     -----
-    The mean that a pixel's residual is sorted by is taken from a ring around it that shares no pixel with it; else
-    pixels that are low by chance would be taken for pixels of low variance. Correlated noise is underestimated.
+    Pixels are sorted by the mean of a ring around them that shares no pixel with their difference; else pixels that are
+    low by chance would be taken for pixels of low variance. The intensity of the sorted ones is then the mean of their
+    own, since the ring's is lower than a column's top. Correlated noise is underestimated.
     """
     values = np.asarray(image, dtype=np.float64)
-    squared = ndimage.convolve(values, DIFFERENCE.astype(np.float64), mode="reflect") ** 2
-    around = ndimage.convolve(values, _ring(), mode="reflect")
-    order = np.array_split(np.argsort(around, axis=None), BINS)
-    # The median, since a spike reaches far into the ring of its neighbours.
-    mean = np.array([np.median(around.ravel()[part]) for part in order if len(part)])
-    spread = np.array([mean_without_spikes(squared.ravel()[part]) for part in order if len(part)])
+    stencil = DIFFERENCE.astype(np.float64)
+    squared = ndimage.convolve(values, stencil, mode="reflect").ravel() ** 2
+    local = ndimage.convolve(values, stencil**2 / np.sum(stencil**2), mode="reflect").ravel()
+    around = ndimage.convolve(values, _ring(), mode="reflect").ravel()
+    parts = [part for part in np.array_split(np.argsort(around), BINS) if len(part)]
+    spread = np.array([mean_without_spikes(squared[part]) for part in parts])
+    # Where a spike makes the difference it makes the mean too.
+    quiet = [part[squared[part] <= SPIKE_LIMIT * limit] for part, limit in zip(parts, spread, strict=True)]
+    mean = np.array([local[part].mean() for part in quiet])
     if not spread.any():
         return NoiseLevel(gain=0.0, read_variance=0.0, pedestal=float(mean.min()))
     pedestal = float(mean.min())
