@@ -26,6 +26,7 @@ from napari_atomseg.localise.snap import snap_positions
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
     from napari_atomseg.analysis.lattice import Lattice, LatticeParams
+    from napari_atomseg.analysis.scan_rows import ScanRows, ScanRowsParams
     from napari_atomseg.readers.columns_table import ColumnMapping
 
 MODELS = ("classical",)
@@ -49,6 +50,7 @@ __all__ = [
     "residual",
     "show_frequencies",
     "snap",
+    "straighten_rows",
     "suggest_missing",
     "transfer",
 ]
@@ -153,6 +155,9 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         rows = np.flatnonzero(columns.frame == index)
         plane = micrograph.frame(int(index))
         fitted = yield from _labelled(refine_columns(plane, columns.select(rows), params), int(index), micrograph)
+        if "scan_shift_y_px" in fitted.features:
+            # What is measured anew is as it was scanned.
+            fitted = fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
         result = replaced(result, rows, fitted)
     details = {**columns.provenance, "refinement": to_dict(params or RefineParams())}
     return bound(result, micrograph, details)
@@ -287,6 +292,35 @@ def accept_suggested(
     return result
 
 
+@job
+def straighten_rows(
+    columns: Columns, *, params: ScanRowsParams | None = None
+) -> Generator[Progress, None, tuple[Columns, list[ScanRows]]]:
+    """Columns freed of what displaced whole scan rows, and how much that was, frame by frame.
+
+    A belief, told from all columns of a row and their lattice; `scan_shift_y_px` and `scan_shift_x_px` in the table give
+    the measured positions back. See :mod:`napari_atomseg.analysis.scan_rows`.
+
+    Raises
+    ------
+    AtomsegError
+        If the columns show no lattice, or have been straightened already.
+    """
+    from napari_atomseg.analysis.scan_rows import straighten_rows as straighten
+
+    if "scan_shift_y_px" in columns.features and columns.features["scan_shift_y_px"].notna().any():
+        raise AtomsegError("the columns have been straightened already; refine them again first")
+    result = columns
+    found: list[ScanRows] = []
+    for index in np.unique(columns.frame):
+        yield Progress(len(found), len(np.unique(columns.frame)), "straightening scan rows")
+        rows = np.flatnonzero(columns.frame == index)
+        freed, shifts = straighten(columns.select(rows), params)
+        result = replaced(result, rows, freed)
+        found.append(shifts)
+    return result, found
+
+
 def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
     """Columns found in one detector's image, for another image of the same field (ADF to ABF).
 
@@ -341,7 +375,8 @@ def replaced(columns: Columns, rows: np.ndarray, part: Columns) -> Columns:
     positions[rows] = part.positions
     features = columns.features.copy()
     for name in part.features:
-        values = features[name].to_numpy(copy=True)
+        # What only the part knows is unknown elsewhere.
+        values = features[name].to_numpy(copy=True) if name in features else np.full(len(columns), np.nan)
         values[rows] = part.features[name].to_numpy()
         features[name] = values
     return replace(columns, positions=positions, features=features)

@@ -11,7 +11,8 @@ domains too; s common to all columns at the same height y, a Gaussian process wh
 of the greatest marginal likelihood (Rasmussen & Williams, Gaussian Processes for Machine Learning (2006), Eq. 2.30); and
 what is each column's own, e. Where the likelihood does not ask for s there is none.
 
-This is what is believed of the scan, not measured in a column: a true displacement of whole atomic rows, changing from row
+Slow displacements, over more than the cells that f is smoothed over, stay: they look like a bent lattice. What is taken
+off is what is believed of the scan, and not measured in a column: a true displacement of whole atomic rows, changing from row
 to row within the smoothing length, would be taken for the scan's.
 """
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from napari_atomseg.analysis.lattice import Lattice, fit_lattice
 from napari_atomseg.analysis.smooth_field import SmoothField
@@ -33,13 +34,20 @@ from napari_atomseg.core.quantities import Quantity
 FEWEST = 30
 LENGTHS = (0.7, 1.0, 1.5, 2.2, 3.2)
 """Correlation lengths that are tried, in units of the columns' sigma: rows that a column averages over move as one."""
-RATIOS = np.geomspace(0.02, 50, 14)
+RATIOS = np.geomspace(0.02, 50, 12)
 """Variances of s that are tried, in units of that of e."""
 CONVINCING = 10.0
 """Logarithm of the likelihood ratio that asks for s."""
 KNOTS_PER_LENGTH = 2.0
+REACH = 6
+"""Knots farther off, three correlation lengths, give nothing."""
+BANDS = 2 * REACH + 1
 OUTLIER = 3.5
-PASSES = 4
+FEW_ROWS = 0.3
+"""Where the median displacement asks for less than this share of the likeliest variance, a few rows have made that."""
+MEDIAN_OF_SQUARES = 0.455
+"""Of a normal distribution of unit variance."""
+PASSES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +113,7 @@ def estimate_scan_rows(columns: Columns, lattice: Lattice, params: ScanRowsParam
     usable &= (columns.features["fit"] != "failed").to_numpy()
     if usable.sum() < FEWEST:
         raise AtomsegError(
-            f"{int(usable.sum())} columns stand on a lattice, and rows can be told only from {FEWEST} or more; find more columns first"
+            f"{int(usable.sum())} columns stand on a lattice, but displaced rows show only in {FEWEST} or more; find more first"
         )
     sigma = float(columns.features["sigma_px"].median())
     if not np.isfinite(sigma):
@@ -143,19 +151,17 @@ def _along(
 ) -> tuple[np.ndarray, np.ndarray, float, float, float]:
     """Shift (N,), its deviation (N,), rms, share and evidence along one axis."""
     count = len(positions)
-    shift, deviation = np.zeros(count), np.zeros(count)
+    shift = np.zeros(count)
     kept = usable.copy()
-    best = None
     for _ in range(PASSES):
         own = _fields(positions, residual - shift, site, kept, reach)
         left = residual - own
         kept = usable & _regular(left - shift, usable)
         best = _process(positions[kept, 0], left[kept], sigma)
-        shift, deviation = best.at(positions[:, 0])
-    assert best is not None
+        shift = best.at(positions[:, 0])
     spread = float(np.var(residual[kept]))
     rms = float(np.sqrt(np.mean(shift[kept] ** 2)))
-    return shift, deviation, rms, min(1.0, rms**2 / spread) if spread > 0 else 0.0, best.evidence
+    return shift, best.deviation(positions[:, 0]), rms, min(1.0, rms**2 / spread) if spread > 0 else 0.0, best.evidence
 
 
 def _fields(positions: np.ndarray, values: np.ndarray, site: np.ndarray, kept: np.ndarray, reach: float) -> np.ndarray:
@@ -177,45 +183,77 @@ def _regular(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Process:
-    """A Gaussian process on knots along y, given values with noise."""
+    """A Gaussian process on knots along y, given values with noise; `bands` is the Cholesky factor of its precision."""
 
     knots: np.ndarray
     weights: np.ndarray
-    covariance: np.ndarray
+    bands: np.ndarray
     length: float
+    noise: float
+    ratio: float
     evidence: float
 
-    def at(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation at heights y, each (M,)."""
+    def at(self, y: np.ndarray) -> np.ndarray:
+        """Mean at heights y, shape (M,)."""
         if self.evidence < CONVINCING:
-            return np.zeros(len(y)), np.zeros(len(y))
+            return np.zeros(len(y))
+        return np.asarray(_design(y, self.knots, self.length) @ self.weights)
+
+    def deviation(self, y: np.ndarray) -> np.ndarray:
+        """Standard deviation at heights y, shape (M,)."""
+        if self.evidence < CONVINCING:
+            return np.zeros(len(y))
+        covariance = self.noise * linalg.cho_solve_banded((self.bands, True), np.eye(len(self.knots)))
         design = _design(y, self.knots, self.length)
-        variance = np.einsum("mk,kl,ml->m", design, self.covariance, design)
-        return design @ self.weights, np.sqrt(np.maximum(variance, 0.0))
+        return np.sqrt(np.maximum(np.asarray(design.multiply(design @ covariance).sum(axis=1)).ravel(), 0.0))
 
 
 def _process(y: np.ndarray, values: np.ndarray, sigma: float) -> _Process:
-    """The process of the greatest marginal likelihood."""
-    white = float(-0.5 * len(values) * np.log(np.mean(values**2) + 1e-300))
-    candidates = []
-    for length in LENGTHS:
-        knots = np.arange(y.min() - 2 * length * sigma, y.max() + 2 * length * sigma, length * sigma / KNOTS_PER_LENGTH)
-        design = _design(y, knots, length * sigma)
-        square, along = design.T @ design, design.T @ values
-        for ratio in RATIOS:
-            # Convolving white weights with a Gaussian makes the process; its variance at one point is `power`.
-            power = ratio / (KNOTS_PER_LENGTH * np.sqrt(np.pi))
-            factor = linalg.cho_factor(square + np.eye(len(knots)) / power, lower=True)
-            weights = linalg.cho_solve(factor, along)
-            noise = float(values @ values - along @ weights) / len(values)
-            determinant = 2 * np.sum(np.log(np.diag(factor[0]))) + len(knots) * np.log(power)
-            likelihood = -0.5 * (len(values) * np.log(max(noise, 1e-300)) + determinant)
-            candidates.append((likelihood, noise, weights, factor, knots, length * sigma))
-    likelihood, noise, weights, factor, knots, length = max(candidates, key=lambda item: item[0])
-    covariance = noise * linalg.cho_solve(factor, np.eye(len(knots)))
-    return _Process(knots=knots, weights=weights, covariance=covariance, length=length, evidence=float(likelihood - white))
+    """The process of the greatest marginal likelihood, no larger than most of the rows ask for.
+
+    Where a few rows stand far from their sites, at the wall of a domain, that is no scan.
+    """
+    best = max((_likeliest(y, values, length * sigma, RATIOS) for length in LENGTHS), key=lambda process: process.evidence)
+    if best.evidence < CONVINCING:
+        return best
+    usual = float(np.median(best.at(y) ** 2)) / MEDIAN_OF_SQUARES / best.noise
+    return best if usual > FEW_ROWS * best.ratio else _likeliest(y, values, best.length, np.array([max(usual, 1e-6)]))
 
 
-def _design(y: np.ndarray, knots: np.ndarray, length: float) -> np.ndarray:
+def _likeliest(y: np.ndarray, values: np.ndarray, length: float, ratios: np.ndarray) -> _Process:
+    """The likeliest process of a correlation length, px, among variances in units of that of the noise."""
+    knots = np.arange(y.min() - 2 * length, y.max() + 2 * length, length / KNOTS_PER_LENGTH)
+    design = _design(y, knots, length)
+    square, along = design.T @ design, design.T @ values
+    bands = np.zeros((min(BANDS, len(knots)), len(knots)))
+    for offset in range(len(bands)):
+        bands[offset, : len(knots) - offset] = square.diagonal(offset)
+    white = len(values) * np.log(max(float(np.mean(values**2)), 1e-300))
+    found = []
+    for ratio in ratios:
+        # White weights on the knots make the process; at one place it has this variance for weights of variance one.
+        power = ratio / (KNOTS_PER_LENGTH * np.sqrt(np.pi / 2))
+        precision = bands.copy()
+        precision[0] += 1 / power
+        factor = linalg.cholesky_banded(precision, lower=True)
+        weights = linalg.cho_solve_banded((factor, True), along)
+        noise = max(float(values @ values - along @ weights) / len(values), 1e-300)
+        determinant = 2 * np.sum(np.log(factor[0])) + len(knots) * np.log(power)
+        evidence = -0.5 * float(len(values) * np.log(noise) + determinant - white)
+        found.append(
+            _Process(
+                knots=knots, weights=weights, bands=factor, length=length, noise=noise, ratio=float(ratio), evidence=evidence
+            )
+        )
+    return max(found, key=lambda process: process.evidence)
+
+
+def _design(y: np.ndarray, knots: np.ndarray, length: float) -> sparse.csr_array:
     """Gaussians around the knots at heights y, shape (M, K); their products correlate over `length`."""
-    return np.asarray(np.exp(-((y[:, None] - knots) ** 2) / length**2))
+    step = knots[1] - knots[0]
+    nearest = np.rint((y - knots[0]) / step).astype(int)
+    around = nearest[:, None] + np.arange(-REACH, REACH + 1)
+    values = np.exp(-((y[:, None] - (knots[0] + around * step)) ** 2) / length**2)
+    inside = (around >= 0) & (around < len(knots))
+    rows = np.broadcast_to(np.arange(len(y))[:, None], around.shape)
+    return sparse.coo_array((values[inside], (rows[inside], around[inside])), shape=(len(y), len(knots))).tocsr()

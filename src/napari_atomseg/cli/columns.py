@@ -74,6 +74,27 @@ def refine(
             help="Pixels weighted by their counting noise, or all alike; poisson if left out.",
         ),
     ] = None,
+    shape: Annotated[str | None, typer.Option(metavar="round|elliptic", help="Shape of the columns; round if left out.")] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|tilted|shared",
+            help="Level under each column, flat (if left out) or tilted, or one for the whole image (particles in vacuum).",
+        ),
+    ] = None,
+    tails: Annotated[
+        bool, typer.Option("--tails", help="Give all columns a Lorentzian share, as the probe's tails ask for.")
+    ] = False,
+    gain: Annotated[
+        float | None, typer.Option(help="Variance for each unit of intensity: 1 for counts; from the image if left out.")
+    ] = None,
+    offset: Annotated[float | None, typer.Option(help="Intensity where no electron arrives.")] = None,
+    row_jitter: Annotated[
+        bool, typer.Option("--row-jitter", help="Take single scan rows for displaced where they look so.")
+    ] = False,
+    straighten: Annotated[
+        bool, typer.Option("--straighten-rows", help="Take off what all columns of the same rows are displaced by in common.")
+    ] = False,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     force: Force = False,
@@ -81,11 +102,21 @@ def refine(
     debug: Debug = False,
 ) -> None:
     """Fit given columns again on an image: sub-pixel positions with error bars."""
-    from napari_atomseg.workflows import RefineParams
+    from napari_atomseg.workflows import RefineParams, straighten_rows
     from napari_atomseg.workflows import refine as job
 
-    asked = {name: value for name, value in (("width", width), ("likelihood", likelihood)) if value is not None}
-    params = params_of(RefineParams, " and ".join(f"--{name}" for name in asked), **asked)
+    given_options = {
+        "width": width,
+        "shape": shape,
+        "background": background,
+        "tails": tails or None,
+        "likelihood": likelihood,
+        "gain": gain,
+        "offset": offset,
+        "row_jitter": row_jitter or None,
+    }
+    asked = {name: value for name, value in given_options.items() if value is not None}
+    params = params_of(RefineParams, " and ".join(f"--{name}".replace("_", "-") for name in asked), **asked)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
     talk = Talk(quiet=quiet, debug=debug)
@@ -98,6 +129,8 @@ def refine(
         if given.image_shape not in (None, micrograph.shape):
             talk.note(f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}")
         fitted = run(job.steps(micrograph, given, params=params), talk.reporter(path))
+        if straighten:
+            fitted, _ = run(straighten_rows.steps(fitted), talk.reporter(path))
         write(fitted, target)
         talk.say(summary(columns, fitted, target))
 

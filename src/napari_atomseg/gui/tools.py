@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
@@ -17,9 +18,10 @@ from napari_atomseg.gui.layers import to_micrograph, usable_image
 from napari_atomseg.gui.preferences import PLUGIN
 from napari_atomseg.gui.results import documents_of, show_columns
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.workflows import bound, read_columns, transfer
+from napari_atomseg.workflows import bound, read_columns, straighten_rows, transfer
 
 if TYPE_CHECKING:
+    from napari_atomseg.analysis.scan_rows import ScanRows
     from napari_atomseg.gui.docks.calibration import CalibrationDialog
     from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
     from napari_atomseg.gui.docks.lattice import LatticeDock
@@ -52,6 +54,11 @@ class Tools(QObject):
             ("Pixel size …", self.calibration, "Type it, draw a known length, or name a lattice spacing."),
             ("Diffractogram", self.diffractogram, "Live Fourier transform of what the canvas shows."),
             ("Lattice", self.lattice, "Basis and motif of the columns, their residuals, and sites that hold no column."),
+            (
+                "Straighten scan rows",
+                self.straighten,
+                "Take off what all columns of the same scan rows are displaced by in common.",
+            ),
             ("What the file says", self.metadata, "Voltage, dwell time, detector, dose, and everything else."),
             ("", None, ""),
             ("Export the view …", self.export_view, "Image, rings and scale bar as PNG or SVG."),
@@ -161,6 +168,38 @@ class Tools(QObject):
             self._lattice = LatticeDock(self._panel)
             self._lattice.destroyed.connect(lambda: setattr(self, "_lattice", None))
         bring_up(self._panel.viewer, self._lattice, "Lattice")
+
+    def straighten(self) -> None:
+        """Free the columns of the displacements of their scan rows, as one edit that can be undone."""
+        page = self._panel.columns_page
+        session = page.session
+        if session is None or len(session.columns) == 0:
+            self._panel.say("Find or open columns first.")
+            return
+
+        asked = session.columns
+
+        def done(result: tuple[Columns, list[ScanRows]]) -> None:
+            if session.columns is not asked:
+                self._panel.say("The columns have changed meanwhile; nothing was straightened. Do it again.")
+                return
+            columns, rows = result
+            rms = np.sqrt(np.mean([frame.rms**2 for frame in rows], axis=0))
+            if not rms.any():
+                self._panel.say("The columns show no displaced rows; nothing was changed.")
+                return
+            session.apply(columns)
+            size = columns.pixel_size
+            along_y, along_x = (
+                (f"{100 * value * scale:.1f} pm" for value, scale in zip(rms, size, strict=True))
+                if size
+                else (f"{value:.2f} px" for value in rms)
+            )
+            self._panel.say(
+                f"Rows were displaced by {along_x} along x and {along_y} along y (rms). Undo gives the measured positions back."
+            )
+
+        self._panel.start(straighten_rows.steps(asked), done, "Straightening scan rows")
 
     def metadata(self) -> None:
         """Dock what the file says of the image."""

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.localise.scene import TAIL_REACH
+from napari_atomseg.localise.shape import HALF
 
 TRUNCATE = 5.0
 """A column gives nothing farther than so many sigmas from its centre."""
@@ -21,13 +23,17 @@ COARSE_NODES = 256
 
 
 class Ellipses(NamedTuple):
-    """Gaussians: centre (N, 2) in px as (y, x), height, widths in px, angle of the major axis from +x towards +y in rad."""
+    """Columns to be drawn: centre (N, 2), px, (y, x); height; widths, px; angle of the major axis from +x towards +y, rad.
+
+    The last is the Lorentzian share of :mod:`napari_atomseg.localise.shape`.
+    """
 
     centre: np.ndarray
     height: np.ndarray
     major: np.ndarray
     minor: np.ndarray
     theta: np.ndarray
+    tail: np.ndarray
 
     def rows(self, which: np.ndarray) -> Ellipses:
         """Some of them."""
@@ -59,7 +65,8 @@ def model_image(columns: Columns, shape: tuple[int, int]) -> np.ndarray:
 
     .. math:: I(y, x) = B(y, x) + \sum_n h_n \exp\left(-\frac{u^2}{2\sigma_n^2} - \frac{v^2}{2\sigma_{n,\mathrm{minor}}^2}\right),
 
-    cut off at 5 sigma, where 4e-6 of the height is left; a column's flux is 2 pi sigma sigma_minor h.
+    cut off at 5 sigma, where 4e-6 of the height is left, and at 12 where columns have tails; a column's flux without tails
+    is 2 pi sigma sigma_minor h.
     """
     usable = (columns.features["fit"] != "failed").to_numpy() & np.isfinite(columns.positions).all(axis=1)
     fitted = columns.select(usable)
@@ -80,14 +87,23 @@ def ellipses(columns: Columns) -> Ellipses:
         major=np.where(askew, same_flux, major),
         minor=np.where(askew, same_flux, minor),
         theta=np.where(askew, 0.0, theta),
+        tail=_tails(columns)[known],
     )
+
+
+def _tails(columns: Columns) -> np.ndarray:
+    """Lorentzian share of each column, shape (N,); 0 where none was fitted."""
+    if "tail_share" not in columns.features:
+        return np.zeros(len(columns))
+    return np.nan_to_num(columns.features["tail_share"].to_numpy(dtype=float))
 
 
 def _gaussians(given: Ellipses, shape: tuple[int, int]) -> np.ndarray:
     """Sum of Gaussians without background, shape (Y, X)."""
     total = np.zeros(shape[0] * shape[1])
     # Nothing of a column that wide would be a column; this keeps its window, and thereby memory, bounded.
-    reach = np.minimum(np.ceil(TRUNCATE * np.maximum(given.major, given.minor)), max(shape)).astype(int)
+    truncate = TAIL_REACH if given.tail.any() else TRUNCATE
+    reach = np.minimum(np.ceil(truncate * np.maximum(given.major, given.minor)), max(shape)).astype(int)
     for rows in _chunks(reach):
         index, values = _window_pixels(given.rows(rows), int(reach[rows].max()), shape)
         total += np.bincount(index, values, minlength=len(total))
@@ -128,10 +144,14 @@ def _window_pixels(given: Ellipses, reach: int, shape: tuple[int, int]) -> tuple
     squared = (yy * dy) * dy + (xx * dx) * dx
     if yx.any():
         squared += (yx * dy) * dx
-    inside = squared <= TRUNCATE**2
+    tail = given.tail.astype(np.float32)[:, None, None]
+    inside = squared <= (TAIL_REACH if tail.any() else TRUNCATE) ** 2
     inside &= ((y >= 0) & (y < shape[0]))[:, :, None]
     inside &= ((x >= 0) & (x < shape[1]))[:, None, :]
-    values = np.exp(-0.5 * squared) * given.height.astype(np.float32)[:, None, None]
+    values = np.exp(-0.5 * squared)
+    if tail.any():
+        values = (1 - tail) * values + tail / (1 + squared / HALF)
+    values *= given.height.astype(np.float32)[:, None, None]
     return (y[:, :, None] * shape[1] + x[:, None, :])[inside], values[inside]
 
 
