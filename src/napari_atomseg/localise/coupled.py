@@ -176,7 +176,7 @@ def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...]) -> 
         windows = cut(scene.image, scene.valid, model[chunk][:, [Y, X]], offsets, scene.shifts)
         _, slopes = derivatives(*windows.distances(model[chunk]), model[chunk], shapes)
         for name, values in zip(shapes, slopes.transpose(1, 0, 2), strict=True):
-            add_columns(found[shared.index(name)], windows, model[chunk], values)
+            add_columns(found[shared.index(name)], windows, values)
     return found
 
 
@@ -209,7 +209,9 @@ def _solved(equations: _Equations) -> tuple[np.ndarray, np.ndarray]:
         return alone, np.zeros(0)
     corner = equations.corner - np.einsum("nfs,nft->st", equations.back, answers)
     gradient = equations.corner_gradient - np.einsum("nfs,nf->s", equations.back, alone)
-    scale = np.sqrt(np.maximum(np.diag(corner), 1e-300))
+    if not (np.isfinite(corner).all() and np.isfinite(gradient).all()):
+        return alone, np.zeros(common)
+    scale = np.sqrt(np.where(np.diag(corner) > 1e-30, np.diag(corner), 1.0))
     shared = np.linalg.lstsq(corner / np.outer(scale, scale), gradient / scale, rcond=1e-8)[0] / scale
     return alone - answers @ shared, shared
 

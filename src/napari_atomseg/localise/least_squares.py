@@ -196,9 +196,11 @@ def _equations(
     task: Problem, model: np.ndarray, which: tuple[int, ...], prior: Prior | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Normal matrices (N, F, F), gradients (N, F) and costs (N,)."""
-    residual, slopes = task.linearised(model, which)
-    normal = (slopes @ slopes.transpose(0, 2, 1)).astype(np.float64)
-    gradient = (slopes @ residual[:, :, None])[:, :, 0].astype(np.float64)
+    # A trial out of all bounds is turned down for its cost.
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual, slopes = task.linearised(model, which)
+        normal = (slopes @ slopes.transpose(0, 2, 1)).astype(np.float64)
+        gradient = (slopes @ residual[:, :, None])[:, :, 0].astype(np.float64)
     cost = np.einsum("np,np->n", residual, residual, dtype=np.float64)
     if prior is not None:
         precision = 1 / prior.spread**2

@@ -15,6 +15,8 @@ from napari_atomseg.localise.repair import SPIKE_LIMIT, mean_without_spikes
 from napari_atomseg.localise.response import DIFFERENCE
 
 BINS = 24
+SMALLEST_BIN = 1000
+"""So that the nine pixels that a spike reaches are few among those of a bin."""
 _RING_WIDTH = 1.8
 _RING_REACH = 3
 
@@ -61,7 +63,7 @@ def estimate_noise(image: np.ndarray) -> NoiseLevel:
     squared = ndimage.convolve(values, stencil, mode="reflect").ravel() ** 2
     local = ndimage.convolve(values, stencil**2 / np.sum(stencil**2), mode="reflect").ravel()
     around = ndimage.convolve(values, _ring(), mode="reflect").ravel()
-    parts = [part for part in np.array_split(np.argsort(around), BINS) if len(part)]
+    parts = [part for part in np.array_split(np.argsort(around), max(1, min(BINS, around.size // SMALLEST_BIN))) if len(part)]
     spread = np.array([mean_without_spikes(squared[part]) for part in parts])
     # Where a spike makes the difference it makes the mean too.
     quiet = [part[squared[part] <= SPIKE_LIMIT * limit] for part, limit in zip(parts, spread, strict=True)]

@@ -13,6 +13,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.localise.noise_level import NoiseLevel, estimate_noise
+from napari_atomseg.localise.parallel import each
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, blank_model
 from napari_atomseg.localise.windows import Windows, add_columns, cut, window_offsets, window_radius
@@ -34,6 +35,9 @@ REACH, TAIL_REACH = 4.5, 12.0
 """Columns are drawn out to so many sigmas, where a Gaussian is 4e-5 of its height, and where a Lorentzian is 1 %."""
 FARTHEST_VALUE = 1e9
 """Intensities so many units away are no signal, and would drown the rest in single precision."""
+MOST_GAIN = 1e12
+NOWHERE = 1e4
+"""Columns are not looked for farther than this outside the image, px."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +134,13 @@ class Scene:
         reach = (TAIL_REACH if there[:, TAIL].any() else REACH) * float(np.max(there[:, SIGMA]))
         # As far as a window reaches at least: what is added there is what is taken off there as the column's own.
         offsets = window_offsets(max(reach, self.radius + 1.5))
-        for chunk in self.chunks(np.arange(len(there)), len(offsets)):
-            part = there[chunk]
-            add_columns(canvas, cut(self.image, self.valid, part[:, [Y, X]], offsets, self.shifts), part)
+
+        def drawn(chunk: np.ndarray) -> tuple[Windows, np.ndarray]:
+            windows = cut(self.image, self.valid, there[chunk][:, [Y, X]], offsets, self.shifts)
+            return windows, windows.columns(there[chunk])
+
+        for _, (windows, values) in each(drawn, self.chunks(np.arange(len(there)), len(offsets))):
+            add_columns(canvas, windows, values)
 
     def others(self, canvas: np.ndarray, windows: Windows, model: np.ndarray) -> np.ndarray:
         """What all columns but its own give in each window, shape (N, P), from the image of all columns (Y, X)."""
@@ -178,6 +186,9 @@ class Scene:
 def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     """Everything that the refinement of an image's columns needs; see :class:`Scene`."""
     # Beyond single precision squares of intensities would overflow.
+    image = np.asarray(image)
+    if image.dtype not in (np.float32, np.float64):
+        image = image.astype(np.float64)
     valid = np.isfinite(image) & (np.abs(image) <= 1e30)
     zero, unit = _scale_of(image[valid])
     scaled = np.where(valid, (np.where(valid, image, zero).astype(np.float64) - zero) / unit, 0.0)
@@ -186,15 +197,17 @@ def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     scaled[far] = 0.0
     noise = estimate_noise(scaled)
     if params.gain is not None:
-        noise = replace(noise, gain=params.gain / unit, read_variance=0.0, pedestal=((params.offset or 0.0) - zero) / unit)
-    elif params.offset is not None:
-        noise = replace(noise, pedestal=(params.offset - zero) / unit)
+        noise = replace(noise, gain=min(params.gain / unit, MOST_GAIN), read_variance=0.0)
+    if params.gain is not None or params.offset is not None:
+        pedestal = ((params.offset or 0.0) - zero) / unit
+        noise = replace(noise, pedestal=float(np.clip(pedestal, -FARTHEST_VALUE, FARTHEST_VALUE)))
     start = blank_model(len(columns))
-    start[:, [Y, X]] = columns.positions
+    # What is nowhere is put where no pixel is.
+    start[:, [Y, X]] = np.clip(np.nan_to_num(columns.positions, nan=-NOWHERE), -NOWHERE, np.array(image.shape) + NOWHERE)
     start[:, SIGMA] = _starting_widths(scaled, columns)
     # A background of the whole image does not need to be told from the tails window by window.
     window = params.window * (WIDER_IF_SHARED if params.background == "shared" else 1.0)
-    radius = window_radius(columns.positions, float(np.median(start[:, SIGMA])), window)
+    radius = window_radius(start[:, [Y, X]], float(np.median(start[:, SIGMA])), window)
     return Scene(
         image=scaled.astype(np.float32),
         valid=valid,
