@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +19,8 @@ from scipy.sparse import linalg
 
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.least_squares import problem
-from napari_atomseg.localise.scene import REACH, TAIL_REACH, Scene
+from napari_atomseg.localise.parallel import each
+from napari_atomseg.localise.scene import MEDIAN_OF_SQUARES, REACH, SPIKE, TAIL_REACH, Scene
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, derivatives
 from napari_atomseg.localise.windows import add_columns, cut, pairs_of, window_offsets
 
@@ -126,39 +129,76 @@ def _gathered(
         columns=[],
         cross=[],
     )
-    for first, chunk in enumerate(scene.chunks(active)):
+    work = partial(_part, scene, canvas, model, place, pairs, own, slopes_of_all, LEVEL not in shared)
+    for first, (chunk, part) in enumerate(each(work, scene.chunks(active))):
         yield Progress(first * len(chunk), len(active), "fitting all together")
-        windows = scene.windows(chunk)
-        others = scene.others(canvas, windows, model[chunk])
-        weighted = scene.weighted(windows, others, model[chunk])
-        task = problem(weighted, others, scene.params.background)
-        residual, slopes = task.linearised(model[chunk], own)
         rows = place[chunk]
-        equations.levels[rows] = task.levels(model[chunk])
-        equations.blocks[rows] = slopes @ slopes.transpose(0, 2, 1)
-        equations.gradient[rows] = (slopes @ residual[:, :, None])[:, :, 0]
-        of_all = slopes_of_all.reshape(common, scene.image.size)[:, windows.index].transpose(1, 0, 2) * weighted.weight[:, None]
-        of_all = task.without_background(of_all.astype(np.float32))
-        equations.border[rows] = slopes @ of_all.transpose(0, 2, 1)
-        equations.back[rows] += equations.border[rows]
-        mine, other = pairs_of(chunk, pairs) if len(pairs) else (np.zeros(0, int), np.zeros(0, int))
-        known = place[other] >= 0
-        mine, other = mine[known], other[known]
-        if len(mine):
-            near = weighted[mine]
-            _, theirs = derivatives(*near.distances(model[other]), model[other], own)
-            theirs *= near.weight[:, None]
-            equations.rows.append(rows[mine])
-            equations.columns.append(place[other])
-            equations.cross.append((slopes[mine] @ theirs.transpose(0, 2, 1)).astype(np.float64))
-            if LEVEL not in shared:
-                np.add.at(equations.back, place[other], theirs @ of_all[mine].transpose(0, 2, 1))
-        if LEVEL not in shared:
-            equations.corner += np.einsum("nsp,ntp->st", of_all, of_all, dtype=np.float64)
-            equations.corner_gradient += np.einsum("nsp,np->s", of_all, residual, dtype=np.float64)
+        equations.levels[rows], equations.blocks[rows], equations.gradient[rows] = part.levels, part.blocks, part.gradient
+        equations.border[rows] = part.border
+        equations.back[rows] += part.border
+        equations.rows.append(rows[part.mine])
+        equations.columns.append(part.others)
+        equations.cross.append(part.cross)
+        np.add.at(equations.back, part.others, part.back)
+        equations.corner += part.corner
+        equations.corner_gradient += part.corner_gradient
     if LEVEL in shared:
         _add_corner_of_image(equations, scene, canvas, slopes_of_all, float(model[0, LEVEL]))
     return equations
+
+
+class _Part(NamedTuple):
+    """What a chunk of columns adds to the equations; `mine` are rows of the chunk, `others` places of their neighbours."""
+
+    levels: np.ndarray
+    blocks: np.ndarray
+    gradient: np.ndarray
+    border: np.ndarray
+    mine: np.ndarray
+    others: np.ndarray
+    cross: np.ndarray
+    back: np.ndarray
+    corner: np.ndarray
+    corner_gradient: np.ndarray
+
+
+def _part(
+    scene: Scene,
+    canvas: np.ndarray,
+    model: np.ndarray,
+    place: np.ndarray,
+    pairs: np.ndarray,
+    own: tuple[int, ...],
+    slopes_of_all: np.ndarray,
+    by_windows: bool,
+    chunk: np.ndarray,
+) -> _Part:
+    windows = scene.windows(chunk)
+    others = scene.others(canvas, windows, model[chunk])
+    weighted = scene.weighted(windows, others, model[chunk])
+    task = problem(weighted, others, scene.params.background)
+    residual, slopes = task.linearised(model[chunk], own)
+    common = len(slopes_of_all)
+    of_all = slopes_of_all.reshape(common, scene.image.size)[:, windows.index].transpose(1, 0, 2) * weighted.weight[:, None]
+    of_all = task.without_background(of_all.astype(np.float32))
+    mine, other = pairs_of(chunk, pairs) if len(pairs) else (np.zeros(0, int), np.zeros(0, int))
+    known = place[other] >= 0
+    mine, other = mine[known], other[known]
+    near = weighted[mine]
+    _, theirs = derivatives(*near.distances(model[other]), model[other], own)
+    theirs *= near.weight[:, None]
+    return _Part(
+        levels=task.levels(model[chunk]),
+        blocks=slopes @ slopes.transpose(0, 2, 1),
+        gradient=(slopes @ residual[:, :, None])[:, :, 0],
+        border=slopes @ of_all.transpose(0, 2, 1),
+        mine=mine,
+        others=place[other],
+        cross=(slopes[mine] @ theirs.transpose(0, 2, 1)).astype(np.float64),
+        back=by_windows * (theirs @ of_all[mine].transpose(0, 2, 1)),
+        corner=by_windows * np.einsum("nsp,ntp->st", of_all, of_all, dtype=np.float64),
+        corner_gradient=by_windows * np.einsum("nsp,np->s", of_all, residual, dtype=np.float64),
+    )
 
 
 def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...]) -> np.ndarray:
@@ -183,9 +223,14 @@ def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...]) -> 
 def _add_corner_of_image(equations: _Equations, scene: Scene, canvas: np.ndarray, slopes: np.ndarray, level: float) -> None:
     """What the pixels of the whole image, each once, say of the shared parameters."""
     variance = scene.image_variance(canvas + level)
-    weighted = np.where(scene.valid, slopes / variance, 0.0).reshape(len(slopes), -1)
+    residual = scene.image - canvas - level
+    strange = residual**2 / variance
+    # A spike is no electron; what is no higher than a column may be one that is not fitted yet.
+    usual = max(1.0, float(np.median(strange)) / MEDIAN_OF_SQUARES)
+    spike = (strange > SPIKE**2 * usual) & (np.abs(residual) > float(np.abs(canvas).max()))
+    weighted = np.where(scene.valid & ~spike, slopes / variance, 0.0).reshape(len(slopes), -1)
     equations.corner += weighted @ slopes.reshape(len(slopes), -1).T
-    equations.corner_gradient += weighted @ (scene.image - canvas - level).ravel()
+    equations.corner_gradient += weighted @ residual.ravel()
 
 
 def _solved(equations: _Equations) -> tuple[np.ndarray, np.ndarray]:
@@ -195,7 +240,7 @@ def _solved(equations: _Equations) -> tuple[np.ndarray, np.ndarray]:
     inverse = _inverses(equations.blocks)
     # Divided by its own block, each column asks for the same; what is left between columns is small but where they touch.
     right = inverse @ np.concatenate([equations.gradient[:, :, None], equations.border], axis=2)
-    if equations.rows:
+    if sum(map(len, equations.rows)):
         rows = np.concatenate(equations.rows)
         between = sparse.coo_array(
             ((inverse[rows] @ np.concatenate(equations.cross)).ravel(), _places(rows, np.concatenate(equations.columns), free)),
