@@ -106,21 +106,23 @@ def test_single_precision_is_as_good_far_from_the_origin():
 
 
 def test_a_scan_that_strayed_moves_the_pixels_of_its_row():
-    shifts = 0.3 * np.sin(np.arange(SHAPE[0]))
+    rows = np.arange(SHAPE[0])
+    shifts = np.stack([0.2 * np.cos(rows), 0.3 * np.sin(rows)], axis=1)
     model = one_column(30.2, 31.4, 2.0, 50.0)
     windows = windows_of(model, shifts=shifts)
     y, x = pixels_of(windows)
     dy, dx = windows.distances(model)
-    assert np.allclose(dy, y - 30.2, atol=1e-5)
-    assert np.allclose(dx, x + shifts[y] - 31.4, atol=1e-5)
+    assert np.allclose(dy, y - shifts[y, 0] - 30.2, atol=1e-5)
+    assert np.allclose(dx, x - shifts[y, 1] - 31.4, atol=1e-5)
 
 
 def test_rows_and_other_weights_are_taken_of_all_that_a_window_holds(rng, model):
-    windows = windows_of(model, shifts=rng.normal(size=SHAPE[0]))
+    windows = windows_of(model, shifts=rng.normal(size=(SHAPE[0], 2)))
     rows = np.array([3, 11, 12])
     part = windows[rows]
-    for name in ("centre", "index", "values", "weight", "shift"):
+    for name in ("centre", "index", "values", "weight"):
         assert np.array_equal(getattr(part, name), getattr(windows, name)[rows])
+    assert np.array_equal(part.shift, windows.shift[:, rows])
     weight = rng.uniform(size=part.weight.shape)
     assert np.allclose(part.weighted(weight).weight, weight)
     assert np.array_equal(part.weighted(weight).index, part.index)
@@ -154,14 +156,14 @@ def test_pairs_of_a_chunk_are_those_that_begin_in_it(model, chunk):
 
 def test_the_image_of_all_columns_is_the_plain_sum(model):
     canvas = np.zeros(SHAPE)
-    add_columns(canvas, windows_of(model, radius=12.0), model)
+    add_columns(canvas, windows_of(model, radius=12.0), windows_of(model, radius=12.0).columns(model))
     assert np.allclose(canvas, drawn(model).sum(axis=0), atol=1e-4)
 
 
 def test_columns_are_added_to_what_is_there_in_their_windows_alone(rng, model):
     before = rng.normal(size=SHAPE)
     canvas = before.copy()
-    add_columns(canvas, windows_of(model[:1], radius=3.0), model[:1])
+    add_columns(canvas, windows_of(model[:1], radius=3.0), windows_of(model[:1], radius=3.0).columns(model[:1]))
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     inside = np.hypot(y - np.round(model[0, Y]), x - np.round(model[0, X])) <= 3
     assert np.allclose(canvas, before + inside * drawn(model[:1])[0], atol=1e-4)
@@ -169,7 +171,7 @@ def test_columns_are_added_to_what_is_there_in_their_windows_alone(rng, model):
 
 def test_given_pixels_are_added_instead_of_columns(model):
     canvas, windows = np.zeros(SHAPE), windows_of(model)
-    add_columns(canvas, windows, model, np.ones_like(windows.values))
+    add_columns(canvas, windows, np.ones_like(windows.values))
     y, x = (pixels[windows.weight > 0] for pixels in pixels_of(windows))
     expected = np.zeros(SHAPE)
     np.add.at(expected, (y, x), 1)
@@ -179,7 +181,7 @@ def test_given_pixels_are_added_instead_of_columns(model):
 @pytest.mark.parametrize("model", [blank_model(0), one_column(-400.0, 900.0, 2.0, 50.0)])
 def test_what_is_not_in_the_image_adds_nothing(model):
     canvas = np.zeros(SHAPE)
-    add_columns(canvas, windows_of(model), model)
+    add_columns(canvas, windows_of(model), windows_of(model).columns(model))
     assert not canvas.any()
 
 
@@ -187,7 +189,7 @@ def test_flat_and_tailed_columns_are_added_too():
     model = one_column(30.0, 35.0, 2.0, 50.0)
     model[0, [STRETCH, SLANT, TAIL]] = 0.3, 0.1, 0.2
     canvas, windows = np.zeros(SHAPE), windows_of(model)
-    add_columns(canvas, windows, model)
+    add_columns(canvas, windows, windows.columns(model))
     assert canvas.sum() == pytest.approx(windows.columns(model).sum(), rel=1e-5)
     assert canvas[30, 35] == pytest.approx(50)
     # Wider along x.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.coupled import coupled_step
 from napari_atomseg.localise.faint import JOINT_SHOULDER_SHARE, all_too_faint, look_again
 from napari_atomseg.localise.least_squares import Prior, fit, heights_and_levels, problem, significances, stepped
+from napari_atomseg.localise.parallel import each
 from napari_atomseg.localise.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.scene import RefineParams, Scene, prepare
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y, axes
@@ -168,23 +170,32 @@ def _weighed(scene: Scene) -> Generator[Progress, None, State]:
     significance = np.zeros(len(model))
     canvas = np.zeros(scene.image.shape)
     for sweep in range(LINEAR_SWEEPS):
+        work = partial(_weigh, scene, canvas, model, with_significance=sweep == LINEAR_SWEEPS - 1)
         swept = model.copy()
-        for chunk in scene.chunks(np.arange(len(model))):
+        for chunk, (swept_chunk, significance_chunk) in each(work, scene.chunks(np.arange(len(model)))):
             yield Progress(sweep, LINEAR_SWEEPS, "weighing")
-            windows = scene.windows(chunk)
-            others = scene.others(canvas, windows, model[chunk])
-            height, level, _ = heights_and_levels(windows, others, model[chunk])
-            swept[chunk, HEIGHT] += RELAXATION * (height - model[chunk, HEIGHT])
-            swept[chunk, LEVEL] = level
-            if sweep == LINEAR_SWEEPS - 1:
-                weighted = scene.weighted(windows, others, swept[chunk])
-                best, _, information = heights_and_levels(weighted, others, swept[chunk])
-                significance[chunk] = best * np.sqrt(information)
+            swept[chunk], significance[chunk] = swept_chunk, significance_chunk
         model = swept
         canvas = canvas_of(scene, model)
     sign = 1.0 if np.nanmedian(model[:, HEIGHT]) >= 0 else -1.0
     faint = (sign * significance < SEEN) | all_too_faint(model, sign)
     return State(model=model, faint=faint, away=np.zeros_like(faint), moved=np.full(len(model), np.inf), sign=sign)
+
+
+def _weigh(
+    scene: Scene, canvas: np.ndarray, model: np.ndarray, chunk: np.ndarray, *, with_significance: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of a chunk with better heights and levels, and the significance of the heights if asked for."""
+    windows = scene.windows(chunk)
+    swept, significance = model[chunk].copy(), np.zeros(len(chunk))
+    others = scene.others(canvas, windows, swept)
+    height, swept[:, LEVEL], _ = heights_and_levels(windows, others, swept)
+    swept[:, HEIGHT] += RELAXATION * (height - swept[:, HEIGHT])
+    if with_significance:
+        weighted = scene.weighted(windows, others, swept)
+        best, _, information = heights_and_levels(weighted, others, swept)
+        significance = best * np.sqrt(information)
+    return swept, significance
 
 
 def _each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
@@ -195,12 +206,16 @@ def _each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Gener
     waiting = np.flatnonzero(~faint)
     fitted = model.copy()
     which = (Y, X, SIGMA, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
-    for number, chunk in enumerate(scene.chunks(waiting)):
-        yield Progress(turn * len(waiting) + number * len(chunk), 8 * len(waiting), "refining")
+
+    def work(chunk: np.ndarray) -> np.ndarray:
         windows = scene.windows(chunk)
         others = scene.others(canvas, windows, model[chunk])
         weighted = scene.weighted(windows, others, model[chunk])
-        fitted[chunk], _ = fit(problem(weighted, others, _local(scene)), model[chunk], which, steps)
+        return fit(problem(weighted, others, _local(scene)), model[chunk], which, steps)[0]
+
+    for number, (chunk, found) in enumerate(each(work, scene.chunks(waiting))):
+        yield Progress(turn * len(waiting) + number * len(chunk), 8 * len(waiting), "refining")
+        fitted[chunk] = found
     away[waiting] = _unbelievable(fitted[waiting], scene.start[waiting], state.sign)
     taken = waiting[~away[waiting]]
     model[taken] = fitted[taken]
@@ -224,7 +239,7 @@ def _all_together(scene: Scene, state: State) -> Generator[Progress, None, State
     model[state.faint, HEIGHT] = 0
     canvas = canvas_of(scene, model)
     if LEVEL in shared:
-        model[:, LEVEL] = float(np.mean((scene.image - canvas)[scene.valid])) if scene.valid.any() else 0.0
+        model[:, LEVEL] = float(np.median((scene.image - canvas)[scene.valid])) if scene.valid.any() else 0.0
     widths = model[:, SIGMA].copy()
     there = np.flatnonzero(~state.faint & ~away)
     moved = np.zeros(len(model))

@@ -77,6 +77,6 @@ def _levels(scene: Scene, model: np.ndarray, there: np.ndarray) -> np.ndarray:
         part = model[chunk].copy()
         part[:, HEIGHT] = 1.0
         shares = windows.columns(part)
-        add_columns(weights, windows, part, shares)
-        add_columns(levels, windows, part, shares * part[:, LEVEL, None].astype(np.float32))
+        add_columns(weights, windows, shares)
+        add_columns(levels, windows, shares * part[:, LEVEL, None].astype(np.float32))
     return np.asarray(levels / weights)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 
 import numpy as np
 
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.least_squares import Problem, problem
+from napari_atomseg.localise.parallel import each
 from napari_atomseg.localise.scene import Scene
 from napari_atomseg.localise.shape import SIGMA, SLANT, STRETCH, X, Y, derivatives
 from napari_atomseg.localise.windows import pairs_of
@@ -92,21 +94,13 @@ def covariances(
     information = np.zeros((len(model), free, free))
     surplus = np.ones(len(model))
     rows, columns, crosses = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros((0, free, free))]
-    for number, chunk in enumerate(scene.chunks(np.arange(len(model)))):
+    work = partial(_known_of_each, scene, canvas, model, own, pairs)
+    for number, (chunk, known) in enumerate(each(work, scene.chunks(np.arange(len(model))))):
         yield Progress(number * len(chunk), len(model), "stating uncertainties")
-        task = _task(scene, canvas, model, chunk)
-        residual, slopes = task.linearised(model[chunk], own)
-        information[chunk] = slopes @ slopes.transpose(0, 2, 1)
-        freedom = np.maximum(np.sum(task.windows.weight > 0, axis=1) - free - 1, 1)
-        surplus[chunk] = np.einsum("np,np->n", residual, residual) / freedom
-        mine, other = pairs_of(chunk, pairs)
-        if len(mine):
-            near = task.windows[mine]
-            _, theirs = derivatives(*near.distances(model[other]), model[other], own)
-            theirs *= near.weight[:, None]
-            rows.append(chunk[mine])
-            columns.append(other)
-            crosses.append((slopes[mine] @ theirs.transpose(0, 2, 1)).astype(np.float64))
+        information[chunk], surplus[chunk], mine, other, cross = known
+        rows.append(chunk[mine])
+        columns.append(other)
+        crosses.append(cross)
     _add_prior(information, float(np.median(model[:, SIGMA])), own)
     information += RIDGE * np.einsum("nii->ni", information)[:, None, :] * np.eye(free)
     first, second, cross = np.concatenate(rows), np.concatenate(columns), np.concatenate(crosses)
@@ -116,6 +110,21 @@ def covariances(
     found = pseudo_inverses(left)
     yield from _touching(scene, canvas, model, own, (first[~far], second[~far], cross[~far]), left, found)
     return found[:, :2, :2], surplus
+
+
+def _known_of_each(
+    scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], pairs: np.ndarray, chunk: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Information and surplus of a chunk of columns; and of their pairs the row in the chunk, the other, the cross term."""
+    task = _task(scene, canvas, model, chunk)
+    residual, slopes = task.linearised(model[chunk], own)
+    freedom = np.maximum(np.sum(task.windows.weight > 0, axis=1) - len(own) - 1, 1)
+    mine, other = pairs_of(chunk, pairs)
+    near = task.windows[mine]
+    _, theirs = derivatives(*near.distances(model[other]), model[other], own)
+    theirs *= near.weight[:, None]
+    cross = (slopes[mine] @ theirs.transpose(0, 2, 1)).astype(np.float64)
+    return slopes @ slopes.transpose(0, 2, 1), np.einsum("np,np->n", residual, residual) / freedom, mine, other, cross
 
 
 def _add_prior(information: np.ndarray, usual: float, own: tuple[int, ...]) -> None:

@@ -126,12 +126,11 @@ def cut(
     )
 
 
-def add_columns(canvas: np.ndarray, windows: Windows, model: np.ndarray, values: np.ndarray | None = None) -> None:
-    """Add the columns of a model (N, 8), or the given pixels (N, P) of their windows, to an image (Y, X), in place."""
-    if len(model) == 0:
+def add_columns(canvas: np.ndarray, windows: Windows, values: np.ndarray) -> None:
+    """Add pixels (N, P) of windows to an image (Y, X), in place."""
+    if values.size == 0:
         return
-    given = windows.columns(model) if values is None else values
-    index, given = windows.index.ravel(), given.ravel() * (windows.weight.ravel() > 0)
+    index, given = windows.index.ravel(), values.ravel() * (windows.weight.ravel() > 0)
     first = int(index.min())
     summed = np.bincount(index - first, weights=given)
     canvas.reshape(-1)[first : first + len(summed)] += summed

@@ -1,0 +1,36 @@
+"""Chunks of columns worked on by all cores: numpy lets other threads run while it computes."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WORKERS = max(1, min(8, os.cpu_count() or 1))
+"""More threads wait for memory, not for cores."""
+
+
+def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+    """Results of a function in the order of its items, a few ahead of the one asked for; closing the iterator stops it."""
+    items = list(items)
+    if len(items) < 2:
+        yield from ((item, function(item)) for item in items)
+        return
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
+            if len(waiting) > WORKERS:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        while waiting:
+            first, result = waiting.popleft()
+            yield first, result.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
