@@ -211,7 +211,7 @@ def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...]) -> 
     if not shapes or len(there) == 0:
         return found
     reach = TAIL_REACH if TAIL in shared else REACH
-    offsets = window_offsets(max(reach * float(np.max(model[there, SIGMA])), scene.radius + 1.5))
+    offsets = window_offsets(min(max(reach * float(np.max(model[there, SIGMA])), scene.radius + 1.5), scene.farthest))
     for chunk in scene.chunks(there, len(offsets)):
         windows = cut(scene.image, scene.valid, model[chunk][:, [Y, X]], offsets, scene.shifts)
         _, slopes = derivatives(*windows.distances(model[chunk]), model[chunk], shapes)

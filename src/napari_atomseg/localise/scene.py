@@ -133,7 +133,7 @@ class Scene:
             return
         reach = (TAIL_REACH if there[:, TAIL].any() else REACH) * float(np.max(there[:, SIGMA]))
         # As far as a window reaches at least: what is added there is what is taken off there as the column's own.
-        offsets = window_offsets(max(reach, self.radius + 1.5))
+        offsets = window_offsets(min(max(reach, self.radius + 1.5), self.farthest))
 
         def drawn(chunk: np.ndarray) -> tuple[Windows, np.ndarray]:
             windows = cut(self.image, self.valid, there[chunk][:, [Y, X]], offsets, self.shifts)
@@ -169,6 +169,11 @@ class Scene:
         """Variance of every pixel of the image (Y, X) as the fit weights it."""
         variance = self.noise.variance(np.maximum(expected, self.noise.pedestal + DIMMEST)) + 1e-8
         return np.full_like(variance, self.mean_variance) if self.params.likelihood == "least-squares" else variance
+
+    @property
+    def farthest(self) -> float:
+        """Distance, px, from any pixel beyond which the image does not reach."""
+        return float(np.hypot(*self.image.shape))
 
     @cached_property
     def mean_variance(self) -> float:
