@@ -35,6 +35,8 @@ LINEAR_SWEEPS = 4
 RELAXATION = 0.8
 STEPS_OF_ROUNDS = (8, 5, 4, 4)
 """Steps of each column for itself, round by round, neighbours held; after all but the last the faint are looked for anew."""
+ROUGHLY = 0.01
+"""Rest of the separate fits, in sigma: the fit of all together goes on from there."""
 LATER_STEPS = 4
 ROW_PASSES = 3
 AT_REST = 1e-3
@@ -211,7 +213,7 @@ def _each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Gener
         windows = scene.windows(chunk)
         others = scene.others(canvas, windows, model[chunk])
         weighted = scene.weighted(windows, others, model[chunk])
-        return fit(problem(weighted, others, _local(scene)), model[chunk], which, steps)[0]
+        return fit(problem(weighted, others, _local(scene)), model[chunk], which, steps, rest=ROUGHLY)[0]
 
     for number, (chunk, found) in enumerate(each(work, scene.chunks(waiting))):
         yield Progress(turn * len(waiting) + number * len(chunk), 8 * len(waiting), "refining")

@@ -85,7 +85,12 @@ def problem(windows: Windows, others: np.ndarray, background: str) -> Problem:
 
 
 def fit(
-    task: Problem, model: np.ndarray, which: tuple[int, ...], steps: int = 12, prior: Prior | None = None
+    task: Problem,
+    model: np.ndarray,
+    which: tuple[int, ...],
+    steps: int = 12,
+    prior: Prior | None = None,
+    rest: float = CONVERGED,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit one column in each window.
 
@@ -100,6 +105,8 @@ def fit(
     steps : int
         At most so many.
     prior : Prior, optional
+    rest : float
+        Columns whose last step, in units of sigma, was smaller are left alone.
 
     Returns
     -------
@@ -112,7 +119,7 @@ def fit(
     moved = np.full(len(model), np.inf)
     normal, gradient, cost = _equations(task, current, which, prior)
     for _ in range(steps):
-        active = np.flatnonzero(moved > CONVERGED)
+        active = np.flatnonzero(moved > rest)
         if len(active) == 0:
             break
         part = task if len(active) == len(model) else task[active]
@@ -126,7 +133,7 @@ def fit(
         normal[kept], gradient[kept] = new_normal[better], new_gradient[better]
         damping[active] = np.where(better, damping[active] / 5, damping[active] * 8)
         # Where rounding lets no step improve the fit any more, the minimum is reached.
-        small = np.max(np.abs(step[:, :2]), axis=1) < CONVERGED * trial[:, SIGMA]
+        small = np.max(np.abs(step[:, :2]), axis=1) < rest * trial[:, SIGMA]
         moved[active[~better & (small | (damping[active] > 1e6))]] = 0.0
     current[:, LEVEL] = task.levels(current)
     return current, moved
