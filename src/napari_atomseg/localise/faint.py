@@ -13,6 +13,10 @@ from napari_atomseg.localise.windows import Windows
 SEEN_AGAIN = 6.0
 FAINTEST = 0.07
 """Of the strongest of the eight nearest."""
+APART = 1.6
+"""Nearer than so many sigmas two columns are one."""
+CLAIM = 1.5
+"""Farther than so many sigmas from where it was put no column is claimed."""
 SHOULDER = 3.2
 """Within so many sigmas a column stands on its neighbour's shoulder ..."""
 SHOULDER_SHARE = 0.35
@@ -65,10 +69,49 @@ def look_again(
         seen = sign * significance > SEEN_AGAIN
         seen &= ~too_faint(model, candidate[:, :2], chunk, candidate[:, HEIGHT], sign)
         seen &= _apart_from_others(model, candidate, faint | away)
+        seen &= _nearest_claimants(scene.start[chunk][:, [Y, X]], candidate, seen)
         found = chunk[seen]
         model[found] = candidate[seen]
         faint[found] = away[found] = False
     return model, faint, away
+
+
+def handed_over(scene: Scene, model: np.ndarray, faint: np.ndarray, away: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Model, faint and away after each column that a stranger has taken is given to the lost one that was put nearer to it."""
+    model, faint, away = model.copy(), faint.copy(), away.copy()
+    start = scene.start[:, [Y, X]]
+    lost = faint | away
+    there = np.flatnonzero(~lost & (model[:, HEIGHT] != 0))
+    if not lost.any() or len(there) == 0:
+        return model, faint, away
+    place = model[there][:, [Y, X]]
+    strayed = np.hypot(*(place - start[there]).T)
+    tree = spatial.cKDTree(np.nan_to_num(start[lost], nan=-1e9))
+    claim, claimant = tree.query(place)
+    unjust = np.flatnonzero((claim < strayed) & (claim < CLAIM * model[there, SIGMA]))
+    taken: set[int] = set()
+    for row in unjust[np.argsort(claim[unjust])]:
+        heir, stranger = int(np.flatnonzero(lost)[claimant[row]]), int(there[row])
+        if heir not in taken:
+            taken.add(heir)
+            model[heir] = model[stranger]
+            model[stranger, HEIGHT] = 0
+            faint[heir] = away[heir] = False
+            faint[stranger] = True
+    return model, faint, away
+
+
+def _nearest_claimants(start: np.ndarray, candidate: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """False for all but the one put nearest where several have found one and the same column, shape (N,)."""
+    kept = np.ones(len(seen), bool)
+    rows = np.flatnonzero(seen)
+    if len(rows) < 2:
+        return kept
+    place = candidate[rows][:, [Y, X]]
+    far = np.hypot(*(place - start[rows]).T)
+    for first, second in spatial.cKDTree(place).query_pairs(APART * float(np.median(candidate[rows, SIGMA]))):
+        kept[rows[first if far[first] > far[second] else second]] = False
+    return kept
 
 
 def _best_place(
@@ -96,4 +139,4 @@ def _apart_from_others(model: np.ndarray, candidate: np.ndarray, lost: np.ndarra
     if len(present) == 0:
         return np.ones(len(candidate), bool)
     distance = spatial.cKDTree(present).query(np.nan_to_num(candidate[:, :2]))[0]
-    return np.asarray(distance > 1.6 * candidate[:, SIGMA])
+    return np.asarray(distance > APART * candidate[:, SIGMA])

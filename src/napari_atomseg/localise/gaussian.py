@@ -22,7 +22,7 @@ from scipy import spatial
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.coupled import coupled_step
-from napari_atomseg.localise.faint import JOINT_SHOULDER_SHARE, all_too_faint, look_again
+from napari_atomseg.localise.faint import JOINT_SHOULDER_SHARE, all_too_faint, handed_over, look_again
 from napari_atomseg.localise.least_squares import Prior, fit, heights_and_levels, problem, significances, stepped
 from napari_atomseg.localise.parallel import each
 from napari_atomseg.localise.row_shifts import estimate_row_shifts
@@ -307,7 +307,20 @@ def _let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
     model = np.where(believed[:, None], fitted.model, state.model)
     model[still, HEIGHT] = 0
     settled = yield from _all_together(scene, replace(state, model=model, faint=still, away=np.zeros_like(lost)))
+    settled = yield from _rightly_owned(scene, settled)
     return replace(settled, faint=settled.faint | all_too_faint(settled.model, state.sign, shoulder=JOINT_SHOULDER_SHARE))
+
+
+def _rightly_owned(scene: Scene, state: State) -> Generator[Progress, None, State]:
+    """Give columns that a stranger has taken to the lost that were put nearer, and look once more for what is left."""
+    model, faint, away = handed_over(scene, state.model, state.faint, state.away)
+    present = model.copy()
+    present[faint | away, HEIGHT] = 0
+    yield Progress(0, 0, "looking for the faint")
+    model, faint, away = look_again(scene, canvas_of(scene, present), model, faint, away, state.sign)
+    if np.array_equal(faint | away, state.faint | state.away):
+        return state
+    return (yield from _all_together(scene, replace(state, model=model, faint=faint, away=away)))
 
 
 def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:
