@@ -36,7 +36,7 @@ LENGTHS = (0.7, 1.0, 1.5, 2.2, 3.2)
 """Correlation lengths that are tried, in units of the columns' sigma: rows that a column averages over move as one."""
 RATIOS = np.geomspace(0.02, 50, 12)
 """Variances of s that are tried, in units of that of e."""
-CONVINCING = 10.0
+CONVINCING = 6.0
 """Logarithm of the likelihood ratio that asks for s."""
 KNOTS_PER_LENGTH = 2.0
 REACH = 6
@@ -61,7 +61,7 @@ class ScanRowsParams:
         being taken for the scan.
     """
 
-    window: Annotated[float, Quantity(unit="cells", low=1, high=50, decimals=1)] = 3.0
+    window: Annotated[float, Quantity(unit="cells", low=1, high=50, decimals=1)] = 2.0
 
     def __post_init__(self) -> None:
         check(self)
