@@ -41,10 +41,11 @@ ENTRIES: dict[str, Entry] = {
     ),
     "SrTiO3": Entry(
         symbols=("Sr", "Ti", "O"), sites=((0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)), space_group=221,
-        cell=(3.905, 3.905, 3.905, *_CUBIC), zones=((0, 0, 1), (1, 1, 0)), source="Mitchell et al., Appl. Phys. A 71, 337 (2000)",
+        cell=(3.905, 3.905, 3.905, *_CUBIC), zones=((0, 0, 1), (1, 1, 0)), source="Okazaki & Kawaminami, Mater. Res. Bull. 8, 545 (1973)",
     ),
     "DyScO3": Entry(
-        symbols=("Dy", "Sc", "O", "O"), sites=((0.4827, 0.0606, 0.25), (0, 0, 0), (0.1196, 0.4450, 0.25), (0.3079, 0.3083, 0.9390)),
+        symbols=("Dy", "Sc", "O", "O"),
+        sites=((0.4827, 0.0606, 0.25), (0, 0, 0), (0.1196, 0.4450, 0.25), (0.3079, 0.3083, 0.9390)),
         space_group=62, cell=(5.4400, 5.7170, 7.9030, *_CUBIC), zones=((1, 1, 0), (0, 0, 1)),
         source="Velickov et al., Z. Kristallogr. 222, 466 (2007), setting Pbnm",
     ),
@@ -58,14 +59,17 @@ ENTRIES: dict[str, Entry] = {
     ),
     "LiCoO2": Entry(
         symbols=("Li", "Co", "O"), sites=((0, 0, 0.5), (0, 0, 0), (0, 0, 0.2605)), space_group=166,
-        cell=(2.816, 2.816, 14.054, *_HEXAGONAL), zones=((0, 1, 0), (1, 0, 0)), source="Akimoto et al., J. Solid State Chem. 141, 298 (1998)",
+        cell=(2.816, 2.816, 14.054, *_HEXAGONAL), zones=((0, 1, 0), (1, 0, 0)),
+        source="Akimoto et al., J. Solid State Chem. 141, 298 (1998)",
     ),
     "MoS2": Entry(
         symbols=("Mo", "S", "S"), sites=((1 / 3, 2 / 3, 0.5), (2 / 3, 1 / 3, 0.578), (2 / 3, 1 / 3, 0.422)), space_group=1,
-        cell=(3.160, 3.160, 20.0, *_HEXAGONAL), zones=((0, 0, 1),), source="one layer; Bronsema et al., Z. Anorg. Allg. Chem. 540, 15 (1986)",
+        cell=(3.160, 3.160, 20.0, *_HEXAGONAL), zones=((0, 0, 1),),
+        source="one layer; Bronsema et al., Z. Anorg. Allg. Chem. 540, 15 (1986)",
     ),
     "graphene": Entry(
-        symbols=("C", "C"), sites=((1 / 3, 2 / 3, 0.5), (2 / 3, 1 / 3, 0.5)), space_group=1, cell=(2.461, 2.461, 20.0, *_HEXAGONAL),
+        symbols=("C", "C"),
+        sites=((1 / 3, 2 / 3, 0.5), (2 / 3, 1 / 3, 0.5)), space_group=1, cell=(2.461, 2.461, 20.0, *_HEXAGONAL),
         zones=((0, 0, 1),), source="one layer of graphite; Trucano & Chen, Nature 258, 136 (1975)",
     ),
 }  # fmt: skip

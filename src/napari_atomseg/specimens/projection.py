@@ -48,9 +48,9 @@ class Projection:
         values = {
             "positions": positions,
             "numbers": np.asarray(self.numbers, dtype=int).reshape(-1),
-            "counts": np.ones(count) if self.counts is None else np.asarray(self.counts, dtype=float).reshape(-1),
-            "heights": np.zeros(count) if self.heights is None else np.asarray(self.heights, dtype=float).reshape(-1),
-            "thermal": np.full(count, THERMAL_WIDTH) if self.thermal is None else np.asarray(self.thermal, dtype=float).reshape(-1),
+            "counts": _given(self.counts, count, 1.0),
+            "heights": _given(self.heights, count, 0.0),
+            "thermal": _given(self.thermal, count, THERMAL_WIDTH),
         }
         for name, value in values.items():
             if len(value) != count:
@@ -85,6 +85,10 @@ class Projection:
     def scattering(self, exponent: float) -> np.ndarray:
         r"""High-angle scattering of each entry, :math:`n Z^\gamma` in units of hydrogen's, shape (N,)."""
         return np.asarray(self.counts * self.numbers.astype(float) ** exponent)
+
+
+def _given(values: np.ndarray | None, count: int, usual: float) -> np.ndarray:
+    return np.full(count, usual) if values is None else np.asarray(values, dtype=float).reshape(-1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

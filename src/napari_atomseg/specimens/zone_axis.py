@@ -196,5 +196,10 @@ def _merged(
             kept.append(row)
             total.append(float(occupancy[row]))
     return ProjectedCell(
-        basis=basis, sites=sites[kept], numbers=np.asarray(numbers)[kept], occupancy=np.array(total), depth=depth[kept], period=period
+        basis=basis,
+        sites=sites[kept],
+        numbers=np.asarray(numbers)[kept],
+        occupancy=np.array(total),
+        depth=depth[kept],
+        period=period,
     )
