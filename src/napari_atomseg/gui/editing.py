@@ -33,6 +33,15 @@ def session_of(layer: Points, image: Image | None = None) -> ColumnsSession:
     return session
 
 
+def _unknown_values(layer: Points) -> dict[str, Any]:
+    """What each feature of a new point says before anything is measured; napari asks for every one."""
+    usual = layer.feature_defaults
+    return {
+        name: FEATURES.get(name, np.nan if values.dtype.kind == "f" else usual[name].iloc[0])
+        for name, values in layer.features.items()
+    }
+
+
 def deleted_of(columns: Columns) -> np.ndarray:
     """Positions that a hand has deleted, (N, 2) in px, as their provenance remembers them."""
     return np.asarray(columns.provenance.get("deleted_px", []), dtype=float).reshape(-1, 2)
@@ -72,7 +81,7 @@ class ColumnsSession:
         self._saved: Columns | None = self._current
         self._own_work = False
         self.deleted = deleted_of(self._current)
-        layer.feature_defaults = {name: value for name, value in FEATURES.items() if name in layer.features}
+        layer.feature_defaults = _unknown_values(layer)
         self.colour_by = ""
         layer.events.data.connect(self._on_data)
         layer.events.set_data.connect(self._on_set_data)

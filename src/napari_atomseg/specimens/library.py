@@ -41,7 +41,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "SrTiO3": Entry(
         symbols=("Sr", "Ti", "O"), sites=((0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)), space_group=221,
-        cell=(3.905, 3.905, 3.905, *_CUBIC), zones=((0, 0, 1), (1, 1, 0)), source="Okazaki & Kawaminami, Mater. Res. Bull. 8, 545 (1973)",
+        cell=(3.905, 3.905, 3.905, *_CUBIC), zones=((0, 0, 1), (1, 1, 0)),
+        source="Okazaki & Kawaminami, Mater. Res. Bull. 8, 545 (1973)",
     ),
     "DyScO3": Entry(
         symbols=("Dy", "Sc", "O", "O"),
