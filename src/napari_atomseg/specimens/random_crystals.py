@@ -151,10 +151,11 @@ def _cell(params: RandomCrystalParams) -> np.ndarray:
         "hexagonal": (a, a, c, 90, 90, 120),
         "cubic": (a, a, a, 90, 90, 90),
     }[system]
-    cell = np.asarray(cellpar_to_cell(given), dtype=float)
-    if not np.isfinite(cell).all() or abs(np.linalg.det(cell)) < 1.0:
+    cosines = np.cos(np.deg2rad(given[3:]))
+    # The squared volume of a cell with sides of 1.
+    if 1 - np.sum(cosines**2) + 2 * np.prod(cosines) < 0.01:
         raise AtomsegError(f"angles of {alpha:g}, {beta:g}, {gamma:g} degrees do not close a cell; choose others")
-    return cell
+    return np.asarray(cellpar_to_cell(given), dtype=float)
 
 
 def _orbit(place: np.ndarray, rotations: np.ndarray, shifts: np.ndarray, cell: np.ndarray, least: float) -> np.ndarray | None:
