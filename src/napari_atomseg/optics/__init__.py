@@ -1,0 +1,1 @@
+"""Lenses and detectors: what the microscope does to a wave, batched in torch."""
