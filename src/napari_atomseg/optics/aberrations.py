@@ -115,7 +115,8 @@ def chi(alpha: Tensor, phi: Tensor, params: Sequence[LensParams]) -> Tensor:
 def chi_gradient(alpha: Tensor, phi: Tensor, params: Sequence[LensParams]) -> tuple[Tensor, Tensor]:
     r"""Slopes of :func:`chi` along the radius and across it.
 
-    These are :math:`\partial\chi/\partial\alpha` and :math:`\partial\chi/(\alpha\,\partial\phi)`. Parameters are those of :func:`chi`; both slopes have shape (B, Y, X).
+    These are :math:`\partial\chi/\partial\alpha` and :math:`\partial\chi/(\alpha\,\partial\phi)`.
+    Parameters are those of :func:`chi`; both slopes have shape (B, Y, X).
     """
 
     def of(name: str) -> Tensor:
