@@ -101,20 +101,20 @@ def _pushed_apart(atoms: np.ndarray) -> np.ndarray:
 def _relaxed(seeds: np.ndarray) -> np.ndarray:
     """Seeds moved to the centres of mass of their Voronoi cells; those at the rim stay."""
     cells = Voronoi(seeds)
-    moved = seeds.copy()
-    for row, region in enumerate(cells.point_region):
-        corners = cells.regions[region]
-        if not corners or -1 in corners:
-            continue
-        y, x = cells.vertices[corners].T
-        cross = y * np.roll(x, -1) - np.roll(y, -1) * x
-        area = cross.sum() / 2
-        if abs(area) < 1e-9:
-            continue
-        centre = np.array([np.sum((y + np.roll(y, -1)) * cross), np.sum((x + np.roll(x, -1)) * cross)]) / (6 * area)
-        if np.hypot(*(centre - seeds[row])) < np.sqrt(abs(area)):
-            moved[row] = centre
-    return moved
+    ends = np.array(cells.ridge_vertices)
+    closed = np.all(ends >= 0, axis=1)
+    # Each edge makes a triangle with the seed on either side of it; those of one seed fill its cell.
+    owner = cells.ridge_points[closed].ravel()
+    corner = np.repeat(ends[closed], 2, axis=0)
+    first, second = cells.vertices[corner[:, 0]] - seeds[owner], cells.vertices[corner[:, 1]] - seeds[owner]
+    area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / 2
+    total = np.bincount(owner, area, minlength=len(seeds))
+    weighted = [np.bincount(owner, area * (first + second)[:, axis] / 3, minlength=len(seeds)) for axis in (0, 1)]
+    step = np.stack(weighted, axis=1) / np.maximum(total, 1e-9)[:, None]
+    at_rim = np.zeros(len(seeds), bool)
+    at_rim[cells.ridge_points[~closed]] = True
+    usable = ~at_rim & (np.hypot(*step.T) < np.sqrt(total))
+    return np.where(usable[:, None], seeds + step, seeds)
 
 
 def _in_blob(offsets: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,160 @@
+"""Recipes: the ranges that images are drawn from, one YAML file each, and the drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.synthesis.distributions import draw, draw_all
+from napari_atomseg.synthesis.record import Record
+
+REQUIRED = ("name", "image", "specimens", "imaging", "peak")
+KNOWN = (*REQUIRED, "about", "modality", "scene", "noise", "labels", "sources")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a family of images is drawn from.
+
+    Attributes
+    ----------
+    name : str
+    about : str
+        One sentence.
+    modality : str
+        stem, sem or tem.
+    image : mapping
+        ``size`` in px, ``pixel_size`` in Angstrom.
+    specimens : tuple of mapping
+        Each with a ``kind``, a ``weight`` and the distributions of its parameters.
+    imaging : mapping
+        ``exponent``, ``probe`` with the distributions of its parameters.
+    peak : number or mapping
+        Expected counts in the brightest pixel.
+    scene, noise : tuple of mapping
+        In order; each names one effect, with its ``probability`` and the distributions of its parameters.
+    """
+
+    name: str
+    about: str
+    modality: str
+    image: Mapping[str, Any]
+    specimens: tuple[Mapping[str, Any], ...]
+    imaging: Mapping[str, Any]
+    peak: Any
+    scene: tuple[Mapping[str, Any], ...]
+    noise: tuple[Mapping[str, Any], ...]
+
+
+def presets() -> list[str]:
+    """Names of the recipes that come with the plugin."""
+    folder = resources.files("napari_atomseg.synthesis") / "presets"
+    return sorted(Path(str(entry)).stem for entry in folder.iterdir() if str(entry).endswith(".yaml"))
+
+
+def read_recipe(given: str | Path) -> Recipe:
+    """A recipe by the name of a preset, or from a file.
+
+    Raises
+    ------
+    AtomsegError
+        If there is none, or it cannot be understood.
+    """
+    import yaml
+
+    if str(given) in presets():
+        text = (resources.files("napari_atomseg.synthesis") / "presets" / f"{given}.yaml").read_text(encoding="utf-8")
+    elif Path(given).is_file():
+        text = Path(given).read_text(encoding="utf-8")
+    else:
+        raise AtomsegError(f'there is no recipe "{given}"; presets: {", ".join(presets())}, or give a YAML file')
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise AtomsegError(f"{given}: not readable as YAML ({str(error).splitlines()[0]})") from error
+    return recipe_from(values, str(given))
+
+
+def recipe_from(values: Any, where: str) -> Recipe:
+    """A recipe from plain dictionaries.
+
+    Raises
+    ------
+    AtomsegError
+        If a part is missing or unknown.
+    """
+    if not isinstance(values, Mapping):
+        raise AtomsegError(f"{where}: a recipe is a mapping with {', '.join(REQUIRED)}")
+    missing = [name for name in REQUIRED if name not in values]
+    unknown = sorted(set(values) - set(KNOWN))
+    if missing or unknown:
+        raise AtomsegError(f"{where}: missing {', '.join(missing) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}")
+    if not values["specimens"]:
+        raise AtomsegError(f"{where}: a recipe needs at least one specimen")
+    return Recipe(
+        name=str(values["name"]),
+        about=str(values.get("about", "")),
+        modality=str(values.get("modality", "stem")),
+        image=values["image"],
+        specimens=tuple(values["specimens"]),
+        imaging=values["imaging"],
+        peak=values["peak"],
+        scene=tuple(values.get("scene") or ()),
+        noise=tuple(values.get("noise") or ()),
+    )
+
+
+def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
+    """One image of a recipe, in numbers; the same seed gives the same record.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    seed : int
+    size : int, optional
+        Side of the image in px, instead of the recipe's.
+    """
+    rng = np.random.default_rng([seed, 0x5EED])
+    side = int(size or draw(recipe.image["size"], rng, "image.size"))
+    pixel_size = float(draw(recipe.image["pixel_size"], rng, "image.pixel_size"))
+    weights = np.array([float(kind.get("weight", 1.0)) for kind in recipe.specimens])
+    chosen = recipe.specimens[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    drawn = draw_all({name: value for name, value in chosen.items() if name != "weight"}, rng, f"specimen {chosen.get('kind')}")
+    material = drawn.pop("material", None)
+    if material is not None:
+        drawn["name"], drawn["zone"] = material[0], list(material[1])
+    imaging = {
+        "exponent": draw(recipe.imaging.get("exponent", 1.7), rng, "imaging.exponent"),
+        "probe": draw_all(recipe.imaging.get("probe", {}), rng, "imaging.probe"),
+    }
+    return Record(
+        recipe=recipe.name,
+        seed=seed,
+        shape=(side, side),
+        pixel_size=pixel_size,
+        specimen={**drawn, "seed": int(rng.integers(2**31))},
+        imaging=imaging,
+        peak=float(draw(recipe.peak, rng, "peak")),
+        scene=tuple(_steps(recipe.scene, rng, "scene")),
+        noise=tuple(_steps(recipe.noise, rng, "noise")),
+    )
+
+
+def _steps(given: tuple[Mapping[str, Any], ...], rng: np.random.Generator, where: str) -> list[tuple[str, dict[str, Any], int]]:
+    """The effects that happen, with their parameters and seeds."""
+    found = []
+    for entry in given:
+        name, ranges = next(iter(entry.items()))
+        ranges = dict(ranges or {})
+        happens = rng.uniform() < float(ranges.pop("probability", 1.0))
+        # Drawn whether it happens or not, so that one probability does not change the rest of the record.
+        params, seed = draw_all(ranges, rng, f"{where}.{name}"), int(rng.integers(2**31))
+        if happens:
+            found.append((name, params, seed))
+    return found

@@ -1,0 +1,79 @@
+"""Everything that was drawn by chance for one image, so that the image can be made again.
+
+The idea is that of TorchIO (Perez-Garcia et al., Comput. Meth. Prog. Biomed. 208, 106236 (2021)): chance comes first and is
+written down; what follows is deterministic.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from napari_atomseg.core.errors import AtomsegError
+
+FORMAT = 1
+Step = tuple[str, Mapping[str, Any], int]
+"""Name of an effect, its parameters, and its seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One synthetic image, in numbers.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of the recipe.
+    seed : int
+        From which everything was drawn.
+    shape : tuple of int
+        (Y, X).
+    pixel_size : float, Angstrom
+    specimen : mapping
+        ``kind``, its parameters, and a ``seed`` of its own.
+    imaging : mapping
+        Probe or lens, exponent of the atomic number.
+    peak : float
+        Expected counts in the brightest pixel of the columns alone.
+    scene, noise : tuple of (name, parameters, seed)
+        What is done to the noiseless image (:mod:`napari_atomseg.synthesis.scene`), and what the recording does to it
+        (:mod:`napari_atomseg.noise.compose`), in order.
+    """
+
+    recipe: str
+    seed: int
+    shape: tuple[int, int]
+    pixel_size: float
+    specimen: Mapping[str, Any]
+    imaging: Mapping[str, Any]
+    peak: float
+    scene: tuple[Step, ...] = ()
+    noise: tuple[Step, ...] = ()
+    format: int = field(default=FORMAT)
+
+    def to_json(self) -> str:
+        """The record as one line of JSON."""
+        return json.dumps(dataclasses.asdict(self), separators=(",", ":"))
+
+    @staticmethod
+    def from_json(text: str) -> Record:
+        """A record from its JSON.
+
+        Raises
+        ------
+        AtomsegError
+            If it is no record, or one of a later version.
+        """
+        try:
+            values = json.loads(text)
+            if values.get("format", 0) > FORMAT:
+                raise AtomsegError(f"the record has format {values['format']}, and this version reads up to {FORMAT}; update")
+            values["shape"] = tuple(values["shape"])
+            for part in ("scene", "noise"):
+                values[part] = tuple((name, params, seed) for name, params, seed in values[part])
+            return Record(**values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AtomsegError(f"not a record of a synthetic image ({error}); use one that `synthesise` has written") from error

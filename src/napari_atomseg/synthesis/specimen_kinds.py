@@ -1,0 +1,205 @@
+"""The specimens that recipes can ask for, by name: parameters and chance in, atoms in projection out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.specimens.graphene import GrapheneParams, graphene_like
+from napari_atomseg.specimens.library import library_cell
+from napari_atomseg.specimens.nanoparticles import ParticleParams, particle
+from napari_atomseg.specimens.projection import Projection
+from napari_atomseg.specimens.random_crystals import RandomCrystalParams, random_crystal
+from napari_atomseg.specimens.zone_axis import ProjectedCell, fill_field, projected_cell
+
+Field = tuple[float, float]
+LAYER = 1.0
+"""Thickness below which a crystal is one period thick, Angstrom."""
+LOWEST_ZONES = ((0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 1, 2))
+"""Lobato et al. choose from "the first eight main zone axes"; these are ours."""
+
+
+def specimen(given: Mapping[str, Any], field: Field) -> Projection:
+    """Atoms of a drawn specimen in a field of view, (y, x) in Angstrom.
+
+    Raises
+    ------
+    AtomsegError
+        If the kind is unknown, or cannot be made from these parameters.
+    """
+    kind = given.get("kind")
+    if kind not in KINDS:
+        raise AtomsegError(f'there is no specimen of kind "{kind}"; choose one of {", ".join(KINDS)}')
+    params = {name: value for name, value in given.items() if name not in ("kind", "seed")}
+    rng = np.random.default_rng(int(given["seed"]))
+    try:
+        return KINDS[kind](params, field, rng)
+    except TypeError as error:
+        raise AtomsegError(f'the specimen "{kind}" was given parameters that it does not know ({error})') from error
+
+
+def _crystal(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    return _crystal_in(field, rng, **params)
+
+
+def _crystal_in(
+    field: Field,
+    rng: np.random.Generator,
+    *,
+    name: str,
+    zone: list[int] | None = None,
+    thickness: float = 50.0,
+    turn: float = 0.0,
+    vacancies: float = 0.0,
+    wedge: float = 0.0,
+    wedge_angle: float = 0.0,
+    edge: float | None = None,
+    edge_angle: float = 0.0,
+    displacement: float = 0.0,
+    scale: float = 1.0,
+) -> Projection:
+    """A crystal of the library; see the presets for the meaning of the parameters."""
+    cell = _scaled(library_cell(name, tuple(zone) if zone else None), scale)
+    return _disturbed(
+        fill_field(cell, field, thickness, turn=turn, shift=tuple(rng.uniform(0, 1, 2) @ cell.basis)),
+        rng,
+        vacancies=vacancies,
+        wedge=wedge,
+        wedge_angle=wedge_angle,
+        edge=edge,
+        edge_angle=edge_angle,
+        displacement=displacement,
+    )
+
+
+def _random_crystal(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    return _random_crystal_in(field, rng, **params)
+
+
+def _random_crystal_in(
+    field: Field,
+    rng: np.random.Generator,
+    *,
+    space_group: int,
+    species: int = 3,
+    shortest: float = 3.1,
+    longest: float = 12.0,
+    least_distance: float = 1.6,
+    least_projected: float = 0.0,
+    thickness: float = 50.0,
+    turn: float = 0.0,
+    lightest: int = 6,
+    heaviest: int = 92,
+    **disturbance: float,
+) -> Projection:
+    """A crystal that never was; tried again where its cell cannot hold an atom, or its columns could not be told apart."""
+    for _ in range(12):
+        params = RandomCrystalParams(
+            space_group=space_group,
+            numbers=tuple(int(number) for number in rng.integers(lightest, heaviest + 1, species)),
+            lengths=tuple(rng.uniform(shortest, longest, 3)),
+            angles=tuple(rng.uniform(75, 115, 3)),
+            least_distance=least_distance,
+        )
+        zone = LOWEST_ZONES[int(rng.integers(len(LOWEST_ZONES)))]
+        try:
+            cell = projected_cell(random_crystal(params, rng), zone)
+        except AtomsegError:
+            continue
+        if _least_projected(cell) >= least_projected:
+            break
+    else:
+        cell = library_cell("Pt")
+    filled = fill_field(cell, field, thickness, turn=turn, shift=tuple(rng.uniform(0, 1, 2) @ cell.basis))
+    return _disturbed(filled, rng, **disturbance)
+
+
+def _sheet(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    return graphene_like(field, GrapheneParams(**params), rng)
+
+
+def _particle(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    given = dict(params)
+    off = float(given.pop("off_centre", 0.0))
+    centre = np.array(field) * (0.5 + off * rng.uniform(-0.5, 0.5, 2))
+    return particle(ParticleParams(**given), field, rng, (float(centre[0]), float(centre[1])))
+
+
+def _points(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    """Single atoms or columns at random places that keep a least distance."""
+    from napari_atomseg.specimens.graphene import poisson_disc
+
+    margin = 3.0
+    places = poisson_disc((field[0] + 2 * margin, field[1] + 2 * margin), float(params["least_distance"]), rng) - margin
+    places = places[rng.uniform(size=len(places)) < float(params.get("share", 1.0))]
+    numbers = rng.integers(int(params.get("lightest", 20)), int(params.get("heaviest", 80)) + 1, len(places))
+    return Projection(positions=places, numbers=numbers, field=field)
+
+
+KINDS: dict[str, Callable[[Mapping[str, Any], Field, np.random.Generator], Projection]] = {
+    "crystal": _crystal,
+    "random_crystal": _random_crystal,
+    "sheet": _sheet,
+    "particle": _particle,
+    "points": _points,
+}
+
+
+def _disturbed(
+    atoms: Projection,
+    rng: np.random.Generator,
+    *,
+    vacancies: float = 0.0,
+    wedge: float = 0.0,
+    wedge_angle: float = 0.0,
+    edge: float | None = None,
+    edge_angle: float = 0.0,
+    displacement: float = 0.0,
+) -> Projection:
+    """A crystal with missing columns, a thickness that changes across the field, a free edge, and columns off their sites.
+
+    `wedge` is the share of the thickness that is lost across the field, `edge` the place of a straight edge in units of the
+    field beyond which nothing is, `displacement` the standard deviation of the columns, Angstrom.
+    """
+    keep = rng.uniform(size=len(atoms)) >= vacancies
+    centre = np.array(atoms.field) / 2
+    reach = float(np.hypot(*atoms.field)) / 2
+    if edge is not None:
+        normal = np.array([np.sin(edge_angle), np.cos(edge_angle)])
+        keep &= (atoms.positions - centre) @ normal / reach < 2 * edge - 1
+    slope = (atoms.positions - centre) @ np.array([np.sin(wedge_angle), np.cos(wedge_angle)]) / reach
+    counts = atoms.counts * np.clip(1 - wedge * (0.5 + 0.5 * slope), 0.02, 1.0)
+    moved = atoms.positions + rng.normal(0, 1, atoms.positions.shape) * displacement
+    return Projection(
+        positions=moved, numbers=atoms.numbers, counts=counts, heights=atoms.heights, thermal=atoms.thermal, field=atoms.field
+    ).select(keep)
+
+
+def _scaled(cell: ProjectedCell, scale: float) -> ProjectedCell:
+    """A cell with all its lengths in the plane changed: strain, or a calibration that is off."""
+    return ProjectedCell(
+        basis=cell.basis * scale,
+        sites=cell.sites,
+        numbers=cell.numbers,
+        occupancy=cell.occupancy,
+        depth=cell.depth,
+        period=cell.period,
+    )
+
+
+def _least_projected(cell: ProjectedCell) -> float:
+    """Shortest distance between different columns, Angstrom."""
+    steps = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1), indexing="ij"), -1).reshape(-1, 1, 2)
+    everywhere = ((cell.sites + steps).reshape(-1, 2)) @ cell.basis
+    distance = np.linalg.norm(everywhere[None] - (cell.sites @ cell.basis)[:, None], axis=2)
+    return float(np.where(distance < 0.05, np.inf, distance).min())
+
+
+@lru_cache(maxsize=8)
+def field_of(shape: tuple[int, int], pixel_size: float) -> Field:
+    """Field of view, Angstrom, of an image."""
+    return shape[0] * pixel_size, shape[1] * pixel_size
