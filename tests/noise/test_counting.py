@@ -1,25 +1,23 @@
-import numpy as np
 import pytest
+import torch
 
-from napari_atomseg.noise.counting import count_electrons, electrons_per_pixel
-
-
-@pytest.mark.parametrize("mean", [0.3, 5.0, 400.0])
-def test_variance_is_the_mean(mean):
-    counts = count_electrons(np.full((400, 400), mean), np.random.default_rng(1))
-    assert counts.dtype == np.float32
-    assert counts.mean() == pytest.approx(mean, rel=0.01)
-    assert counts.var() == pytest.approx(mean, rel=0.02)
-    assert np.array_equal(counts, np.rint(counts))
+from napari_atomseg.noise.counting import CountingParams, counting, electrons_per_pixel
 
 
-def test_nothing_expected_nothing_counted():
-    assert not count_electrons(np.array([[0.0, -1.0]]), np.random.default_rng(1)).any()
+@pytest.mark.parametrize("dose_scale", [0.5, 10.0, 3000.0])
+def test_variance_is_the_mean_over_the_dose_scale(dose_scale):
+    image = torch.full((1, 1, 500, 500), 0.8)
+    counted = counting(image, [CountingParams(dose_scale=dose_scale)], [1])
+    assert float(counted.mean()) == pytest.approx(0.8, rel=0.02)
+    assert float(counted.var()) == pytest.approx(0.8 / dose_scale, rel=0.02)
+    electrons = counted * dose_scale
+    assert torch.allclose(electrons, electrons.round(), rtol=1e-5, atol=1e-4)
 
 
-def test_same_seed_same_counts():
-    expected = np.full((9, 9), 3.0)
-    assert np.array_equal(*(count_electrons(expected, np.random.default_rng(4)) for _ in range(2)))
+def test_pixels_are_independent():
+    counted = counting(torch.full((1, 1, 500, 500), 5.0), [CountingParams()], [1])[0, 0] - 5
+    assert abs(float((counted[1:] * counted[:-1]).mean())) < 5 * 5 / 500
+    assert abs(float((counted[:, 1:] * counted[:, :-1]).mean())) < 5 * 5 / 500
 
 
 def test_dose_and_area():

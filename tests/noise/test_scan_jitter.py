@@ -1,43 +1,45 @@
-import numpy as np
 import pytest
+import torch
 
-from napari_atomseg.imaging.column_image import render_columns
-from napari_atomseg.noise.scan_jitter import line_offsets, shift_lines
-
-
-def _centroids(image):
-    return image @ np.arange(image.shape[1]) / image.sum(axis=1)
+from napari_atomseg.noise.scan_jitter import ScanJitterParams, autoregression, jitter_offsets, scan_jitter
 
 
-def test_every_row_moves_by_its_own_offset_and_no_further():
-    image = np.tile(render_columns(np.array([[0, 40]]), np.array([1.0]), 4.0, (1, 81)), (30, 1))
-    offsets = line_offsets(30, 1.5, 0, np.random.default_rng(0))
-    moved = shift_lines(image, offsets)
-    assert np.allclose(_centroids(moved), 40 + offsets, atol=2e-3)
-    assert np.allclose(moved.sum(axis=1), image.sum(axis=1), rtol=1e-6)
+@pytest.mark.parametrize("phi", [0.0, 0.4, 0.7])
+def test_offsets_remember_as_powers_of_phi(phi):
+    params = ScanJitterParams(sigma_x=0.8, phi_x=phi)
+    y, x = jitter_offsets(200_000, [params], [2])[0]
+    assert not y.any()
+    variance = 0.8**2 / (1 - phi**2)
+    assert float(x.var()) == pytest.approx(variance, rel=0.03)
+    for lag in (1, 2, 5):
+        assert float((x[lag:] * x[:-lag]).mean()) / variance == pytest.approx(phi**lag, abs=0.015)
 
 
-def test_rows_do_not_mix():
-    image = np.zeros((5, 20))
-    image[2] = 1
-    moved = shift_lines(image, np.linspace(-3, 3, 5))
-    assert np.array_equal(moved[:2], image[:2])
-    assert np.allclose(moved[2], 1)
+@pytest.mark.parametrize("line", [0, 1, 255])
+def test_the_first_line_is_spread_as_all_others(line):
+    params = ScanJitterParams(sigma_y=0.5, phi_y=0.6)
+    offsets = jitter_offsets(256, [params] * 5000, range(5000))[:, 0, line]
+    assert float(offsets.std()) == pytest.approx(0.5 / (1 - 0.6**2) ** 0.5, rel=0.04)
+    assert abs(float(offsets.mean())) < 0.04
 
 
-def test_no_offset_and_whole_offsets_are_exact():
-    image = np.random.default_rng(0).random((6, 12))
-    assert np.array_equal(shift_lines(image, np.zeros(6)), image)
-    assert np.allclose(shift_lines(image, np.full(6, 2.0))[:, 2:], image[:, :-2])
+def test_series_is_the_recursion():
+    kicks, phi = torch.randn(2, 2, 37, dtype=torch.float64), torch.full((2, 2, 1), 0.9, dtype=torch.float64)
+    expected = kicks.clone()
+    for k in range(1, 37):
+        expected[..., k] += 0.9 * expected[..., k - 1]
+    assert torch.allclose(autoregression(kicks, phi), expected)
 
 
-@pytest.mark.parametrize("correlation", [0, 3, 10])
-def test_offsets_have_the_wanted_spread_and_memory(correlation):
-    offsets = line_offsets(200_000, 0.7, correlation, np.random.default_rng(2))
-    assert offsets.std() == pytest.approx(0.7, rel=0.03)
-    neighbours = np.corrcoef(offsets[1:], offsets[:-1])[0, 1]
-    assert neighbours == pytest.approx(np.exp(-1 / correlation) if correlation else 0, abs=0.01)
-
-
-def test_no_jitter():
-    assert not line_offsets(8, 0.0, 3, np.random.default_rng(0)).any()
+def test_jitter_moves_rows_not_columns():
+    stripes = torch.sin(torch.arange(64.0))[:, None].expand(64, 64)[None, None].contiguous()
+    along, across = stripes, stripes.mT.contiguous()
+    sideways, upright = ScanJitterParams(sigma_x=0.7), ScanJitterParams(sigma_y=0.7)
+    assert torch.allclose(scan_jitter(along, [sideways], [1]), along, atol=1e-6)
+    assert torch.allclose(scan_jitter(across, [upright], [1]), across, atol=1e-6)
+    # Every row moves as a whole: the rows of vertical stripes differ, the columns of horizontal ones do not.
+    moved = scan_jitter(across, [sideways], [1])[0, 0]
+    assert float((moved[1:] - moved[:-1]).abs().mean()) > 0.1
+    moved = scan_jitter(along, [upright], [1])[0, 0]
+    assert torch.allclose(moved, moved[:, :1], atol=1e-6)
+    assert float((moved - along[0, 0]).abs().mean()) > 0.1

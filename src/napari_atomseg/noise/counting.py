@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from torch import Tensor
+
+from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Angstrom
+from napari_atomseg.noise import chance
+from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.strengths import DoseScale
 
 
 def electrons_per_pixel(dose: float, pixel_size: Angstrom) -> float:
@@ -12,19 +19,45 @@ def electrons_per_pixel(dose: float, pixel_size: Angstrom) -> float:
     return dose * pixel_size**2
 
 
-def count_electrons(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Counted electrons: independent Poisson numbers, whose variance is their mean.
+@dataclass(frozen=True, kw_only=True)
+class CountingParams:
+    """Shot noise of one sample.
+
+    Attributes
+    ----------
+    dose_scale : float, e, or None
+        Dose scale factor alpha of Eq. 30, electrons per unit of image intensity; nothing is counted without one.
+    """
+
+    dose_scale: DoseScale | None = 1.0
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@only_where(lambda params: params.dose_scale is not None)
+def counting(image: Tensor, params: Sequence[CountingParams], seeds: Sequence[int]) -> Tensor:
+    r"""Counted electrons in the image's own units: variance is mean / alpha.
 
     Parameters
     ----------
-    expected : ndarray
-        Expected electrons per pixel; values below zero count as zero.
-    rng : Generator
-        Source of chance.
+    image : Tensor, shape (B, 1, Y, X), float32
+        Expected intensity; values below zero count as zero.
+    params : sequence of CountingParams, length B
+    seeds : sequence of int, length B
 
     Returns
     -------
-    ndarray of float32
-        Whole numbers, same shape.
+    Tensor, shape (B, 1, Y, X), float32
+        Multiples of 1 / alpha.
+
+    Notes
+    -----
+    .. math:: x \leftarrow P(\alpha x) / \alpha
+
+    References
+    ----------
+    Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 30, doi:10.1038/s41524-023-01188-0.
     """
-    return rng.poisson(np.clip(expected, 0, None)).astype(np.float32)
+    scale = column([one.dose_scale or 1.0 for one in params], image)
+    return chance.poisson(image * scale, seeds) / scale

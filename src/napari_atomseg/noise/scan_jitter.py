@@ -1,65 +1,93 @@
-"""Scan lines that start a little too early or too late: the row jitter of scanned images."""
+"""Scan lines that drift with memory: the row jitter of scanned images."""
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.signal import lfilter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from napari_atomseg.core.quantities import Pixels
+import torch
+from torch import Tensor
+
+from napari_atomseg.core.params import check
+from napari_atomseg.noise import chance
+from napari_atomseg.noise.batch import only_where
+from napari_atomseg.noise.line_shift import shift_lines
+from napari_atomseg.noise.strengths import Correlation, Shift
 
 
-def line_offsets(rows: int, rms: Pixels, correlation: float, rng: np.random.Generator) -> np.ndarray:
-    r"""Horizontal offset of each scan line, in px, shape (rows,).
+@dataclass(frozen=True, kw_only=True)
+class ScanJitterParams:
+    """Displacement series of one sample, Eq. 41.
 
-    Parameters
+    Attributes
     ----------
-    rows : int
-        Number of lines.
-    rms : float, px
-        Standard deviation of the offsets.
-    correlation : float
-        Number of lines over which the correlation falls to 1/e; 0 for independent lines.
-    rng : Generator
-        Source of chance.
-
-    Notes
-    -----
-    A stationary first-order autoregressive process, :math:`o_n = a\,o_{n-1} + \sqrt{1 - a^2}\,\epsilon_n` with
-    :math:`a = e^{-1/\ell}`: instabilities drift on between neighbouring lines. The same picture of row jitter as in
-    Jones and Nellist, Microsc. Microanal. 19 (2013) 1050, doi:10.1017/S1431927613001402.
+    sigma_x, sigma_y : float, px
+        Standard deviation sigma_t of the random part a_t along the fast and the slow scan direction; the displacement
+        itself has sigma_t / sqrt(1 - phi_t^2).
+    phi_x, phi_y : float
+        Correlation coefficient phi_t of neighbouring lines.
     """
-    memory = np.exp(-1 / correlation) if correlation > 0 else 0.0
-    kicks = rng.standard_normal(rows)
-    kicks[1:] *= np.sqrt(1 - memory**2)
-    return rms * np.asarray(lfilter([1.0], [1.0, -memory], kicks))
+
+    sigma_x: Shift = 0.0
+    sigma_y: Shift = 0.0
+    phi_x: Correlation = 0.0
+    phi_y: Correlation = 0.0
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
-def shift_lines(image: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """The image with every row moved to the right by its own offset.
+@only_where(lambda params: params.sigma_x > 0 or params.sigma_y > 0)
+def scan_jitter(image: Tensor, params: Sequence[ScanJitterParams], seeds: Sequence[int]) -> Tensor:
+    """The image recorded along lines displaced by :func:`jitter_offsets`, Eq. 42.
 
     Parameters
     ----------
-    image : ndarray, shape (Y, X)
-        Noiseless, because interpolation would correlate the noise of neighbouring pixels.
-    offsets : ndarray, shape (Y,), px
-        Positive to the right.
+    image : Tensor, shape (B, 1, Y, X), float32
+        Noiseless.
+    params : sequence of ScanJitterParams, length B
+    seeds : sequence of int, length B
 
     Returns
     -------
-    ndarray, shape (Y, X)
-        Cubic interpolation (Keys 1981, a = -1/2); beyond the border the edge value is repeated.
+    Tensor, shape (B, 1, Y, X), float32
+        Bicubic interpolation, edge values repeated.
     """
-    width = image.shape[1]
-    whole = np.floor(-offsets).astype(int)
-    t = (-offsets - whole)[:, None]
-    weights = (
-        -0.5 * t**3 + t**2 - 0.5 * t,
-        1.5 * t**3 - 2.5 * t**2 + 1,
-        -1.5 * t**3 + 2 * t**2 + 0.5 * t,
-        0.5 * t**3 - 0.5 * t**2,
-    )
-    moved = np.zeros(image.shape)
-    for step, weight in zip((-1, 0, 1, 2), weights, strict=True):
-        source = np.clip(np.arange(width) + whole[:, None] + step, 0, width - 1)
-        moved += weight * np.take_along_axis(image, source, axis=1)
-    return moved
+    return shift_lines(image, jitter_offsets(image.shape[-2], params, seeds, image.device))
+
+
+def jitter_offsets(
+    lines: int, params: Sequence[ScanJitterParams], seeds: Sequence[int], device: torch.device | str = "cpu"
+) -> Tensor:
+    r"""Offset of the beam in every scan line, shape (B, 2, lines), px, (y, x).
+
+    Notes
+    -----
+    A first-order autoregressive series whose first term has the spread of all others, t = x, y:
+
+    .. math:: \Delta^1_t = a^1_t / \sqrt{1 - \phi_t^2}, \quad \Delta^k_t = \phi_t \Delta^{k-1}_t + a^k_t
+
+    The paper counts k in pixels along t; its two kinds of jitter (rows shifted sideways; rows stretched, squeezed or
+    interchanged) are displacements of whole lines, and so k counts lines here, for x as for y.
+
+    References
+    ----------
+    Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 41-42, doi:10.1038/s41524-023-01188-0.
+    """
+    sigma = torch.tensor([[one.sigma_y, one.sigma_x] for one in params], device=device)[..., None]
+    phi = torch.tensor([[one.phi_y, one.phi_x] for one in params], device=device)[..., None]
+    kicks = chance.normal((2, lines), seeds, device)
+    kicks[..., :1] /= torch.sqrt(1 - phi * phi)
+    return sigma * autoregression(kicks, phi)
+
+
+def autoregression(kicks: Tensor, phi: Tensor) -> Tensor:
+    """The series s with s_k = phi s_(k-1) + kick_k along the last axis; `phi` has length one there.
+
+    By doubling: after n rounds each term holds 2^n kicks, so that 256 lines take eight steps instead of 256.
+    """
+    reach, factor, series = 1, phi, kicks
+    while reach < kicks.shape[-1]:
+        series = torch.cat([series[..., :reach], series[..., reach:] + factor * series[..., :-reach]], dim=-1)
+        reach, factor = 2 * reach, factor * factor
+    return series

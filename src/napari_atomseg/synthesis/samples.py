@@ -16,8 +16,6 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.column_image import render_cloud, render_columns
-from napari_atomseg.noise.counting import count_electrons, electrons_per_pixel
-from napari_atomseg.noise.scan_jitter import line_offsets, shift_lines
 from napari_atomseg.specimens.scenes import Scene, dumbbells, nanoparticle, perovskite
 
 SAMPLES = {
@@ -98,9 +96,8 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
     scene = setting.scene(setting.pixels * setting.pixel_size, rng)
     shape = (setting.pixels, setting.pixels)
     heights, expected = _expose(scene, setting, shape)
-    jitter = line_offsets(shape[0], setting.jitter / setting.pixel_size, setting.correlation, rng)
     micrograph = Micrograph(
-        data=count_electrons(shift_lines(expected, jitter), rng),
+        data=_record(expected, setting, rng),
         pixel_size=(setting.pixel_size, setting.pixel_size),
         pixel_size_source="the simulation",
         name=name,
@@ -114,6 +111,8 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
 
 def _expose(scene: Scene, setting: _Setting, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Expected height of every column, shape (N,), and electrons of every pixel, shape (Y, X)."""
+    from napari_atomseg.noise.counting import electrons_per_pixel
+
     positions = _pixels(scene.positions, setting)
     sigma = setting.fwhm / _FWHM_PER_SIGMA / setting.pixel_size
     beam = electrons_per_pixel(setting.dose, setting.pixel_size)
@@ -125,6 +124,26 @@ def _expose(scene: Scene, setting: _Setting, shape: tuple[int, int]) -> tuple[np
     if len(scene.support):
         expected += scale * render_cloud(_pixels(scene.support, setting), scene.support_scattering, sigma, shape)
     return scale * (1 - _TAIL_SHARE) * scene.scattering / (2 * np.pi * sigma**2), expected
+
+
+def _record(expected: np.ndarray, setting: _Setting, rng: np.random.Generator) -> np.ndarray:
+    """Counted electrons of jittered lines, shape (Y, X), from the expected electrons."""
+    # Imported late, because torch takes seconds to load.
+    import torch
+
+    from napari_atomseg.noise.compose import apply
+    from napari_atomseg.noise.counting import CountingParams
+    from napari_atomseg.noise.scan_jitter import ScanJitterParams
+
+    phi = float(np.exp(-1 / setting.correlation))
+    sigma = setting.jitter / setting.pixel_size * float(np.sqrt(1 - phi**2))
+    jitter_seed, counting_seed = rng.integers(2**63, size=2).tolist()
+    image = torch.from_numpy(expected.astype(np.float32))[None, None]
+    steps = [
+        ("scan_jitter", ScanJitterParams(sigma_x=sigma, phi_x=phi), jitter_seed),
+        ("counting", CountingParams(dose_scale=1.0), counting_seed),
+    ]
+    return apply(image, [steps])[0, 0].numpy()
 
 
 def _pixels(positions: np.ndarray, setting: _Setting) -> np.ndarray:

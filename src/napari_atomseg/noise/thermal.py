@@ -1,0 +1,55 @@
+"""White noise of the readout: Johnson-Nyquist noise of its resistances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from napari_atomseg.core.params import check
+from napari_atomseg.noise import chance
+from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.strengths import Intensity
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThermalParams:
+    """Thermal noise of one sample, Eq. 34.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation sigma, in units of the image intensity.
+    """
+
+    sigma: Intensity = 0.0
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@only_where(lambda params: params.sigma > 0)
+def thermal(image: Tensor, params: Sequence[ThermalParams], seeds: Sequence[int]) -> Tensor:
+    r"""The image plus an independent normal number in every pixel.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X), float32
+    params : sequence of ThermalParams, length B
+    seeds : sequence of int, length B
+
+    Returns
+    -------
+    Tensor, shape (B, 1, Y, X), float32
+
+    Notes
+    -----
+    .. math:: x \leftarrow x + N(0, \sigma)
+
+    References
+    ----------
+    Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 34, doi:10.1038/s41524-023-01188-0.
+    """
+    noise = chance.normal(image.shape[1:], seeds, image.device)
+    return noise.mul_(column([one.sigma for one in params], image)).add_(image)
