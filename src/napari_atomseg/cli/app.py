@@ -13,6 +13,7 @@ from napari_atomseg import __version__
 from napari_atomseg.cli.columns import locate, refine
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
+from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.talk import unforeseen
 from napari_atomseg.cli.window import OpenCommand, open_files
 
@@ -31,6 +32,7 @@ app.command()(info)
 app.command()(locate)
 app.command()(refine)
 app.command()(models)
+app.command()(synthesise)
 
 
 def show_version(wanted: bool) -> None:

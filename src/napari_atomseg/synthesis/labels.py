@@ -6,7 +6,6 @@ cost goes with their number, not with the size of the image.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch

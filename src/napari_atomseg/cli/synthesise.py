@@ -1,0 +1,51 @@
+"""``synthesise``: images drawn from a recipe, with their labels, true columns and records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.core.errors import AtomsegError
+
+
+def synthesise(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A preset (`list` names them), a YAML file, or records (.jsonl).")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the images.")] = Path("synthetic"),
+    number: Annotated[int, typer.Option("-n", "--number", metavar="N", help="How many images.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
+    size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the images, instead of the recipe's.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Labels to write; all if left out, `none` for none.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Draw images from a recipe: image and labels as TIFF, true columns as CSV, and records.jsonl, which makes them again."""
+    from napari_atomseg.workflows import LABELS, synthesise_into
+    from napari_atomseg.workflows import synthesis_presets as presets
+
+    if recipe == "list":
+        typer.echo("\n".join(presets()))
+        return
+    wanted = LABELS if labels is None else tuple(name.strip() for name in labels.split(",") if name.strip() not in ("", "none"))
+    unknown = [name for name in wanted if name.removeprefix("upsampled_") not in LABELS]
+    if unknown:
+        raise typer.BadParameter(f"there is no label {', '.join(unknown)}; there are {', '.join(LABELS)}", param_hint="--labels")
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(folder: Path) -> None:
+        from napari_atomseg.core.jobs import run
+
+        if (folder / "records.jsonl").exists() and not force:
+            raise AtomsegError("holds images of an earlier run already; choose another folder, or --force to overwrite")
+        steps = synthesise_into.steps(recipe, folder, number=number, seed=seed, size=size, labels=wanted)
+        written = run(steps, talk.reporter(folder))
+        talk.say(f"{recipe}: {written} images -> {folder}")
+
+    each(talk, [out], work)

@@ -1,0 +1,82 @@
+"""Many synthetic images from one recipe, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.synthesis.recipe import Recipe, draw_record, read_recipe
+from napari_atomseg.synthesis.record import Record
+from napari_atomseg.synthesis.render import LABELS, Batch, render
+
+BATCH = 16
+
+
+def records_of(recipe: Recipe, count: int, seed: int = 0, size: int | None = None) -> list[Record]:
+    """Records of the images number 0 to `count` - 1 of a seed.
+
+    Raises
+    ------
+    AtomsegError
+        If the number or the size make no sense.
+    """
+    if count < 1:
+        raise AtomsegError(f"{count} images were asked for; ask for one or more")
+    if size is not None and not 16 <= size <= 8192:
+        raise AtomsegError(f"images of {size} px were asked for; sides of 16 to 8192 px can be made")
+    return [draw_record(recipe, seed * 1_000_003 + number, size) for number in range(count)]
+
+
+def records_from(source: str | Path, count: int, seed: int, size: int | None) -> list[Record]:
+    """Records drawn from a preset or a recipe file, or those that stand in a file of records (.jsonl)."""
+    if str(source).endswith(".jsonl"):
+        path = Path(source)
+        if not path.is_file():
+            raise AtomsegError(f"{path}: there is no such file of records")
+        return [Record.from_json(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return records_of(read_recipe(source), count, seed, size)
+
+
+def batches(records: Sequence[Record], wanted: Sequence[str] = LABELS) -> Iterator[Batch]:
+    """The images of records in order; those of one shape that follow each other are made together.
+
+    A specimen that cannot be made is an error that names its seed: the record stands for itself.
+    """
+    first = 0
+    while first < len(records):
+        last = first
+        while last < len(records) and last - first < BATCH and records[last].shape == records[first].shape:
+            last += 1
+        try:
+            yield render(records[first:last], wanted)
+        except AtomsegError as error:
+            seeds = ", ".join(str(record.seed) for record in records[first:last])
+            raise AtomsegError(f"recipe {records[first].recipe}, seeds {seeds}: {error}") from error
+        first = last
+
+
+def image_of(batch: Batch, row: int, name: str) -> Micrograph:
+    """One image of a batch as a micrograph, or one of its labels if `name` is that of a label."""
+    record = batch.records[row]
+    planes = batch.labels.get(name, batch.image)
+    size = record.pixel_size / (planes.shape[-1] / record.shape[1])
+    return Micrograph(data=planes[row, 0].cpu().numpy(), pixel_size=(size, size), name=name)
+
+
+def true_columns(batch: Batch, row: int) -> Columns:
+    """True columns of one image that lie within it: `intensity` is the scattering, `atom_count` the number of atoms."""
+    record, truth = batch.records[row], batch.columns[row]
+    found = Columns(positions=batch.positions[row]).with_features(
+        intensity=truth.scattering, atom_count=truth.counts, origin="imported"
+    )
+    inside = ((found.positions > -0.5) & (found.positions < [side - 0.5 for side in record.shape])).all(axis=1)
+    return replace(
+        found.select(inside),
+        pixel_size=(record.pixel_size,) * 2,
+        image_shape=record.shape,
+        provenance={"recipe": record.recipe, "seed": record.seed},
+    )

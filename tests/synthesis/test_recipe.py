@@ -1,0 +1,103 @@
+"""Recipes are understood or refused in one sentence, and a seed gives one record."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.synthesis.distributions import draw
+from napari_atomseg.synthesis.recipe import draw_record, presets, read_recipe, recipe_from
+from napari_atomseg.synthesis.record import Record
+
+SMALL = {
+    "name": "small",
+    "image": {"size": 32, "pixel_size": 0.2},
+    "specimens": [{"kind": "crystal", "name": "Pt"}],
+    "imaging": {"exponent": 1.7},
+    "peak": 50,
+}
+
+
+def test_presets_are_there_and_readable():
+    assert {"temimagenet", "columns_stem"} <= set(presets())
+    for name in presets():
+        recipe = read_recipe(name)
+        assert recipe.name == name
+        assert recipe.about
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_seed_gives_one_record_that_survives_json(name):
+    recipe = read_recipe(name)
+    first, again, other = draw_record(recipe, 3), draw_record(recipe, 3), draw_record(recipe, 4)
+    assert first == again
+    assert first != other
+    assert Record.from_json(first.to_json()) == first
+    assert json.loads(first.to_json())["recipe"] == name
+
+
+def test_distributions_have_their_moments(rng):
+    uniform = [draw({"uniform": [2, 4]}, rng) for _ in range(4000)]
+    assert np.mean(uniform) == pytest.approx(3, abs=0.05)
+    assert min(uniform) >= 2
+    assert max(uniform) <= 4
+    logarithmic = np.log([draw({"log_uniform": [1, 100]}, rng) for _ in range(4000)])
+    assert np.mean(logarithmic) == pytest.approx(np.log(10), abs=0.1)
+    normal = [draw({"normal": [1, 2]}, rng) for _ in range(4000)]
+    assert np.std(normal) == pytest.approx(2, rel=0.05)
+    assert {draw({"integer": [1, 3]}, rng) for _ in range(200)} == {1, 2, 3}
+    assert {draw({"choice": ["a", "b"]}, rng) for _ in range(50)} == {"a", "b"}
+    assert draw(7, rng) == 7
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"even": [0, 1]},
+        {"uniform": [3, 1]},
+        {"uniform": [1]},
+        {"log_uniform": [0, 1]},
+        {"choice": []},
+        {"uniform": [0, float("inf")]},
+    ],
+)
+def test_distributions_that_make_no_sense_are_refused(given, rng):
+    with pytest.raises(AtomsegError, match="thickness"):
+        draw(given, rng, "thickness")
+
+
+@pytest.mark.parametrize("change", [{"image": None}, {"extra": 1}, {"specimens": []}])
+def test_incomplete_recipes_are_refused(change):
+    values = {name: value for name, value in {**SMALL, **change}.items() if value is not None}
+    with pytest.raises(AtomsegError, match="small"):
+        recipe_from(values, "small")
+
+
+def test_files_are_read_and_broken_ones_are_said_so(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(SMALL))
+    assert read_recipe(path).name == "small"
+    path.write_text("a: [1, 2")
+    with pytest.raises(AtomsegError, match="YAML"):
+        read_recipe(path)
+    with pytest.raises(AtomsegError, match="presets"):
+        read_recipe("no such recipe")
+
+
+def test_an_effect_happens_as_often_as_it_is_said_and_leaves_the_rest_alone():
+    recipe = {**SMALL, "noise": [{"thermal": {"probability": 0.3, "sigma": {"uniform": [0, 1]}}}, {"counting": {}}]}
+    often = {**SMALL, "noise": [{"thermal": {"probability": 1.0, "sigma": {"uniform": [0, 1]}}}, {"counting": {}}]}
+    some = [draw_record(recipe_from(recipe, "x"), seed) for seed in range(400)]
+    every = [draw_record(recipe_from(often, "x"), seed) for seed in range(400)]
+    assert np.mean([len(record.noise) == 2 for record in some]) == pytest.approx(0.3, abs=0.08)
+    assert [record.noise[-1] for record in some] == [record.noise[-1] for record in every]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 99}', '{"recipe": "x"}', "nonsense"])
+def test_what_is_no_record_is_refused(text):
+    with pytest.raises(AtomsegError, match="record"):
+        Record.from_json(text)
