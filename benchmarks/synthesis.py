@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 SIDES = (256, 128)
-PAIRS = 192
+PAIRS = 384
 BATCH = 16
 
 
@@ -32,7 +32,7 @@ def make(task: tuple[int, int]) -> int:
 
 def rate(pool: ProcessPoolExecutor, side: int) -> float:
     """Pairs per second with all processes at work."""
-    list(pool.map(make, [(side, 10**6 + number) for number in range(4)]))
+    list(pool.map(make, [(side, 10**6 + number) for number in range(6 * (os.cpu_count() or 1))]))
     begun = time.perf_counter()
     made = sum(pool.map(make, [(side, BATCH * number) for number in range(PAIRS // BATCH)]))
     return made / (time.perf_counter() - begun)

@@ -32,8 +32,18 @@ class Field:
     help: str
 
 
+_FIELDS: dict[type, tuple[Field, ...]] = {}
+
+
 def fields_of(cls: type) -> tuple[Field, ...]:
     """The parameters of a dataclass in order of declaration, with unit, limits, default and help text."""
+    # Parameters are made by the thousand when images are drawn, and a class does not change.
+    if cls not in _FIELDS:
+        _FIELDS[cls] = _read_fields(cls)
+    return _FIELDS[cls]
+
+
+def _read_fields(cls: type) -> tuple[Field, ...]:
     hints = get_type_hints(cls, include_extras=True)
     helps = _attribute_lines(cls)
     found = []

@@ -74,7 +74,7 @@ def _painted(
     near = ((columns.positions > -reach[:, None] - 1) & (columns.positions < limits + reach[:, None])).all(dim=1)
     # Columns of like size at a time: one large stamp must not make all of them large.
     sizes = torch.where(near, torch.ceil(reach / COARSENESS) * COARSENESS, torch.zeros_like(reach)).long()
-    for side in sizes.unique().tolist():
+    for side in sorted(set(sizes.tolist())):
         if side == 0:
             continue
         rows = torch.nonzero(sizes == side)[:, 0]

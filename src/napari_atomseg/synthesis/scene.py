@@ -58,6 +58,6 @@ def build_scene(image: Tensor, steps: Sequence[Sequence[Step]], pixel_size: Sequ
         rows = list(given)
         known = {"pixel_size"} & {field.name for field in fields(cls)}
         extra = [{"pixel_size": pixel_size[row]} if known else {} for row in rows]
-        params = [from_dict(cls, {**step[1], **more}) for step, more in zip(given.values(), extra, strict=True)]
+        params: list[Any] = [from_dict(cls, {**step[1], **more}) for step, more in zip(given.values(), extra, strict=True)]
         found[rows] = function(found[rows], params, [step[2] for step in given.values()])
     return found

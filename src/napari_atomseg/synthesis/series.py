@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
@@ -73,7 +75,8 @@ def true_columns(batch: Batch, row: int) -> Columns:
     found = Columns(positions=batch.positions[row]).with_features(
         intensity=truth.scattering, atom_count=truth.counts, origin="imported"
     )
-    inside = ((found.positions > -0.5) & (found.positions < [side - 0.5 for side in record.shape])).all(axis=1)
+    limits = np.array(record.shape) - 0.5
+    inside = np.all((found.positions > -0.5) & (found.positions < limits), axis=1)
     return replace(
         found.select(inside),
         pixel_size=(record.pixel_size,) * 2,
