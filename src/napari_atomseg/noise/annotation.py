@@ -13,7 +13,6 @@ from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
 from napari_atomseg.noise import chance
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Count
 
 _GLYPH = (7, 5)
 """Dots of one letter, (y, x)."""
@@ -36,8 +35,8 @@ class AnnotationParams:
     """
 
     bar: Fraction = 0.0
-    letters: Count = 0
-    dot: Annotated[int, Quantity(unit="px", low=1, high=100)] = 2
+    letters: Annotated[int, Quantity(low=0, high=200)] = 0
+    dot: Annotated[int, Quantity(unit="px", low=1, high=50)] = 2
     brightness: Fraction = 1.0
 
     def __post_init__(self) -> None:

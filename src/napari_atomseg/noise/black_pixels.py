@@ -12,7 +12,7 @@ from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction
 from napari_atomseg.noise.batch import column, only_where
 from napari_atomseg.noise.scattered_pixels import scattered_pixels
-from napari_atomseg.noise.strengths import Count
+from napari_atomseg.noise.strengths import Points, Steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class BlackPixelsParams:
         Sensitivity S_Black that is left in them; 1 is a healthy pixel.
     """
 
-    points: Count = 0
-    steps: Count = 0
+    points: Points = 0
+    steps: Steps = 0
     response: Fraction = 0.0
 
     def __post_init__(self) -> None:

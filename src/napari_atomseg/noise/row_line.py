@@ -13,7 +13,6 @@ from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise import chance
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Count
 
 _Factor = Annotated[float, Quantity(low=0, high=10)]
 
@@ -32,7 +31,7 @@ class RowLineParams:
         The mean of the piece is multiplied by a random factor between these; 0.5 and 1.5 in the paper.
     """
 
-    lines: Count = 0
+    lines: Annotated[int, Quantity(low=0, high=10_000)] = 0
     longest: Annotated[float, Quantity(unit="px", low=1, high=1e6, decimals=1)] = 64.0
     lowest: _Factor = 0.5
     highest: _Factor = 1.5
@@ -74,10 +73,10 @@ def row_line(image: Tensor, params: Sequence[RowLineParams], seeds: Sequence[int
     samples = torch.arange(batch, device=image.device)
     x = torch.arange(width, device=image.device)
     out = image.clone()
-    # One line after the other: where two overlap, the later one finds what the earlier one left.
+    # One line after the other: where two overlap, the later one wins; each takes its mean from the image that came in.
     for n in range(row.shape[1]):
-        line = out[samples, 0, row[:, n]]
+        line = image[samples, 0, row[:, n]]
         piece = (x >= start[:, n : n + 1]) & (x < end[:, n : n + 1])
         mean = (line * piece).sum(1, keepdim=True) / piece.sum(1, keepdim=True).clamp(min=1)
-        out[samples, 0, row[:, n]] = torch.where(piece, mean * factor[:, n : n + 1], line)
+        out[samples, 0, row[:, n]] = torch.where(piece, mean * factor[:, n : n + 1], out[samples, 0, row[:, n]])
     return out

@@ -17,4 +17,7 @@ Correlation = Annotated[float, Quantity(low=0, high=0.999, decimals=3)]
 Shift = Annotated[float, Quantity(unit="px", low=0, high=1e3, decimals=3)]
 """Standard deviation of a displacement."""
 Angle = Annotated[float, Quantity(unit="rad", low=-6.283185307179587, high=6.283185307179587, decimals=4)]
-Count = Annotated[int, Quantity(low=0, high=1_000_000)]
+Points = Annotated[int, Quantity(low=0, high=100_000)]
+"""Number of things scattered over an image."""
+Steps = Annotated[int, Quantity(low=0, high=100)]
+"""Steps of a random walk."""

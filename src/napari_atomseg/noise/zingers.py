@@ -13,7 +13,7 @@ from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import column, only_where
 from napari_atomseg.noise.scattered_pixels import scattered_pixels
-from napari_atomseg.noise.strengths import Count, Intensity
+from napari_atomseg.noise.strengths import Intensity, Points, Steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class ZingersParams:
         Intensity added in them. Ours: Eq. 38 and 53 only multiply, which leaves a zinger on vacuum black.
     """
 
-    points: Count = 0
-    steps: Count = 0
+    points: Points = 0
+    steps: Steps = 0
     factor: Annotated[float, Quantity(low=1, high=1e6)] = 5.0
     burst: Intensity = 0.0
 
