@@ -209,7 +209,7 @@ def render_transfer(columns: ColumnBatch, transfer: Tensor, shape: tuple[int, in
     """
     period = field_of(shape, padding)
     modes = (transfer.shape[-2] // 2, transfer.shape[-1] - 1)
-    spectrum = structure_factor(within(columns, shape, padding), modes, period) * transfer
+    spectrum = structure_factor(columns.subset(inside_field(columns, shape, padding)), modes, period) * transfer
     return sample_spectrum(spectrum, period, shape)[:, None]
 
 
@@ -224,15 +224,14 @@ def padding_for(probes: Sequence[ProbeParams], shape: tuple[int, int], pixel_siz
     return max(_PADDING, 2 * reach / min(shape))
 
 
-def within(columns: ColumnBatch, shape: tuple[int, int], padding: float = _PADDING) -> ColumnBatch:
-    """The columns in the image and in the half of the padding around it."""
-    period = field_of(shape, padding)
+def inside_field(columns: ColumnBatch, shape: tuple[int, int], padding: float = _PADDING) -> Tensor:
+    """Which columns lie in the image or in the half of the padding around it, shape (M,), bool."""
     inside = torch.ones(len(columns.positions), dtype=torch.bool, device=columns.positions.device)
-    for axis in (0, 1):
-        margin = (period[axis] - shape[axis]) / 2
+    for axis, period in enumerate(field_of(shape, padding)):
+        margin = (period - shape[axis]) / 2
         along = columns.positions[:, axis]
         inside &= (along >= -margin - 0.5) & (along < shape[axis] - 0.5 + margin)
-    return columns if bool(inside.all()) else columns.subset(inside)
+    return inside
 
 
 def structure_factor(columns: ColumnBatch, modes: tuple[int, int], period: tuple[float, float]) -> Tensor:
