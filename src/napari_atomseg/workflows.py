@@ -47,6 +47,7 @@ __all__ = [
     "accept_suggested",
     "calibrate_by_lattice",
     "estimate_lattice",
+    "image_of",
     "locate",
     "read",
     "read_columns",
@@ -60,6 +61,7 @@ __all__ = [
     "synthesise",
     "synthesise_into",
     "transfer",
+    "true_columns",
 ]
 
 
@@ -333,6 +335,20 @@ def synthesis_presets() -> list[str]:
     from napari_atomseg.synthesis.recipe import presets
 
     return presets()
+
+
+def image_of(batch: Batch, row: int, name: str) -> Micrograph:
+    """One image of a batch, or one of its labels; see :func:`napari_atomseg.synthesis.series.image_of`."""
+    from napari_atomseg.synthesis.series import image_of as take
+
+    return take(batch, row, name)
+
+
+def true_columns(batch: Batch, row: int) -> Columns:
+    """True columns of one image of a batch; see :func:`napari_atomseg.synthesis.series.true_columns`."""
+    from napari_atomseg.synthesis.series import true_columns as take
+
+    return take(batch, row)
 
 
 @job

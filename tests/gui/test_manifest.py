@@ -13,6 +13,12 @@ PLUGIN = "napari-atomseg"
 IMAGES = "dm3 dm4 emd ser emi mrc hspy zspy hdf5 h5 blo mib prz img tif tiff png jpg npy csv"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def installed_plugins():
+    """What napari does when it starts; without a viewer before it a test would find none."""
+    PluginManager.instance().discover(include_npe1=False)
+
+
 @pytest.fixture(scope="module")
 def manifest():
     return PluginManifest.from_distribution(PLUGIN)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
     from napari_atomseg.gui.docks.lattice import LatticeDock
     from napari_atomseg.gui.docks.metadata import MetadataDock
+    from napari_atomseg.gui.docks.synthetic import SyntheticDialog
     from napari_atomseg.gui.panel import AtomSegPanel
 
 
@@ -44,6 +45,7 @@ class Tools(QObject):
         self._diffractogram: DiffractogramDock | None = None
         self._lattice: LatticeDock | None = None
         self._metadata: MetadataDock | None = None
+        self._synthetic: SyntheticDialog | None = None
         menu = panel.head.menu
         menu.setToolTipsVisible(True)
         for text, action, tip in (
@@ -60,6 +62,7 @@ class Tools(QObject):
                 "Take off what all columns of the same scan rows are displaced by in common.",
             ),
             ("What the file says", self.metadata, "Voltage, dwell time, detector, dose, and everything else."),
+            ("New synthetic image …", self.synthetic, "Try a recipe by eye: an image drawn by chance, with its true columns."),
             ("", None, ""),
             ("Export the view …", self.export_view, "Image, rings and scale bar as PNG or SVG."),
         ):
@@ -212,6 +215,15 @@ class Tools(QObject):
             self._panel.head.calibrated.connect(self._refresh_metadata)
         self._refresh_metadata()
         bring_up(self._panel.viewer, self._metadata, "What the file says")
+
+    def synthetic(self) -> None:
+        """Open the dialog that draws synthetic images."""
+        from napari_atomseg.gui.docks.synthetic import SyntheticDialog
+
+        if self._synthetic is None:
+            self._synthetic = SyntheticDialog(self._panel, self._panel)
+        self._synthetic.show()
+        self._synthetic.raise_()
 
     def export_view(self, path: str | None = None) -> None:
         """Write the image with its rings and scale bar; PNG or SVG by suffix."""
