@@ -11,12 +11,13 @@ from napari_atomseg.noise.compose import EFFECTS
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.graphene import GrapheneParams
 from napari_atomseg.specimens.nanoparticles import ParticleParams
+from napari_atomseg.specimens.solids import SolidParams
 from napari_atomseg.synthesis.distributions import limits
 from napari_atomseg.synthesis.recipe import Recipe, presets, read_recipe
 from napari_atomseg.synthesis.scene import SCENE
 
 TARGET = Path(__file__).parent / "recipes.md"
-SPECIMENS = {"sheet": GrapheneParams, "particle": ParticleParams}
+SPECIMENS = {"sheet": GrapheneParams, "particle": ParticleParams, "solid": SolidParams}
 CRYSTAL = {
     "material": ("", "crystal of the library and zone axis"),
     "space_group": ("", "international number"),
@@ -35,6 +36,16 @@ CRYSTAL = {
     "scale": ("", "lengths in the plane, 1 as in the literature"),
     "off_centre": ("", "how far from the middle, in units of the field"),
     "share": ("", "of the places that are taken"),
+    "lightest": ("", "lowest atomic number"),
+    "heaviest": ("", "highest atomic number"),
+    "parts": ("", "what is added up"),
+    "soft_particles": ("", "number of soft particles"),
+    "sharp_particles": ("", "number of ellipses and polygons"),
+    "grains": ("", "number of Voronoi cells"),
+    "borders": ("", "whether grains have border lines"),
+    "bands": ("", "number of straight bands"),
+    "boxes": ("", "number of turned rectangles"),
+    "cracks": ("", "number of cracks"),
 }
 IN_ANGSTROM = {("scan_jitter", "sigma_x"), ("scan_jitter", "sigma_y"), ("line_noise", "sigma")}
 

@@ -50,7 +50,7 @@ class RandomCrystalParams:
         check(self)
 
 
-def random_crystal(params: RandomCrystalParams, rng: np.random.Generator) -> Atoms:
+def random_crystal(params: RandomCrystalParams, rng: np.random.Generator, attempts: int = ATTEMPTS) -> Atoms:
     """Unit cell with the symmetry of a space group and atoms at random places that keep their distance.
 
     Atoms in general positions fill a cell of high symmetry at once; so special positions are tried as well, by moving a
@@ -59,7 +59,7 @@ def random_crystal(params: RandomCrystalParams, rng: np.random.Generator) -> Ato
     Raises
     ------
     AtomsegError
-        If not even the first atom fits in 200 attempts.
+        If not even the first atom fits in so many attempts, 200 unless said.
     """
     from ase import Atoms
 
@@ -67,7 +67,7 @@ def random_crystal(params: RandomCrystalParams, rng: np.random.Generator) -> Ato
     rotations, shifts = _operations(params.space_group)
     placed, numbers = np.zeros((0, 3)), []
     for number in params.numbers[:16]:
-        for _ in range(ATTEMPTS):
+        for _ in range(attempts):
             orbit = _orbit(rng.uniform(0, 1, 3), rotations, shifts, cell, params.least_distance)
             if orbit is not None and _keeps_distance(orbit, placed, cell, params.least_distance):
                 placed = np.concatenate([placed, orbit])

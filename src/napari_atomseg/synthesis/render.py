@@ -17,7 +17,7 @@ from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns
 from napari_atomseg.synthesis import labels
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.scene import build_scene
-from napari_atomseg.synthesis.specimen_kinds import field_of, specimen
+from napari_atomseg.synthesis.specimen_kinds import field_of, scene_without_atoms, specimen
 
 LABELS = ("circular_mask", "small_mask", "gaussian", "noise_free", "background_free", "deblurred")
 """As in Lin et al., Table 2; `upsampled_` before the last three or the masks asks for twice as many pixels."""
@@ -73,7 +73,13 @@ def render(records: Sequence[Record], wanted: Sequence[str] = LABELS, device: to
     columns = _columns(projections, exponents, sizes, device)
     probes = [from_dict(ProbeParams, dict(record.imaging.get("probe", {}))) for record in records]
     shape_of_all = (int(shape[0]), int(shape[1]))
-    clean = torch.cat([_clean(columns, row, probe, shape_of_all, sizes[row]) for row, probe in enumerate(probes)])
+    scenes = [scene_without_atoms(record.specimen, shape_of_all) for record in records]
+    clean = torch.cat(
+        [
+            _clean(columns, row, probe, shape_of_all, sizes[row]) if drawn is None else _drawn(drawn, device)
+            for row, (probe, drawn) in enumerate(zip(probes, scenes, strict=True))
+        ]
+    )
     scale = torch.tensor([record.peak for record in records], device=clean.device).reshape(-1, 1, 1, 1)
     factor = scale / clean.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-20)
     clean = clean * factor
@@ -81,6 +87,7 @@ def render(records: Sequence[Record], wanted: Sequence[str] = LABELS, device: to
     image = apply(scene, [_noise(record) for record in records])
     true = _true_columns(truths, sizes, factor.reshape(-1).tolist(), device)
     found = {name: _label(name, true, clean, scene, probes, sizes) for name in wanted}
+    _without_columns(found, [row for row, drawn in enumerate(scenes) if drawn is not None], clean)
     return Batch(
         image=image,
         labels=found,
@@ -111,6 +118,19 @@ def _clean(columns: ColumnBatch, row: int, probe: ProbeParams, shape: tuple[int,
     )
     # One at a time: the room that a probe needs, and so the rounding, must not depend on the rest of the batch.
     return render_probes(alone, [probe], shape, pixel_size).clamp_min(0.0)
+
+
+def _drawn(scene: np.ndarray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(scene).to(device)[None, None]
+
+
+def _without_columns(found: Mapping[str, Tensor], rows: Sequence[int], clean: Tensor) -> None:
+    """Where there are no columns the image itself is the deblurred one."""
+    if rows and "deblurred" in found:
+        found["deblurred"][rows] = clean[rows]
+    if rows and "upsampled_deblurred" in found:
+        fine = torch.nn.functional.interpolate(clean[rows], scale_factor=2, mode="bicubic", align_corners=False) / 4
+        found["upsampled_deblurred"][rows] = fine
 
 
 def _columns(

@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.params import from_dict
 from napari_atomseg.specimens.graphene import GrapheneParams, graphene_like
 from napari_atomseg.specimens.library import library_cell
+from napari_atomseg.specimens.low_resolution import PARTS, low_resolution
 from napari_atomseg.specimens.nanoparticles import ParticleParams, particle
 from napari_atomseg.specimens.projection import Projection
 from napari_atomseg.specimens.random_crystals import RandomCrystalParams, random_crystal
+from napari_atomseg.specimens.solids import SolidParams, solid
 from napari_atomseg.specimens.zone_axis import ProjectedCell, fill_field, projected_cell
 
 Field = tuple[float, float]
 LAYER = 1.0
 """Thickness below which a crystal is one period thick, Angstrom."""
+LOW_RESOLUTION = "low_resolution"
 LOWEST_ZONES = ((0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 1, 2))
 """Lobato et al. choose from "the first eight main zone axes"; these are ours."""
 
@@ -140,12 +144,50 @@ def _points(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -
     return Projection(positions=places, numbers=numbers, field=field)
 
 
+def _solid(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    return solid(from_dict(SolidParams, params), field, rng)
+
+
+def _nothing(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    """No atoms: what there is to see comes from :func:`scene_without_atoms`."""
+    return Projection(positions=np.zeros((0, 2)), numbers=np.zeros(0, int), field=field)
+
+
+def scene_without_atoms(given: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray | None:
+    """Image (Y, X), up to 1, of a drawn specimen of kind `low_resolution`; None for those made of atoms.
+
+    ``parts`` lists what is added up; the name of a part gives its number, ``borders`` belongs to the grains.
+
+    Raises
+    ------
+    AtomsegError
+        If a part or a parameter is unknown.
+    """
+    if given.get("kind") != LOW_RESOLUTION:
+        return None
+    unknown = sorted(set(given) - {"kind", "seed", "parts", "borders", *PARTS})
+    strange = [name for name in given.get("parts", ()) if name not in PARTS]
+    if unknown or strange:
+        raise AtomsegError(
+            f'low-resolution scenes know no "{(unknown + strange)[0]}"; they have parts, borders, {", ".join(PARTS)}'
+        )
+    parts: list[tuple[str, Any]] = []
+    for name in given.get("parts", tuple(PARTS)):
+        values = {"number": given[name]} if name in given else {}
+        if name == "grains" and "borders" in given:
+            values["borders"] = given["borders"]
+        parts.append((name, from_dict(PARTS[name][0], values)))
+    return low_resolution(shape, parts, int(given["seed"]))
+
+
 KINDS: dict[str, Callable[[Mapping[str, Any], Field, np.random.Generator], Projection]] = {
     "crystal": _crystal,
     "random_crystal": _random_crystal,
     "sheet": _sheet,
     "particle": _particle,
     "points": _points,
+    "solid": _solid,
+    LOW_RESOLUTION: _nothing,
 }
 
 
