@@ -107,7 +107,8 @@ def recipes() -> None:
         pictures = []
         for seed in range(24):
             record = draw_record(recipe, seed, 128)
-            title = f"{record.specimen.get('name', record.specimen['kind'])}, {record.pixel_size:.2f} Å/px, {record.peak:.0f} e"
+            amount = f"{record.peak:.0f} e" if record.dose is None else f"{record.dose:.0f} e/Å²"
+            title = f"{record.specimen.get('name', record.specimen['kind'])}, {record.pixel_size:.2f} Å/px, {amount}"
             pictures.append((title.replace("_", " "), render([record], ()).image[0, 0].numpy()))
         tiles(pictures, f"recipe_{name}", 8)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.noise.compose import EFFECTS
+from napari_atomseg.optics.ctf import CtfParams
+from napari_atomseg.optics.detector import MtfParams
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.graphene import GrapheneParams
 from napari_atomseg.specimens.nanoparticles import ParticleParams
@@ -47,6 +49,12 @@ CRYSTAL = {
     "boxes": ("", "number of turned rectangles"),
     "cracks": ("", "number of cracks"),
 }
+OPTICS: dict[str, type] = {"probe": ProbeParams, "lens": CtfParams, "mtf": MtfParams}
+IMAGING = {
+    "exponent": ("", "gamma of Z^gamma"),
+    "image_spread": ("Å", "standard deviation of a Gaussian blur of the intensity"),
+    "foci": ("Å", "added to the defocus, one for each image of a series"),
+}
 IN_ANGSTROM = {("scan_jitter", "sigma_x"), ("scan_jitter", "sigma_y"), ("line_noise", "sigma")}
 
 
@@ -78,9 +86,15 @@ def table(recipe: Recipe) -> Iterator[str]:
         share = f"{kind['kind']}, {100 * float(kind.get('weight', 1)) / total:.0f} %"
         known = {**CRYSTAL, **(described(SPECIMENS[kind["kind"]]) if kind["kind"] in SPECIMENS else {})}
         yield from lines(share, kind, known)
-    yield from lines("imaging", {"exponent": recipe.imaging["exponent"]}, {"exponent": ("", "gamma of Z^gamma")})
-    yield from lines("probe", recipe.imaging["probe"], described(ProbeParams))
-    yield from lines("dose", {"peak": recipe.peak}, {"peak": ("e", "expected counts in the brightest pixel of the columns")})
+    parts = {name: value for name, value in recipe.imaging.items() if name not in OPTICS}
+    yield from lines("imaging", parts, IMAGING)
+    for name in [name for name in OPTICS if name in recipe.imaging]:
+        yield from lines(name, recipe.imaging[name], described(OPTICS[name]))
+    if recipe.dose is None:
+        yield from lines("dose", {"peak": recipe.peak}, {"peak": ("e", "expected counts in the brightest pixel of the columns")})
+    else:
+        yield from lines("dose", {"dose": recipe.dose}, {"dose": ("e/Å²", "electrons of the incident beam in each image")})
+        yield from lines("labels", {"classes": recipe.classes}, {"classes": ("", "column heights that are told apart")})
     for steps, classes in ((recipe.scene, {name: cls for name, (cls, _) in SCENE.items()}), (recipe.noise, None)):
         for entry in steps:
             name, given = next(iter(entry.items()))

@@ -34,7 +34,7 @@ def synthesise(
         typer.echo("\n".join(presets()))
         return
     wanted = LABELS if labels is None else tuple(name.strip() for name in labels.split(",") if name.strip() not in ("", "none"))
-    unknown = [name for name in wanted if name.removeprefix("upsampled_") not in LABELS]
+    unknown = [name for name in wanted if name.removeprefix("upsampled_") not in (*LABELS, "class_maps")]
     if unknown:
         raise typer.BadParameter(f"there is no label {', '.join(unknown)}; there are {', '.join(LABELS)}", param_hint="--labels")
     talk = Talk(quiet=quiet, debug=debug)

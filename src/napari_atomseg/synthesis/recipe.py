@@ -15,7 +15,7 @@ from napari_atomseg.synthesis.distributions import draw, draw_all
 from napari_atomseg.synthesis.record import Record
 
 REQUIRED = ("name", "image", "specimens", "imaging", "peak")
-KNOWN = (*REQUIRED, "about", "modality", "scene", "noise", "labels", "sources")
+KNOWN = (*REQUIRED, "dose", "classes", "about", "modality", "scene", "noise", "labels", "sources")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,14 @@ class Recipe:
     specimens : tuple of mapping
         Each with a ``kind``, a ``weight`` and the distributions of its parameters.
     imaging : mapping
-        ``exponent``, ``probe`` with the distributions of its parameters.
+        ``exponent``, ``probe`` with the distributions of its parameters; for a TEM ``lens`` and ``mtf`` with theirs, ``foci``
+        (steps of defocus, Angstrom) and ``image_spread`` (Angstrom) instead.
     peak : number or mapping
         Expected counts in the brightest pixel.
+    dose : number or mapping, optional
+        e/A2, in place of a peak.
+    classes : int
+        Column heights that are told apart.
     scene, noise : tuple of mapping
         In order; each names one effect, with its ``probability`` and the distributions of its parameters.
     """
@@ -50,6 +55,8 @@ class Recipe:
     peak: Any
     scene: tuple[Mapping[str, Any], ...]
     noise: tuple[Mapping[str, Any], ...]
+    dose: Any = None
+    classes: int = 1
 
 
 def presets() -> list[str]:
@@ -91,7 +98,7 @@ def recipe_from(values: Any, where: str) -> Recipe:
     """
     if not isinstance(values, Mapping):
         raise AtomsegError(f"{where}: a recipe is a mapping with {', '.join(REQUIRED)}")
-    missing = [name for name in REQUIRED if name not in values]
+    missing = [name for name in REQUIRED if name not in values and not (name == "peak" and "dose" in values)]
     unknown = sorted(set(values) - set(KNOWN))
     if missing or unknown:
         raise AtomsegError(f"{where}: missing {', '.join(missing) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}")
@@ -104,9 +111,11 @@ def recipe_from(values: Any, where: str) -> Recipe:
         image=values["image"],
         specimens=tuple(values["specimens"]),
         imaging=values["imaging"],
-        peak=values["peak"],
+        peak=values.get("peak", 0.0),
         scene=tuple(values.get("scene") or ()),
         noise=tuple(values.get("noise") or ()),
+        dose=values.get("dose"),
+        classes=int(values.get("classes", 1)),
     )
 
 
@@ -129,10 +138,7 @@ def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
     material = drawn.pop("material", None)
     if material is not None:
         drawn["name"], drawn["zone"] = material[0], list(material[1])
-    imaging = {
-        "exponent": draw(recipe.imaging.get("exponent", 1.7), rng, "imaging.exponent"),
-        "probe": draw_all(recipe.imaging.get("probe", {}), rng, "imaging.probe"),
-    }
+    imaging = _imaging(recipe.imaging, rng)
     return Record(
         recipe=recipe.name,
         seed=seed,
@@ -143,7 +149,25 @@ def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
         peak=float(draw(recipe.peak, rng, "peak")),
         scene=tuple(_steps(recipe.scene, rng, "scene")),
         noise=tuple(_steps(recipe.noise, rng, "noise")),
+        dose=None if recipe.dose is None else float(draw(recipe.dose, rng, "dose")),
+        classes=recipe.classes,
     )
+
+
+def _imaging(given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Probe, or lens and camera."""
+    if "lens" not in given:
+        return {
+            "exponent": draw(given.get("exponent", 1.7), rng, "imaging.exponent"),
+            "probe": draw_all(given.get("probe", {}), rng, "imaging.probe"),
+        }
+    foci = given.get("foci", 0.0)
+    return {
+        "lens": draw_all(given["lens"], rng, "imaging.lens"),
+        "image_spread": float(draw(given.get("image_spread", 0.0), rng, "imaging.image_spread")),
+        "mtf": draw_all(given.get("mtf", {}), rng, "imaging.mtf"),
+        "foci": [float(draw(step, rng, "imaging.foci")) for step in (foci if isinstance(foci, list) else [foci])],
+    }
 
 
 def _steps(given: tuple[Mapping[str, Any], ...], rng: np.random.Generator, where: str) -> list[tuple[str, dict[str, Any], int]]:

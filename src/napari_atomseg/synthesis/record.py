@@ -35,12 +35,16 @@ class Record:
     specimen : mapping
         ``kind``, its parameters, and a ``seed`` of its own.
     imaging : mapping
-        Probe or lens, exponent of the atomic number.
+        ``probe`` and the exponent of the atomic number; or ``lens``, ``mtf``, ``foci`` and ``image_spread`` of a TEM.
     peak : float
-        Expected counts in the brightest pixel of the columns alone.
+        Expected counts in the brightest pixel of the columns alone; 0 where a dose is given instead.
     scene, noise : tuple of (name, parameters, seed)
         What is done to the noiseless image (:mod:`napari_atomseg.synthesis.scene`), and what the recording does to it
         (:mod:`napari_atomseg.noise.compose`), in order.
+    dose : float, e/A2, optional
+        Electrons of the incident beam, in each image of a focal series.
+    classes : int
+        Column heights that are told apart.
     """
 
     recipe: str
@@ -49,9 +53,11 @@ class Record:
     pixel_size: float
     specimen: Mapping[str, Any]
     imaging: Mapping[str, Any]
-    peak: float
+    peak: float = 0.0
     scene: tuple[Step, ...] = ()
     noise: tuple[Step, ...] = ()
+    dose: float | None = None
+    classes: int = 1
     format: int = field(default=FORMAT)
 
     def to_json(self) -> str:

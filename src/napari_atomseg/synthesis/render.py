@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns, render_probes
 from napari_atomseg.noise.compose import EFFECTS, apply
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
-from napari_atomseg.synthesis import labels
+from napari_atomseg.synthesis import labels, render_hrtem
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.scene import build_scene
 from napari_atomseg.synthesis.specimen_kinds import field_of, scene_without_atoms, specimen
@@ -31,10 +32,10 @@ class Batch:
 
     Attributes
     ----------
-    image : Tensor, float32, shape (B, 1, Y, X)
-        As it would have been recorded.
+    image : Tensor, float32, shape (B, F, Y, X)
+        As it would have been recorded; F is 1 but for focal series.
     labels : mapping of Tensor, shape (B, 1, Y, X)
-        Those asked for. Intensities are in the image's counts.
+        Those asked for. Intensities are in the image's counts; for those of TEM see :mod:`.render_hrtem`.
     columns : tuple of ColumnTruth
         Of each image, Angstrom; all columns, those outside the field included.
     positions : tuple of ndarray, shape (N, 2), px
@@ -66,6 +67,8 @@ def render(records: Sequence[Record], wanted: Sequence[str] = LABELS, device: to
     shape = records[0].shape
     if any(record.shape != shape for record in records):
         raise ValueError("images of one batch have one shape")
+    if any(render_hrtem.is_hrtem(record) for record in records):
+        return _tem(records, wanted, device)
     projections = [specimen(record.specimen, field_of(record.shape, record.pixel_size)) for record in records]
     exponents = [float(record.imaging.get("exponent", 1.7)) for record in records]
     truths = [columns_of(atoms, exponent) for atoms, exponent in zip(projections, exponents, strict=True)]
@@ -93,6 +96,23 @@ def render(records: Sequence[Record], wanted: Sequence[str] = LABELS, device: to
         labels=found,
         columns=tuple(truths),
         positions=tuple(truth.positions / size for truth, size in zip(truths, sizes, strict=True)),
+        records=tuple(records),
+    )
+
+
+def _tem(records: Sequence[Record], wanted: Sequence[str], device: torch.device | str) -> Batch:
+    """Images through an objective lens, with as many foci and classes each."""
+    if (
+        not all(render_hrtem.is_hrtem(record) for record in records)
+        or len({(len(render_hrtem.foci_of(one)), one.classes) for one in records}) > 1
+    ):
+        raise ValueError("images of one batch are all of a STEM, or all of a TEM with as many foci and classes")
+    found = [render_hrtem.recording(record, _noise(record), wanted, device) for record in records]
+    return Batch(
+        image=torch.cat([one.image for one in found]),
+        labels={name: torch.cat([one.labels[name] for one in found]) for name in wanted},
+        columns=tuple(one.truth for one in found),
+        positions=tuple(one.truth.positions / record.pixel_size for one, record in zip(found, records, strict=True)),
         records=tuple(records),
     )
 
@@ -196,4 +216,4 @@ def _painted(
         return labels.gaussian_map(columns, shape, [labels.GAUSSIAN_WIDTH / size for size in sizes])
     if name == "deblurred":
         return labels.deblurred(columns, shape, [labels.DEBLURRED_WIDTH / size for size in sizes])
-    raise ValueError(f"there is no label {name!r}; there are {', '.join(LABELS)}")
+    raise AtomsegError(f"images of a STEM have no label {name!r}; choose of {', '.join(LABELS)}")

@@ -14,6 +14,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.synthesis.recipe import Recipe, draw_record, read_recipe
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import LABELS, Batch, render
+from napari_atomseg.synthesis.render_hrtem import foci_of, is_hrtem
 
 BATCH = 16
 
@@ -51,7 +52,7 @@ def batches(records: Sequence[Record], wanted: Sequence[str] = LABELS) -> Iterat
     first = 0
     while first < len(records):
         last = first
-        while last < len(records) and last - first < BATCH and records[last].shape == records[first].shape:
+        while last < len(records) and last - first < BATCH and _kind(records[last]) == _kind(records[first]):
             last += 1
         try:
             yield render(records[first:last], wanted)
@@ -61,12 +62,18 @@ def batches(records: Sequence[Record], wanted: Sequence[str] = LABELS) -> Iterat
         first = last
 
 
+def _kind(record: Record) -> tuple[tuple[int, int], bool, int, int]:
+    """What the images of one batch have in common."""
+    return record.shape, is_hrtem(record), len(foci_of(record)), record.classes
+
+
 def image_of(batch: Batch, row: int, name: str) -> Micrograph:
-    """One image of a batch as a micrograph, or one of its labels if `name` is that of a label."""
+    """One image of a batch as a micrograph, or one of its labels if `name` is that of a label; several planes as a stack."""
     record = batch.records[row]
     planes = batch.labels.get(name, batch.image)
     size = record.pixel_size / (planes.shape[-1] / record.shape[1])
-    return Micrograph(data=planes[row, 0].cpu().numpy(), pixel_size=(size, size), name=name)
+    data = planes[row, 0] if planes.shape[1] == 1 else planes[row]
+    return Micrograph(data=data.cpu().numpy(), pixel_size=(size, size), name=name)
 
 
 def true_columns(batch: Batch, row: int) -> Columns:
