@@ -40,3 +40,13 @@ def test_next_draws_another_one(dialog, panel, viewer, idle):
     assert len(names) == 2
     assert dialog.seed.value() == 1
     assert not np.array_equal(viewer.layers[0].data, viewer.layers[1].data)
+
+
+def test_a_focal_series_comes_as_a_stack(dialog, panel, viewer, idle):
+    dialog.recipe.setCurrentText("nanoparticle_focal_series")
+    dialog.side.setValue(64)
+    dialog.columns.setChecked(True)
+    dialog.draw_button.click()
+    idle(panel)
+    assert viewer.layers["nanoparticle_focal_series 0"].data.shape == (3, 64, 64)
+    assert "e/Å²" in panel.status.text()

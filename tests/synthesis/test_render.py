@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from ase.io import write
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.linear_adf import batch_columns
 from napari_atomseg.optics.probe import ProbeParams
+from napari_atomseg.specimens.library import crystal
 from napari_atomseg.synthesis.labels import circular_mask, deblurred, gaussian_map
 from napari_atomseg.synthesis.recipe import draw_record, presets, read_recipe, recipe_from
 from napari_atomseg.synthesis.render import LABELS, point_spread_width, render
@@ -121,3 +123,16 @@ def test_the_width_of_the_probe_is_that_of_diffraction_and_source():
 def test_what_cannot_be_made_is_refused_in_one_sentence(change, message):
     with pytest.raises(AtomsegError, match=message):
         render([plain(**change)])
+
+
+def test_a_crystal_of_a_file_is_that_of_the_library(tmp_path):
+    path = tmp_path / "platinum.cif"
+    write(path, crystal("Pt"), format="cif")
+    own = {"kind": "crystal", "file": str(path), "zone": [1, 1, 0], "thickness": 20.0, "turn": 0.3}
+    known = {"kind": "crystal", "name": "Pt", "zone": [1, 1, 0], "thickness": 20.0, "turn": 0.3}
+    images = [render([plain(specimens=[one])]).image for one in (own, known)]
+    assert torch.allclose(*images, atol=1e-3)
+    with pytest.raises(AtomsegError, match="no such file"):
+        render([plain(specimens=[{"kind": "crystal", "file": str(tmp_path / "none.cif")}])])
+    with pytest.raises(AtomsegError, match="needs the name"):
+        render([plain(specimens=[{"kind": "crystal"}])])

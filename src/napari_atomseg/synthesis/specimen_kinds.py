@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
+from napari_atomseg.specimens.cif import read_crystal
 from napari_atomseg.specimens.graphene import GrapheneParams, graphene_like
 from napari_atomseg.specimens.library import library_cell
 from napari_atomseg.specimens.low_resolution import PARTS, low_resolution
@@ -54,7 +55,8 @@ def _crystal_in(
     field: Field,
     rng: np.random.Generator,
     *,
-    name: str,
+    name: str | None = None,
+    file: str | None = None,
     zone: list[int] | None = None,
     thickness: float = 50.0,
     turn: float = 0.0,
@@ -66,8 +68,8 @@ def _crystal_in(
     displacement: float = 0.0,
     scale: float = 1.0,
 ) -> Projection:
-    """A crystal of the library; see the presets for the meaning of the parameters."""
-    cell = _scaled(library_cell(name, tuple(zone) if zone else None), scale)
+    """A crystal of the library, or of a file; see the presets for the meaning of the parameters."""
+    cell = _scaled(_cell_of(name, file, tuple(zone) if zone else None), scale)
     return _disturbed(
         fill_field(cell, field, thickness, turn=turn, shift=tuple(rng.uniform(0, 1, 2) @ cell.basis)),
         rng,
@@ -78,6 +80,19 @@ def _crystal_in(
         edge_angle=edge_angle,
         displacement=displacement,
     )
+
+
+def _cell_of(name: str | None, file: str | None, zone: tuple[int, ...] | None) -> ProjectedCell:
+    if file is not None:
+        return _file_cell(file, zone or (0, 0, 1))
+    if name is None:
+        raise AtomsegError("a specimen of kind crystal needs the name of a crystal of the library, or a file")
+    return library_cell(name, zone)
+
+
+@lru_cache(maxsize=16)
+def _file_cell(file: str, zone: tuple[int, int, int]) -> ProjectedCell:
+    return projected_cell(read_crystal(file), zone)
 
 
 def _random_crystal(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
