@@ -65,3 +65,34 @@ def test_dictionaries_go_both_ways():
     assert dataclasses.replace(probe, tilt=None).tilt is None
     with pytest.raises(AtomsegError, match="has no parameter colour"):
         from_dict(Probe, {"colour": 1})
+
+
+def test_help_is_inherited_and_can_be_said_anew():
+    @dataclass(frozen=True, kw_only=True)
+    class Base:
+        """Parent.
+
+        Attributes
+        ----------
+        a : float
+            From the parent.
+        b : float
+            To be replaced.
+        """
+
+        a: float = 0.0
+        b: float = 0.0
+
+    @dataclass(frozen=True, kw_only=True)
+    class Child(Base):
+        """Child.
+
+        Attributes
+        ----------
+        b : float
+            From the child.
+        """
+
+        c: float = 0.0
+
+    assert [field.help for field in fields_of(Child)][:2] == ["From the parent.", "From the child."]

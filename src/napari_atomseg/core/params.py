@@ -7,6 +7,7 @@ and one line in the class docstring's Attributes section; forms, the command lin
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import re
 import types
@@ -132,15 +133,23 @@ def _unfold(hint: Any) -> tuple[type, bool, tuple[Any, ...], Quantity]:
 
 
 def _attribute_lines(cls: type) -> dict[str, str]:
-    """Help text of each attribute, from the numpydoc Attributes section of the class docstring."""
+    """Help text of each attribute, from the numpydoc Attributes sections of the class and of those that it extends."""
     helps: dict[str, str] = {}
-    name = None
-    _, _, section = (cls.__doc__ or "").partition("Attributes\n")
+    for base in reversed(cls.__mro__):
+        helps |= _own_attribute_lines(base)
+    return helps
+
+
+def _own_attribute_lines(cls: type) -> dict[str, str]:
+    helps: dict[str, str] = {}
+    names: list[str] = []
+    # Python 3.13 takes the indentation off docstrings, earlier ones do not.
+    _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("Attributes\n")
     for line in section.splitlines()[1:]:
-        head = re.match(r"^ {4}(\w+) : ", line)
+        head = re.match(r"^(\w+(?:, \w+)*) : ", line)
         if head:
-            name = head[1]
-            helps[name] = ""
-        elif name and line.strip():
-            helps[name] = f"{helps[name]} {line.strip()}".strip()
+            names = head[1].split(", ")
+            helps |= dict.fromkeys(names, "")
+        elif line.startswith(" "):
+            helps |= {name: f"{helps[name]} {line.strip()}".strip() for name in names}
     return helps

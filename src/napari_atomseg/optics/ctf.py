@@ -26,28 +26,10 @@ _OPEN = 1e3  # rad: an aperture that stops nothing
 class CtfParams(LensParams):
     """Objective lens, coherence and aperture of a TEM; all zero and no aperture transfers the wave as it is.
 
+    The lens itself is described in :class:`~napari_atomseg.optics.aberrations.LensParams`.
+
     Attributes
     ----------
-    energy : float, eV
-        Kinetic energy of the electrons.
-    defocus : float, Å
-        Underfocus, positive as in abTEM; minus C_1,0.
-    Cs : float, Å
-        Spherical aberration C_3,0.
-    C5 : float, Å
-        Spherical aberration of fifth order C_5,0.
-    astigmatism : float, Å
-        Twofold astigmatism A1 = C_1,2.
-    astigmatism_angle : float, rad
-        Azimuth phi_1,2 of the twofold astigmatism.
-    coma : float, Å
-        Axial coma C_2,1 = 3 B2.
-    coma_angle : float, rad
-        Azimuth phi_2,1 of the coma.
-    trefoil : float, Å
-        Threefold astigmatism A2 = C_2,3.
-    trefoil_angle : float, rad
-        Azimuth phi_2,3 of the threefold astigmatism.
     focal_spread : float, Å
         Half width of the defocus distribution at 1/e of its height (abTEM's convention; sqrt(2) standard deviations).
     angular_spread : float, mrad

@@ -33,28 +33,10 @@ _MOST_MODES = 2048
 class ProbeParams(LensParams):
     """Lens, aperture and source of a probe.
 
+    The lens itself is described in :class:`~napari_atomseg.optics.aberrations.LensParams`.
+
     Attributes
     ----------
-    energy : float, eV
-        Kinetic energy of the electrons.
-    defocus : float, Å
-        Underfocus, positive as in abTEM; minus C_1,0.
-    Cs : float, Å
-        Spherical aberration C_3,0.
-    C5 : float, Å
-        Spherical aberration of fifth order C_5,0.
-    astigmatism : float, Å
-        Twofold astigmatism A1 = C_1,2.
-    astigmatism_angle : float, rad
-        Azimuth phi_1,2 of the twofold astigmatism.
-    coma : float, Å
-        Axial coma C_2,1 = 3 B2.
-    coma_angle : float, rad
-        Azimuth phi_2,1 of the coma.
-    trefoil : float, Å
-        Threefold astigmatism A2 = C_2,3.
-    trefoil_angle : float, rad
-        Azimuth phi_2,3 of the threefold astigmatism.
     semiangle : float, mrad
         Half angle of convergence.
     source_size : float, Å
@@ -141,7 +123,10 @@ def probe_transfer(
     # The grid must hold the aperture twice, or the intensity's transform would fold on itself.
     sides = [next_fast_len(4 * one + 2) for one in pupil]
     if max(*sides, *wanted) > 4 * _MOST_MODES:
-        raise AtomsegError("The image is too wide for its probe: more than 4096 Fourier modes; simulate a smaller field of view")
+        most = 4 * _MOST_MODES
+        raise AtomsegError(
+            f"The image is too wide for its probe: more than {most} Fourier modes; simulate a smaller field of view"
+        )
     lens = _pupil(params, extent, pupil, device)
     wave = torch.fft.ifft2(_spread(lens, (sides[0], sides[1])))
     spectrum = torch.fft.rfft2(wave.real**2 + wave.imag**2)

@@ -70,4 +70,6 @@ def limits(given: Any) -> tuple[str, str]:
     if not isinstance(given, Mapping):
         return str(given), "constant"
     name, values = next(iter(given.items()))
-    return (", ".join(map(str, values)) if name == "choice" else f"{values[0]:g} to {values[1]:g}"), name
+    if name == "choice":
+        return ", ".join(map(str, values)), name
+    return (f"{values[0]:g} ± {values[1]:g}" if name == "normal" else f"{values[0]:g} to {values[1]:g}"), name
