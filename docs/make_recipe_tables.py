@@ -36,6 +36,8 @@ CRYSTAL = {
     "edge_angle": ("rad", "direction of the edge"),
     "displacement": ("Å", "standard deviation of columns from their sites"),
     "scale": ("", "lengths in the plane, 1 as in the literature"),
+    "mistilt": ("rad", "angle between the columns and the beam"),
+    "mistilt_angle": ("rad", "in which direction the columns lean"),
     "off_centre": ("", "how far from the middle, in units of the field"),
     "share": ("", "of the places that are taken"),
     "lightest": ("", "lowest atomic number"),

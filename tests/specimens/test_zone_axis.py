@@ -109,3 +109,63 @@ def test_scandium_has_its_octahedron_of_oxygen():
     around = np.sort(distances[np.ix_(perovskite.numbers == 21, perovskite.numbers == 8)], axis=1)[:, :6]
     assert np.allclose(around, 2.09, atol=0.04)
     assert distances[np.ix_(perovskite.numbers == 66, perovskite.numbers == 8)].min() > 2.2
+
+
+def upright_and_leaning(mistilt=0.02, thickness=100.0, angle=0.7, name="SrTiO3", zone=(0, 0, 1)):
+    cell = library_cell(name, zone)
+    return [fill_field(cell, (40.0, 30.0), thickness, turn=0.3, mistilt=lean, mistilt_angle=angle) for lean in (0.0, mistilt)]
+
+
+@pytest.mark.parametrize("mistilt", [0.004, -0.02, 0.05])
+def test_a_leaning_column_grows_along_the_tilt_by_a_twelfth_of_its_length_squared(mistilt):
+    thickness, angle = 25 * 3.905, 0.7
+    _, leaning = upright_and_leaning(mistilt, thickness, angle)
+    along, across = np.array([np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), -np.sin(angle)])
+    for which in (0, 7):
+        one = leaning.select(np.array([which]))
+        drawn = one.drawn_out()
+        apart = drawn.positions - one.positions
+        share = drawn.counts / one.counts.sum()
+        assert share.sum() == pytest.approx(1)
+        assert np.allclose(share @ apart, 0, atol=1e-9)
+        assert share @ (apart @ along) ** 2 == pytest.approx((thickness * np.tan(mistilt)) ** 2 / 12, rel=2e-3)
+        assert np.allclose(apart @ across, 0, atol=1e-9)
+        assert np.diff(np.sort(apart @ along)).max() <= 0.3
+        # The 25 atoms themselves.
+        atoms = 3.905 * (np.arange(25) - 12) * np.tan(mistilt)
+        assert share @ (apart @ along) ** 2 == pytest.approx(np.mean(atoms**2), rel=1e-9)
+
+
+def test_leaning_columns_scatter_as_much_and_are_counted_once_where_they_were():
+    # By 0.1 rad neighbours overlap: 10 A of smear at 1.95 A distance.
+    upright, leaning = upright_and_leaning(0.1)
+    assert leaning.drawn_out().scattering(1.7).sum() == pytest.approx(upright.scattering(1.7).sum())
+    first, second = columns_of(upright), columns_of(leaning)
+    assert np.array_equal(first.positions, second.positions)
+    assert np.array_equal(first.scattering, second.scattering)
+    assert len(leaning.drawn_out()) > 20 * len(leaning)
+    # Every sublattice alike.
+    assert np.ptp(leaning.smear, axis=0).max() == 0
+    assert upright.drawn_out() is upright
+
+
+def test_a_single_layer_does_not_lean():
+    _, leaning = upright_and_leaning(0.1, 1.0, name="graphene")
+    assert leaning.drawn_out() is leaning
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mistilt": 0.5}, "mistilt"),
+        ({"mistilt": float("nan")}, "mistilt"),
+        ({"thickness": 0.0}, "thickness"),
+        ({"thickness": -3.0}, "thickness"),
+        ({"thickness": float("nan")}, "thickness"),
+        ({"field": (1e5, 1e5)}, "columns"),
+    ],
+)
+def test_fields_that_make_no_sense_are_refused(change, message):
+    given = {"field": (20.0, 20.0), "thickness": 30.0, **change}
+    with pytest.raises(AtomsegError, match=message):
+        fill_field(library_cell("Pt"), given.pop("field"), given.pop("thickness"), **given)

@@ -14,6 +14,7 @@ from napari_atomseg.specimens.library import crystal
 from napari_atomseg.synthesis.labels import circular_mask, deblurred, gaussian_map
 from napari_atomseg.synthesis.recipe import draw_record, presets, read_recipe, recipe_from
 from napari_atomseg.synthesis.render import LABELS, point_spread_width, render
+from napari_atomseg.synthesis.specimen_kinds import specimen
 
 PLAIN = {
     "name": "plain",
@@ -136,3 +137,33 @@ def test_a_crystal_of_a_file_is_that_of_the_library(tmp_path):
         render([plain(specimens=[{"kind": "crystal", "file": str(tmp_path / "none.cif")}])])
     with pytest.raises(AtomsegError, match="needs the name"):
         render([plain(specimens=[{"kind": "crystal"}])])
+
+
+def test_a_leaning_crystal_is_smeared_in_the_image_and_not_in_the_truth():
+    def made(**change):
+        specimen = {**PLAIN["specimens"][0], "thickness": 100.0, **change}
+        record = plain(specimens=[specimen], image={"size": 128, "pixel_size": 0.1})
+        return render([record], ("background_free",))
+
+    upright, leaning = made(), made(mistilt=0.01, mistilt_angle=0.0)
+    assert np.array_equal(upright.positions[0], leaning.positions[0])
+    assert np.array_equal(upright.columns[0].scattering, leaning.columns[0].scattering)
+
+    def sharpness(batch):
+        plane = batch.image[0, 0] / batch.image.mean()
+        return [float(torch.diff(plane, dim=axis).square().mean()) for axis in (0, 1)]
+
+    (before_y, before_x), (after_y, after_x) = sharpness(upright), sharpness(leaning)
+    assert after_x / before_x < 0.8 * after_y / before_y
+
+
+def test_a_thin_part_of_a_wedge_is_smeared_less():
+    given = {"kind": "crystal", "name": "Pt", "thickness": 100.0, "mistilt": 0.02, "wedge": 0.8, "seed": 1}
+    atoms = specimen(given, (60.0, 60.0))
+    upright = specimen({**given, "wedge": 0.0}, (60.0, 60.0))
+    share = atoms.counts / upright.counts
+    assert share.min() < 0.3
+    assert share.max() > 0.9
+    assert np.allclose(np.hypot(*atoms.smear.T), share * np.hypot(*upright.smear.T))
+    random = {"kind": "random_crystal", "space_group": 225, "mistilt": 0.02, "seed": 1}
+    assert np.hypot(*specimen(random, (30.0, 30.0)).smear.T).min() > 0.5

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 SAME_COLUMN = 0.05
 """Atoms nearer than this in projection are on top of each other, Angstrom."""
+THICKEST = 1e5
+"""Angstrom; no electron image is made through more."""
+STEEPEST = 0.2
+"""Mistilt up to which columns may be taken for columns, rad."""
+MOST_COLUMNS = 1e6
+"""That a field may hold: more would fill the memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,8 +123,10 @@ def fill_field(
     shift: tuple[float, float] = (0.0, 0.0),
     margin: Angstrom = 3.0,
     thermal: Angstrom = THERMAL_WIDTH,
+    mistilt: float = 0.0,
+    mistilt_angle: float = 0.0,
 ) -> Projection:
-    """Columns of a crystal in a field of view.
+    r"""Columns of a crystal in a field of view.
 
     Parameters
     ----------
@@ -135,7 +143,26 @@ def fill_field(
         Columns so far outside are kept, since their tails reach in.
     thermal : float, Angstrom
         Root mean square displacement of the atoms along one axis.
+    mistilt : float, rad
+        Angle between the columns and the beam, up to 0.2.
+    mistilt_angle : float, rad
+        In which direction of the image the columns lean, from x towards y.
+
+    Raises
+    ------
+    AtomsegError
+        If the field would hold too many columns, or thickness or tilt make no sense.
+
+    Notes
+    -----
+    A column of n atoms at distance p, leaning by the angle m, is drawn out (:attr:`Projection.smear`) over
+
+    .. math:: L = p \sqrt{n^2 - 1} \tan m
+
+    whose even smear has the variance :math:`L^2 / 12` of those atoms, nearly :math:`(t \tan m)^2 / 12` for a thickness t; about
+    the middle of the crystal, so that all columns stay where they are.
     """
+    _check_field(cell, field, thickness, mistilt)
     sine, cosine = np.sin(turn), np.cos(turn)
     # (y, x): a point on +x moves to +y.
     rotation = np.array([[cosine, -sine], [sine, cosine]])
@@ -147,6 +174,8 @@ def fill_field(
     places = (cells.reshape(-1, 1, 2) + cell.sites).reshape(-1, 2) @ basis + np.array(shift)
     inside = np.all((places > -margin) & (places < np.array(field) + margin), axis=1)
     repeats = max(1, round(thickness / cell.period))
+    length = cell.period * np.sqrt(repeats**2 - 1.0) * np.tan(mistilt)
+    lean = length * np.array([np.sin(mistilt_angle), np.cos(mistilt_angle)])
 
     def each(values: np.ndarray) -> np.ndarray:
         return np.broadcast_to(values, (cells.shape[0] * cells.shape[1], len(cell.sites))).ravel()[inside]
@@ -157,8 +186,22 @@ def fill_field(
         counts=each(cell.occupancy) * repeats,
         heights=each(cell.depth) + (repeats - 1) * cell.period / 2,
         thermal=np.full(int(inside.sum()), thermal),
+        smear=np.broadcast_to(lean, (int(inside.sum()), 2)),
         field=field,
     )
+
+
+def _check_field(cell: ProjectedCell, field: tuple[float, float], thickness: Angstrom, mistilt: float) -> None:
+    if not 0 < thickness <= THICKEST:
+        raise AtomsegError(f"a crystal of thickness {thickness:g} A was asked for; give more than 0 and at most {THICKEST:g} A")
+    if not abs(mistilt) <= STEEPEST:
+        raise AtomsegError(f"a mistilt of {mistilt:g} rad was asked for; at most {STEEPEST:g} rad is still near a zone axis")
+    columns = field[0] * field[1] / abs(float(np.linalg.det(cell.basis))) * len(cell.sites)
+    if not columns <= MOST_COLUMNS:
+        raise AtomsegError(
+            f"a field of {field[0]:.0f} x {field[1]:.0f} A would hold {columns:.1g} columns; "
+            f"give a smaller image or pixel size, up to {MOST_COLUMNS:.0g} columns"
+        )
 
 
 def _completed(along: np.ndarray) -> np.ndarray:

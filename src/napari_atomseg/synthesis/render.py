@@ -73,7 +73,7 @@ def render(records: Sequence[Record], wanted: Sequence[str] = LABELS, device: to
     exponents = [float(record.imaging.get("exponent", 1.7)) for record in records]
     truths = [columns_of(atoms, exponent) for atoms, exponent in zip(projections, exponents, strict=True)]
     sizes = [record.pixel_size for record in records]
-    columns = _columns(projections, exponents, sizes, device)
+    columns = _columns([atoms.drawn_out() for atoms in projections], exponents, sizes, device)
     probes = [from_dict(ProbeParams, dict(record.imaging.get("probe", {}))) for record in records]
     shape_of_all = (int(shape[0]), int(shape[1]))
     scenes = [scene_without_atoms(record.specimen, shape_of_all) for record in records]

@@ -147,6 +147,7 @@ def _expected(record: Record, atoms: Projection, shape: tuple[int, int], device:
     """Noiseless frames in parts of the incident beam, shape (F, 1, Y, X)."""
     size = record.pixel_size
     lens = from_dict(CtfParams, dict(record.imaging["lens"]))
+    atoms = atoms.drawn_out()
     batch = batch_columns(
         [torch.from_numpy(atoms.positions / size)],
         [torch.from_numpy(atoms.counts)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -67,11 +68,14 @@ def _crystal_in(
     edge_angle: float = 0.0,
     displacement: float = 0.0,
     scale: float = 1.0,
+    mistilt: float = 0.0,
+    mistilt_angle: float = 0.0,
 ) -> Projection:
     """A crystal of the library, or of a file; see the presets for the meaning of the parameters."""
     cell = _scaled(_cell_of(name, file, tuple(zone) if zone else None), scale)
+    shift = tuple(rng.uniform(0, 1, 2) @ cell.basis)
     return _disturbed(
-        fill_field(cell, field, thickness, turn=turn, shift=tuple(rng.uniform(0, 1, 2) @ cell.basis)),
+        fill_field(cell, field, thickness, turn=turn, shift=shift, mistilt=mistilt, mistilt_angle=mistilt_angle),
         rng,
         vacancies=vacancies,
         wedge=wedge,
@@ -113,6 +117,8 @@ def _random_crystal_in(
     turn: float = 0.0,
     lightest: int = 6,
     heaviest: int = 92,
+    mistilt: float = 0.0,
+    mistilt_angle: float = 0.0,
     **disturbance: float,
 ) -> Projection:
     """A crystal that never was; tried again where its cell cannot hold an atom, or its columns could not be told apart."""
@@ -133,7 +139,8 @@ def _random_crystal_in(
             break
     else:
         cell = library_cell("Pt")
-    filled = fill_field(cell, field, thickness, turn=turn, shift=tuple(rng.uniform(0, 1, 2) @ cell.basis))
+    shift = tuple(rng.uniform(0, 1, 2) @ cell.basis)
+    filled = fill_field(cell, field, thickness, turn=turn, shift=shift, mistilt=mistilt, mistilt_angle=mistilt_angle)
     return _disturbed(filled, rng, **disturbance)
 
 
@@ -229,11 +236,9 @@ def _disturbed(
         normal = np.array([np.sin(edge_angle), np.cos(edge_angle)])
         keep &= (atoms.positions - centre) @ normal / reach < 2 * edge - 1
     slope = (atoms.positions - centre) @ np.array([np.sin(wedge_angle), np.cos(wedge_angle)]) / reach
-    counts = atoms.counts * np.clip(1 - wedge * (0.5 + 0.5 * slope), 0.02, 1.0)
+    share = np.clip(1 - wedge * (0.5 + 0.5 * slope), 0.02, 1.0)
     moved = atoms.positions + rng.normal(0, 1, atoms.positions.shape) * displacement
-    return Projection(
-        positions=moved, numbers=atoms.numbers, counts=counts, heights=atoms.heights, thermal=atoms.thermal, field=atoms.field
-    ).select(keep)
+    return replace(atoms, positions=moved, counts=atoms.counts * share, smear=atoms.smear * share[:, None]).select(keep)
 
 
 def _scaled(cell: ProjectedCell, scale: float) -> ProjectedCell:
