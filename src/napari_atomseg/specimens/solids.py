@@ -36,6 +36,7 @@ class SolidParams:
     Attributes
     ----------
     body : crystal or glass
+        What it is made of.
     space_group : int
         International number, if a crystal.
     species : int
@@ -77,7 +78,9 @@ class SolidParams:
     defects : float
         Share of such atoms.
     support : none, crystal or glass
+        What it lies on.
     support_thickness : float
+        Of what it lies on.
     """
 
     body: Literal["crystal", "glass"] = "crystal"
