@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 ATTEMPTS = 200
+AT_ONCE = 8
+"""Places that are tried together."""
+STEPS_TO_REST = 8
+NEIGHBOURS = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
 AVOGADRO_PER_A3 = 0.6022
 """Atoms per cubic Angstrom for one mole in a cubic centimetre."""
 _SYSTEMS = ((2, "triclinic"), (15, "monoclinic"), (74, "orthorhombic"), (142, "tetragonal"), (194, "hexagonal"), (230, "cubic"))
@@ -64,23 +68,37 @@ def random_crystal(params: RandomCrystalParams, rng: np.random.Generator, attemp
     from ase import Atoms
 
     cell = _cell(params)
-    rotations, shifts = _operations(params.space_group)
     placed, numbers = np.zeros((0, 3)), []
     for number in params.numbers[:16]:
-        for _ in range(attempts):
-            orbit = _orbit(rng.uniform(0, 1, 3), rotations, shifts, cell, params.least_distance)
-            if orbit is not None and _keeps_distance(orbit, placed, cell, params.least_distance):
-                placed = np.concatenate([placed, orbit])
-                numbers += [int(number)] * len(orbit)
-                break
-        else:
-            if not numbers:
-                lengths = " x ".join(f"{length:g}" for length in np.linalg.norm(cell, axis=1))
-                raise AtomsegError(
-                    f"no atom fits into a cell of {lengths} Å with space group {params.space_group} at least "
-                    f"{params.least_distance:g} Å from its images; make the cell larger or the distance smaller"
-                )
+        orbit = _room(params, placed, cell, rng, attempts)
+        if orbit is not None:
+            placed = np.concatenate([placed, orbit])
+            numbers += [int(number)] * len(orbit)
+        elif not numbers:
+            lengths = " x ".join(f"{length:g}" for length in np.linalg.norm(cell, axis=1))
+            raise AtomsegError(
+                f"no atom fits into a cell of {lengths} Å with space group {params.space_group} at least "
+                f"{params.least_distance:g} Å from its images; make the cell larger or the distance smaller"
+            )
     return Atoms(numbers=numbers, scaled_positions=placed, cell=cell, pbc=True)
+
+
+def _room(
+    params: RandomCrystalParams, placed: np.ndarray, cell: np.ndarray, rng: np.random.Generator, attempts: int
+) -> np.ndarray | None:
+    """Images (N, 3) of the first of so many random places that has room among those that are taken; None if none has."""
+    rotations, shifts = _operations(params.space_group)
+    for start in range(0, attempts, AT_ONCE):
+        tried = rng.uniform(0, 1, (min(AT_ONCE, attempts - start), 3))
+        for place in _at_rest(tried, rotations, shifts, cell, params.least_distance):
+            # One place is enough: what surrounds its images is the same, turned by the operations that make them of it.
+            if np.any(_distances(place, placed, cell) < params.least_distance):
+                continue
+            images = np.mod(rotations @ place + shifts, 1.0)
+            own = _distances(place, images, cell)
+            if np.all((own >= params.least_distance) | (own < 0.01)):
+                return _distinct(images)
+    return None
 
 
 def amorphous(
@@ -158,36 +176,27 @@ def _cell(params: RandomCrystalParams) -> np.ndarray:
     return np.asarray(cellpar_to_cell(given), dtype=float)
 
 
-def _orbit(place: np.ndarray, rotations: np.ndarray, shifts: np.ndarray, cell: np.ndarray, least: float) -> np.ndarray | None:
-    """All images (N, 3) of a place, merged with those too near to it; None if that does not come to rest."""
-    for _ in range(8):
-        images = np.mod(rotations @ place + shifts, 1.0)
-        apart = images - place
+def _at_rest(places: np.ndarray, rotations: np.ndarray, shifts: np.ndarray, cell: np.ndarray, least: float) -> np.ndarray:
+    """Places (K, 3) moved onto the middle of those of their images that are too near; without those that find no rest."""
+    for _ in range(STEPS_TO_REST):
+        apart = np.mod(places @ rotations.transpose(0, 2, 1) + shifts[:, None], 1.0) - places
         apart -= np.round(apart)
-        near = np.linalg.norm(apart @ cell, axis=1) < least
-        centre = np.mod(place + apart[near].mean(axis=0), 1.0)
-        moved = centre - place
-        moved -= np.round(moved)
-        if np.linalg.norm(moved @ cell) < 1e-6:
-            distinct = _distinct(images, cell)
-            return distinct if _keeps_distance(distinct, np.zeros((0, 3)), cell, least) else None
-        place = centre
-    return None
+        near = np.linalg.norm(apart @ cell, axis=2) < least
+        moved = (apart * near[..., None]).sum(axis=0) / near.sum(axis=0)[:, None]
+        places = np.mod(places + moved, 1.0)
+    return places[np.linalg.norm(moved @ cell, axis=1) < 1e-6]
 
 
-def _distinct(places: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    kept: list[np.ndarray] = []
-    for place in places:
-        apart = np.array(kept).reshape(-1, 3) - place
-        apart -= np.round(apart)
-        if not np.any(np.linalg.norm(apart @ cell, axis=1) < 0.01):
-            kept.append(place)
-    return np.array(kept)
+def _distinct(images: np.ndarray) -> np.ndarray:
+    """Places (N, 3) of which many are the same, each once."""
+    apart = images[:, None] - images
+    apart -= np.round(apart)
+    same = np.all(np.abs(apart) < 1e-4, axis=2)
+    return images[np.argmax(same, axis=1) == np.arange(len(images))]
 
 
-def _keeps_distance(new: np.ndarray, old: np.ndarray, cell: np.ndarray, least: float) -> bool:
-    """True if no two places, of which one is new, are too near; images of all neighbouring cells included."""
-    steps = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
-    images = ((np.concatenate([new, old]) + steps) @ cell).reshape(-1, 3)
-    distance = cKDTree(images).query(new @ cell, k=2)[0][:, 1]
-    return bool(np.all(distance >= least))
+def _distances(place: np.ndarray, others: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Of a place from other atoms and their images in all neighbouring cells, shape (N, 27), Angstrom."""
+    apart = others - place
+    apart -= np.round(apart)
+    return np.asarray(np.linalg.norm((apart[:, None] + NEIGHBOURS) @ cell, axis=2))
