@@ -48,6 +48,7 @@ CRYSTAL = {
     "share": ("", "of the places that are taken"),
     "lightest": ("", "lowest atomic number"),
     "heaviest": ("", "highest atomic number"),
+    "folder": ("", "where the exit waves lie"),
     "parts": ("", "what is added up"),
     "soft_particles": ("", "number of soft particles"),
     "sharp_particles": ("", "number of ellipses and polygons"),

@@ -1,4 +1,4 @@
-"""TEM images from records: a thin phase object, the lens, single electrons, the camera; one or several foci.
+"""TEM images from records: a thin phase object or an exit wave, the lens, single electrons, the camera; one or several foci.
 
 After Madsen et al., Adv. Theory Simul. 1 (2018) 1800037, section 2.2, with a phase object in place of their multislice
 waves. Images are made one at a time: what one looks like must not depend on the rest of its batch.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
-from napari_atomseg.imaging.hrtem import render_hrtem
+from napari_atomseg.imaging.hrtem import image_focal_series, render_hrtem
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns
 from napari_atomseg.noise.blur import BlurParams, blur
 from napari_atomseg.noise.chance import mixed
@@ -24,6 +24,7 @@ from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, through_camera
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
 from napari_atomseg.synthesis import labels
+from napari_atomseg.synthesis.exit_wave_specimens import Cut, cut_exit_wave, is_exit_wave
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.scene import build_scene
 from napari_atomseg.synthesis.specimen_kinds import field_of, specimen
@@ -82,11 +83,12 @@ def recording(record: Record, steps: Sequence[Step], wanted: Sequence[str], devi
     """
     if record.dose is None:
         raise AtomsegError(f"recipe {record.recipe}: a TEM image needs a dose in e/A2; give one")
-    atoms = _atoms(record)
+    cut = cut_exit_wave(record) if is_exit_wave(record.specimen) else None
+    atoms = _atoms(record) if cut is None else cut.atoms
     truth = columns_of(atoms)
     shape, size = (int(record.shape[0]), int(record.shape[1])), record.pixel_size
     # Frames as samples (F, 1, Y, X): noise differs from frame to frame.
-    clean = _expected(record, atoms, shape, device) * electrons_per_pixel(record.dose, size)
+    clean = _expected(record, atoms, cut, shape, device) * electrons_per_pixel(record.dose, size)
     count = len(clean)
     camera = [from_dict(MtfParams, dict(record.imaging.get("mtf", {})))] * count
     scene = build_scene(clean, [record.scene] * count, [size] * count)
@@ -143,8 +145,15 @@ def _atoms(record: Record) -> Projection:
     return replace(wide, positions=wide.positions - MARGIN, field=(height, width))
 
 
-def _expected(record: Record, atoms: Projection, shape: tuple[int, int], device: torch.device | str) -> Tensor:
-    """Noiseless frames in parts of the incident beam, shape (F, 1, Y, X)."""
+def _expected(record: Record, atoms: Projection, cut: Cut | None, shape: tuple[int, int], device: torch.device | str) -> Tensor:
+    """Noiseless frames in parts of the incident beam, shape (F, 1, Y, X), of atoms or of an exit wave."""
+    frames = _of_atoms(record, atoms, shape, device) if cut is None else _of_wave(record, cut, shape, device)
+    frames = frames.transpose(0, 1).contiguous()
+    spread = BlurParams(sigma=float(record.imaging.get("image_spread", 0.0)) / record.pixel_size)
+    return blur(frames, [spread] * len(frames), [0] * len(frames))
+
+
+def _of_atoms(record: Record, atoms: Projection, shape: tuple[int, int], device: torch.device | str) -> Tensor:
     size = record.pixel_size
     lens = from_dict(CtfParams, dict(record.imaging["lens"]))
     atoms = atoms.drawn_out()
@@ -155,10 +164,14 @@ def _expected(record: Record, atoms: Projection, shape: tuple[int, int], device:
         device,
     )
     padding = 2 * MARGIN / size / min(shape)
-    frames = render_hrtem(batch, torch.from_numpy(atoms.numbers), [lens], shape, size, foci_of(record), padding)
-    frames = frames.transpose(0, 1).contiguous()
-    spread = BlurParams(sigma=float(record.imaging.get("image_spread", 0.0)) / size)
-    return blur(frames, [spread] * len(frames), [0] * len(frames))
+    return render_hrtem(batch, torch.from_numpy(atoms.numbers), [lens], shape, size, foci_of(record), padding)
+
+
+def _of_wave(record: Record, cut: Cut, shape: tuple[int, int], device: torch.device | str) -> Tensor:
+    lens = from_dict(CtfParams, {"energy": cut.whole.energy, **record.imaging["lens"]})
+    wave = torch.from_numpy(cut.whole.wave).to(device)[None]
+    frames = image_focal_series(wave, [lens], foci_of(record), record.pixel_size)
+    return frames[..., cut.corner[0] : cut.corner[0] + shape[0], cut.corner[1] : cut.corner[1] + shape[1]]
 
 
 def _per_frame(steps: Sequence[Step], count: int) -> list[list[Step]]:

@@ -20,10 +20,9 @@ from napari_atomseg.specimens.projection import Projection
 from napari_atomseg.specimens.random_crystals import RandomCrystalParams, random_crystal
 from napari_atomseg.specimens.solids import SolidParams, solid
 from napari_atomseg.specimens.zone_axis import ProjectedCell, fill_field, projected_cell
+from napari_atomseg.synthesis.exit_wave_specimens import EXIT_WAVE
 
 Field = tuple[float, float]
-LAYER = 1.0
-"""Thickness below which a crystal is one period thick, Angstrom."""
 LOW_RESOLUTION = "low_resolution"
 LOWEST_ZONES = ((0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 1, 2))
 """Lobato et al. choose from "the first eight main zone axes"; these are ours."""
@@ -175,6 +174,10 @@ def _nothing(params: Mapping[str, Any], field: Field, rng: np.random.Generator) 
     return Projection(positions=np.zeros((0, 2)), numbers=np.zeros(0, int), field=field)
 
 
+def _only_for_a_lens(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    raise AtomsegError("exit waves can only be imaged by the lens of a TEM; give the recipe a lens and a dose")
+
+
 def scene_without_atoms(given: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray | None:
     """Image (Y, X), up to 1, of a drawn specimen of kind `low_resolution`; None for those made of atoms.
 
@@ -210,6 +213,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], Field, np.random.Generator], Proje
     "points": _points,
     "solid": _solid,
     LOW_RESOLUTION: _nothing,
+    EXIT_WAVE: _only_for_a_lens,
 }
 
 
