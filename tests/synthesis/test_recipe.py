@@ -54,10 +54,29 @@ def test_distributions_have_their_moments(rng):
     assert draw(7, rng) == 7
 
 
+@pytest.mark.parametrize("scale", [0.1, 0.5, 3.0])
+def test_truncated_exponentials_have_their_limits_and_mean(rng, scale):
+    # Of a density exp(-u / s) between 0 and 1 the mean is s - 1 / (exp(1 / s) - 1).
+    mean = scale - 1 / np.expm1(1 / scale)
+    plain = np.array([draw({"exponential": [0.5, 750, scale]}, rng) for _ in range(20000)])
+    assert plain.min() >= 0.5
+    assert plain.max() <= 750
+    assert (plain.mean() - 0.5) / 749.5 == pytest.approx(mean, rel=0.03)
+    logarithms = np.log([draw({"log_exponential": [0.5, 750, scale]}, rng) for _ in range(20000)])
+    assert logarithms.max() <= np.log(750) + 1e-9
+    assert (logarithms.mean() - np.log(0.5)) / np.log(1500) == pytest.approx(mean, rel=0.03)
+
+
 @pytest.mark.parametrize(
     "given",
     [
         {"even": [0, 1]},
+        {"exponential": [0, 1]},
+        {"exponential": [0, 1, 0]},
+        {"exponential": [0, 1, -2]},
+        {"exponential": [2, 1, 0.5]},
+        {"exponential": [0, 1, float("nan")]},
+        {"log_exponential": [0, 1, 0.5]},
         {"uniform": [3, 1]},
         {"uniform": [1]},
         {"log_uniform": [0, 1]},

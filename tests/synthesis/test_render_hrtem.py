@@ -122,7 +122,7 @@ def test_at_its_best_focus_columns_of_a_corrected_microscope_are_bright():
     assert plane[inner[:, 0], inner[:, 1]].mean() > plane.mean() + plane.std()
 
 
-def test_stem_and_tem_of_one_series_are_made_apart_and_stacks_are_micrographs():
+def test_series_are_made_apart_from_single_images_and_stacks_are_micrographs():
     records = [
         particle(1),
         particle(2),
@@ -130,12 +130,12 @@ def test_stem_and_tem_of_one_series_are_made_apart_and_stacks_are_micrographs():
         draw_record(read_recipe(SHEET), 1, 128),
     ]
     found = list(batches(records, ("gaussian",)))
-    assert [len(batch.records) for batch in found] == [2, 1, 1]
+    assert [len(batch.records) for batch in found] == [2, 2]
     stack = image_of(found[0], 1, "image")
     assert np.asarray(stack.data).shape == (2, 128, 128)
     assert stack.pixel_size == pytest.approx((0.15, 0.15))
     assert np.asarray(image_of(found[0], 1, "gaussian").data).shape == (128, 128)
-    assert np.asarray(image_of(found[2], 0, "image").data).shape == (128, 128)
+    assert np.asarray(image_of(found[1], 0, "image").data).shape == (128, 128)
     assert true_columns(found[0], 0).features["atom_count"].min() >= 1
     with pytest.raises(ValueError, match="one batch"):
         render([records[0], records[2]])

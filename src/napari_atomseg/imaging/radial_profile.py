@@ -118,6 +118,13 @@ def radial_profile(radius: Tensor, width: float, params: RadialProfileParams) ->
     return shape / (_integral(params) * width**2)
 
 
+def half_maximum_width(params: RadialProfileParams) -> float:
+    """Full width at half maximum of an atom in units of its r^m_Z, Eq. 17."""
+    rho = torch.linspace(0, 4, 4001, dtype=torch.float64)
+    value = radial_profile(rho, 1.0, params)
+    return 2 * float(rho[value >= 0.5 * value[0]][-1])
+
+
 def render_profiles(
     columns: ColumnBatch,
     numbers: Tensor,

@@ -38,6 +38,8 @@ class InterpolationParams:
         Displacement along x per displacement along y; done after magnification.
     shift_y, shift_x : float, px
         Where the centre goes.
+    filled : bool
+        Magnified along both axes, as little as will do, so that nothing enters from outside the frame; for no shift.
     """
 
     rotation: Angle = 0.0
@@ -46,6 +48,7 @@ class InterpolationParams:
     shear: Annotated[float, Quantity(low=-2, high=2, decimals=4)] = 0.0
     shift_y: _Move = 0.0
     shift_x: _Move = 0.0
+    filled: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -74,7 +77,7 @@ def interpolation(image: Tensor, params: Sequence[InterpolationParams], seeds: S
     doi:10.1038/s41524-023-01188-0.
     """
     height, width = image.shape[-2:]
-    back = np.linalg.inv(np.array([_matrix(one) for one in params]))
+    back = np.linalg.inv(np.array([_matrix(one, (height, width)) for one in params]))
     shift = np.array([[one.shift_y, one.shift_x] for one in params])
     # Where each pixel comes from: a linear function of its place, both from the centre.
     affine = np.concatenate([back, -(back @ shift[..., None])], axis=2)
@@ -91,13 +94,26 @@ def interpolation(image: Tensor, params: Sequence[InterpolationParams], seeds: S
 def interpolated_points(points: np.ndarray, params: InterpolationParams, shape: tuple[int, int]) -> np.ndarray:
     """Where positions in the image go, shape (N, 2), px, (y, x); some may leave the frame of `shape` (Y, X)."""
     centre = (np.array(shape) - 1) / 2
-    return (
-        (np.asarray(points, dtype=float).reshape(-1, 2) - centre) @ _matrix(params).T + centre + [params.shift_y, params.shift_x]
-    )
+    places = np.asarray(points, dtype=float).reshape(-1, 2) - centre
+    return np.asarray(places @ _matrix(params, shape).T + centre + [params.shift_y, params.shift_x])
 
 
-def _matrix(params: InterpolationParams) -> np.ndarray:
+def magnification(params: InterpolationParams, shape: tuple[int, int]) -> float:
+    """Square root of the factor by which areas grow in an image of `shape` (Y, X)."""
+    return float(np.sqrt(np.linalg.det(_matrix(params, shape))))
+
+
+def _matrix(params: InterpolationParams, shape: tuple[int, int]) -> np.ndarray:
     """Matrix on (y, x) columns, from the centre."""
+    plain = _unfilled(params)
+    if not params.filled:
+        return plain
+    half = np.array(shape) / 2
+    # The frame comes from a parallelogram, which must lie within the frame itself.
+    return plain * max(1.0, float((np.abs(np.linalg.inv(plain)) @ half / half).max()))
+
+
+def _unfilled(params: InterpolationParams) -> np.ndarray:
     c, s = cos(params.rotation), sin(params.rotation)
     turn = np.array([[c, -s], [s, c]])
     return turn @ np.array([[1.0, 0.0], [params.shear, 1.0]]) @ np.diag([params.scale_y, params.scale_x])

@@ -1,7 +1,9 @@
 """Random values as a recipe writes them: one number, or where it is drawn from.
 
 ``3.0`` is a constant, ``{uniform: [a, b]}``, ``{log_uniform: [a, b]}``, ``{normal: [mean, deviation]}``,
-``{integer: [a, b]}`` (both included) and ``{choice: [...]}`` are drawn.
+``{integer: [a, b]}`` (both included), ``{choice: [...]}``, ``{exponential: [a, b, scale]}`` and
+``{log_exponential: [a, b, scale]}`` are drawn. The last two fall from `a` to `b` as ``exp(-u / scale)``, where `u` goes from 0 to
+1 in between: as the value does, or as its logarithm does.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 
-NAMES = ("uniform", "log_uniform", "normal", "integer", "choice")
+NUMBERS = {"uniform": 2, "log_uniform": 2, "normal": 2, "integer": 2, "exponential": 3, "log_exponential": 3}
+NAMES = (*NUMBERS, "choice")
 
 
 def draw(given: Any, rng: np.random.Generator, where: str = "value") -> Any:
@@ -38,38 +41,46 @@ def draw(given: Any, rng: np.random.Generator, where: str = "value") -> Any:
     if len(given) != 1 or next(iter(given)) not in NAMES:
         raise AtomsegError(f"{where}: {dict(given)} is no distribution; write one of {', '.join(NAMES)}")
     name, values = next(iter(given.items()))
-    if not isinstance(values, (list, tuple)) or len(values) < (1 if name == "choice" else 2):
-        raise AtomsegError(f"{where}: {name} needs {'a list' if name == 'choice' else 'two numbers'}, got {values!r}")
     if name == "choice":
+        if not isinstance(values, (list, tuple)) or not values:
+            raise AtomsegError(f"{where}: choice needs a list, got {values!r}")
         return values[int(rng.integers(len(values)))]
-    low, high = _checked(name, values, where)
+    if not isinstance(values, (list, tuple)) or len(values) != NUMBERS[name]:
+        raise AtomsegError(f"{where}: {name} needs {NUMBERS[name]} numbers, got {values!r}")
+    return _drawn(name, _checked(name, values, where), rng)
+
+
+def _drawn(name: str, numbers: Sequence[float], rng: np.random.Generator) -> float | int:
+    low, high = numbers[:2]
     if name == "uniform":
         return float(rng.uniform(low, high))
     if name == "log_uniform":
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
     if name == "normal":
         return float(rng.normal(low, high))
+    if name == "exponential":
+        return low + (high - low) * _truncated_exponential(numbers[2], rng)
+    if name == "log_exponential":
+        return float(low * (high / low) ** _truncated_exponential(numbers[2], rng))
     return int(rng.integers(int(low), int(high) + 1))
 
 
-def _checked(name: str, values: Sequence[Any], where: str) -> tuple[float, float]:
-    low, high = (float(value) for value in values)
+def _truncated_exponential(scale: float, rng: np.random.Generator) -> float:
+    """Between 0 and 1, with a density that falls as exp(-u / scale): the inverse of its distribution function."""
+    return float(-scale * np.log1p(rng.uniform() * np.expm1(-1 / scale)))
+
+
+def _checked(name: str, values: Sequence[Any], where: str) -> list[float]:
+    numbers = [float(value) for value in values]
+    low, high = numbers[:2]
     turned = name != "normal" and high < low
-    if not (math.isfinite(low) and math.isfinite(high)) or turned or (name == "log_uniform" and low <= 0):
-        raise AtomsegError(f"{where}: {name} cannot be drawn from {low:g} and {high:g}")
-    return low, high
+    without_scale = len(numbers) == 3 and numbers[2] < 1e-3
+    without_logarithm = name.startswith("log_") and low <= 0
+    if not all(map(math.isfinite, numbers)) or turned or without_scale or without_logarithm:
+        raise AtomsegError(f"{where}: {name} cannot be drawn from {', '.join(f'{number:g}' for number in numbers)}")
+    return numbers
 
 
 def draw_all(given: Mapping[str, Any], rng: np.random.Generator, where: str) -> dict[str, Any]:
     """Every value of a mapping, in its order."""
     return {name: draw(value, rng, f"{where}.{name}") for name, value in given.items()}
-
-
-def limits(given: Any) -> tuple[str, str]:
-    """Range and distribution in words, for tables."""
-    if not isinstance(given, Mapping):
-        return str(given), "constant"
-    name, values = next(iter(given.items()))
-    if name == "choice":
-        return ", ".join(map(str, values)), name
-    return (f"{values[0]:g} ± {values[1]:g}" if name == "normal" else f"{values[0]:g} to {values[1]:g}"), name

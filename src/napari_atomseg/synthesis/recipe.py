@@ -13,9 +13,11 @@ import numpy as np
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.synthesis.distributions import draw, draw_all
 from napari_atomseg.synthesis.record import Record
+from napari_atomseg.synthesis.steps import draw_steps, flattened
 
 REQUIRED = ("name", "image", "specimens", "imaging", "peak")
-KNOWN = (*REQUIRED, "dose", "classes", "about", "modality", "scene", "noise", "labels", "sources")
+AMOUNTS = ("peak", "dose", "mean")
+KNOWN = (*REQUIRED, *AMOUNTS[1:], "classes", "about", "modality", "scene", "noise", "labels", "sources")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +37,19 @@ class Recipe:
         Each with a ``kind``, a ``weight`` and the distributions of its parameters.
     imaging : mapping
         ``exponent``, ``probe`` with the distributions of its parameters; for a TEM ``lens`` and ``mtf`` with theirs, ``foci``
-        (steps of defocus, Angstrom) and ``image_spread`` (Angstrom) instead.
+        (steps of defocus, Angstrom) and ``image_spread`` (Angstrom) instead. ``profile`` gives atoms a shape (Lobato et al.)
+        without a microscope, in a share ``profile_share`` of the images if there is a probe or a lens too.
     peak : number or mapping
         Expected counts in the brightest pixel.
     dose : number or mapping, optional
         e/A2, in place of a peak.
+    mean : number or mapping, optional
+        Expected counts in a pixel, mean of the scene; in place of a peak.
     classes : int
         Column heights that are told apart.
     scene, noise : tuple of mapping
-        In order; each names one effect, with its ``probability`` and the distributions of its parameters.
+        In order; each names one effect, with its ``probability`` and the distributions of its parameters. Of those that stem from
+        one ``one_of`` at most one happens (:mod:`.steps`).
     """
 
     name: str
@@ -57,6 +63,7 @@ class Recipe:
     noise: tuple[Mapping[str, Any], ...]
     dose: Any = None
     classes: int = 1
+    mean: Any = None
 
 
 def presets() -> list[str]:
@@ -98,7 +105,7 @@ def recipe_from(values: Any, where: str) -> Recipe:
     """
     if not isinstance(values, Mapping):
         raise AtomsegError(f"{where}: a recipe is a mapping with {', '.join(REQUIRED)}")
-    missing = [name for name in REQUIRED if name not in values and not (name == "peak" and "dose" in values)]
+    missing = [name for name in REQUIRED if name not in values and not (name == "peak" and set(AMOUNTS) & set(values))]
     unknown = sorted(set(values) - set(KNOWN))
     if missing or unknown:
         raise AtomsegError(f"{where}: missing {', '.join(missing) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}")
@@ -112,10 +119,11 @@ def recipe_from(values: Any, where: str) -> Recipe:
         specimens=tuple(values["specimens"]),
         imaging=values["imaging"],
         peak=values.get("peak", 0.0),
-        scene=tuple(values.get("scene") or ()),
-        noise=tuple(values.get("noise") or ()),
+        scene=flattened(values.get("scene") or (), f"{where}, scene"),
+        noise=flattened(values.get("noise") or (), f"{where}, noise"),
         dose=values.get("dose"),
         classes=int(values.get("classes", 1)),
+        mean=values.get("mean"),
     )
 
 
@@ -147,38 +155,38 @@ def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
         specimen={**drawn, "seed": int(rng.integers(2**31))},
         imaging=imaging,
         peak=float(draw(recipe.peak, rng, "peak")),
-        scene=tuple(_steps(recipe.scene, rng, "scene")),
-        noise=tuple(_steps(recipe.noise, rng, "noise")),
+        scene=tuple(draw_steps(recipe.scene, rng, "scene")),
+        noise=tuple(draw_steps(recipe.noise, rng, "noise")),
         dose=None if recipe.dose is None else float(draw(recipe.dose, rng, "dose")),
         classes=recipe.classes,
+        mean=None if recipe.mean is None else float(draw(recipe.mean, rng, "mean")),
     )
 
 
 def _imaging(given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """Probe, or lens and camera."""
-    if "lens" not in given:
-        return {
-            "exponent": draw(given.get("exponent", 1.7), rng, "imaging.exponent"),
-            "probe": draw_all(given.get("probe", {}), rng, "imaging.probe"),
-        }
+    """Probe, or profile of the atoms, or lens; with its camera."""
+    if "profile" in given and rng.uniform() < float(given.get("profile_share", 1.0)):
+        found = _incoherent(given, "profile", rng)
+    elif "lens" in given:
+        found = _through_lens(given, rng)
+    else:
+        found = _incoherent(given, "probe", rng)
+    if "lens" in given or "mtf" in given:
+        found["mtf"] = draw_all(given.get("mtf", {}), rng, "imaging.mtf")
+    return found
+
+
+def _incoherent(given: Mapping[str, Any], shape: str, rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "exponent": draw(given.get("exponent", 1.7), rng, "imaging.exponent"),
+        shape: draw_all(given.get(shape, {}), rng, f"imaging.{shape}"),
+    }
+
+
+def _through_lens(given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     foci = given.get("foci", 0.0)
     return {
         "lens": draw_all(given["lens"], rng, "imaging.lens"),
         "image_spread": float(draw(given.get("image_spread", 0.0), rng, "imaging.image_spread")),
-        "mtf": draw_all(given.get("mtf", {}), rng, "imaging.mtf"),
         "foci": [float(draw(step, rng, "imaging.foci")) for step in (foci if isinstance(foci, list) else [foci])],
     }
-
-
-def _steps(given: tuple[Mapping[str, Any], ...], rng: np.random.Generator, where: str) -> list[tuple[str, dict[str, Any], int]]:
-    """The effects that happen, with their parameters and seeds."""
-    found = []
-    for entry in given:
-        name, ranges = next(iter(entry.items()))
-        ranges = dict(ranges or {})
-        happens = rng.uniform() < float(ranges.pop("probability", 1.0))
-        # Drawn whether it happens or not, so that one probability does not change the rest of the record.
-        params, seed = draw_all(ranges, rng, f"{where}.{name}"), int(rng.integers(2**31))
-        if happens:
-            found.append((name, params, seed))
-    return found

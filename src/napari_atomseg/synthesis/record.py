@@ -35,9 +35,10 @@ class Record:
     specimen : mapping
         ``kind``, its parameters, and a ``seed`` of its own.
     imaging : mapping
-        ``probe`` and the exponent of the atomic number; or ``lens``, ``mtf``, ``foci`` and ``image_spread`` of a TEM.
+        ``probe`` or ``profile`` and the exponent of the atomic number; or ``lens``, ``foci`` and ``image_spread`` of a TEM;
+        ``mtf`` of a camera.
     peak : float
-        Expected counts in the brightest pixel of the columns alone; 0 where a dose is given instead.
+        Expected counts in the brightest pixel of the columns alone; 0 where a dose or a mean is given instead.
     scene, noise : tuple of (name, parameters, seed)
         What is done to the noiseless image (:mod:`napari_atomseg.synthesis.scene`), and what the recording does to it
         (:mod:`napari_atomseg.noise.compose`), in order.
@@ -45,6 +46,8 @@ class Record:
         Electrons of the incident beam, in each image of a focal series.
     classes : int
         Column heights that are told apart.
+    mean : float, e, optional
+        Expected counts in a pixel, mean of the scene; in place of a peak or a dose.
     """
 
     recipe: str
@@ -58,6 +61,7 @@ class Record:
     noise: tuple[Step, ...] = ()
     dose: float | None = None
     classes: int = 1
+    mean: float | None = None
     format: int = field(default=FORMAT)
 
     def to_json(self) -> str:

@@ -12,18 +12,18 @@ from torch import Tensor
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns, render_probes
-from napari_atomseg.noise.compose import EFFECTS, apply
+from napari_atomseg.imaging.radial_profile import RadialProfileParams, half_maximum_width, profile_widths, render_profiles
+from napari_atomseg.noise.compose import Step
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
-from napari_atomseg.synthesis import labels, render_hrtem
+from napari_atomseg.synthesis import after, labels, render_hrtem
+from napari_atomseg.synthesis.camera import camera_of, exposure, per_image, recorded, steps_of, through
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.scene import build_scene
 from napari_atomseg.synthesis.specimen_kinds import field_of, scene_without_atoms, specimen
 
 LABELS = ("circular_mask", "small_mask", "gaussian", "noise_free", "background_free", "deblurred")
 """As in Lin et al., Table 2; `upsampled_` before the last three or the masks asks for twice as many pixels."""
-IN_PIXELS = {"scan_jitter": ("sigma_x", "sigma_y"), "line_noise": ("sigma",)}
-"""Parameters that recipes give in Angstrom, since a stage does not know of pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +37,7 @@ class Batch:
     labels : mapping of Tensor, shape (B, 1, Y, X)
         Those asked for. Intensities are in the image's counts; for those of TEM see :mod:`.render_hrtem`.
     columns : tuple of ColumnTruth
-        Of each image, Angstrom; all columns, those outside the field included.
+        Of each image, Angstrom; all columns, those outside the field included, but those that were cut away or written over.
     positions : tuple of ndarray, shape (N, 2), px
         The same in pixels.
     records : tuple of Record
@@ -67,54 +67,100 @@ def render(records: Sequence[Record], wanted: Sequence[str] = LABELS, device: to
     shape = records[0].shape
     if any(record.shape != shape for record in records):
         raise ValueError("images of one batch have one shape")
-    if any(render_hrtem.is_hrtem(record) for record in records):
-        return _tem(records, wanted, device)
+    lenses = [render_hrtem.is_hrtem(record) for record in records]
+    if len(set(lenses)) == 2:
+        return _both(records, lenses, wanted, device)
+    return (_tem if all(lenses) else _incoherent)(records, wanted, device)
+
+
+def _both(records: Sequence[Record], lenses: Sequence[bool], wanted: Sequence[str], device: torch.device | str) -> Batch:
+    """Images with and without a lens, each kind by itself, and together again in their order."""
+    kinds = [[row for row, lens in enumerate(lenses) if lens == kind] for kind in (True, False)]
+    parts = [render([records[row] for row in rows], wanted, device) for rows in kinds]
+    if parts[0].image.shape[1:] != parts[1].image.shape[1:]:
+        raise ValueError("images of one batch have as many foci")
+    back = np.argsort(kinds[0] + kinds[1]).tolist()
+    columns, positions = parts[0].columns + parts[1].columns, parts[0].positions + parts[1].positions
+    return Batch(
+        image=torch.cat([part.image for part in parts])[back],
+        labels={name: torch.cat([part.labels[name] for part in parts])[back] for name in wanted},
+        columns=tuple(columns[row] for row in back),
+        positions=tuple(positions[row] for row in back),
+        records=tuple(records),
+    )
+
+
+def _incoherent(records: Sequence[Record], wanted: Sequence[str], device: torch.device | str) -> Batch:
+    """Images of a scanned probe, of atoms with a profile, or of scenes without atoms."""
     projections = [specimen(record.specimen, field_of(record.shape, record.pixel_size)) for record in records]
     exponents = [float(record.imaging.get("exponent", 1.7)) for record in records]
     truths = [columns_of(atoms, exponent) for atoms, exponent in zip(projections, exponents, strict=True)]
     sizes = [record.pixel_size for record in records]
-    columns = _columns([atoms.drawn_out() for atoms in projections], exponents, sizes, device)
-    probes = [from_dict(ProbeParams, dict(record.imaging.get("probe", {}))) for record in records]
-    shape_of_all = (int(shape[0]), int(shape[1]))
-    scenes = [scene_without_atoms(record.specimen, shape_of_all) for record in records]
+    shape = (int(records[0].shape[0]), int(records[0].shape[1]))
+    scenes = [scene_without_atoms(record.specimen, shape) for record in records]
     clean = torch.cat(
         [
-            _clean(columns, row, probe, shape_of_all, sizes[row]) if drawn is None else _drawn(drawn, device)
-            for row, (probe, drawn) in enumerate(zip(probes, scenes, strict=True))
+            _clean(record, atoms, shape, device) if drawn is None else _drawn(drawn, device)
+            for record, atoms, drawn in zip(records, projections, scenes, strict=True)
         ]
     )
-    scale = torch.tensor([record.peak for record in records], device=clean.device).reshape(-1, 1, 1, 1)
+    scale = per_image([record.peak if record.mean is None else 1.0 for record in records], clean)
     factor = scale / clean.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-20)
     clean = clean * factor
+    cameras = [camera_of(record) for record in records]
     scene = build_scene(clean, [record.scene for record in records], sizes)
-    image = apply(scene, [_noise(record) for record in records])
+    exposed = per_image([exposure(record, one) for record, one in zip(records, scene, strict=True)], clean)
+    clean, scene, factor = clean * exposed, scene * exposed, factor * exposed
+    steps = [steps_of(record, float(one.max())) for record, one in zip(records, scene, strict=True)]
+    image = recorded(scene, [after.during(one) for one in steps], cameras)
+    clean, scene = through(clean, clean, cameras), through(scene, scene, cameras)
     true = _true_columns(truths, sizes, factor.reshape(-1).tolist(), device)
-    found = {name: _label(name, true, clean, scene, probes, sizes) for name in wanted}
+    spreads = [_spread(record, atoms) for record, atoms in zip(records, projections, strict=True)]
+    found = {name: _label(name, true, clean, scene, spreads, sizes) for name in wanted}
     _without_columns(found, [row for row, drawn in enumerate(scenes) if drawn is not None], clean)
+    image = _finish(image, found, steps)
+    truths = [after.finished_columns(truth, record) for truth, record in zip(truths, records, strict=True)]
     return Batch(
         image=image,
         labels=found,
         columns=tuple(truths),
-        positions=tuple(truth.positions / size for truth, size in zip(truths, sizes, strict=True)),
+        positions=tuple(_pixels(truth, record) for truth, record in zip(truths, records, strict=True)),
         records=tuple(records),
     )
 
 
 def _tem(records: Sequence[Record], wanted: Sequence[str], device: torch.device | str) -> Batch:
     """Images through an objective lens, with as many foci and classes each."""
-    if (
-        not all(render_hrtem.is_hrtem(record) for record in records)
-        or len({(len(render_hrtem.foci_of(one)), one.classes) for one in records}) > 1
-    ):
-        raise ValueError("images of one batch are all of a STEM, or all of a TEM with as many foci and classes")
-    found = [render_hrtem.recording(record, _noise(record), wanted, device) for record in records]
+    if len({(len(render_hrtem.foci_of(one)), one.classes) for one in records}) > 1:
+        raise ValueError("images of one batch have as many foci and classes")
+    found = [render_hrtem.recording(record, wanted, device) for record in records]
+    labels_of_all = {name: torch.cat([one.labels[name] for one in found]) for name in wanted}
     return Batch(
-        image=torch.cat([one.image for one in found]),
-        labels={name: torch.cat([one.labels[name] for one in found]) for name in wanted},
-        columns=tuple(one.truth for one in found),
-        positions=tuple(one.truth.positions / record.pixel_size for one, record in zip(found, records, strict=True)),
+        image=_finish(torch.cat([one.image for one in found]), labels_of_all, [one.steps for one in found]),
+        labels=labels_of_all,
+        columns=tuple(after.finished_columns(one.truth, record) for one, record in zip(found, records, strict=True)),
+        positions=tuple(
+            _pixels(after.finished_columns(one.truth, record), record) for one, record in zip(found, records, strict=True)
+        ),
         records=tuple(records),
     )
+
+
+def _finish(image: Tensor, found: dict[str, Tensor], steps: Sequence[Sequence[Step]]) -> Tensor:
+    """Images after the fact; their labels are changed with them."""
+    image = image.clone()
+    for row, one in enumerate(steps):
+        late = after.after(one)
+        if not late:
+            continue
+        image[row] = after.finished_image(image[row : row + 1], late)[0]
+        for name, label in found.items():
+            label[row] = after.finished_label(name, label[row : row + 1], image[row : row + 1], late)[0]
+    return image
+
+
+def _pixels(truth: ColumnTruth, record: Record) -> np.ndarray:
+    return truth.positions / after.pixel_size_after(record)
 
 
 def point_spread_width(probe: ProbeParams) -> float:
@@ -127,17 +173,40 @@ def point_spread_width(probe: ProbeParams) -> float:
     return float(np.hypot(0.51 * wavelength(probe.energy) / (probe.semiangle * 1e-3), probe.source_size))
 
 
-def _clean(columns: ColumnBatch, row: int, probe: ProbeParams, shape: tuple[int, int], pixel_size: float) -> Tensor:
-    mine = columns.sample == row
-    alone = ColumnBatch(
-        positions=columns.positions[mine],
-        weights=columns.weights[mine],
-        widths=columns.widths[mine],
-        sample=torch.zeros(int(mine.sum()), dtype=torch.int64, device=columns.positions.device),
-        count=1,
-    )
+def _clean(record: Record, projection: Projection, shape: tuple[int, int], device: torch.device | str) -> Tensor:
+    """Noiseless image of atoms, shape (1, 1, Y, X)."""
+    atoms, size = projection.drawn_out(), record.pixel_size
+    exponent = float(record.imaging.get("exponent", 1.7))
     # One at a time: the room that a probe needs, and so the rounding, must not depend on the rest of the batch.
-    return render_probes(alone, [probe], shape, pixel_size).clamp_min(0.0)
+    alone = batch_columns(
+        [torch.from_numpy(atoms.positions / size)],
+        [torch.from_numpy(atoms.scattering(exponent))],
+        [torch.from_numpy(atoms.thermal / size)],
+        device,
+    )
+    if "profile" in record.imaging:
+        found = render_profiles(alone, torch.from_numpy(atoms.numbers), [_profile(record)], shape, size)
+    else:
+        found = render_probes(alone, [_probe(record)], shape, size)
+    return found.clamp_min(0.0)
+
+
+def _probe(record: Record) -> ProbeParams:
+    return from_dict(ProbeParams, dict(record.imaging.get("probe", {})))
+
+
+def _profile(record: Record) -> RadialProfileParams:
+    return from_dict(RadialProfileParams, dict(record.imaging["profile"]))
+
+
+def _spread(record: Record, atoms: Projection) -> float:
+    """Full width at half maximum of columns, Angstrom: of the probe, or of the profile of the atoms, a mean over them."""
+    if "profile" not in record.imaging:
+        return point_spread_width(_probe(record))
+    profile = _profile(record)
+    widths = profile_widths(profile).numpy()
+    mean = widths[atoms.numbers - 1].mean() if len(atoms) else widths.mean()
+    return half_maximum_width(profile) * float(mean)
 
 
 def _drawn(scene: np.ndarray, device: torch.device | str) -> Tensor:
@@ -153,17 +222,6 @@ def _without_columns(found: Mapping[str, Tensor], rows: Sequence[int], clean: Te
         found["upsampled_deblurred"][rows] = fine
 
 
-def _columns(
-    projections: Sequence[Projection], exponents: Sequence[float], sizes: Sequence[float], device: torch.device | str
-) -> ColumnBatch:
-    return batch_columns(
-        [torch.from_numpy(atoms.positions / size) for atoms, size in zip(projections, sizes, strict=True)],
-        [torch.from_numpy(atoms.scattering(exponent)) for atoms, exponent in zip(projections, exponents, strict=True)],
-        [torch.from_numpy(atoms.thermal / size) for atoms, size in zip(projections, sizes, strict=True)],
-        device,
-    )
-
-
 def _true_columns(
     truths: Sequence[ColumnTruth], sizes: Sequence[float], factors: Sequence[float], device: torch.device | str
 ) -> ColumnBatch:
@@ -176,17 +234,8 @@ def _true_columns(
     )
 
 
-def _noise(record: Record) -> list[tuple[str, object, int]]:
-    """Effects with their parameters, lengths in pixels."""
-    found: list[tuple[str, object, int]] = []
-    for name, given, seed in record.noise:
-        values = {key: value / record.pixel_size if key in IN_PIXELS.get(name, ()) else value for key, value in given.items()}
-        found.append((name, from_dict(EFFECTS[name].params, values) if name in EFFECTS else values, seed))
-    return found
-
-
 def _label(
-    name: str, columns: ColumnBatch, clean: Tensor, scene: Tensor, probes: Sequence[ProbeParams], sizes: Sequence[float]
+    name: str, columns: ColumnBatch, clean: Tensor, scene: Tensor, spreads: Sequence[float], sizes: Sequence[float]
 ) -> Tensor:
     shape = (clean.shape[-2], clean.shape[-1])
     if name.startswith("upsampled_"):
@@ -196,18 +245,16 @@ def _label(
             # Intensity per pixel: four pixels share what one had.
             return torch.nn.functional.interpolate(given, size=wide, mode="bicubic", align_corners=False) / 4
         finer = [size / 2 for size in sizes]
-        return _painted(name.removeprefix("upsampled_"), labels.upsampled(columns, 2), wide, probes, finer)
+        return _painted(name.removeprefix("upsampled_"), labels.upsampled(columns, 2), wide, spreads, finer)
     if name == "noise_free":
         return scene
     if name == "background_free":
         return clean
-    return _painted(name, columns, shape, probes, sizes)
+    return _painted(name, columns, shape, spreads, sizes)
 
 
-def _painted(
-    name: str, columns: ColumnBatch, shape: tuple[int, int], probes: Sequence[ProbeParams], sizes: Sequence[float]
-) -> Tensor:
-    widths = [point_spread_width(probe) / size for probe, size in zip(probes, sizes, strict=True)]
+def _painted(name: str, columns: ColumnBatch, shape: tuple[int, int], spreads: Sequence[float], sizes: Sequence[float]) -> Tensor:
+    widths = [spread / size for spread, size in zip(spreads, sizes, strict=True)]
     if name == "circular_mask":
         return labels.circular_mask(columns, shape, widths)
     if name == "small_mask":

@@ -18,12 +18,13 @@ from napari_atomseg.imaging.hrtem import image_focal_series, render_hrtem
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns
 from napari_atomseg.noise.blur import BlurParams, blur
 from napari_atomseg.noise.chance import mixed
-from napari_atomseg.noise.compose import Step, apply
+from napari_atomseg.noise.compose import Step
 from napari_atomseg.noise.counting import electrons_per_pixel
 from napari_atomseg.optics.ctf import CtfParams
-from napari_atomseg.optics.detector import MtfParams, through_camera
+from napari_atomseg.optics.detector import through_camera
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
-from napari_atomseg.synthesis import labels
+from napari_atomseg.synthesis import after, labels
+from napari_atomseg.synthesis.camera import camera_of, exposure, recorded, steps_of
 from napari_atomseg.synthesis.exit_wave_specimens import Cut, cut_exit_wave, is_exit_wave
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.scene import build_scene
@@ -46,11 +47,14 @@ class Recording:
     image : Tensor, float32, shape (1, F, Y, X), counts
     labels : dict of Tensor, shape (1, C, Y, X)
     truth : ColumnTruth
+    steps : list of (name, parameters, seed)
+        The record's noise; what comes after the fact has not happened yet.
     """
 
     image: Tensor
     labels: dict[str, Tensor]
     truth: ColumnTruth
+    steps: list[Step]
 
 
 def is_hrtem(record: Record) -> bool:
@@ -63,14 +67,12 @@ def foci_of(record: Record) -> tuple[float, ...]:
     return tuple(float(step) for step in record.imaging.get("foci", (0.0,)))
 
 
-def recording(record: Record, steps: Sequence[Step], wanted: Sequence[str], device: torch.device | str = "cpu") -> Recording:
+def recording(record: Record, wanted: Sequence[str], device: torch.device | str = "cpu") -> Recording:
     """The image of one record.
 
     Parameters
     ----------
     record : Record
-    steps : sequence of (name, parameters, seed)
-        The record's noise; what comes up to the counting happens before the camera blurs, the rest after.
     wanted : sequence of str
         Labels. ``noise_free`` and ``background_free`` have as many planes as there are foci, ``class_maps`` as there are classes
         and one, the others one.
@@ -79,23 +81,21 @@ def recording(record: Record, steps: Sequence[Step], wanted: Sequence[str], devi
     Raises
     ------
     AtomsegError
-        If the record has no dose, or a label is unknown.
+        If the record has neither dose nor mean, or a label is unknown.
     """
-    if record.dose is None:
-        raise AtomsegError(f"recipe {record.recipe}: a TEM image needs a dose in e/A2; give one")
     cut = cut_exit_wave(record) if is_exit_wave(record.specimen) else None
     atoms = _atoms(record) if cut is None else cut.atoms
     truth = columns_of(atoms)
     shape, size = (int(record.shape[0]), int(record.shape[1])), record.pixel_size
     # Frames as samples (F, 1, Y, X): noise differs from frame to frame.
-    clean = _expected(record, atoms, cut, shape, device) * electrons_per_pixel(record.dose, size)
+    clean = _expected(record, atoms, cut, shape, device) * _electrons(record)
     count = len(clean)
-    camera = [from_dict(MtfParams, dict(record.imaging.get("mtf", {})))] * count
+    camera = [camera_of(record)] * count
     scene = build_scene(clean, [record.scene] * count, [size] * count)
-    names = [name for name, _, _ in steps]
-    first = names.index("counting") + 1 if "counting" in names else 0
-    counted = apply(scene, _per_frame(steps[:first], count))
-    image = apply(through_camera(scene, counted, camera), _per_frame(steps[first:], count))
+    factor = exposure(record, scene)
+    clean, scene = clean * factor, scene * factor
+    steps = steps_of(record, float(scene.max()))
+    image = recorded(scene, _per_frame(after.during(steps), count), camera)
     columns = batch_columns([torch.from_numpy(truth.positions / size)], [torch.from_numpy(truth.counts)], [0.0], device)
     seen = {"noise_free": scene, "background_free": clean}
     found = {}
@@ -108,7 +108,16 @@ def recording(record: Record, steps: Sequence[Step], wanted: Sequence[str], devi
             factor = 1 if base == name else 2
             painted = columns if factor == 1 else labels.upsampled(columns, factor)
             found[name] = _painted(base, painted, (factor * shape[0], factor * shape[1]), size / factor, record.classes)
-    return Recording(image=image.transpose(0, 1), labels=found, truth=truth)
+    return Recording(image=image.transpose(0, 1), labels=found, truth=truth, steps=steps)
+
+
+def _electrons(record: Record) -> float:
+    """Electrons in a pixel of the incident beam; 1 where the mean of the scene is to decide."""
+    if record.mean is not None:
+        return 1.0
+    if record.dose is None:
+        raise AtomsegError(f"recipe {record.recipe}: a TEM image needs a dose in e/A2, or a mean in counts; give one")
+    return electrons_per_pixel(record.dose, record.pixel_size)
 
 
 def class_maps(columns: ColumnBatch, shape: tuple[int, int], sigma: float, classes: int) -> Tensor:

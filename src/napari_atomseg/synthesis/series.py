@@ -11,10 +11,11 @@ import numpy as np
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.synthesis.after import pixel_size_after
 from napari_atomseg.synthesis.recipe import Recipe, draw_record, read_recipe
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import LABELS, Batch, render
-from napari_atomseg.synthesis.render_hrtem import foci_of, is_hrtem
+from napari_atomseg.synthesis.render_hrtem import foci_of
 
 BATCH = 16
 
@@ -62,16 +63,16 @@ def batches(records: Sequence[Record], wanted: Sequence[str] = LABELS) -> Iterat
         first = last
 
 
-def _kind(record: Record) -> tuple[tuple[int, int], bool, int, int]:
+def _kind(record: Record) -> tuple[tuple[int, int], int, int]:
     """What the images of one batch have in common."""
-    return record.shape, is_hrtem(record), len(foci_of(record)), record.classes
+    return record.shape, len(foci_of(record)), record.classes
 
 
 def image_of(batch: Batch, row: int, name: str) -> Micrograph:
     """One image of a batch as a micrograph, or one of its labels if `name` is that of a label; several planes as a stack."""
     record = batch.records[row]
     planes = batch.labels.get(name, batch.image)
-    size = record.pixel_size / (planes.shape[-1] / record.shape[1])
+    size = pixel_size_after(record) / (planes.shape[-1] / record.shape[1])
     data = planes[row, 0] if planes.shape[1] == 1 else planes[row]
     return Micrograph(data=data.cpu().numpy(), pixel_size=(size, size), name=name)
 
@@ -86,7 +87,7 @@ def true_columns(batch: Batch, row: int) -> Columns:
     inside = np.all((found.positions > -0.5) & (found.positions < limits), axis=1)
     return replace(
         found.select(inside),
-        pixel_size=(record.pixel_size,) * 2,
+        pixel_size=(pixel_size_after(record),) * 2,
         image_shape=record.shape,
         provenance={"recipe": record.recipe, "seed": record.seed},
     )

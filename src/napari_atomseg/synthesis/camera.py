@@ -1,0 +1,89 @@
+"""From the expected scene to what is recorded: how many electrons, through which camera, with which noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.params import from_dict
+from napari_atomseg.noise.compose import EFFECTS, Step, apply
+from napari_atomseg.optics.detector import MtfParams, through_camera
+from napari_atomseg.synthesis.record import Record
+
+IN_PIXELS = {"scan_jitter": ("sigma_x", "sigma_y"), "line_noise": ("sigma",)}
+"""Parameters that recipes give in Angstrom, since a stage does not know of pixels."""
+UPPER_SHARE, LEVELS = "upper_share", "levels"
+"""Recipes may give the limit of `clipping` in parts of the scene's brightest pixel, and the steps of `quantisation` up to it."""
+
+
+def camera_of(record: Record) -> MtfParams:
+    """Modulation transfer of a record; of no camera without one. Profiles of atoms hold the area of the pixel already."""
+    camera = from_dict(MtfParams, dict(record.imaging.get("mtf", {})))
+    return replace(camera, pixel=False) if "profile" in record.imaging else camera
+
+
+def exposure(record: Record, scene: Tensor) -> float:
+    """Factor that gives a scene its mean number of counts, alpha of Lobato et al., Eq. 30; 1 where none was asked for."""
+    if record.mean is None:
+        return 1.0
+    mean = float(scene.double().mean())
+    if record.mean <= 0 or mean <= 0:
+        raise AtomsegError(f"recipe {record.recipe}: no mean of {record.mean:g} counts can be given to a scene of mean {mean:g}")
+    return record.mean / mean
+
+
+def steps_of(record: Record, brightest: float) -> list[Step]:
+    """Noise of a record with its parameters: lengths in pixels, limits in counts.
+
+    Parameters
+    ----------
+    record : Record
+    brightest : float, e
+        Highest value of the expected scene.
+    """
+    return [
+        (name, _params(name, _absolute(name, given, record.pixel_size, brightest)), seed) for name, given, seed in record.noise
+    ]
+
+
+def recorded(scene: Tensor, steps: Sequence[Sequence[Step]], cameras: Sequence[MtfParams]) -> Tensor:
+    """Images (B, 1, Y, X) of expected scenes: what comes up to the counting happens before the camera blurs, the rest after."""
+    first = [_until_counted(one) for one in steps]
+    counted = apply(scene, [one[:count] for one, count in zip(steps, first, strict=True)])
+    return apply(through(scene, counted, cameras), [one[count:] for one, count in zip(steps, first, strict=True)])
+
+
+def through(expected: Tensor, counted: Tensor, cameras: Sequence[MtfParams]) -> Tensor:
+    """Counted electrons (B, 1, Y, X) as cameras show them; one image at a time, for rounding must not depend on the batch."""
+    if all(camera.model == "none" for camera in cameras):
+        return counted
+    alone = zip(expected.split(1), counted.split(1), cameras, strict=True)
+    return torch.cat([through_camera(scene, image, [camera]) for scene, image, camera in alone])
+
+
+def per_image(values: Sequence[float], image: Tensor) -> Tensor:
+    """One number for each image of a batch, shape (B, 1, 1, 1)."""
+    return torch.tensor(values, dtype=image.dtype, device=image.device).reshape(-1, 1, 1, 1)
+
+
+def _until_counted(steps: Sequence[Step]) -> int:
+    names = [name for name, _, _ in steps]
+    return names.index("counting") + 1 if "counting" in names else 0
+
+
+def _absolute(name: str, given: Mapping[str, Any], pixel_size: float, brightest: float) -> dict[str, Any]:
+    values = {key: value / pixel_size if key in IN_PIXELS.get(name, ()) else value for key, value in given.items()}
+    if name == "clipping" and UPPER_SHARE in values:
+        values["upper"] = values.pop(UPPER_SHARE) * brightest
+    if name == "quantisation" and LEVELS in values:
+        values["gain"] = values.pop(LEVELS) / max(brightest, 1e-9)
+    return values
+
+
+def _params(name: str, values: dict[str, Any]) -> Any:
+    return from_dict(EFFECTS[name].params, values) if name in EFFECTS else values
