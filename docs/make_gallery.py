@@ -107,7 +107,7 @@ def recipes() -> None:
         pictures = []
         for seed in range(24):
             record = draw_record(recipe, seed, 128)
-            amount = f"{record.peak:.0f} e" if record.dose is None else f"{record.dose:.0f} e/Å²"
+            amount = record.amount.replace(" electrons in the brightest pixel", " e").replace(" electrons a pixel", " e/px")
             title = f"{record.specimen.get('name', record.specimen['kind'])}, {record.pixel_size:.2f} Å/px, {amount}"
             pictures.append((title.replace("_", " "), render([record], ()).image[0, 0].numpy()))
         tiles(pictures, f"recipe_{name}", 8)

@@ -116,6 +116,14 @@ def test_an_effect_happens_as_often_as_it_is_said_and_leaves_the_rest_alone():
     assert [record.noise[-1] for record in some] == [record.noise[-1] for record in every]
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({}, "50 electrons in the brightest pixel"), ({"dose": 300.0}, "300 e/Å²"), ({"mean": 4.5}, "4.5 electrons a pixel")],
+)
+def test_a_record_says_how_many_electrons(change, words):
+    assert draw_record(recipe_from({**SMALL, **change}, "x"), 1).amount == words
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 99}', '{"recipe": "x"}', "nonsense"])
 def test_what_is_no_record_is_refused(text):
     with pytest.raises(AtomsegError, match="record"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import sqrt
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from napari_atomseg.synthesis.record import Record
 IN_PIXELS = {"scan_jitter": ("sigma_x", "sigma_y"), "line_noise": ("sigma",)}
 """Parameters that recipes give in Angstrom, since a stage does not know of pixels."""
 UPPER_SHARE, LEVELS = "upper_share", "levels"
-"""Recipes may give the limit of `clipping` in parts of the scene's brightest pixel, and the steps of `quantisation` up to it."""
+"""Recipes may give the limit of `clipping` in parts of what the scene's brightest pixel hardly ever counts more than, its mean
+and three standard deviations; and the steps of `quantisation` up to that pixel's mean."""
 
 
 def camera_of(record: Record) -> MtfParams:
@@ -62,7 +64,7 @@ def through(expected: Tensor, counted: Tensor, cameras: Sequence[MtfParams]) -> 
     """Counted electrons (B, 1, Y, X) as cameras show them; one image at a time, for rounding must not depend on the batch."""
     if all(camera.model == "none" for camera in cameras):
         return counted
-    alone = zip(expected.split(1), counted.split(1), cameras, strict=True)
+    alone = zip(torch.split(expected, 1), torch.split(counted, 1), cameras, strict=True)
     return torch.cat([through_camera(scene, image, [camera]) for scene, image, camera in alone])
 
 
@@ -77,12 +79,17 @@ def _until_counted(steps: Sequence[Step]) -> int:
 
 
 def _absolute(name: str, given: Mapping[str, Any], pixel_size: float, brightest: float) -> dict[str, Any]:
-    values = {key: value / pixel_size if key in IN_PIXELS.get(name, ()) else value for key, value in given.items()}
+    values = {key: _times(value, 1 / pixel_size) if key in IN_PIXELS.get(name, ()) else value for key, value in given.items()}
     if name == "clipping" and UPPER_SHARE in values:
-        values["upper"] = values.pop(UPPER_SHARE) * brightest
+        values["upper"] = _times(values.pop(UPPER_SHARE), brightest + 3 * sqrt(max(brightest, 0.0)))
     if name == "quantisation" and LEVELS in values:
-        values["gain"] = values.pop(LEVELS) / max(brightest, 1e-9)
+        values["gain"] = _times(values.pop(LEVELS), 1 / max(brightest, 1e-9))
     return values
+
+
+def _times(value: Any, factor: float) -> Any:
+    """A number on another scale; what is none is refused where the parameters are made."""
+    return value * factor if isinstance(value, (int, float)) else value
 
 
 def _params(name: str, values: dict[str, Any]) -> Any:

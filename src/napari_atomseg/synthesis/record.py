@@ -64,6 +64,13 @@ class Record:
     mean: float | None = None
     format: int = field(default=FORMAT)
 
+    @property
+    def amount(self) -> str:
+        """How many electrons, in words."""
+        if self.mean is not None:
+            return f"{self.mean:.3g} electrons a pixel"
+        return f"{self.dose:.3g} e/Å²" if self.dose else f"{self.peak:.0f} electrons in the brightest pixel"
+
     def to_json(self) -> str:
         """The record as one line of JSON."""
         return json.dumps(dataclasses.asdict(self), separators=(",", ":"))

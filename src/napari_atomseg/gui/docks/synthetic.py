@@ -105,8 +105,7 @@ class SyntheticDialog(QDialog):
             session, _ = show_columns(self._panel.viewer, image, bound(true, micrograph, dict(true.provenance)))
             self._panel.columns_page.watch(session)
         self._panel.viewer.reset_view()
-        counts = f"{record.dose:.3g} e/Å²" if record.dose else f"{record.peak:.0f} electrons in the brightest pixel"
-        self._panel.say(f"{name}: {record.pixel_size:.3f} Å/px, {counts}.")
+        self._panel.say(f"{name}: {record.pixel_size:.3f} Å/px, {record.amount}.")
 
     def _add(self, micrograph: Any) -> Image:
         data, options, kind = image_layer_data(micrograph)
