@@ -37,12 +37,13 @@ def locate(
     debug: Debug = False,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
-    from napari_atomseg.workflows import MODELS, ClassicalParams
+    from napari_atomseg.workflows import ClassicalParams, NetworkParams, model_names
     from napari_atomseg.workflows import locate as job
 
-    if model is not None and model not in MODELS:
-        raise typer.BadParameter(f'there is no model "{model}"; models at hand: {", ".join(MODELS)}', param_hint="--model")
+    if model is not None and model not in model_names() and not Path(model).is_dir():
+        raise typer.BadParameter(f'there is no model "{model}"; models at hand: {", ".join(model_names())}', param_hint="--model")
     params = params_of(ClassicalParams, "--polarity", polarity=polarity)
+    network = params_of(NetworkParams, "--polarity", polarity=polarity)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out)
     talk = Talk(quiet=quiet, debug=debug)
@@ -52,7 +53,7 @@ def locate(
         refuse_existing(files_of(target), force)
         image = open_image(path, dataset, size, talk)
         _require_scale(image, target, talk)
-        steps = job.steps(image, model=model, params=params, refined=not no_refine, frames=frames)
+        steps = job.steps(image, model=model, params=params, network=network, refined=not no_refine, frames=frames)
         found = run(steps, talk.reporter(path))
         write(found, target)
         talk.say(summary(path, found, target))

@@ -1,0 +1,5 @@
+"""What networks can be asked for."""
+
+TASKS = ("columns", "mask", "denoise", "background", "deblur")
+"""Maps of an image: Gaussians on the columns, discs on the columns, the image without noise, also without background, and with
+the columns made narrow; in the order of the networks' channels."""

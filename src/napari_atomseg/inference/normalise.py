@@ -1,0 +1,25 @@
+"""One normalisation for a whole image, the same in training: robust against hot pixels, unmoved by gain and offset."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+DARK, BRIGHT = 0.02, 0.995
+"""Quantiles of the smoothed image that become 0 and 1."""
+SAMPLED = 1_000_000
+"""Pixels that quantiles are taken of, at most."""
+
+
+def contrast_of(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Dark level and contrast of images (B, 1, Y, X), each of shape (B, 1, 1, 1); the contrast is positive.
+
+    Quantiles are those of the image averaged over 3 x 3 px, so that neither single hot pixels nor counting noise decide.
+    """
+    smooth = torch.nn.functional.avg_pool2d(images, 3, stride=1)
+    step = max(1, round((smooth.shape[-1] * smooth.shape[-2] / SAMPLED) ** 0.5))
+    values = smooth[..., ::step, ::step].flatten(1)
+    levels = torch.quantile(values, torch.tensor([DARK, BRIGHT], device=images.device, dtype=images.dtype), dim=1)
+    dark, bright = levels[0].reshape(-1, 1, 1, 1), levels[1].reshape(-1, 1, 1, 1)
+    contrast = bright - dark
+    return dark, torch.where(contrast > 1e-6 * bright.abs(), contrast, torch.ones_like(contrast)).clamp_min(1e-20)

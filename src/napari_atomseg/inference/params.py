@@ -1,0 +1,37 @@
+"""How networks are asked; apart from the networks themselves, so that forms and help need no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from napari_atomseg.core.params import check
+from napari_atomseg.core.quantities import Fraction, Quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkParams:
+    """How a network is asked.
+
+    Attributes
+    ----------
+    least_confidence : float
+        Columns less probable than this are left out.
+    polarity : {'auto', 'bright', 'dark'}
+        Whether columns are brighter or darker than what lies between them.
+    pixel_size : float, A, optional
+        What a pixel is taken for; if left out that of the image, and if it has none an estimate from the width of its columns.
+    averaged : bool
+        Ask also about the three mirror images and average; four times the work.
+    device : {'auto', 'cpu', 'cuda', 'mps'}
+        Where the network runs; auto takes a GPU where there is one.
+    """
+
+    least_confidence: Fraction = 0.5
+    polarity: Literal["auto", "bright", "dark"] = "auto"
+    pixel_size: Annotated[float, Quantity(unit="Å", low=1e-3, high=10, decimals=4)] | None = None
+    averaged: bool = False
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    def __post_init__(self) -> None:
+        check(self)

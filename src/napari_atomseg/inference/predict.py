@@ -1,0 +1,228 @@
+"""All maps of a micrograph: resampled to the network's pixels, normalised once, tile by tile, the same as in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
+from napari_atomseg.inference.normalise import contrast_of
+from napari_atomseg.inference.resample import resample
+from napari_atomseg.networks.card import ModelError
+
+if TYPE_CHECKING:
+    from napari_atomseg.networks.zoo import Model
+
+TILE = 768
+"""Side of the part of a tile that is kept, native px."""
+WHOLE = 1280
+"""An image up to this side is one tile, native px."""
+BAND = 256
+"""Rows of native pixels that are read at a time."""
+MARGIN = 4
+"""Native pixels that resampling reaches beyond what it gives."""
+IN_COUNTS = {"denoise": True, "background": False, "deblur": False}
+"""Maps that are intensities, and whether they keep the image's dark level."""
+FLIPS: tuple[tuple[int, ...], ...] = ((), (-2,), (-1,), (-2, -1))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """Maps of one image at the network's pixels.
+
+    Attributes
+    ----------
+    grid : NativeGrid
+    maps : mapping of ndarray, float32, shape (Y', X')
+        By task; ``columns`` and ``mask`` from 0 to 1, the others in the image's intensities.
+    spread : mapping of ndarray, shape (Y', X')
+        Standard deviation over mirrored images, where that was asked for.
+    """
+
+    grid: NativeGrid
+    maps: Mapping[str, np.ndarray]
+    spread: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def on_image(self, task: str) -> np.ndarray:
+        """A map on the image's own pixels, float32, shape (Y, X)."""
+        low, high = (0.0, 1.0) if task not in IN_COUNTS else (-np.inf, np.inf)
+        given = torch.from_numpy(self.maps[task])[None, None]
+        return np.asarray(resample(given, self.grid.shape)[0, 0].clamp(low, high).numpy())
+
+
+def predict(
+    model: Model,
+    plane: Any,
+    pixel_size: tuple[float, float],
+    tasks: tuple[str, ...] = TASKS,
+    *,
+    sign: float = 1.0,
+    averaged: bool = False,
+    device: str = "cpu",
+) -> Steps[Prediction]:
+    """Maps of one image.
+
+    Parameters
+    ----------
+    model : Model
+    plane : array, shape (Y, X)
+        Numpy or lazy; read in bands.
+    pixel_size : tuple of float, Angstrom, (y, x)
+    tasks : tuple of str
+        Of :data:`~napari_atomseg.core.tasks.TASKS`.
+    sign : float
+        -1 for dark columns on a bright ground.
+    averaged : bool
+        Mean of the maps of the image and its three mirror images, four times the work; their spread is kept.
+    device : str
+
+    Raises
+    ------
+    ModelError
+        If the pixel size is out of the model's range, or the field too small.
+    """
+    _check_range(model, pixel_size, tasks)
+    grid = native_grid((int(plane.shape[0]), int(plane.shape[1])), pixel_size, model.card.native_sampling)
+    if min(grid.native_shape) < LEAST_SIDE:
+        raise ModelError(
+            f"the image has only {grid.native_shape[0]} x {grid.native_shape[1]} pixels of {model.card.native_sampling:g} Å, and "
+            f"a network needs {LEAST_SIDE} at least; check the pixel size"
+        )
+    image = yield from _native_image(plane, grid, sign)
+    dark, contrast = contrast_of(image)
+    heads = [TASKS.index(task) for task in tasks]
+    rows, columns = grid.native_shape
+    found = np.empty((len(heads), rows, columns), np.float32)
+    spread = np.empty_like(found) if averaged else None
+    tiles = list(_tiles((rows, columns), model))
+    for done, (inner, outer, place) in enumerate(tiles):
+        yield Progress(done, len(tiles), "asking the network")
+        window = (image[..., outer[0], outer[1]] - dark) / contrast
+        mean, deviation = _maps(model, window, heads, averaged, device)
+        found[(slice(None), *inner)] = mean[(slice(None), *place)]
+        if spread is not None:
+            spread[(slice(None), *inner)] = deviation[(slice(None), *place)]
+    level, scale = float(dark), float(contrast)
+    maps = {task: _in_counts(task, found[row], level, scale, sign) for row, task in enumerate(tasks)}
+    wide = {} if spread is None else {task: _spread_in_counts(task, spread[row], scale) for row, task in enumerate(tasks)}
+    return Prediction(grid=grid, maps=maps, spread=wide)
+
+
+def best_device() -> str:
+    """The fastest device at hand."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str, ...]) -> None:
+    unknown = [task for task in tasks if task not in TASKS]
+    if unknown:
+        raise AtomsegError(f'there is no map "{unknown[0]}"; choose of {", ".join(TASKS)}')
+    low, high = model.card.sampling_range
+    if not all(low <= size <= high for size in pixel_size):
+        raise ModelError(
+            f"the model {model.card.name} knows images of {low:g} to {high:g} Å per pixel, and this one has {pixel_size[0]:g} x "
+            f"{pixel_size[1]:g}; check the pixel size, or use the classical finder"
+        )
+
+
+def _native_image(plane: Any, grid: NativeGrid, sign: float) -> Steps[Tensor]:
+    """The image at native pixels, (1, 1, Y', X'), read band by band; what is not finite takes the median of its band."""
+    rows, columns = grid.native_shape
+    image = torch.empty(1, 1, rows, columns)
+    step = grid.ratio[0].denominator * max(1, BAND // grid.ratio[0].denominator)
+    for start in range(0, rows, step):
+        if rows > step:
+            yield Progress(start, rows, "reading the image")
+        stop = min(start + step, rows)
+        image[0, 0, start:stop] = _band(plane, grid, start, start + step)[: stop - start] * sign
+    return image
+
+
+def _band(plane: Any, grid: NativeGrid, start: int, stop: int) -> Tensor:
+    """Native rows `start` to `stop`, multiples of the ratio's denominator, of an image continued at its borders."""
+    ratio_y, ratio_x = grid.ratio
+    unit = ratio_y.denominator
+    more = unit * -(-MARGIN // unit)
+    low, high = int((start - more) * ratio_y), int((stop + more) * ratio_y)
+    given = np.asarray(plane[max(low, 0) : min(high, grid.shape[0])], dtype=np.float32)
+    bad = ~np.isfinite(given)
+    if bad.any():
+        given = np.where(bad, np.median(given[~bad]) if not bad.all() else 0.0, given).astype(np.float32)
+    side = _beyond(grid.shape[1], ratio_x)
+    around = ((max(-low, 0), max(high - grid.shape[0], 0)), (0, side))
+    given = np.pad(given, around, mode="edge")
+    wide = (round((high - low) / ratio_y), round((grid.shape[1] + side) / ratio_x))
+    native = resample(torch.from_numpy(given)[None, None], wide)[0, 0]
+    return native[more : more + stop - start, : grid.native_shape[1]]
+
+
+def _beyond(side: int, ratio: Fraction) -> int:
+    """Pixels by which an image is continued so that whole native pixels cover it, and a few more."""
+    unit = ratio.numerator
+    return -side % unit + unit
+
+
+def _tiles(shape: tuple[int, int], model: Model) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], tuple[slice, ...]]]:
+    """Pieces of the image that are kept, those that are given to the network, and where the first lie in the second.
+
+    The second reach beyond the first by half the receptive field, so that what is kept does not depend on the tiling.
+    """
+    multiple = int(model.network.multiple)  # type: ignore[arg-type]
+    halo = multiple * -(-int(model.network.reach) // multiple)  # type: ignore[arg-type]
+    step = max(shape) if max(shape) <= WHOLE else TILE // multiple * multiple
+    for top in range(0, shape[0], step):
+        for left in range(0, shape[1], step):
+            inner, outer, place = [], [], []
+            for start, side in zip((top, left), shape, strict=True):
+                stop = min(start + step, side)
+                low, high = max(start - halo, 0), min(stop + halo, side)
+                inner.append(slice(start, stop))
+                outer.append(slice(low, high))
+                place.append(slice(start - low, stop - low))
+            yield tuple(inner), tuple(outer), tuple(place)
+
+
+def _maps(model: Model, window: Tensor, heads: list[int], averaged: bool, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation, (T, Y, X), of the maps of a window and, if asked, its mirror images."""
+    multiple = int(model.network.multiple)  # type: ignore[arg-type]
+    rows, columns = window.shape[-2:]
+    padded = _padded(window, -rows % multiple, -columns % multiple)
+    total = square = None
+    flips = FLIPS if averaged else FLIPS[:1]
+    with torch.inference_mode():
+        for flip in flips:
+            given = torch.flip(padded, flip).to(device, memory_format=torch.channels_last)
+            answer = torch.flip(model.network(given).float(), flip)[0, :, :rows, :columns]
+            answer = torch.cat([answer[:2].sigmoid(), answer[2:]])[heads].cpu()
+            total = answer if total is None else total + answer
+            square = answer**2 if square is None else square + answer**2
+    assert total is not None
+    assert square is not None
+    mean = total / len(flips)
+    return mean.numpy(), (square / len(flips) - mean**2).clamp_min(0).sqrt().numpy()
+
+
+def _padded(window: Tensor, below: int, right: int) -> Tensor:
+    """The window continued by repetition of its border, to sides that the network can halve."""
+    return torch.nn.functional.pad(window, (0, right, 0, below), mode="replicate")
+
+
+def _in_counts(task: str, values: np.ndarray, dark: float, contrast: float, sign: float) -> np.ndarray:
+    if task not in IN_COUNTS:
+        return values
+    return np.asarray(sign * (values * contrast + (dark if IN_COUNTS[task] else 0.0)), np.float32)
+
+
+def _spread_in_counts(task: str, values: np.ndarray, contrast: float) -> np.ndarray:
+    return values * np.float32(contrast if task in IN_COUNTS else 1.0)

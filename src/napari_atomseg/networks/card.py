@@ -1,0 +1,130 @@
+"""What a model is and where it is valid: its card, ``card.yaml`` beside the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from napari_atomseg.core.errors import AtomsegError
+
+NAME = "card.yaml"
+WEIGHTS = "weights.safetensors"
+ARCHITECTURES = ("unet",)
+NORMALISATION = "quantiles 0.02 and 0.995 of 3 x 3 means"
+"""The only one so far; see :mod:`napari_atomseg.inference.normalise`."""
+
+
+class ModelError(AtomsegError):
+    """A model cannot be used: its card, its weights or the image do not fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """A model in words and numbers.
+
+    Attributes
+    ----------
+    name : str
+        That of its folder.
+    about : str
+        One sentence for people who choose.
+    task : str
+        ``columns``.
+    architecture : str
+        ``unet``.
+    network : mapping
+        Parameters of the architecture.
+    native_sampling : float, Angstrom
+        Pixel size at which the network works.
+    sampling_range : tuple of float, Angstrom
+        Pixel sizes of images between which it was trained, after resampling to the native one from these.
+    column_width : float, Angstrom
+        Standard deviation of a sure column's Gaussian in the map of columns.
+    normalisation : str
+    reach_px : int
+        Pixels on each side that an output can depend on.
+    modality : str
+        Of the images that it was trained on.
+    recipe : str
+    training : mapping
+        Settings, updates, seconds, machine, command.
+    scores : mapping
+        Number by name; each name says on what.
+    licence : str
+    sha256 : str
+        Of the weights' file.
+    """
+
+    name: str
+    about: str = ""
+    task: str = "columns"
+    architecture: str = "unet"
+    network: Mapping[str, Any] = field(default_factory=dict)
+    native_sampling: float = 0.2
+    sampling_range: tuple[float, float] = (0.02, 0.3)
+    column_width: float = 0.2
+    normalisation: str = NORMALISATION
+    reach_px: int = 0
+    modality: str = "ADF-STEM"
+    recipe: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    licence: str = ""
+    sha256: str = ""
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a model's folder.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it cannot be understood.
+    """
+    import yaml
+
+    path = folder / NAME
+    if not path.is_file():
+        raise ModelError(f"{folder}: a model is a folder with {NAME} and {WEIGHTS}, and there is no {NAME}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}); get the model again") from error
+    return _card_from(values, path)
+
+
+def _card_from(values: Any, path: Path) -> ModelCard:
+    known = {entry.name for entry in fields(ModelCard)}
+    if not isinstance(values, Mapping) or "name" not in values:
+        raise ModelError(f"{path}: a card is a mapping with a name, a network and a checksum; get the model again")
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ModelError(f"{path}: this version does not know {', '.join(unknown)}; update the plugin, or get an older model")
+    card = ModelCard(**{**values, "sampling_range": _pair(values.get("sampling_range", (0.02, 0.3)), path)})
+    for name, value, choices in (
+        ("architecture", card.architecture, ARCHITECTURES),
+        ("normalisation", card.normalisation, (NORMALISATION,)),
+    ):
+        if value not in choices:
+            raise ModelError(f"{path}: this version knows no {name} {value!r}, only {', '.join(choices)}; update the plugin")
+    if not isinstance(card.native_sampling, (int, float)) or not 0.001 < card.native_sampling < 10:
+        raise ModelError(f"{path}: native_sampling has to be a length in Å between 0.001 and 10, got {card.native_sampling!r}")
+    return card
+
+
+def _pair(given: Any, path: Path) -> tuple[float, float]:
+    try:
+        low, high = (float(value) for value in given)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: sampling_range has to be two lengths in Å, got {given!r}") from error
+    return low, high
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write the card into the model's folder."""
+    import yaml
+
+    values = {**asdict(card), "sampling_range": list(card.sampling_range)}
+    (folder / NAME).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")

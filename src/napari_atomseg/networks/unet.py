@@ -1,0 +1,107 @@
+"""U-Net with one trunk and a head for every map (Ronneberger et al., MICCAI 2015; Lin et al., Sci. Rep. 11, 5386 (2021))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from torch import Tensor, nn
+
+from napari_atomseg.core.params import check
+from napari_atomseg.core.quantities import Quantity
+from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.networks.blocks import DoubleConvolution, Grow, RowContext, convolution, shrink
+
+WIDEST = 4
+"""Channels double from level to level up to this multiple of those of the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnetParams:
+    """Shape of a U-Net.
+
+    Attributes
+    ----------
+    width : int
+        Channels of the first level.
+    depth : int
+        Levels, each of half the pixels of the one before.
+    stem : int
+        Pixels along each axis that are packed into channels before the first level; 1 is the paper's network.
+    row_context : int
+        Half the length, in packed pixels, of the pieces of scan rows whose features are averaged; 0 without.
+    """
+
+    width: Annotated[int, Quantity(low=4, high=512)] = 32
+    depth: Annotated[int, Quantity(low=1, high=6)] = 4
+    stem: Literal[1, 2] = 2
+    row_context: Annotated[int, Quantity(low=0, high=64)] = 16
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Unet(nn.Module):
+    """Maps (B, 5, Y, X) of images (B, 1, Y, X), in the order of :data:`TASKS`; sides are multiples of :attr:`multiple`.
+
+    The first two are logits: their logistic function is the map. The others are intensities in units of the input's.
+
+    Parameters
+    ----------
+    params : UnetParams
+    """
+
+    def __init__(self, params: UnetParams) -> None:
+        super().__init__()
+        self.params = params
+        widths = [params.width * min(2**level, WIDEST) for level in range(params.depth)]
+        above, below = widths[:-1], widths[1:]
+        self.stem = convolution(params.stem**2, widths[0])
+        self.down = nn.ModuleList(DoubleConvolution(width, width) for width in widths)
+        self.shrink = nn.ModuleList(shrink(wide, deep) for wide, deep in zip(above, below, strict=True))
+        self.grow = nn.ModuleList(Grow(deep, wide) for wide, deep in zip(above, below, strict=True))
+        self.up = nn.ModuleList(DoubleConvolution(2 * width, width) for width in above)
+        self.rows = nn.ModuleList(RowContext(widths[0], params.row_context) for _ in range(2 if params.row_context else 0))
+        self.heads = nn.Conv2d(widths[0], len(TASKS) * params.stem**2, 1)
+
+    @property
+    def multiple(self) -> int:
+        """Number of pixels of which sides have to be a multiple."""
+        return int(self.params.stem * 2 ** (self.params.depth - 1))
+
+    @property
+    def reach(self) -> int:
+        """Pixels on each side that an output can depend on: half the receptive field."""
+        return receptive_reach(self.params)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Maps (B, 5, Y, X)."""
+        features = self.stem(nn.functional.pixel_unshuffle(image, self.params.stem))
+        skipped: list[Tensor] = []
+        for level, block in enumerate(self.down):
+            features = block(features)
+            if level == 0 and len(self.rows):
+                features = self.rows[0](features)
+            if level < len(self.shrink):
+                skipped.append(features)
+                features = self.shrink[level](features)
+        for level in reversed(range(len(self.grow))):
+            features = self.up[level](self.grow[level](features, skipped[level]))
+        if len(self.rows):
+            features = self.rows[1](features)
+        return nn.functional.pixel_shuffle(self.heads(features), self.params.stem)
+
+
+def receptive_reach(params: UnetParams) -> int:
+    """Pixels on each side of an output pixel that the network of this shape can see.
+
+    Counted over all convolutions: one of 3 x 3 at a level whose pixels are s wide adds s; bilinear interpolation from a level
+    adds one of its pixels; packing and halving add up to a pixel of the coarser grid.
+    """
+    reach = 0
+    for level in range(params.depth):
+        side = params.stem * 2**level
+        blocks = 1 if level == params.depth - 1 else 2
+        reach += side * 2 * blocks + (side if level == 0 else 2 * side)
+    rows = 2 * max(params.row_context, 4 if params.row_context else 0)
+    return int(reach + params.stem * rows + params.stem)

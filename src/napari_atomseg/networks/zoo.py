@@ -1,0 +1,185 @@
+"""The models at hand: those that come with the plugin, and the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari_atomseg
+from napari_atomseg.networks.card import NAME, WEIGHTS, ModelCard, ModelError, read_card, write_card
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+ENVIRONMENT = "NAPARI_ATOMSEG_MODELS"
+"""Names another folder for the user's models."""
+PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".bin")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network ready for use, and its card."""
+
+    card: ModelCard
+    network: nn.Module
+
+
+def shipped_folder() -> Path:
+    """Folder of the models that come with the plugin."""
+    package = Path(napari_atomseg.__file__).parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parents[1] / "models"
+
+
+def user_folder() -> Path:
+    """Folder of the user's models; it need not exist."""
+    from platformdirs import user_data_path
+
+    given = os.environ.get(ENVIRONMENT)
+    return Path(given).expanduser() if given else user_data_path("napari-atomseg", appauthor=False) / "models"
+
+
+def list_models() -> dict[str, Path]:
+    """Folder of every model by its name: the user's first, newest first, then those that come with the plugin."""
+    found: dict[str, Path] = {}
+    for folder in (user_folder(), shipped_folder()):
+        inside = [path.parent for path in folder.glob(f"*/{NAME}")] if folder.is_dir() else []
+        for path in sorted(inside, key=lambda one: -(one / NAME).stat().st_mtime):
+            found.setdefault(path.name, path)
+    return found
+
+
+def load_model(name: str, device: str = "cpu") -> Model:
+    """A model by its name, or by its folder.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or its card or weights are not what they should be; nothing is loaded then.
+    """
+    models = list_models()
+    folder = models.get(name) or Path(name)
+    if not folder.is_dir():
+        raise ModelError(f'there is no model "{name}"; models at hand: {", ".join(models) or "none"}')
+    card = read_card(folder)
+    weights = _checked_weights(folder, card)
+    network = build(card)
+    _fill(network, weights, folder)
+    network.eval()
+    import torch
+
+    return Model(card, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def build(card: ModelCard) -> nn.Module:
+    """The network of a card, with weights yet to come.
+
+    Raises
+    ------
+    ModelError
+        If the card's parameters make no sense.
+    """
+    from napari_atomseg.core.errors import AtomsegError
+    from napari_atomseg.core.params import from_dict
+    from napari_atomseg.networks.unet import Unet, UnetParams
+
+    try:
+        return Unet(from_dict(UnetParams, card.network))
+    except AtomsegError as error:
+        raise ModelError(f"{card.name}: the card does not describe a network ({error}); get the model again") from error
+
+
+def save_model(card: ModelCard, weights: Mapping[str, Tensor], folder: Path) -> ModelCard:
+    """Write a model into ``folder/NAME``; gives the card with the checksum.
+
+    Raises
+    ------
+    ModelError
+        If a model of that name is there already.
+    """
+    from safetensors.torch import save_file
+
+    target = folder / card.name
+    if target.exists():
+        raise ModelError(f"{target}: there is a model of that name already; choose another name")
+    partial = folder / f".{card.name}.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, partial / WEIGHTS)
+    complete = replace(card, sha256=checksum(partial / WEIGHTS))
+    write_card(complete, partial)
+    os.replace(partial, target)
+    return complete
+
+
+def import_model(given: Path) -> str:
+    """Copy a model's folder to the user's models, after it was loaded once; gives its name.
+
+    Raises
+    ------
+    ModelError
+        If it is no model, or one of that name is there.
+    """
+    if given.is_file() and given.name in (NAME, WEIGHTS):
+        given = given.parent
+    if given.suffix.lower() in PICKLES:
+        raise ModelError(
+            f"{given.name}: pickled weights can run any program and are never opened; convert them to {WEIGHTS} and add {NAME}"
+        )
+    if not given.is_dir():
+        raise ModelError(f"{given}: a model is a folder with {NAME} and {WEIGHTS}")
+    load_model(str(given.resolve()))
+    target = user_folder() / given.name
+    if target.exists():
+        raise ModelError(f"{target}: there is a model of that name already; rename the folder that you import")
+    partial = user_folder() / f".{given.name}.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name in (NAME, WEIGHTS):
+        shutil.copyfile(given / name, partial / name)
+    os.replace(partial, target)
+    return given.name
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / WEIGHTS
+    if not path.is_file():
+        others = sorted(other.name for other in folder.iterdir() if other.suffix.lower() in PICKLES)
+        seen = f", only {', '.join(others)}, which is pickled and never opened" if others else ""
+        raise ModelError(f"{folder}: there is no {WEIGHTS}{seen}; get the model again")
+    if card.sha256 and checksum(path) != card.sha256:
+        raise ModelError(f"{path}: its checksum is not the one of the card, so it was damaged or changed; get the model again")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: not readable as safetensors ({error}); get the model again") from error
+
+
+def _fill(network: nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:
+    import torch
+
+    expected = network.state_dict()
+    wrong = [name for name, value in expected.items() if name not in weights or weights[name].shape != value.shape]
+    more = sorted(set(weights) - set(expected))
+    if wrong or more:
+        raise ModelError(
+            f"{folder}: the weights do not belong to the card's network ({(wrong + more)[0]} and {len(wrong + more) - 1} more "
+            "do not fit); get the model again"
+        )
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values() if value.is_floating_point()):
+        raise ModelError(f"{folder}: some weights are not finite, so training went astray; use another model")
+    network.load_state_dict(dict(weights))

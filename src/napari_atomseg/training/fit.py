@@ -1,0 +1,226 @@
+"""The training loop: endless scenes, AdamW, running average of the weights, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.networks.unet import Unet, UnetParams
+from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training import checkpoint
+from napari_atomseg.training.losses import LOSSES
+from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.report import report
+from napari_atomseg.training.stream import stream
+from napari_atomseg.training.validation import scenes, validate
+
+STEEPEST = 1.0
+"""Gradients longer than this are shortened to it."""
+SAVE_EVERY_S = 180.0
+
+
+@dataclass(eq=False)
+class _Run:
+    """A network on its way; the one thing here that changes."""
+
+    network: Unet
+    averaged: Unet
+    optimiser: torch.optim.Optimizer
+    names: dict[Tensor, str]
+    step: int
+    history: list[dict[str, float]]
+
+
+def fit(
+    recipe: Recipe,
+    network: UnetParams,
+    params: TrainParams,
+    folder: Path,
+    *,
+    minutes: float | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    workers: int = 1,
+    start_from: dict[str, Tensor] | None = None,
+) -> Steps[dict[str, Tensor]]:
+    """Train, or go on training, a network; closed in the middle, it leaves a checkpoint.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is learnt from.
+    network : UnetParams
+    params : TrainParams
+    folder : Path
+        For the checkpoint, ``history.csv`` and ``history.png``.
+    minutes : float, optional
+        Stop after so many, at whatever step.
+    resume : bool
+        Go on from the folder's checkpoint, exactly as if the run had never stopped.
+    device : str
+    workers : int
+        Processes that draw scenes.
+    start_from : mapping of str to Tensor, optional
+        Weights to begin with.
+
+    Returns
+    -------
+    mapping of str to Tensor
+        The averaged weights.
+
+    Raises
+    ------
+    AtomsegError
+        If the checkpoint does not belong to these settings, or the loss is no longer a number.
+    """
+    settings = {"recipe": recipe.name, "network": asdict(network), "params": asdict(params)}
+    run = _begin(network, params, device, start_from)
+    if resume:
+        _go_on(run, checkpoint.load(folder), settings, params)
+    began = saved = time.monotonic()
+    shown = scenes(recipe, params.patch, params.native_sampling)
+    loss_sum = torch.zeros(())
+    batches = stream(recipe, params, run.step, workers)
+    try:
+        for batch in batches:
+            loss_sum += _update(run, batch, params, device)
+            run.step += 1
+            if run.step % params.validate_every == 0:
+                _look(run, shown, params, device, loss_sum, time.monotonic() - began, folder)
+                loss_sum = torch.zeros(())
+            if time.monotonic() - saved > SAVE_EVERY_S:
+                checkpoint.save(_state(run, settings), folder)
+                saved = time.monotonic()
+            yield Progress(run.step, params.steps, _words(run))
+            if minutes is not None and time.monotonic() - began > 60 * minutes:
+                break
+    finally:
+        _close(batches)
+        checkpoint.save(_state(run, settings), folder)
+    return dict(run.averaged.state_dict())
+
+
+def learning_rate(step: int, params: TrainParams) -> float:
+    """Rises in a line, then falls with a cosine to zero (Loshchilov & Hutter, ICLR 2017)."""
+    if step < params.warm_up:
+        return params.learning_rate * (step + 1) / params.warm_up
+    share = (step - params.warm_up) / max(1, params.steps - params.warm_up)
+    return params.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def _begin(network: UnetParams, params: TrainParams, device: str, start_from: dict[str, Tensor] | None) -> _Run:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(params.seed)
+        made = Unet(network)
+    if start_from is not None:
+        made.load_state_dict(start_from)
+    made = made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(made.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
+    names: dict[Tensor, str] = {parameter: name for name, parameter in made.named_parameters()}
+    return _Run(network=made, averaged=copy.deepcopy(made), optimiser=optimiser, names=names, step=0, history=[])
+
+
+def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any], params: TrainParams) -> None:
+    """Take everything over from a checkpoint."""
+    for part in ("recipe", "network"):
+        if state.settings[part] != settings[part]:
+            raise AtomsegError(
+                f"the checkpoint is of another run ({part} {state.settings[part]} instead of {settings[part]}); "
+                "give the same settings, or another folder"
+            )
+    run.network.load_state_dict(dict(state.weights))
+    run.averaged.load_state_dict(dict(state.averaged))
+    checkpoint.restore_moments(run.optimiser, run.names, state.moments, state.step)
+    run.step = state.step
+    run.history = [dict(entry) for entry in state.history]
+
+
+def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> Tensor:
+    """One step downhill; gives the loss."""
+    for group in run.optimiser.param_groups:
+        group["lr"] = learning_rate(run.step, params)
+    run.network.train()
+    image = batch.image.to(device, memory_format=torch.channels_last)
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half_is_fast(device)):
+        found = run.network(image)
+    loss = LOSSES[params.loss](found.float(), batch.targets.to(device), batch.asked.to(device))
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    length = nn.utils.clip_grad_norm_(run.network.parameters(), STEEPEST)
+    if not bool(torch.isfinite(length)):
+        raise AtomsegError(f"the loss is no longer a number at step {run.step}; go on with a lower learning rate (--resume)")
+    run.optimiser.step()
+    _average(run, params)
+    return loss.detach().cpu()
+
+
+def _average(run: _Run, params: TrainParams) -> None:
+    """Running average of the weights, short in the beginning, when they still change much."""
+    keep = min(params.averaging, (1 + run.step) / (10 + run.step))
+    with torch.no_grad():
+        mine = run.network.state_dict()
+        for name, kept in run.averaged.state_dict().items():
+            if kept.is_floating_point():
+                kept.lerp_(mine[name], 1 - keep)
+            else:
+                kept.copy_(mine[name])
+
+
+def half_is_fast(device: str) -> bool:
+    """Whether sixteen-bit arithmetic is worth its while on a device."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if torch.device(device).type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return False
+
+
+def _look(run: _Run, shown: Any, params: TrainParams, device: str, loss_sum: Tensor, seconds: float, folder: Path) -> None:
+    before = run.history[-1]["seconds"] if run.history else 0.0
+    began = run.history[-1].get("session_seconds", 0.0) if run.history else 0.0
+    spent = seconds - began if seconds >= began else seconds
+    run.history.append(
+        {
+            "step": run.step,
+            "seconds": before + spent,
+            "session_seconds": seconds,
+            "learning_rate": learning_rate(run.step, params),
+            "training_loss": float(loss_sum) / params.validate_every,
+            **validate(run.averaged, shown, params.native_sampling, device),
+        }
+    )
+    report(run.history, folder)
+
+
+def _state(run: _Run, settings: dict[str, Any]) -> checkpoint.State:
+    return checkpoint.State(
+        step=run.step,
+        weights=run.network.state_dict(),
+        averaged=run.averaged.state_dict(),
+        moments=checkpoint.moments_of(run.optimiser, run.names),
+        settings=settings,
+        history=list(run.history),
+    )
+
+
+def _words(run: _Run) -> str:
+    if not run.history:
+        return "training"
+    last = run.history[-1]
+    return f"loss {last['loss']:.3f}, F1 {last['f1']:.3f}, {last['rms_pm']:.0f} pm"
+
+
+def _close(batches: Iterator[Any]) -> None:
+    close = getattr(batches, "close", None)
+    if close is not None:
+        close()

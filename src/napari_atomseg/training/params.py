@@ -1,0 +1,57 @@
+"""What a training run is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from napari_atomseg.core.params import check
+from napari_atomseg.core.quantities import Angstrom, Quantity
+
+_Count = Annotated[int, Quantity(low=1, high=10**9)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainParams:
+    """Settings of a training run.
+
+    Attributes
+    ----------
+    steps : int
+        Updates of the weights in the whole run; the learning rate falls to zero at the end of them.
+    batch : int
+        Images of one update.
+    patch : int, px
+        Side of the images.
+    native_sampling : float, A
+        Pixel size at which the network works.
+    learning_rate : float
+        The highest.
+    warm_up : int
+        Updates over which the learning rate rises.
+    weight_decay : float
+        Of AdamW (Loshchilov & Hutter, ICLR 2019).
+    averaging : float
+        Weights that are kept are a running average, with this share of the old average at each update.
+    loss : {'likelihood', 'chi_square'}
+        `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al., modified.
+    seed : int
+        Of weights and images.
+    validate_every : int
+        Updates between looks at the validation scenes.
+    """
+
+    steps: _Count = 20_000
+    batch: _Count = 16
+    patch: Annotated[int, Quantity(unit="px", low=32, high=1024)] = 128
+    native_sampling: Angstrom = 0.2
+    learning_rate: Annotated[float, Quantity(low=1e-7, high=1.0, decimals=6)] = 2e-3
+    warm_up: Annotated[int, Quantity(low=0, high=10**6)] = 300
+    weight_decay: Annotated[float, Quantity(low=0, high=1.0, decimals=6)] = 1e-3
+    averaging: Annotated[float, Quantity(low=0, high=0.99999, decimals=5)] = 0.999
+    loss: Literal["likelihood", "chi_square"] = "likelihood"
+    seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 0
+    validate_every: _Count = 500
+
+    def __post_init__(self) -> None:
+        check(self)

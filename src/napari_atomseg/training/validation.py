@@ -1,0 +1,90 @@
+"""How good a network is on fixed synthetic scenes that it never learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor, nn
+
+from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.localise.map_columns import map_columns
+from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
+from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training.examples import Examples, draw_examples
+from napari_atomseg.training.losses import LOSSES, MAPS
+
+SEED = 2**30
+"""Of the validation scenes; runs have smaller ones."""
+BATCHES, BATCH = 6, 8
+MATCH = 0.6
+"""Farthest distance of a match, Angstrom."""
+BORDER = 1.6
+"""Columns nearer to the border are not judged, Angstrom."""
+CONFIDENCE = 0.5
+
+
+def scenes(recipe: Recipe, patch: int, native: float) -> tuple[Examples, ...]:
+    """The validation scenes of a recipe."""
+    return tuple(draw_examples(recipe, SEED, number, BATCH, patch, native) for number in range(BATCHES))
+
+
+def validate(network: nn.Module, examples: Sequence[Examples], native: float, device: torch.device | str) -> dict[str, float]:
+    """Loss, F1, rms distance (pm) and peak signal-to-noise ratios (dB) over fixed scenes.
+
+    Columns that one may see or not count neither as found nor as missed.
+    """
+    losses, counts, square_sum = [], np.zeros(3), 0.0
+    decibels: dict[str, list[float]] = {name: [] for name in TASKS[MAPS:]}
+    network.eval()
+    with torch.no_grad():
+        for batch in examples:
+            found = network(batch.image.to(device)).float().cpu()
+            losses.append(float(LOSSES["likelihood"](found, batch.targets, batch.asked)))
+            for row in range(len(found)):
+                hits, square, more = _judged(found[row, 0].sigmoid(), batch.positions[row], batch.doubtful[row], native)
+                counts += (hits, *more)
+                square_sum += square
+            for head, name in enumerate(TASKS[MAPS:], MAPS):
+                decibels[name] += _decibels(found[:, head], batch.targets[:, head])
+    right, false, missed = counts.tolist()
+    return {
+        "loss": float(np.mean(losses)),
+        "f1": float(2 * right / max(1.0, 2 * right + false + missed)),
+        "rms_pm": 100 * float(np.sqrt(square_sum / max(1.0, right))),
+        **{f"psnr_{name}": float(np.mean(values)) for name, values in decibels.items()},
+    }
+
+
+def _judged(values: Tensor, true: np.ndarray, doubtful: np.ndarray, native: float) -> tuple[int, float, tuple[int, int]]:
+    """Columns found rightly, the sum of their squared errors (A2), and those found falsely and missed."""
+    shown = map_columns(values.numpy(), GAUSSIAN_WIDTH / native)
+    found = shown.positions[shown.confidence >= CONFIDENCE]
+    limit, border = MATCH / native, BORDER / native
+    side = np.array(values.shape) - 1 - border
+
+    def inside(places: np.ndarray) -> np.ndarray:
+        return np.all((places > border) & (places < side), axis=1)
+
+    if not len(true) or not len(found):
+        return 0, 0.0, (int(inside(found).sum()), int(inside(true).sum()))
+    distance, nearest = cKDTree(true).query(found)
+    order = np.argsort(distance)
+    _, first = np.unique(nearest[order], return_index=True)
+    chosen = order[first]
+    chosen = chosen[distance[chosen] < limit]
+    hit = chosen[inside(true[nearest[chosen]])]
+    rest = np.delete(found, chosen, axis=0)
+    if len(doubtful) and len(rest):
+        rest = rest[cKDTree(doubtful).query(rest)[0] > limit]
+    missed = int(inside(true).sum()) - len(hit)
+    return len(hit), float(np.sum((distance[hit] * native) ** 2)), (int(inside(rest).sum()), missed)
+
+
+def _decibels(found: Tensor, target: Tensor) -> list[float]:
+    """Peak signal-to-noise ratios of images that have anything to show."""
+    top = target.amax(dim=(1, 2)) - target.amin(dim=(1, 2))
+    square = (found - target).square().mean(dim=(1, 2)).clamp_min(1e-12)
+    return [float(10 * torch.log10(peak**2 / error)) for peak, error in zip(top, square, strict=True) if peak > 0]

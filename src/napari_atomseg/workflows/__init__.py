@@ -1,0 +1,56 @@
+"""The table of contents: what can be done with a micrograph, for scripts, the command line and the window alike.
+
+Long jobs block when called and yield their progress as ``job.steps(...)``; closing that generator stops them.
+Importing this module loads no reader, network, simulator or window library.
+"""
+
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.localise.find import ClassicalParams
+from napari_atomseg.localise.gaussian import RefineParams
+from napari_atomseg.workflows.columns import CLASSICAL, bound, locate, model_names, refine, residual, snap, transfer
+from napari_atomseg.workflows.lattice import (
+    accept_suggested,
+    calibrate_by_lattice,
+    estimate_lattice,
+    show_frequencies,
+    straighten_rows,
+    suggest_missing,
+)
+from napari_atomseg.workflows.networks import default_network, maps, model_cards
+from napari_atomseg.workflows.reading import read, read_columns
+from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
+
+__all__ = [
+    "CLASSICAL",
+    "LABELS",
+    "TASKS",
+    "ClassicalParams",
+    "Micrograph",
+    "NetworkParams",
+    "RefineParams",
+    "accept_suggested",
+    "bound",
+    "calibrate_by_lattice",
+    "default_network",
+    "estimate_lattice",
+    "image_of",
+    "locate",
+    "maps",
+    "model_cards",
+    "model_names",
+    "read",
+    "read_columns",
+    "refine",
+    "residual",
+    "show_frequencies",
+    "snap",
+    "straighten_rows",
+    "suggest_missing",
+    "synthesis_presets",
+    "synthesise",
+    "synthesise_into",
+    "transfer",
+    "true_columns",
+]

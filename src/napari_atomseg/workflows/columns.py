@@ -1,0 +1,286 @@
+"""Finding, fitting and moving columns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from napari_atomseg.core.columns import Columns, join_frames
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, job
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.params import to_dict
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.localise.find import ClassicalParams, find_columns, polarity_sign
+from napari_atomseg.localise.gaussian import RefineParams, refine_columns
+from napari_atomseg.localise.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.snap import snap_positions
+
+CLASSICAL = "classical"
+"""Name by which :func:`locate` uses no network."""
+
+Result = TypeVar("Result")
+SAMPLE_SIDE = 512
+"""Part of the image that tells the column width where no column does yet, in pixels."""
+
+
+@job
+def locate(
+    micrograph: Micrograph,
+    *,
+    model: str | None = None,
+    params: ClassicalParams | None = None,
+    network: NetworkParams | None = None,
+    refined: bool = True,
+    refinement: RefineParams | None = None,
+    region: np.ndarray | None = None,
+    frames: int | None = None,
+) -> Generator[Progress, None, Columns]:
+    """Atomic columns of a micrograph, in every frame or in one.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        Numpy or lazy.
+    model : str, optional
+        ``classical`` (no network), the name of a network, or its folder; by default ``classical``.
+    params : ClassicalParams, optional
+        How columns are found without a network.
+    network : NetworkParams, optional
+        How a network is asked for them.
+    refined : bool
+        Fit each column by a Gaussian afterwards, which gives uncertainties.
+    refinement : RefineParams, optional
+        How they are fitted.
+    region : ndarray of bool, shape (Y, X), optional
+        Search only where it is True.
+    frames : int, optional
+        Index of the only frame to search; by default all.
+
+    Returns
+    -------
+    Columns
+
+    Raises
+    ------
+    AtomsegError
+        If the model or the frame does not exist.
+    """
+    chosen = model or CLASSICAL
+    parts = []
+    details: dict[str, Any] = {"model": chosen}
+    indices = frames_of(micrograph, frames)
+    for row, index in enumerate(indices):
+        found, told = yield from labelled(_found(micrograph, index, chosen, params, network, region), row, len(indices))
+        if refined and len(found):
+            plane = micrograph.frame(index)
+            found = yield from labelled(refine_columns(plane, found, refinement), row, len(indices))
+        parts.append(replace(found, frame=np.full(len(found), index)))
+        details |= told
+    if refined:
+        details["refinement"] = to_dict(refinement or RefineParams())
+    return bound(join_frames(parts), micrograph, details)
+
+
+def _found(
+    micrograph: Micrograph,
+    index: int,
+    model: str,
+    params: ClassicalParams | None,
+    network: NetworkParams | None,
+    region: np.ndarray | None,
+) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
+    """Columns of one frame, not yet fitted, and how they were found."""
+    if model == CLASSICAL:
+        given = params or ClassicalParams()
+        plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+        return (yield from find_columns(plane, given, region)), {"parameters": to_dict(given)}
+    from napari_atomseg.workflows.networks import find_by_network
+
+    asked = network or NetworkParams()
+    found, told = yield from find_by_network(micrograph, index, model, asked, region)
+    return found, {"parameters": to_dict(asked), "network": told}
+
+
+def model_names() -> list[str]:
+    """Names of what :func:`locate` can use."""
+    from napari_atomseg.networks.zoo import list_models
+
+    return [CLASSICAL, *list_models()]
+
+
+@job
+def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | None = None) -> Generator[Progress, None, Columns]:
+    """Fit given columns again on the image, each on its own frame.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    columns : Columns
+        Positions in pixels of this micrograph.
+    params : RefineParams, optional
+
+    Returns
+    -------
+    Columns
+        Same order and number; see :func:`napari_atomseg.localise.gaussian.refine_columns`.
+
+    Raises
+    ------
+    AtomsegError
+        If a column stands in a frame that does not exist.
+    """
+    result = columns
+    for index in np.unique(columns.frame):
+        frames_of(micrograph, int(index))
+        rows = np.flatnonzero(columns.frame == index)
+        plane = micrograph.frame(int(index))
+        fitted = yield from labelled(refine_columns(plane, columns.select(rows), params), int(index), micrograph.frames)
+        if "scan_shift_y_px" in fitted.features:
+            # What is measured anew is as it was scanned.
+            fitted = fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
+        result = replaced(result, rows, fitted)
+    details = {**columns.provenance, "refinement": to_dict(params or RefineParams())}
+    return bound(result, micrograph, details)
+
+
+@job
+def residual(micrograph: Micrograph, columns: Columns, frame: int = 0) -> Generator[Progress, None, np.ndarray]:
+    """What the fitted columns do not explain: image minus model of one frame, float32 (Y, X); invalid pixels stay invalid.
+
+    Raises
+    ------
+    AtomsegError
+        If the frame does not exist, or none of its columns has been fitted.
+    """
+    from napari_atomseg.localise.model_image import ellipses, model_image
+
+    frames_of(micrograph, frame)
+    fitted = columns.of_frame(frame)
+    fitted = fitted.select(~fitted.features["fit"].isin(("none", "failed")).to_numpy())
+    if len(ellipses(fitted).height) == 0:
+        raise AtomsegError("no column of this frame has been fitted yet; refine the columns first")
+    yield Progress(0, 2, "reading the image")
+    plane = micrograph.frame(frame)
+    yield Progress(1, 2, "drawing the fitted columns")
+    return np.asarray(plane - model_image(fitted, plane.shape), np.float32)
+
+
+def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
+    """Move the given rows to the column nearest to each, at most two column widths away; their origin becomes ``snapped``."""
+    result = columns
+    for index in np.unique(columns.frame[rows]):
+        mine = rows[columns.frame[rows] == index]
+        # A lazy image is read only around the points.
+        plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+        width, height = known_width(columns), columns.features["intensity"].median()
+        if not np.isfinite(width):
+            scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
+            width = scale.sigma_px if scale else 3.0
+        known = np.isfinite(height) and height != 0
+        sign = float(np.sign(height)) if known else polarity_sign("auto", centre_crop(plane, SAMPLE_SIDE), width)
+        moved = snap_positions(plane, columns.positions[mine], width, sign)
+        origin = result.features["origin"].to_numpy(copy=True)
+        origin[mine] = "snapped"
+        positions = result.positions.copy()
+        positions[mine] = moved
+        result = replace(result.with_features(origin=origin), positions=positions)
+    return result
+
+
+def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
+    """Columns found in one detector's image, for another image of the same field (ADF to ABF).
+
+    Positions are carried over by their place in the field of view, so that the two may differ in pixel number. What
+    was measured in the first image is forgotten; refine to measure it in the second.
+
+    Raises
+    ------
+    AtomsegError
+        If the first image's shape is unknown.
+    """
+    if columns.image_shape is None:
+        raise AtomsegError("the columns do not say which image they belong to; find or import them with their image first")
+    ratio = np.array(micrograph.shape[-2:]) / np.array(columns.image_shape[-2:])
+    kept = [name for name in columns.features if name not in ("intensity", "background", "y_std_px", "x_std_px", "fit")]
+    width = columns.features["sigma_px"] * float(ratio.mean())
+    return bound(
+        replace(
+            columns,
+            # Pixel centres, not corners, lie on whole numbers.
+            positions=(columns.positions + 0.5) * ratio - 0.5,
+            features=columns.features[kept].assign(sigma_px=width, origin="imported"),
+        ),
+        micrograph,
+        {**columns.provenance, "transferred_from": columns.image_name},
+    )
+
+
+def frames_of(micrograph: Micrograph, only: int | None) -> list[int]:
+    """Frames to work on.
+
+    Raises
+    ------
+    AtomsegError
+        If the asked frame does not exist.
+    """
+    if only is None:
+        return list(range(micrograph.frames))
+    if not 0 <= only < micrograph.frames:
+        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, frame {only} was asked for")
+    return [only]
+
+
+def known_width(columns: Columns) -> float:
+    """Median sigma of the columns in px; NaN if none is known."""
+    return float(columns.features["sigma_px"].median())
+
+
+def replaced(columns: Columns, rows: np.ndarray, part: Columns) -> Columns:
+    """`columns` with the given rows taken from `part`."""
+    positions = columns.positions.copy()
+    positions[rows] = part.positions
+    features = columns.features.copy()
+    for name in part.features:
+        # What only the part knows is unknown elsewhere.
+        values = features[name].to_numpy(copy=True) if name in features else np.full(len(columns), np.nan)
+        values[rows] = part.features[name].to_numpy()
+        features[name] = values
+    return replace(columns, positions=positions, features=features)
+
+
+def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
+    """Columns that know their image, its calibration and how they were made; versions and time are those of the saving."""
+    return replace(
+        columns,
+        pixel_size=micrograph.pixel_size,
+        image_shape=micrograph.shape,
+        provenance={
+            **{name: value for name, value in details.items() if name not in ("image", "versions", "time")},
+            "image": {
+                "name": micrograph.name,
+                "path": str(micrograph.path) if micrograph.path else None,
+                "dataset": micrograph.dataset,
+            },
+            "pixel_size_source": micrograph.pixel_size_source,
+        },
+    )
+
+
+def labelled(steps: Generator[Progress, None, Result], row: int, number: int) -> Generator[Progress, None, Result]:
+    """The same steps; where there are more frames their messages name the frame, and progress is that of all."""
+    if number == 1:
+        return (yield from steps)
+    try:
+        while True:
+            step = next(steps)
+            share = step.done / step.total if step.total else 0.0
+            yield Progress(int(1000 * (row + share)), 1000 * number, f"frame {row + 1}: {step.message}")
+    except StopIteration as end:
+        found: Result = end.value
+        return found
+    finally:
+        steps.close()

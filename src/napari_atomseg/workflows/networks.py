@@ -1,0 +1,246 @@
+"""Networks: maps of an image, columns from them, training."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
+from napari_atomseg.core.jobs import Progress, job
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.localise.find import polarity_sign
+from napari_atomseg.localise.scale import centre_crop, estimate_scale
+
+if TYPE_CHECKING:
+    from napari_atomseg.inference.predict import Prediction
+    from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.networks.zoo import Model
+
+SAMPLE_SIDE = 1024
+"""Part of the image that tells the width and polarity of its columns, in pixels."""
+USUAL_WIDTH = 0.48
+"""Standard deviation of a column's image by which the pixel size is estimated where a file has none, Angstrom."""
+IN_MEMORY = 2 * 2**30
+"""Maps of a stack that take more bytes than this lie in a temporary file."""
+
+
+def model_cards() -> dict[str, ModelCard]:
+    """Cards of the models at hand by their names; those that cannot be read are left out."""
+    from napari_atomseg.networks.card import ModelError, read_card
+    from napari_atomseg.networks.zoo import list_models
+
+    found = {}
+    for name, folder in list_models().items():
+        try:
+            found[name] = read_card(folder)
+        except ModelError:
+            continue
+    return found
+
+
+@lru_cache(maxsize=4)
+def opened(name: str, device: str) -> Model:
+    """A model by its name, kept ready; see :func:`napari_atomseg.networks.zoo.load_model`."""
+    from napari_atomseg.networks.zoo import load_model
+
+    return load_model(name, device)
+
+
+def device_of(params: NetworkParams) -> str:
+    """The device that `auto` stands for, or the one that was asked for.
+
+    Raises
+    ------
+    AtomsegError
+        If it is not there.
+    """
+    import torch
+
+    from napari_atomseg.inference.predict import best_device
+
+    if params.device == "auto":
+        return best_device()
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[params.device]
+    if not there:
+        raise AtomsegError(f"this computer offers no {params.device} to torch; choose auto or cpu")
+    return params.device
+
+
+def network_pixel_size(micrograph: Micrograph, params: NetworkParams, plane: Any) -> tuple[tuple[float, float], str]:
+    """Pixel size (y, x) in Angstrom that a network is told, and where it comes from.
+
+    Raises
+    ------
+    MissingCalibrationError
+        If it is known from nowhere, and nothing in the image tells it.
+    """
+    if params.pixel_size is not None:
+        return (params.pixel_size, params.pixel_size), "set by hand"
+    if micrograph.pixel_size is not None:
+        return micrograph.pixel_size, micrograph.pixel_size_source or "the file"
+    scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
+    if scale is None:
+        raise MissingCalibrationError(
+            f"{micrograph.name}: the pixel size is unknown and nothing in the image tells it; set it by hand"
+        )
+    size = USUAL_WIDTH / scale.sigma_px
+    return (size, size), f"estimated from columns that are {scale.sigma_px:.1f} px wide"
+
+
+def predicted(
+    micrograph: Micrograph,
+    index: int,
+    model: str,
+    tasks: tuple[str, ...],
+    params: NetworkParams,
+    box: tuple[slice, slice] | None = None,
+) -> Generator[Progress, None, tuple[Prediction, dict[str, Any]]]:
+    """Maps of one frame, or of a box in it, and what the network was told."""
+    from napari_atomseg.inference.predict import predict
+
+    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    size, source = network_pixel_size(micrograph, params, plane)
+    plane = plane if box is None else plane[box]
+    ready = opened(model, device_of(params))
+    width = USUAL_WIDTH / float(np.mean(size))
+    sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
+    steps = predict(ready, plane, size, tasks, sign=sign, averaged=params.averaged, device=device_of(params))
+    found = yield from steps
+    return found, {"pixel_size_angstrom": list(size), "pixel_size_source": source, "polarity": "bright" if sign > 0 else "dark"}
+
+
+def box_of(region: np.ndarray | None) -> tuple[slice, slice] | None:
+    """The rectangle around where a region is True; None for all."""
+    if region is None or not region.any():
+        return None
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+@job
+def maps(
+    micrograph: Micrograph,
+    *,
+    model: str | None = None,
+    tasks: tuple[str, ...] = TASKS,
+    params: NetworkParams | None = None,
+    region: np.ndarray | None = None,
+    frames: int | None = None,
+) -> Generator[Progress, None, dict[str, Micrograph]]:
+    """Maps of a micrograph by a network, on its own pixels.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    model : str, optional
+        Name or folder; by default the first of :func:`model_cards`.
+    tasks : tuple of str
+        Of ``columns``, ``mask`` (both from 0 to 1), ``denoise``, ``background``, ``deblur`` (in the image's intensities).
+    params : NetworkParams, optional
+    region : ndarray of bool, shape (Y, X), optional
+        Only the rectangle around it is looked at; elsewhere maps are not a number.
+    frames : int, optional
+        Index of the only frame; by default all.
+
+    Returns
+    -------
+    dict of Micrograph
+        By task, float32, of the micrograph's shape, or of one frame if one was asked for.
+
+    Raises
+    ------
+    AtomsegError
+        If the model does not exist or does not fit the image.
+    """
+    from napari_atomseg.workflows.columns import frames_of, labelled
+
+    params = params or NetworkParams()
+    name = model or default_network()
+    indices = frames_of(micrograph, frames)
+    shape = micrograph.shape[-2:]
+    box = box_of(region)
+    stacked = len(indices) > 1
+    found = {task: _room((len(indices), *shape) if stacked else shape) for task in tasks}
+    told: dict[str, Any] = {}
+    for row, index in enumerate(indices):
+        steps = predicted(micrograph, index, name, tasks, params, box)
+        prediction, told = yield from labelled(steps, row, len(indices))
+        for task in tasks:
+            target = found[task][row] if stacked else found[task]
+            target[box if box is not None else ...] = prediction.on_image(task)
+    note = f"{told['polarity']} columns, {told['pixel_size_angstrom'][0]:.4g} Å per pixel ({told['pixel_size_source']})"
+    return {
+        task: Micrograph(
+            data=found[task],
+            pixel_size=micrograph.pixel_size,
+            pixel_size_source=micrograph.pixel_size_source,
+            name=f"{micrograph.name} {task}",
+            modality=micrograph.modality,
+            frame_time_s=micrograph.frame_time_s,
+            notes=(f"{task} map by the network {name}: a belief, not a measurement ({note})",),
+        )
+        for task in tasks
+    }
+
+
+def default_network() -> str:
+    """Name of the network that is used if none is named.
+
+    Raises
+    ------
+    AtomsegError
+        If there is none.
+    """
+    from napari_atomseg.networks.zoo import ENVIRONMENT, list_models, shipped_folder
+
+    models = list_models()
+    shipped = [name for name, folder in models.items() if folder.parent == shipped_folder()]
+    if not models:
+        raise AtomsegError(f"there is no network at hand; train one, or name the folder of yours in {ENVIRONMENT}")
+    return shipped[0] if shipped else next(iter(models))
+
+
+def find_by_network(
+    micrograph: Micrograph, index: int, model: str, params: NetworkParams, region: np.ndarray | None
+) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
+    """Columns of one frame by a network, unrefined, and what the network was told."""
+    from napari_atomseg.inference.columns import NEEDED, as_columns, shown_columns
+
+    box = box_of(region)
+    prediction, told = yield from predicted(micrograph, index, model, NEEDED, params, box)
+    card = opened(model, device_of(params)).card
+    columns = as_columns(shown_columns(prediction, card), prediction, card, params.least_confidence)
+    if told["polarity"] == "dark":
+        columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())
+    if box is None or region is None:
+        return columns, told
+    return _in_region(columns, box, region), told
+
+
+def _in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
+    """Columns of a box in pixels of the whole image, those outside the region left out."""
+    offset = np.array([box[0].start, box[1].start])
+    table = columns.features
+    moved = Columns(
+        positions=columns.positions + offset,
+        features=table.assign(network_y_px=table["network_y_px"] + offset[0], network_x_px=table["network_x_px"] + offset[1]),
+    )
+    pixel = np.clip(np.rint(moved.positions).astype(int), 0, np.array(region.shape) - 1)
+    return moved.select(region[pixel[:, 0], pixel[:, 1]])
+
+
+def _room(shape: tuple[int, ...]) -> np.ndarray:
+    """An array of float32, not a number everywhere; in a temporary file if it is large."""
+    if 4 * np.prod(shape, dtype=float) <= IN_MEMORY:
+        return np.full(shape, np.nan, np.float32)
+    file = tempfile.NamedTemporaryFile(prefix="atomseg-maps-")  # noqa: SIM115  # lives as long as the array
+    room = np.memmap(file, np.float32, "w+", shape=shape)
+    room.fill(np.nan)
+    return room

@@ -1,0 +1,100 @@
+"""Synthetic images from recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.jobs import Progress, job
+from napari_atomseg.core.micrograph import Micrograph
+
+if TYPE_CHECKING:
+    from napari_atomseg.synthesis.render import Batch
+
+LABELS = ("circular_mask", "small_mask", "gaussian", "noise_free", "background_free", "deblurred")
+"""Labels of synthetic images; ``upsampled_`` before a name asks for twice as many pixels."""
+
+
+def synthesis_presets() -> list[str]:
+    """Names of the recipes that come with the plugin."""
+    from napari_atomseg.synthesis.recipe import presets
+
+    return presets()
+
+
+def image_of(batch: Batch, row: int, name: str) -> Micrograph:
+    """One image of a batch, or one of its labels; see :func:`napari_atomseg.synthesis.series.image_of`."""
+    from napari_atomseg.synthesis.series import image_of as take
+
+    return take(batch, row, name)
+
+
+def true_columns(batch: Batch, row: int) -> Columns:
+    """True columns of one image of a batch; see :func:`napari_atomseg.synthesis.series.true_columns`."""
+    from napari_atomseg.synthesis.series import true_columns as take
+
+    return take(batch, row)
+
+
+@job
+def synthesise(
+    recipe: str | Path, *, number: int = 1, seed: int = 0, size: int | None = None, labels: tuple[str, ...] = LABELS
+) -> Generator[Progress, None, list[Batch]]:
+    """Synthetic images with labels and true columns; see :mod:`napari_atomseg.synthesis.render`.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        A preset, a YAML file, or a file of records (.jsonl), which are made again.
+    number : int
+        How many; all of them for records.
+    seed : int
+    size : int, optional
+        Side in px, instead of the recipe's.
+    labels : tuple of str
+
+    Raises
+    ------
+    AtomsegError
+        If the recipe cannot be understood or made.
+    """
+    from napari_atomseg.synthesis.series import batches, records_from
+
+    records = records_from(recipe, number, seed, size)
+    found: list[Batch] = []
+    yield Progress(0, len(records), "drawing")
+    for batch in batches(records, labels):
+        found.append(batch)
+        yield Progress(sum(len(one.records) for one in found), len(records), "drawing")
+    return found
+
+
+@job
+def synthesise_into(
+    recipe: str | Path, folder: Path, *, number: int = 1, seed: int = 0, size: int | None = None, labels: tuple[str, ...] = LABELS
+) -> Generator[Progress, None, int]:
+    """Like :func:`synthesise`, but written batch by batch into a folder; gives the number of images."""
+    from napari_atomseg.synthesis.series import batches, image_of, records_from, true_columns
+    from napari_atomseg.writers.atomic import replacing
+    from napari_atomseg.writers.columns_csv import write_columns
+    from napari_atomseg.writers.micrograph_tiff import write_tiff
+
+    records = records_from(recipe, number, seed, size)
+    folder.mkdir(parents=True, exist_ok=True)
+    done = 0
+    yield Progress(0, len(records), "drawing")
+    for batch in batches(records, labels):
+        for row in range(len(batch.records)):
+            stem = f"{done:06d}"
+            write_tiff(image_of(batch, row, "image"), folder / f"{stem}_image.tif")
+            for name in labels:
+                write_tiff(image_of(batch, row, name), folder / f"{stem}_{name}.tif")
+            write_columns(true_columns(batch, row), folder / f"{stem}_columns.csv")
+            done += 1
+            yield Progress(done, len(records), "drawing")
+    # Last: a folder with records is a complete one.
+    with replacing(folder / "records.jsonl") as unfinished:
+        unfinished.write_text("".join(record.to_json() + "\n" for record in records), encoding="utf-8")
+    return done
