@@ -23,31 +23,20 @@ from napari_atomseg.specimens.solids import SolidParams
 from napari_atomseg.synthesis import recipe as recipes
 from napari_atomseg.synthesis.recipe import presets, read_recipe
 from napari_atomseg.synthesis.scene import SCENE
+from napari_atomseg.synthesis.specimen_params import CrystalParams, PointsParams, RandomCrystalFieldParams
 
 TARGET = Path(__file__).parent / "recipes.md"
-SPECIMENS = {"sheet": GrapheneParams, "particle": ParticleParams, "solid": SolidParams}
+SPECIMENS: dict[str, type] = {
+    "crystal": CrystalParams,
+    "random_crystal": RandomCrystalFieldParams,
+    "sheet": GrapheneParams,
+    "particle": ParticleParams,
+    "points": PointsParams,
+    "solid": SolidParams,
+}
 CRYSTAL = {
     "material": ("", "crystal of the library and zone axis"),
-    "space_group": ("", "international number"),
-    "species": ("", "kinds of atoms"),
-    "longest": ("Å", "longest edge of the cell"),
-    "least_distance": ("Å", "between atoms, or points"),
-    "least_projected": ("Å", "between different columns"),
-    "thickness": ("Å", "along the beam"),
-    "turn": ("rad", "in-plane rotation"),
-    "vacancies": ("", "share of columns that are missing"),
-    "wedge": ("", "share of the thickness lost across the field"),
-    "wedge_angle": ("rad", "direction of the wedge"),
-    "edge": ("", "place of a straight edge, in units of the field"),
-    "edge_angle": ("rad", "direction of the edge"),
-    "displacement": ("Å", "standard deviation of columns from their sites"),
-    "scale": ("", "lengths in the plane, 1 as in the literature"),
-    "mistilt": ("rad", "angle between the columns and the beam"),
-    "mistilt_angle": ("rad", "in which direction the columns lean"),
     "off_centre": ("", "how far from the middle, in units of the field"),
-    "share": ("", "of the places that are taken"),
-    "lightest": ("", "lowest atomic number"),
-    "heaviest": ("", "highest atomic number"),
     "folder": ("", "where the exit waves lie"),
     "parts": ("", "what is added up"),
     "soft_particles": ("", "number of soft particles"),
@@ -71,6 +60,10 @@ IMAGING = {
     "profile_share": ("", "share of the images whose atoms have a profile instead of a microscope"),
     "image_spread": ("Å", "standard deviation of a Gaussian blur of the intensity"),
     "foci": ("Å", "added to the defocus, one for each image of a series"),
+}
+RELATIVE = {
+    "upper_share": ("", "upper limit in parts of what the scene's brightest pixel hardly ever counts more than"),
+    "levels": ("", "steps up to the mean of the scene's brightest pixel"),
 }
 IN_ANGSTROM = {("scan_jitter", "sigma_x"), ("scan_jitter", "sigma_y"), ("line_noise", "sigma")}
 
@@ -157,7 +150,7 @@ def steps_of(recipe: recipes.Recipe, sources: Mapping[Place, str]) -> Iterator[R
             if set(given or {}) <= {"probability"}:
                 meaning = (cls.__doc__ or "").splitlines()[0]
                 yield Row(part, "-", meaning, "", "no parameters", "-", sources[place])
-            yield from rows_of(part, place, given or {}, described(cls), sources)
+            yield from rows_of(part, place, given or {}, {**RELATIVE, **described(cls)}, sources)
 
 
 def rows(recipe: recipes.Recipe, text: str) -> Iterator[Row]:

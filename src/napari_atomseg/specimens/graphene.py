@@ -11,11 +11,12 @@ from typing import Annotated
 import numpy as np
 from scipy.spatial import Voronoi, cKDTree
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Angstrom, Quantity
 from napari_atomseg.specimens.projection import Projection
 
-SHORTEST_BOND, PUSHES = 1.15, 60
+SHORTEST_BOND, PUSHES, MOST_POINTS = 1.15, 60, 1e6
 _CARBON = 6
 
 
@@ -35,7 +36,7 @@ class GrapheneParams:
         Mean radius of the holes.
     """
 
-    seed_distance: Angstrom = 1.85
+    seed_distance: Annotated[float, Quantity(unit="Å", low=0.5, high=1000)] = 1.85
     relaxations: Annotated[int, Quantity(low=0, high=100)] = 6
     holes: Annotated[int, Quantity(low=0, high=20)] = 0
     hole_radius: Angstrom = 5.0
@@ -66,6 +67,10 @@ def poisson_disc(size: tuple[float, float], distance: Angstrom, rng: np.random.G
     still free (dart throwing after McCool & Fiume, Graphics Interface (1992) 94).
     """
     extent = np.array(size, dtype=float)
+    if not (distance > 0 and np.prod(extent) / distance**2 < MOST_POINTS):
+        raise AtomsegError(
+            f"points {distance:g} A apart in {size[0]:.0f} x {size[1]:.0f} A are too many; give more distance or a smaller image"
+        )
     points = np.zeros((0, 2))
     expected = int(np.prod(extent) / distance**2)
     for _ in range(40):

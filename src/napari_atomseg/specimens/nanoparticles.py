@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Angstrom, Quantity
+from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.specimens.projection import Projection
 
 ZONES = {"110": (1, 1, 0), "111": (1, 1, 1), "001": (0, 0, 1)}
@@ -43,7 +43,7 @@ class ParticleParams:
 
     number: Annotated[int, Quantity(low=1, high=103)] = 79
     lattice_constant: Annotated[float, Quantity(unit="Å", low=1, high=20, decimals=3)] = 4.078
-    radius: Angstrom = 10.0
+    radius: Annotated[float, Quantity(unit="Å", low=0, high=100)] = 10.0
     spread: Annotated[float, Quantity(low=0, high=1)] = 0.2
     adatoms: Annotated[float, Quantity(low=0, high=1)] = 0.1
     temperature: Annotated[float, Quantity(low=0.05, high=100)] = 0.5

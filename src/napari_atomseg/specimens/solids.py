@@ -88,7 +88,7 @@ class SolidParams:
     species: Annotated[int, Quantity(low=1, high=16)] = 1
     heaviest: Annotated[int, Quantity(low=1, high=103)] = 103
     longest: Angstrom = 12.0
-    least_distance: Angstrom = 1.6
+    least_distance: Annotated[float, Quantity(unit="Å", low=0.1, high=1000)] = 1.6
     density: Annotated[float, Quantity(unit="g/cm3", low=0.01, high=30)] = 2.5
     zone_axis: bool = True
     mistilt: _Radians = 0.0
@@ -99,7 +99,7 @@ class SolidParams:
     wedge_slope: Annotated[float, Quantity(unit="rad", low=0, high=1.5, decimals=3)] = 0.3
     wedge_angle: _Radians = 0.0
     shape: Literal["none", "rod", "polyhedron", "half_space"] = "none"
-    radius: _Part = 0.25
+    radius: Annotated[float, Quantity(low=1e-4, high=1, decimals=3)] = 0.25
     corners: Annotated[int, Quantity(low=3, high=50)] = 6
     keep: bool = True
     defect: Literal["none", "moved", "removed"] = "none"

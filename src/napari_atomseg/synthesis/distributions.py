@@ -70,7 +70,27 @@ def _truncated_exponential(scale: float, rng: np.random.Generator) -> float:
     return float(-scale * np.log1p(rng.uniform() * np.expm1(-1 / scale)))
 
 
+def draw_number(given: Any, rng: np.random.Generator, where: str, limits: tuple[float, float]) -> float:
+    """One value that has to be a number within limits, both included.
+
+    Raises
+    ------
+    AtomsegError
+        If it is none.
+    """
+    value = draw(given, rng, where)
+    if not _is_number(value) or not limits[0] <= value <= limits[1]:
+        raise AtomsegError(f"{where} must be a number from {limits[0]:g} to {limits[1]:g}, got {value!r}")
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _checked(name: str, values: Sequence[Any], where: str) -> list[float]:
+    if not all(map(_is_number, values)):
+        raise AtomsegError(f"{where}: {name} needs numbers, got {values!r}")
     numbers = [float(value) for value in values]
     low, high = numbers[:2]
     turned = name != "normal" and high < low

@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.synthesis.distributions import draw, draw_all
+from napari_atomseg.synthesis.distributions import draw_all, draw_number
+from napari_atomseg.synthesis.recipe_check import check_parts
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.steps import draw_steps, flattened
 
 REQUIRED = ("name", "image", "specimens", "imaging", "peak")
 AMOUNTS = ("peak", "dose", "mean")
 KNOWN = (*REQUIRED, *AMOUNTS[1:], "classes", "about", "modality", "scene", "noise", "labels", "sources")
+
+SIDES, PIXEL_SIZES = (8.0, 16384.0), (1e-3, 1e4)
+COUNTS, EXPONENTS, SPREADS, FOCI = (0.0, 1e9), (0.0, 4.0), (0.0, 100.0), (-1e5, 1e5)
+"""Limits of what is drawn: px, Angstrom per px; electrons, powers, Angstrom, Angstrom."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,7 @@ def recipe_from(values: Any, where: str) -> Recipe:
         raise AtomsegError(f"{where}: missing {', '.join(missing) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}")
     if not values["specimens"]:
         raise AtomsegError(f"{where}: a recipe needs at least one specimen")
+    check_parts(values, where)
     return Recipe(
         name=str(values["name"]),
         about=str(values.get("about", "")),
@@ -138,14 +144,14 @@ def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
         Side of the image in px, instead of the recipe's.
     """
     rng = np.random.default_rng([seed, 0x5EED])
-    side = int(size or draw(recipe.image["size"], rng, "image.size"))
-    pixel_size = float(draw(recipe.image["pixel_size"], rng, "image.pixel_size"))
+    side = int(size or draw_number(recipe.image["size"], rng, "image.size", SIDES))
+    pixel_size = draw_number(recipe.image["pixel_size"], rng, "image.pixel_size", PIXEL_SIZES)
     weights = np.array([float(kind.get("weight", 1.0)) for kind in recipe.specimens])
     chosen = recipe.specimens[int(rng.choice(len(weights), p=weights / weights.sum()))]
     drawn = draw_all({name: value for name, value in chosen.items() if name != "weight"}, rng, f"specimen {chosen.get('kind')}")
     material = drawn.pop("material", None)
     if material is not None:
-        drawn["name"], drawn["zone"] = material[0], list(material[1])
+        drawn["name"], drawn["zone"] = _material(material)
     imaging = _imaging(recipe.imaging, rng)
     return Record(
         recipe=recipe.name,
@@ -154,13 +160,22 @@ def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
         pixel_size=pixel_size,
         specimen={**drawn, "seed": int(rng.integers(2**31))},
         imaging=imaging,
-        peak=float(draw(recipe.peak, rng, "peak")),
+        peak=draw_number(recipe.peak, rng, "peak", COUNTS),
         scene=tuple(draw_steps(recipe.scene, rng, "scene")),
         noise=tuple(draw_steps(recipe.noise, rng, "noise")),
-        dose=None if recipe.dose is None else float(draw(recipe.dose, rng, "dose")),
+        dose=None if recipe.dose is None else draw_number(recipe.dose, rng, "dose", COUNTS),
         classes=recipe.classes,
-        mean=None if recipe.mean is None else float(draw(recipe.mean, rng, "mean")),
+        mean=None if recipe.mean is None else draw_number(recipe.mean, rng, "mean", COUNTS),
     )
+
+
+def _material(given: Any) -> tuple[str, list[int]]:
+    """Name and zone axis of a crystal of the library."""
+    try:
+        name, zone = given
+        return str(name), [int(step) for step in zone]
+    except (TypeError, ValueError) as error:
+        raise AtomsegError(f"a material is a name with its zone axis, such as [Pt, [1, 1, 0]]; got {given!r}") from error
 
 
 def _imaging(given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -178,7 +193,7 @@ def _imaging(given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, An
 
 def _incoherent(given: Mapping[str, Any], shape: str, rng: np.random.Generator) -> dict[str, Any]:
     return {
-        "exponent": draw(given.get("exponent", 1.7), rng, "imaging.exponent"),
+        "exponent": draw_number(given.get("exponent", 1.7), rng, "imaging.exponent", EXPONENTS),
         shape: draw_all(given.get(shape, {}), rng, f"imaging.{shape}"),
     }
 
@@ -187,6 +202,6 @@ def _through_lens(given: Mapping[str, Any], rng: np.random.Generator) -> dict[st
     foci = given.get("foci", 0.0)
     return {
         "lens": draw_all(given["lens"], rng, "imaging.lens"),
-        "image_spread": float(draw(given.get("image_spread", 0.0), rng, "imaging.image_spread")),
-        "foci": [float(draw(step, rng, "imaging.foci")) for step in (foci if isinstance(foci, list) else [foci])],
+        "image_spread": draw_number(given.get("image_spread", 0.0), rng, "imaging.image_spread", SPREADS),
+        "foci": [draw_number(step, rng, "imaging.foci", FOCI) for step in (foci if isinstance(foci, list) else [foci])],
     }

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy.spatial import QhullError
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
@@ -21,6 +22,8 @@ from napari_atomseg.specimens.random_crystals import RandomCrystalParams, random
 from napari_atomseg.specimens.solids import SolidParams, solid
 from napari_atomseg.specimens.zone_axis import ProjectedCell, fill_field, projected_cell
 from napari_atomseg.synthesis.exit_wave_specimens import EXIT_WAVE
+from napari_atomseg.synthesis.recipe_check import is_number
+from napari_atomseg.synthesis.specimen_params import CrystalParams, PointsParams, RandomCrystalFieldParams
 
 Field = tuple[float, float]
 LOW_RESOLUTION = "low_resolution"
@@ -37,14 +40,15 @@ def specimen(given: Mapping[str, Any], field: Field) -> Projection:
         If the kind is unknown, or cannot be made from these parameters.
     """
     kind = given.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise AtomsegError(f'there is no specimen of kind "{kind}"; choose one of {", ".join(KINDS)}')
     params = {name: value for name, value in given.items() if name not in ("kind", "seed")}
     rng = np.random.default_rng(int(given["seed"]))
     try:
         return KINDS[kind](params, field, rng)
-    except TypeError as error:
-        raise AtomsegError(f'the specimen "{kind}" was given parameters that it does not know ({error})') from error
+    except (TypeError, ValueError, ArithmeticError, MemoryError, QhullError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise AtomsegError(f'the specimen "{kind}" cannot be made from {params} ({reason[0]}); change its parameters') from error
 
 
 def _crystal(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
@@ -58,31 +62,27 @@ def _crystal_in(
     name: str | None = None,
     file: str | None = None,
     zone: list[int] | None = None,
-    thickness: float = 50.0,
-    turn: float = 0.0,
-    vacancies: float = 0.0,
-    wedge: float = 0.0,
-    wedge_angle: float = 0.0,
-    edge: float | None = None,
-    edge_angle: float = 0.0,
-    displacement: float = 0.0,
-    scale: float = 1.0,
-    mistilt: float = 0.0,
-    mistilt_angle: float = 0.0,
+    **given: Any,
 ) -> Projection:
-    """A crystal of the library, or of a file; see the presets for the meaning of the parameters."""
-    cell = _scaled(_cell_of(name, file, tuple(zone) if zone else None), scale)
+    """A crystal of the library, or of a file."""
+    params = from_dict(CrystalParams, given)
+    return _filled(_cell_of(name, file, tuple(zone) if zone else None), field, params, rng)
+
+
+def _filled(cell: ProjectedCell, field: Field, params: CrystalParams, rng: np.random.Generator) -> Projection:
+    """A field of a crystal whose origin lies anywhere, with what is wrong with it."""
+    cell = _scaled(cell, params.scale)
     shift = tuple(rng.uniform(0, 1, 2) @ cell.basis)
-    return _disturbed(
-        fill_field(cell, field, thickness, turn=turn, shift=shift, mistilt=mistilt, mistilt_angle=mistilt_angle),
-        rng,
-        vacancies=vacancies,
-        wedge=wedge,
-        wedge_angle=wedge_angle,
-        edge=edge,
-        edge_angle=edge_angle,
-        displacement=displacement,
+    atoms = fill_field(
+        cell,
+        field,
+        params.thickness,
+        turn=params.turn,
+        shift=shift,
+        mistilt=params.mistilt,
+        mistilt_angle=params.mistilt_angle,
     )
+    return _disturbed(atoms, params, rng)
 
 
 def _cell_of(name: str | None, file: str | None, zone: tuple[int, ...] | None) -> ProjectedCell:
@@ -99,69 +99,54 @@ def _file_cell(file: str, zone: tuple[int, int, int]) -> ProjectedCell:
 
 
 def _random_crystal(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
-    return _random_crystal_in(field, rng, **params)
-
-
-def _random_crystal_in(
-    field: Field,
-    rng: np.random.Generator,
-    *,
-    space_group: int,
-    species: int = 3,
-    shortest: float = 3.1,
-    longest: float = 12.0,
-    least_distance: float = 1.6,
-    least_projected: float = 0.0,
-    thickness: float = 50.0,
-    turn: float = 0.0,
-    lightest: int = 6,
-    heaviest: int = 92,
-    mistilt: float = 0.0,
-    mistilt_angle: float = 0.0,
-    **disturbance: float,
-) -> Projection:
     """A crystal that never was; tried again where its cell cannot hold an atom, or its columns could not be told apart."""
+    given = from_dict(RandomCrystalFieldParams, params)
+    if given.shortest > given.longest or given.lightest > given.heaviest:
+        raise AtomsegError(
+            "a random crystal has its shortest edge below its longest one, and its lightest atom below its heaviest"
+        )
     for _ in range(12):
-        params = RandomCrystalParams(
-            space_group=space_group,
-            numbers=tuple(int(number) for number in rng.integers(lightest, heaviest + 1, species)),
-            lengths=tuple(rng.uniform(shortest, longest, 3)),
+        tried = RandomCrystalParams(
+            space_group=given.space_group,
+            numbers=tuple(int(number) for number in rng.integers(given.lightest, given.heaviest + 1, given.species)),
+            lengths=tuple(rng.uniform(given.shortest, given.longest, 3)),
             angles=tuple(rng.uniform(75, 115, 3)),
-            least_distance=least_distance,
+            least_distance=given.least_distance,
         )
         zone = LOWEST_ZONES[int(rng.integers(len(LOWEST_ZONES)))]
         try:
-            cell = projected_cell(random_crystal(params, rng), zone)
+            cell = projected_cell(random_crystal(tried, rng), zone)
         except AtomsegError:
             continue
-        if _least_projected(cell) >= least_projected:
+        if _least_projected(cell) >= given.least_projected:
             break
     else:
         cell = library_cell("Pt")
-    shift = tuple(rng.uniform(0, 1, 2) @ cell.basis)
-    filled = fill_field(cell, field, thickness, turn=turn, shift=shift, mistilt=mistilt, mistilt_angle=mistilt_angle)
-    return _disturbed(filled, rng, **disturbance)
+    return _filled(cell, field, given, rng)
 
 
 def _sheet(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
-    return graphene_like(field, GrapheneParams(**params), rng)
+    return graphene_like(field, from_dict(GrapheneParams, params), rng)
 
 
 def _particle(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
     given = dict(params)
-    off = float(given.pop("off_centre", 0.0))
+    off = given.pop("off_centre", 0.0)
+    if not is_number(off, 0, 10):
+        raise AtomsegError(f"off_centre is a number from 0 to 10, got {off!r}")
     centre = np.array(field) * (0.5 + off * rng.uniform(-0.5, 0.5, 2))
-    return particle(ParticleParams(**given), field, rng, (float(centre[0]), float(centre[1])))
+    return particle(from_dict(ParticleParams, given), field, rng, (float(centre[0]), float(centre[1])))
 
 
 def _points(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
     """Single atoms or columns at random places that keep a least distance."""
     from napari_atomseg.specimens.graphene import poisson_disc
 
+    given = from_dict(PointsParams, params)
     margin = 3.0
-    places = poisson_disc((field[0] + 2 * margin, field[1] + 2 * margin), float(params["least_distance"]), rng) - margin
-    places = places[rng.uniform(size=len(places)) < float(params.get("share", 1.0))]
-    numbers = rng.integers(int(params.get("lightest", 20)), int(params.get("heaviest", 80)) + 1, len(places))
+    places = poisson_disc((field[0] + 2 * margin, field[1] + 2 * margin), given.least_distance, rng) - margin
+    places = places[rng.uniform(size=len(places)) < given.share]
+    numbers = rng.integers(given.lightest, given.heaviest + 1, len(places))
     return Projection(positions=places, numbers=numbers, field=field)
 
 
@@ -191,13 +176,16 @@ def scene_without_atoms(given: Mapping[str, Any], shape: tuple[int, int]) -> np.
     if given.get("kind") != LOW_RESOLUTION:
         return None
     unknown = sorted(set(given) - {"kind", "seed", "parts", "borders", *PARTS})
-    strange = [name for name in given.get("parts", ()) if name not in PARTS]
+    parts_given = given.get("parts", tuple(PARTS))
+    if not isinstance(parts_given, (list, tuple)):
+        raise AtomsegError(f"parts of a low-resolution scene are a list of {', '.join(PARTS)}, got {parts_given!r}")
+    strange = [str(name) for name in parts_given if name not in PARTS]
     if unknown or strange:
         raise AtomsegError(
             f'low-resolution scenes know no "{(unknown + strange)[0]}"; they have parts, borders, {", ".join(PARTS)}'
         )
     parts: list[tuple[str, Any]] = []
-    for name in given.get("parts", tuple(PARTS)):
+    for name in parts_given:
         values = {"number": given[name]} if name in given else {}
         if name == "grains" and "borders" in given:
             values["borders"] = given["borders"]
@@ -217,31 +205,17 @@ KINDS: dict[str, Callable[[Mapping[str, Any], Field, np.random.Generator], Proje
 }
 
 
-def _disturbed(
-    atoms: Projection,
-    rng: np.random.Generator,
-    *,
-    vacancies: float = 0.0,
-    wedge: float = 0.0,
-    wedge_angle: float = 0.0,
-    edge: float | None = None,
-    edge_angle: float = 0.0,
-    displacement: float = 0.0,
-) -> Projection:
-    """A crystal with missing columns, a thickness that changes across the field, a free edge, and columns off their sites.
-
-    `wedge` is the share of the thickness that is lost across the field, `edge` the place of a straight edge in units of the
-    field beyond which nothing is, `displacement` the standard deviation of the columns, Angstrom.
-    """
-    keep = rng.uniform(size=len(atoms)) >= vacancies
+def _disturbed(atoms: Projection, params: CrystalParams, rng: np.random.Generator) -> Projection:
+    """A crystal with missing columns, a thickness that changes across the field, a free edge, and columns off their sites."""
+    keep = rng.uniform(size=len(atoms)) >= params.vacancies
     centre = np.array(atoms.field) / 2
     reach = float(np.hypot(*atoms.field)) / 2
-    if edge is not None:
-        normal = np.array([np.sin(edge_angle), np.cos(edge_angle)])
-        keep &= (atoms.positions - centre) @ normal / reach < 2 * edge - 1
-    slope = (atoms.positions - centre) @ np.array([np.sin(wedge_angle), np.cos(wedge_angle)]) / reach
-    share = np.clip(1 - wedge * (0.5 + 0.5 * slope), 0.02, 1.0)
-    moved = atoms.positions + rng.normal(0, 1, atoms.positions.shape) * displacement
+    if params.edge is not None:
+        normal = np.array([np.sin(params.edge_angle), np.cos(params.edge_angle)])
+        keep &= (atoms.positions - centre) @ normal / reach < 2 * params.edge - 1
+    slope = (atoms.positions - centre) @ np.array([np.sin(params.wedge_angle), np.cos(params.wedge_angle)]) / reach
+    share = np.clip(1 - params.wedge * (0.5 + 0.5 * slope), 0.02, 1.0)
+    moved = atoms.positions + rng.normal(0, 1, atoms.positions.shape) * params.displacement
     return replace(atoms, positions=moved, counts=atoms.counts * share, smear=atoms.smear * share[:, None]).select(keep)
 
 
