@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 from scipy.spatial import Voronoi
 
 from napari_atomseg.noise.compose import EFFECTS
@@ -42,6 +43,22 @@ ALONE = {
 """Strengths for the eye; the recipes' are smaller."""
 
 
+def saved(figure: plt.Figure, name: str) -> None:
+    """Write a figure in 256 greys, or in 256 colours if it has any."""
+    FOLDER.mkdir(exist_ok=True)
+    figure.savefig(FOLDER / f"{name}.png", dpi=80)
+    plt.close(figure)
+    small(FOLDER / f"{name}.png")
+
+
+def small(path: Path) -> None:
+    """Write a picture again with one byte for each pixel."""
+    picture = Image.open(path).convert("RGB")
+    red, green, blue = (np.asarray(plane, dtype=int) for plane in picture.split())
+    grey = max(np.abs(red - green).max(), np.abs(red - blue).max()) == 0
+    (picture.convert("L") if grey else picture.quantize(256)).save(path, optimize=True)
+
+
 def tiles(pictures: list[tuple[str, np.ndarray]], name: str, across: int, cmap: str = "gray") -> None:
     """One picture of many, each with its title."""
     down = -(-len(pictures) // across)
@@ -52,9 +69,7 @@ def tiles(pictures: list[tuple[str, np.ndarray]], name: str, across: int, cmap: 
         axis.imshow(picture, cmap=cmap, interpolation="nearest")
         axis.set_title(title, fontsize=8)
     figure.tight_layout(pad=1.0)
-    FOLDER.mkdir(exist_ok=True)
-    figure.savefig(FOLDER / f"{name}.png", dpi=80)
-    plt.close(figure)
+    saved(figure, name)
 
 
 def plain(specimen: dict, **change: object) -> dict:
@@ -134,8 +149,7 @@ def structures() -> None:
     for axis in axes.ravel():
         axis.set(xlim=(0, 30), ylim=(30, 0), xticks=[], yticks=[], aspect="equal")
     figure.tight_layout(pad=1.0)
-    figure.savefig(FOLDER / "structures.png", dpi=80)
-    plt.close(figure)
+    saved(figure, "structures")
 
 
 if __name__ == "__main__":
