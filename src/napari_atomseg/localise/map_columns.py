@@ -13,8 +13,13 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
-LEAST, MOST = 0.05, 0.3
-"""Limits of Otsu's threshold: a map of nothing has no two classes, and one of sure columns no weak ones."""
+LEAST, MOST = 0.05, 0.15
+"""Limits of Otsu's threshold: a map of nothing has no two classes, one of sure columns no weak ones, and the top of a column
+whose place is unsure by two widths is not higher than the second."""
+FOOT = 0.02
+"""Pixels with more than this are shared out among the columns, since a Gaussian that is cut off has its centroid elsewhere."""
+REACH = 4.0
+"""Pixels farther from the summit than so many widths are not the column's."""
 SMOOTHING = 0.6
 """Blur before maxima are looked for, in units of the Gaussian's width, so that ripples of one column are one."""
 
@@ -32,7 +37,7 @@ class MapColumns:
     spread : ndarray, shape (N,), px
         Root mean square distance from the centroid along one axis, beyond that of a sure column: how well the place is known.
     threshold : float
-        Pixels that were taken have more than this.
+        Summits of columns are higher than this.
     """
 
     positions: np.ndarray
@@ -58,14 +63,27 @@ def map_columns(values: np.ndarray, sigma: float) -> MapColumns:
     values = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     taken = values[values > LEAST]
     threshold = float(np.clip(threshold_otsu(taken), LEAST, MOST)) if taken.size and np.ptp(taken) > 0 else LEAST
-    inside = values > threshold
     smooth = ndimage.gaussian_filter(values, SMOOTHING * sigma)
-    summits = inside & (smooth == ndimage.maximum_filter(smooth, 3))
+    summits = (values > threshold) & (smooth == ndimage.maximum_filter(smooth, 3))
     markers, count = ndimage.label(summits, structure=np.ones((3, 3)))
     if count == 0:
         return MapColumns(positions=np.zeros((0, 2)), confidence=np.zeros(0), spread=np.zeros(0), threshold=threshold)
-    basins = watershed(-smooth, markers, mask=inside)
-    return _measured(values, basins, count, sigma, threshold)
+    basins = watershed(-smooth, markers, mask=values > FOOT)
+    return _measured(values, _near_summits(basins, markers, count, REACH * sigma), count, sigma, threshold)
+
+
+def _near_summits(basins: np.ndarray, markers: np.ndarray, count: int, reach: float) -> np.ndarray:
+    """Basins without what is farther than `reach` px from their summits: haze belongs to no column."""
+    y, x = np.nonzero(markers)
+    which = markers[y, x] - 1
+    number = np.bincount(which, minlength=count)
+    summit = np.stack([np.bincount(which, along, count) / number for along in (y, x)], axis=1)
+    y, x = np.nonzero(basins)
+    own = summit[basins[y, x] - 1]
+    near = np.hypot(y - own[:, 0], x - own[:, 1]) <= reach
+    result = np.zeros_like(basins)
+    result[y[near], x[near]] = basins[y[near], x[near]]
+    return result
 
 
 def _measured(values: np.ndarray, basins: np.ndarray, count: int, sigma: float, threshold: float) -> MapColumns:
@@ -76,8 +94,8 @@ def _measured(values: np.ndarray, basins: np.ndarray, count: int, sigma: float, 
     total = np.bincount(which, weight, count)
     centre = np.stack([np.bincount(which, weight * along, count) for along in (y, x)], axis=1) / total[:, None]
     square = np.bincount(which, weight * ((y - centre[which, 0]) ** 2 + (x - centre[which, 1]) ** 2), count) / total / 2
-    # What lies below the threshold was left out: of a Gaussian of height 1 that share.
-    sure = 2 * np.pi * sigma**2 * (1 - threshold)
+    # What lies below the foot was left out: of a Gaussian of height 1 that share.
+    sure = 2 * np.pi * sigma**2 * (1 - FOOT)
     return MapColumns(
         positions=centre,
         confidence=np.minimum(total / sure, 1.0),

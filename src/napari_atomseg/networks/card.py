@@ -110,7 +110,9 @@ def _card_from(values: Any, path: Path) -> ModelCard:
         if value not in choices:
             raise ModelError(f"{path}: this version knows no {name} {value!r}, only {', '.join(choices)}; update the plugin")
     if not isinstance(card.native_sampling, (int, float)) or not 0.001 < card.native_sampling < 10:
-        raise ModelError(f"{path}: native_sampling has to be a length in Å between 0.001 and 10, got {card.native_sampling!r}")
+        raise ModelError(
+            f"{path}: native_sampling has to be a length in Å between 0.001 and 10, got {card.native_sampling!r}; mend the card"
+        )
     return card
 
 
@@ -118,7 +120,7 @@ def _pair(given: Any, path: Path) -> tuple[float, float]:
     try:
         low, high = (float(value) for value in given)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{path}: sampling_range has to be two lengths in Å, got {given!r}") from error
+        raise ModelError(f"{path}: sampling_range has to be two lengths in Å, got {given!r}; mend the card") from error
     return low, high
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,23 @@ from napari_atomseg.training.validation import scenes, validate
 STEEPEST = 1.0
 """Gradients longer than this are shortened to it."""
 SAVE_EVERY_S = 180.0
+PROBE, PROBE_SHARE = 20, 0.1
+"""Updates, or share of the given minutes, after which the speed tells how many updates fit into the minutes."""
+
+
+@dataclass(frozen=True)
+class TrainingProgress(Progress):
+    """Progress with the loss of the last update, and what the last look at the validation scenes gave.
+
+    Attributes
+    ----------
+    loss : float
+    scores : mapping of str to float
+        Empty before the first look.
+    """
+
+    loss: float = math.nan
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -38,6 +55,7 @@ class _Run:
     optimiser: torch.optim.Optimizer
     names: dict[Tensor, str]
     step: int
+    total: int
     history: list[dict[str, float]]
 
 
@@ -64,7 +82,7 @@ def fit(
     folder : Path
         For the checkpoint, ``history.csv`` and ``history.png``.
     minutes : float, optional
-        Stop after so many, at whatever step.
+        Stop after so many, at whatever step; with ``params.steps`` 0 the run is made to end with them.
     resume : bool
         Go on from the folder's checkpoint, exactly as if the run had never stopped.
     device : str
@@ -83,39 +101,56 @@ def fit(
     AtomsegError
         If the checkpoint does not belong to these settings, or the loss is no longer a number.
     """
+    _check(recipe, params, minutes)
     settings = {"recipe": recipe.name, "network": asdict(network), "params": asdict(params)}
     run = _begin(network, params, device, start_from)
     if resume:
-        _go_on(run, checkpoint.load(folder), settings, params)
-    began = saved = time.monotonic()
+        _go_on(run, checkpoint.load(folder), settings)
+    yield TrainingProgress(run.step, run.total, "drawing validation scenes")
     shown = scenes(recipe, params.patch, params.native_sampling)
-    loss_sum = torch.zeros(())
+    began = saved = time.monotonic()
+    losses: list[float] = []
     batches = stream(recipe, params, run.step, workers)
     try:
-        for batch in batches:
-            loss_sum += _update(run, batch, params, device)
+        while not (run.total and run.step >= run.total):
+            loss = _update(run, next(batches), params, device)
+            losses.append(loss)
             run.step += 1
-            if run.step % params.validate_every == 0:
-                _look(run, shown, params, device, loss_sum, time.monotonic() - began, folder)
-                loss_sum = torch.zeros(())
+            spent = time.monotonic() - began
+            if not run.total and minutes is not None and (run.step >= PROBE or spent > PROBE_SHARE * 60 * minutes):
+                run.total = max(run.step + 1, round(run.step * 60 * minutes / spent))
+            if run.step % params.validate_every == 0 or run.step == run.total:
+                _look(run, shown, params, device, losses, spent, folder)
+                losses.clear()
             if time.monotonic() - saved > SAVE_EVERY_S:
                 checkpoint.save(_state(run, settings), folder)
                 saved = time.monotonic()
-            yield Progress(run.step, params.steps, _words(run))
-            if minutes is not None and time.monotonic() - began > 60 * minutes:
+            last = run.history[-1] if run.history else {}
+            yield TrainingProgress(run.step, run.total, _words(last), loss, last)
+            if minutes is not None and spent > 60 * minutes:
                 break
     finally:
-        _close(batches)
+        batches.close()
         checkpoint.save(_state(run, settings), folder)
     return dict(run.averaged.state_dict())
 
 
-def learning_rate(step: int, params: TrainParams) -> float:
-    """Rises in a line, then falls with a cosine to zero (Loshchilov & Hutter, ICLR 2017)."""
-    if step < params.warm_up:
-        return params.learning_rate * (step + 1) / params.warm_up
-    share = (step - params.warm_up) / max(1, params.steps - params.warm_up)
+def learning_rate(step: int, total: int, params: TrainParams) -> float:
+    """Rises in a line, then falls with a cosine to zero at the end (Loshchilov & Hutter, ICLR 2017)."""
+    warm_up = min(params.warm_up, total // 10) if total else params.warm_up
+    if step < warm_up:
+        return params.learning_rate * (step + 1) / warm_up
+    share = (step - warm_up) / max(1, total - warm_up) if total else 0.0
     return params.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def _check(recipe: Recipe, params: TrainParams, minutes: float | None) -> None:
+    if "lens" in recipe.imaging or recipe.modality not in ("stem", "adf"):
+        raise AtomsegError(
+            f"{recipe.name}: networks for columns learn from recipes of STEM images; choose columns_stem or one like it"
+        )
+    if params.steps == 0 and not minutes:
+        raise AtomsegError("a run of 0 steps needs the minutes that it may take; give either of them")
 
 
 def _begin(network: UnetParams, params: TrainParams, device: str, start_from: dict[str, Tensor] | None) -> _Run:
@@ -127,10 +162,12 @@ def _begin(network: UnetParams, params: TrainParams, device: str, start_from: di
     made = made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(made.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     names: dict[Tensor, str] = {parameter: name for name, parameter in made.named_parameters()}
-    return _Run(network=made, averaged=copy.deepcopy(made), optimiser=optimiser, names=names, step=0, history=[])
+    return _Run(
+        network=made, averaged=copy.deepcopy(made), optimiser=optimiser, names=names, step=0, total=params.steps, history=[]
+    )
 
 
-def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any], params: TrainParams) -> None:
+def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None:
     """Take everything over from a checkpoint."""
     for part in ("recipe", "network"):
         if state.settings[part] != settings[part]:
@@ -141,14 +178,14 @@ def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any], params:
     run.network.load_state_dict(dict(state.weights))
     run.averaged.load_state_dict(dict(state.averaged))
     checkpoint.restore_moments(run.optimiser, run.names, state.moments, state.step)
-    run.step = state.step
+    run.step, run.total = state.step, int(state.settings.get("total", run.total))
     run.history = [dict(entry) for entry in state.history]
 
 
-def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> Tensor:
+def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> float:
     """One step downhill; gives the loss."""
     for group in run.optimiser.param_groups:
-        group["lr"] = learning_rate(run.step, params)
+        group["lr"] = learning_rate(run.step, run.total, params)
     run.network.train()
     image = batch.image.to(device, memory_format=torch.channels_last)
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half_is_fast(device)):
@@ -161,7 +198,7 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> Tensor:
         raise AtomsegError(f"the loss is no longer a number at step {run.step}; go on with a lower learning rate (--resume)")
     run.optimiser.step()
     _average(run, params)
-    return loss.detach().cpu()
+    return float(loss.detach())
 
 
 def _average(run: _Run, params: TrainParams) -> None:
@@ -185,17 +222,14 @@ def half_is_fast(device: str) -> bool:
     return False
 
 
-def _look(run: _Run, shown: Any, params: TrainParams, device: str, loss_sum: Tensor, seconds: float, folder: Path) -> None:
-    before = run.history[-1]["seconds"] if run.history else 0.0
-    began = run.history[-1].get("session_seconds", 0.0) if run.history else 0.0
-    spent = seconds - began if seconds >= began else seconds
+def _look(run: _Run, shown: Any, params: TrainParams, device: str, losses: list[float], seconds: float, folder: Path) -> None:
+    """Judge the averaged weights, and write down what they reach after so many seconds since the run was begun or resumed."""
     run.history.append(
         {
             "step": run.step,
-            "seconds": before + spent,
-            "session_seconds": seconds,
-            "learning_rate": learning_rate(run.step, params),
-            "training_loss": float(loss_sum) / params.validate_every,
+            "seconds": seconds,
+            "learning_rate": learning_rate(run.step, run.total, params),
+            "training_loss": sum(losses) / max(1, len(losses)),
             **validate(run.averaged, shown, params.native_sampling, device),
         }
     )
@@ -208,19 +242,12 @@ def _state(run: _Run, settings: dict[str, Any]) -> checkpoint.State:
         weights=run.network.state_dict(),
         averaged=run.averaged.state_dict(),
         moments=checkpoint.moments_of(run.optimiser, run.names),
-        settings=settings,
+        settings={**settings, "total": run.total},
         history=list(run.history),
     )
 
 
-def _words(run: _Run) -> str:
-    if not run.history:
+def _words(last: Mapping[str, float]) -> str:
+    if not last:
         return "training"
-    last = run.history[-1]
     return f"loss {last['loss']:.3f}, F1 {last['f1']:.3f}, {last['rms_pm']:.0f} pm"
-
-
-def _close(batches: Iterator[Any]) -> None:
-    close = getattr(batches, "close", None)
-    if close is not None:
-        close()

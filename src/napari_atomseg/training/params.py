@@ -18,7 +18,8 @@ class TrainParams:
     Attributes
     ----------
     steps : int
-        Updates of the weights in the whole run; the learning rate falls to zero at the end of them.
+        Updates of the weights in the whole run, at the end of which the learning rate has fallen to zero; 0 for as many as the
+        given minutes allow.
     batch : int
         Images of one update.
     patch : int, px
@@ -41,7 +42,7 @@ class TrainParams:
         Updates between looks at the validation scenes.
     """
 
-    steps: _Count = 20_000
+    steps: Annotated[int, Quantity(low=0, high=10**9)] = 20_000
     batch: _Count = 16
     patch: Annotated[int, Quantity(unit="px", low=32, high=1024)] = 128
     native_sampling: Angstrom = 0.2

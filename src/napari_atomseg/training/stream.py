@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.examples import Examples, draw_examples
 from napari_atomseg.training.params import TrainParams
 
+FARTHEST = 10**9
 AHEAD = 4
 """Batches that each worker keeps ready."""
 
@@ -29,7 +31,7 @@ class Batches(Dataset[Examples]):
         return draw_examples(self.recipe, given.seed, number, given.batch, given.patch, given.native_sampling)
 
 
-def stream(recipe: Recipe, params: TrainParams, start: int, workers: int) -> Iterator[Examples]:
+def stream(recipe: Recipe, params: TrainParams, start: int, workers: int) -> Generator[Examples, None, None]:
     """The batches of a run from number `start` on.
 
     Parameters
@@ -38,13 +40,12 @@ def stream(recipe: Recipe, params: TrainParams, start: int, workers: int) -> Ite
         Processes that draw; 0 draws between the updates.
     """
     batches = Batches(recipe, params)
-    numbers = range(start, params.steps)
     if workers == 0:
-        yield from (batches[number] for number in numbers)
+        yield from (batches[number] for number in count(start))
         return
     yield from DataLoader(
         batches,
-        sampler=numbers,
+        sampler=range(start, FARTHEST),
         batch_size=None,
         collate_fn=_as_it_is,
         num_workers=workers,

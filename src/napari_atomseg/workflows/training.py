@@ -1,0 +1,168 @@
+"""Training of networks, from a recipe to a model in the list."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Generator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, job
+
+if TYPE_CHECKING:
+    from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.networks.unet import UnetParams
+    from napari_atomseg.synthesis.recipe import Recipe
+    from napari_atomseg.training.params import TrainParams
+
+LICENCE = "GPL-3.0-or-later"
+FINE_TUNING_RATE = 5e-4
+"""Learning rate of a network that has learnt already."""
+RANGE = (0.01, 0.3)
+"""Pixel sizes of images, Angstrom, between which resampling to the native sampling keeps what a column's image needs."""
+
+
+@job
+def train(
+    recipe: str | Path | Recipe,
+    *,
+    name: str | None = None,
+    network: UnetParams | None = None,
+    params: TrainParams | None = None,
+    folder: Path | None = None,
+    minutes: float | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    workers: int = 1,
+    start_from: str | None = None,
+) -> Generator[Progress, None, ModelCard]:
+    """Train a network on a recipe's images until its updates are made or the minutes are over, and put it into the list.
+
+    Parameters
+    ----------
+    recipe : str, Path or Recipe
+        A preset, a YAML file, or a recipe made by hand.
+    name : str, optional
+        Of the model; by default the recipe's. A number is added to one that is taken.
+    network : UnetParams, optional
+        Shape of the network; not with `start_from`.
+    params : TrainParams, optional
+    folder : Path, optional
+        For checkpoint and history; by default in the user's folder, under the name.
+    minutes : float, optional
+        Stop after so many.
+    resume : bool
+        Go on where the run in this folder was stopped.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    workers : int
+        Processes that draw images.
+    start_from : str, optional
+        Model whose weights are the first ones (fine-tuning).
+
+    Returns
+    -------
+    ModelCard
+        Of the new model, which is in the user's folder.
+
+    Raises
+    ------
+    AtomsegError
+        If the recipe, the device or the checkpoint will not do.
+    """
+    from napari_atomseg.inference.params import NetworkParams
+    from napari_atomseg.networks.unet import UnetParams
+    from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
+    from napari_atomseg.synthesis.recipe import Recipe, read_recipe
+    from napari_atomseg.training.fit import fit
+    from napari_atomseg.training.params import TrainParams
+    from napari_atomseg.workflows.networks import device_of
+
+    given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    shape, weights, tuned = network or UnetParams(), None, params or TrainParams()
+    if start_from is not None:
+        if network is not None:
+            raise AtomsegError("a network that starts from a model has that model's shape; leave out one of the two")
+        first = load_model(start_from)
+        shape, weights = UnetParams(**first.card.network), dict(first.network.state_dict())
+        tuned = tuned if params else replace(tuned, learning_rate=FINE_TUNING_RATE)
+    place = folder or user_folder().parent / "training" / (name or given.name)
+    chosen = device_of(NetworkParams(device=device))  # type: ignore[arg-type]  # checked there
+    began = time.monotonic()
+    found = yield from fit(
+        given, shape, tuned, place, minutes=minutes, resume=resume, device=chosen, workers=workers, start_from=weights
+    )
+    card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen)
+    if start_from is not None:
+        card = replace(card, training={**card.training, "started_from": start_from})
+    card = replace(card, training={**card.training, "seconds_of_last_session": round(time.monotonic() - began)})
+    return save_model(card, found, user_folder())
+
+
+def card_of(recipe: Recipe, network: UnetParams, params: TrainParams, folder: Path, name: str, device: str) -> ModelCard:
+    """Card of a network that was trained in a folder, with what its last look at the validation scenes gave."""
+    from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.networks.unet import receptive_reach
+    from napari_atomseg.training import checkpoint
+
+    state = checkpoint.load(folder)
+    last = dict(state.history[-1]) if state.history else {}
+    scores = {f"validation {key}": round(last[key], 4) for key in SCORES if key in last}
+    return ModelCard(
+        name=name,
+        about=recipe.about,
+        network=asdict(network),
+        native_sampling=params.native_sampling,
+        sampling_range=RANGE,
+        reach_px=receptive_reach(network),
+        modality="ADF-STEM",
+        recipe=recipe.name,
+        training={**asdict(params), "updates": state.step, "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}"},
+        scores=scores,
+        licence=LICENCE,
+    )
+
+
+SCORES = ("loss", "f1", "rms_pm", "psnr_denoise", "psnr_background", "psnr_deblur")
+
+
+def free_name(wanted: str, taken: list[str]) -> str:
+    """The name, with a number if it is taken."""
+    if wanted not in taken:
+        return wanted
+    number = 2
+    while f"{wanted}-{number}" in taken:
+        number += 1
+    return f"{wanted}-{number}"
+
+
+def model_table() -> list[dict[str, Any]]:
+    """What there is to say of every model at hand, also of those that cannot be read."""
+    from napari_atomseg.networks.card import WEIGHTS, ModelError, read_card
+    from napari_atomseg.networks.zoo import checksum, list_models
+
+    rows = []
+    for name, folder in list_models().items():
+        row: dict[str, Any] = {"name": name, "folder": str(folder)}
+        try:
+            card = read_card(folder)
+            weights = folder / WEIGHTS
+            fits = weights.is_file() and checksum(weights) == card.sha256
+            row |= {
+                "task": card.task,
+                "native_sampling_angstrom": card.native_sampling,
+                "sampling_range_angstrom": list(card.sampling_range),
+                "licence": card.licence,
+                "weights": str(weights),
+                "checksum": "ok" if fits else "does not fit",
+                "scores": dict(card.scores),
+                "about": card.about,
+            }
+        except ModelError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    return rows

@@ -1,0 +1,105 @@
+import csv
+
+import pytest
+import torch
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import run
+from napari_atomseg.networks.unet import UnetParams
+from napari_atomseg.synthesis.recipe import read_recipe
+from napari_atomseg.training import checkpoint, validation
+from napari_atomseg.training.fit import fit, learning_rate
+from napari_atomseg.training.params import TrainParams
+
+SMALL = UnetParams(width=4, depth=2, stem=2, row_context=4)
+SHORT = TrainParams(steps=8, batch=2, patch=32, validate_every=4, warm_up=2)
+
+
+@pytest.fixture(autouse=True)
+def few_scenes(monkeypatch):
+    monkeypatch.setattr(validation, "BATCHES", 1)
+    monkeypatch.setattr(validation, "BATCH", 2)
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return read_recipe("columns_stem")
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(recipe, tmp_path):
+    whole = run(fit(recipe, SMALL, SHORT, tmp_path / "whole", workers=0))
+    steps = fit(recipe, SMALL, SHORT, tmp_path / "broken", workers=0)
+    while next(steps).done < 5:
+        pass
+    steps.close()
+    assert checkpoint.load(tmp_path / "broken").step == 5
+    resumed = run(fit(recipe, SMALL, SHORT, tmp_path / "broken", workers=0, resume=True))
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+    first, second = (checkpoint.load(tmp_path / name) for name in ("whole", "broken"))
+    assert [entry["loss"] for entry in first.history] == [entry["loss"] for entry in second.history]
+
+
+def test_worker_processes_give_the_same_run(recipe, tmp_path):
+    alone = run(fit(recipe, SMALL, SHORT, tmp_path / "alone", workers=0))
+    helped = run(fit(recipe, SMALL, SHORT, tmp_path / "helped", workers=1))
+    for name, value in alone.items():
+        assert value.float().numpy() == pytest.approx(helped[name].float().numpy(), rel=1e-3, abs=1e-4), name
+
+
+def test_what_was_reached_is_written_down(recipe, tmp_path):
+    run(fit(recipe, SMALL, SHORT, tmp_path, workers=0))
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(float(row["step"])) for row in rows] == [4, 8]
+    assert {"f1", "rms_pm", "psnr_background", "training_loss"} <= set(rows[0])
+    assert (tmp_path / "history.png").stat().st_size > 1000
+    assert not list(tmp_path.glob("*.part*"))
+
+
+def test_one_scene_can_be_learnt_by_heart(recipe, tmp_path, monkeypatch):
+    from napari_atomseg.training import stream
+
+    one = stream.draw_examples(recipe, 3, 0, 4, 32)
+    monkeypatch.setattr(stream, "draw_examples", lambda *_: one)
+    params = TrainParams(steps=60, batch=4, patch=32, validate_every=1000, warm_up=5, learning_rate=5e-3)
+    losses = [progress.loss for progress in fit(recipe, SMALL, params, tmp_path, workers=0) if progress.done]
+    assert losses[-1] < losses[0] - 1.0
+
+
+def test_minutes_without_steps_make_the_rate_fall_to_zero_in_time(recipe, tmp_path):
+    params = TrainParams(steps=0, batch=1, patch=32, validate_every=1000)
+    seen = list(fit(recipe, SMALL, params, tmp_path, workers=0, minutes=0.05))
+    assert seen[-1].total > 1
+    assert learning_rate(seen[-1].total, seen[-1].total, params) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_rate_rises_and_falls():
+    params = TrainParams(steps=100, warm_up=10, learning_rate=1e-3)
+    rates = [learning_rate(step, 100, params) for step in range(101)]
+    assert rates[9] == pytest.approx(1e-3)
+    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["graphene_hrtem", "nanoparticle_focal_series"])
+def test_recipes_of_other_images_are_refused(name, tmp_path):
+    with pytest.raises(AtomsegError, match="STEM"):
+        run(fit(read_recipe(name), SMALL, SHORT, tmp_path))
+
+
+def test_another_network_is_not_mistaken_for_the_checkpoint_s(recipe, tmp_path):
+    run(fit(recipe, SMALL, SHORT, tmp_path, workers=0))
+    with pytest.raises(AtomsegError, match="another run"):
+        run(fit(recipe, UnetParams(width=8, depth=2), SHORT, tmp_path, workers=0, resume=True))
+
+
+def test_nothing_to_go_on_from(recipe, tmp_path):
+    with pytest.raises(AtomsegError, match="no checkpoint"):
+        run(fit(recipe, SMALL, SHORT, tmp_path / "empty", workers=0, resume=True))
+
+
+def test_a_damaged_checkpoint_is_told(recipe, tmp_path):
+    (tmp_path / checkpoint.NAME).write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00 no json here")
+    with pytest.raises(AtomsegError, match="damaged"):
+        run(fit(recipe, SMALL, SHORT, tmp_path, workers=0, resume=True))
