@@ -16,6 +16,7 @@ from napari_atomseg.specimens.cif import read_crystal
 from napari_atomseg.specimens.graphene import GrapheneParams, graphene_like
 from napari_atomseg.specimens.library import library_cell
 from napari_atomseg.specimens.low_resolution import PARTS, low_resolution
+from napari_atomseg.specimens.measured_cell import measured_cell
 from napari_atomseg.specimens.nanoparticles import ParticleParams, particle
 from napari_atomseg.specimens.projection import Projection
 from napari_atomseg.specimens.random_crystals import RandomCrystalParams, random_crystal
@@ -96,6 +97,13 @@ def _cell_of(name: str | None, file: str | None, zone: tuple[int, ...] | None) -
 @lru_cache(maxsize=16)
 def _file_cell(file: str, zone: tuple[int, int, int]) -> ProjectedCell:
     return projected_cell(read_crystal(file), zone)
+
+
+def _cell(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    """A crystal of which only the lattice of its columns is known."""
+    own = {name: params.get(name) for name in ("basis", "sites", "intensities")}
+    given = {name: value for name, value in params.items() if name not in own}
+    return _filled(measured_cell(**own), field, from_dict(CrystalParams, given), rng)
 
 
 def _random_crystal(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
@@ -195,6 +203,7 @@ def scene_without_atoms(given: Mapping[str, Any], shape: tuple[int, int]) -> np.
 
 KINDS: dict[str, Callable[[Mapping[str, Any], Field, np.random.Generator], Projection]] = {
     "crystal": _crystal,
+    "cell": _cell,
     "random_crystal": _random_crystal,
     "sheet": _sheet,
     "particle": _particle,

@@ -21,6 +21,7 @@ from napari_atomseg.workflows.lattice import (
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
 from napari_atomseg.workflows.reading import read, read_columns
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
+from napari_atomseg.workflows.training import model_table, recipe_for_crystal, train
 
 __all__ = [
     "CLASSICAL",
@@ -40,8 +41,10 @@ __all__ = [
     "maps",
     "model_cards",
     "model_names",
+    "model_table",
     "read",
     "read_columns",
+    "recipe_for_crystal",
     "refine",
     "residual",
     "show_frequencies",
@@ -51,6 +54,7 @@ __all__ = [
     "synthesis_presets",
     "synthesise",
     "synthesise_into",
+    "train",
     "transfer",
     "true_columns",
 ]

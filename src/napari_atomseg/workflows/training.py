@@ -10,10 +10,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_atomseg.core.errors import AtomsegError
+import numpy as np
+
+from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
 
 if TYPE_CHECKING:
+    from napari_atomseg.core.columns import Columns
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.networks.unet import UnetParams
     from napari_atomseg.synthesis.recipe import Recipe
@@ -101,6 +104,48 @@ def train(
         card = replace(card, training={**card.training, "started_from": start_from})
     card = replace(card, training={**card.training, "seconds_of_last_session": round(time.monotonic() - began)})
     return save_model(card, found, user_folder())
+
+
+def recipe_for_crystal(
+    structure: Path | None = None,
+    zone: tuple[int, int, int] = (0, 0, 1),
+    columns: Columns | None = None,
+    pixel_size: tuple[float, float] | None = None,
+) -> Recipe:
+    """Recipe for fine-tuning a network on one crystal, from its structure or from the columns of a good area.
+
+    Most images show the crystal, turned, tilted, thick and thin, with vacancies and edges; the others are general.
+
+    Parameters
+    ----------
+    structure : Path, optional
+        File of a crystal (cif, POSCAR, xyz with a cell).
+    zone : tuple of int
+        Direction [uvw] of that crystal along the beam.
+    columns : Columns, optional
+        Of one image or frame, in place of a structure: their lattice is estimated, sites with their relative intensities.
+    pixel_size : tuple of float, Angstrom, optional
+        (y, x); stands above that of the columns.
+
+    Raises
+    ------
+    AtomsegError
+        If neither or both are given, or the file or the columns hold no lattice.
+    MissingCalibrationError
+        If the columns have no pixel size and none is given.
+    """
+    from napari_atomseg.analysis.lattice import fit_lattice
+    from napari_atomseg.synthesis.own_recipe import recipe_of_file, recipe_of_lattice
+
+    if structure is not None and columns is None:
+        return recipe_of_file(Path(structure), zone)
+    if columns is None or structure is not None:
+        raise AtomsegError("a crystal is known by a structure file or by the columns of an image; give one of the two")
+    size = pixel_size or columns.pixel_size
+    if size is None:
+        raise MissingCalibrationError("the lattice in Angstrom needs the pixel size of the image; set it first")
+    lattice = fit_lattice(columns)
+    return recipe_of_lattice(lattice.basis * np.asarray(size), lattice.motif, lattice.intensity, columns.image_name)
 
 
 def card_of(recipe: Recipe, network: UnetParams, params: TrainParams, folder: Path, name: str, device: str) -> ModelCard:
