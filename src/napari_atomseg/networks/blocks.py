@@ -6,6 +6,10 @@ import torch
 from torch import Tensor, nn
 
 
+ROWS = 4
+"""Rows above and below that are compared."""
+
+
 def convolution(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     """Convolution, batch normalisation, ReLU; the image keeps its size."""
     return nn.Sequential(
@@ -37,7 +41,7 @@ class RowContext(nn.Module):
         Rows above and below that are compared.
     """
 
-    def __init__(self, channels: int, reach: int, rows: int = 4) -> None:
+    def __init__(self, channels: int, reach: int, rows: int = ROWS) -> None:
         super().__init__()
         self.reach = reach
         self.rows = rows
@@ -52,6 +56,29 @@ class RowContext(nn.Module):
         """Features (B, C, Y, X) with those of their rows added."""
         found: Tensor = features + self.after(self.along(self.mean(self.before(features))))
         return found
+
+
+class RowRefinement(nn.Module):
+    """What the rows say, and two convolutions that act on it: where a row is displaced, its pixels are put back.
+
+    It starts as nothing, so that it can be added to a network that has learnt already.
+    """
+
+    def __init__(self, channels: int, reach: int) -> None:
+        super().__init__()
+        self.rows = RowContext(channels, reach)
+        self.act = nn.Sequential(
+            convolution(channels, channels),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+        nn.init.zeros_(self.act[2].weight)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, C, Y, X), refined."""
+        heard: Tensor = self.rows(features)
+        refined: Tensor = heard + self.act(heard)
+        return refined
 
 
 def convolution_of_rows(channels: int, rows: int) -> nn.Sequential:

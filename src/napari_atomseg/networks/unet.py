@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import torch
 from torch import Tensor, nn
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.core.tasks import TASKS
-from napari_atomseg.networks.blocks import DoubleConvolution, Grow, RowContext, convolution, shrink
+from napari_atomseg.networks.blocks import ROWS, DoubleConvolution, Grow, RowContext, RowRefinement, convolution, shrink
 
+IMAGES = 3
+"""The last so many of the tasks are images; the others are maps from 0 to 1."""
 WIDEST = 4
 """Channels double from level to level up to this multiple of those of the first."""
 
@@ -30,12 +33,15 @@ class UnetParams:
         Pixels along each axis that are packed into channels before the first level; 1 is the paper's network.
     row_context : int
         Half the length, in packed pixels, of the pieces of scan rows whose features are averaged; 0 without.
+    refinements : int
+        Blocks after the way up in which rows are compared and put back; with `row_context` only.
     """
 
     width: Annotated[int, Quantity(low=4, high=512)] = 32
     depth: Annotated[int, Quantity(low=1, high=6)] = 4
     stem: Literal[1, 2] = 2
-    row_context: Annotated[int, Quantity(low=0, high=64)] = 16
+    row_context: Annotated[int, Quantity(low=0, high=64)] = 24
+    refinements: Annotated[int, Quantity(low=0, high=4)] = 2
 
     def __post_init__(self) -> None:
         check(self)
@@ -44,7 +50,8 @@ class UnetParams:
 class Unet(nn.Module):
     """Maps (B, 5, Y, X) of images (B, 1, Y, X), in the order of :data:`TASKS`; sides are multiples of :attr:`multiple`.
 
-    The first two are logits: their logistic function is the map. The others are intensities in units of the input's.
+    The first two are logits: their logistic function is the map. The others are intensities in units of the input's, each the
+    sum of what the network draws and of a share of the input, pixel by pixel: what is known well already need not be drawn anew.
 
     Parameters
     ----------
@@ -61,8 +68,9 @@ class Unet(nn.Module):
         self.shrink = nn.ModuleList(shrink(wide, deep) for wide, deep in zip(above, below, strict=True))
         self.grow = nn.ModuleList(Grow(deep, wide) for wide, deep in zip(above, below, strict=True))
         self.up = nn.ModuleList(DoubleConvolution(2 * width, width) for width in above)
-        self.rows = nn.ModuleList(RowContext(widths[0], params.row_context) for _ in range(2 if params.row_context else 0))
-        self.heads = nn.Conv2d(widths[0], len(TASKS) * params.stem**2, 1)
+        self.rows = nn.ModuleList(RowContext(widths[0], params.row_context) for _ in range(1 if params.row_context else 0))
+        self.refine = nn.ModuleList(RowRefinement(widths[0], params.row_context) for _ in range(refinements_of(params)))
+        self.heads = nn.Conv2d(widths[0], (len(TASKS) + IMAGES) * params.stem**2, 1)
 
     @property
     def multiple(self) -> int:
@@ -87,9 +95,16 @@ class Unet(nn.Module):
                 features = self.shrink[level](features)
         for level in reversed(range(len(self.grow))):
             features = self.up[level](self.grow[level](features, skipped[level]))
-        if len(self.rows):
-            features = self.rows[1](features)
-        return nn.functional.pixel_shuffle(self.heads(features), self.params.stem)
+        for block in self.refine:
+            features = block(features)
+        drawn, share = nn.functional.pixel_shuffle(self.heads(features), self.params.stem).split([len(TASKS), IMAGES], dim=1)
+        maps, images = drawn.split([len(TASKS) - IMAGES, IMAGES], dim=1)
+        return torch.cat([maps, images + share * image], dim=1)
+
+
+def refinements_of(params: UnetParams) -> int:
+    """Number of blocks that compare rows after the way up."""
+    return params.refinements if params.row_context else 0
 
 
 def receptive_reach(params: UnetParams) -> int:
@@ -103,5 +118,6 @@ def receptive_reach(params: UnetParams) -> int:
         side = params.stem * 2**level
         blocks = 1 if level == params.depth - 1 else 2
         reach += side * 2 * blocks + (side if level == 0 else 2 * side)
-    rows = 2 * max(params.row_context, 4 if params.row_context else 0)
-    return int(reach + params.stem * rows + params.stem)
+    blocks = refinements_of(params)
+    rows = max(params.row_context, ROWS) * (1 + blocks) if params.row_context else 0
+    return int(reach + params.stem * (rows + 2 * blocks + 1))
