@@ -1,8 +1,10 @@
-"""How well and how fast columns are found without a network, as a table for the README.
+"""How well and how fast columns are found, without a network and with one, as tables for the README.
 
-``python benchmarks/columns.py`` simulates its scenes with the plugin's own samples. With ``ATOMSEG_BENCH`` set to a
+``python benchmarks/columns.py [MODEL]`` simulates its scenes with the plugin's own samples. With ``ATOMSEG_BENCH`` set to a
 folder that holds ``truth``, ``corrupt.py`` and ``score.py`` it scores those images instead. The naive way, Laplacian of
-Gaussian at the column's true width and Otsu's threshold, runs beside it on the same images.
+Gaussian at the column's true width and Otsu's threshold, runs beside it on the same images. With the name of a model there are
+lines for the network: positions of its map, those fitted on the raw image from there, and how near its images are to the truth,
+beside BM3D (after Anscombe's transform) where the package ``bm3d`` is installed.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from skimage.filters import threshold_otsu
+from skimage.metrics import structural_similarity
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.synthesis import samples
-from napari_atomseg.workflows import locate, refine
+from napari_atomseg.workflows import locate, maps, refine
 
 TRUE_SIGMA_A = 0.5
 LARGE_SIDE = 1024
@@ -44,6 +47,19 @@ class Shot:
     image: np.ndarray
     pixel_size: float
     score: Callable[[np.ndarray], Score]
+    target: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What a network gave on one image; decibels and structural similarity of its images against the truth."""
+
+    mapped: Score
+    refined: Score
+    background: tuple[float, float]
+    denoise: tuple[float, float]
+    bm3d: tuple[float, float]
+    time: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +87,7 @@ def bench_shots(folder: Path) -> Iterator[Shot]:
             result = score_columns(found, columns, target, pixel_size)
             return result["f1"], result["rms_pm"]
 
-        yield Shot(kind=f"{variant} {peak}", image=noisy, pixel_size=pixel_size, score=score)
+        yield Shot(kind=f"{variant} {peak}", image=noisy, pixel_size=pixel_size, score=score, target=target)
 
 
 def own_shots() -> Iterator[Shot]:
@@ -140,6 +156,61 @@ def measure(shot: Shot) -> Line:
     )
 
 
+def ask(shot: Shot, model: str) -> Network:
+    """Score and time a network on one image."""
+    micrograph = Micrograph(data=shot.image, pixel_size=(shot.pixel_size, shot.pixel_size))
+    start = time.perf_counter()
+    found = locate(micrograph, model=model, refined=False)
+    spent = time.perf_counter() - start
+    images = maps(micrograph, model=model, tasks=("background", "denoise"))
+    return Network(
+        mapped=shot.score(found.positions),
+        refined=shot.score(refine(micrograph, found).positions),
+        background=likeness(images["background"].frame(), shot.target),
+        denoise=likeness(images["denoise"].frame(), shot.target),
+        bm3d=likeness(by_bm3d(shot.image), shot.target) if shot.target is not None else (np.nan, np.nan),
+        time=spent,
+    )
+
+
+def likeness(image: np.ndarray | None, target: np.ndarray | None) -> tuple[float, float]:
+    """Peak signal-to-noise ratio (dB) and structural similarity after the best linear match of intensities."""
+    if image is None or target is None:
+        return np.nan, np.nan
+    slope, offset = np.polyfit(image.ravel().astype(float), target.ravel().astype(float), 1)
+    matched = slope * image + offset
+    top = float(target.max())
+    decibels = 10 * np.log10(top**2 / np.mean((matched - target) ** 2))
+    return float(decibels), float(structural_similarity(matched, target.astype(float), data_range=top))
+
+
+def by_bm3d(image: np.ndarray) -> np.ndarray | None:
+    """The image freed of Poisson noise by the peer, if it is installed."""
+    try:
+        from bm3d import bm3d
+    except ImportError:
+        return None
+    stable = 2 * np.sqrt(np.maximum(image, 0) + 3 / 8)
+    return (np.asarray(bm3d(stable, 1.0)) / 2) ** 2 - 3 / 8
+
+
+def network_table(lines: dict[str, list[Network]]) -> Iterator[str]:
+    """Markdown rows of a network, one for each kind of image."""
+    yield (
+        "| images | map: F1 | rms, pm | ms | refined: rms, pm | without background: dB | SSIM | denoised: dB | SSIM "
+        "| BM3D: dB | SSIM |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    for kind, group in lines.items():
+        mapped, refined, background, denoise, peer = (
+            np.nanmean([getattr(line, way) for line in group], axis=0)
+            for way in ("mapped", "refined", "background", "denoise", "bm3d")
+        )
+        spent = 1e3 * np.mean([line.time for line in group])
+        pairs = " | ".join(f"{one[0]:.1f} | {one[1]:.3f}" for one in (background, denoise, peer))
+        yield f"| {kind} | {mapped[0]:.3f} | {mapped[1]:.1f} | {spent:.0f} | {refined[1]:.1f} | {pairs} |"
+
+
 def table(lines: dict[str, list[Line]]) -> Iterator[str]:
     """Markdown rows, one for each kind of image."""
     yield "| images | n | LoG + Otsu: F1 | rms, pm | ms | classical: F1 | rms, pm | ms | time ratio | refined: rms, pm | + ms |"
@@ -180,6 +251,14 @@ def main() -> None:
     for shot in shots:
         lines[shot.kind].append(measure(shot))
     print("\n".join(table(lines)))
+    model = sys.argv[1] if len(sys.argv) > 1 else None
+    if model:
+        answers: dict[str, list[Network]] = defaultdict(list)
+        ask(shots[0], model)
+        for shot in shots:
+            answers[shot.kind].append(ask(shot, model))
+        print(f"\n{model}:\n")
+        print("\n".join(network_table(answers)))
     naive, ours = large_image_times(shots[0])
     print(
         f"\n{LARGE_SIDE} x {LARGE_SIDE} px without refinement: LoG + Otsu {naive:.2f} s, classical {ours:.2f} s, "

@@ -97,8 +97,8 @@ class Unet(nn.Module):
             features = self.up[level](self.grow[level](features, skipped[level]))
         for block in self.refine:
             features = block(features)
-        drawn, share = nn.functional.pixel_shuffle(self.heads(features), self.params.stem).split([len(TASKS), IMAGES], dim=1)
-        maps, images = drawn.split([len(TASKS) - IMAGES, IMAGES], dim=1)
+        drawn = nn.functional.pixel_shuffle(self.heads(features), self.params.stem)
+        maps, images, share = drawn[:, : -2 * IMAGES], drawn[:, -2 * IMAGES : -IMAGES], drawn[:, -IMAGES:]
         return torch.cat([maps, images + share * image], dim=1)
 
 
