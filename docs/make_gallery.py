@@ -123,7 +123,8 @@ def recipes() -> None:
         for seed in range(24):
             record = draw_record(recipe, seed, 128)
             amount = record.amount.replace(" electrons in the brightest pixel", " e").replace(" electrons a pixel", " e/px")
-            title = f"{record.specimen.get('name', record.specimen['kind'])}, {record.pixel_size:.2f} Å/px, {amount}"
+            kind = record.specimen.get("name", record.specimen["kind"]).replace("low_resolution", "scene")
+            title = f"{kind}, {record.pixel_size:.2f} Å/px, {amount}"
             pictures.append((title.replace("_", " "), render([record], ()).image[0, 0].numpy()))
         tiles(pictures, f"recipe_{name}", 8)
 
