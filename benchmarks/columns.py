@@ -25,9 +25,10 @@ from skimage.filters import threshold_otsu
 from skimage.metrics import structural_similarity
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.synthesis import samples
-from napari_atomseg.workflows import locate, maps, refine
+from napari_atomseg.workflows import RefineParams, locate, maps, refine, straighten_rows
 
 TRUE_SIGMA_A = 0.5
 LARGE_SIDE = 1024
@@ -56,6 +57,7 @@ class Network:
 
     mapped: Score
     refined: Score
+    straightened: Score
     background: tuple[float, float]
     denoise: tuple[float, float]
     bm3d: tuple[float, float]
@@ -166,11 +168,21 @@ def ask(shot: Shot, model: str) -> Network:
     return Network(
         mapped=shot.score(found.positions),
         refined=shot.score(refine(micrograph, found).positions),
+        straightened=shot.score(straightened(micrograph, found)),
         background=likeness(images["background"].frame(), shot.target),
         denoise=likeness(images["denoise"].frame(), shot.target),
         bm3d=likeness(by_bm3d(shot.image), shot.target) if shot.target is not None else (np.nan, np.nan),
         time=spent,
     )
+
+
+def straightened(micrograph: Micrograph, found: Columns) -> np.ndarray:
+    """Positions fitted with displaced rows, freed of what displaced whole rows; as fitted where no lattice is seen."""
+    fitted = refine(micrograph, found, params=RefineParams(row_jitter=True))
+    try:
+        return straighten_rows(fitted)[0].positions
+    except AtomsegError:
+        return fitted.positions
 
 
 def likeness(image: np.ndarray | None, target: np.ndarray | None) -> tuple[float, float]:
@@ -197,18 +209,18 @@ def by_bm3d(image: np.ndarray) -> np.ndarray | None:
 def network_table(lines: dict[str, list[Network]]) -> Iterator[str]:
     """Markdown rows of a network, one for each kind of image."""
     yield (
-        "| images | map: F1 | rms, pm | ms | refined: rms, pm | without background: dB | SSIM | denoised: dB | SSIM "
+        "| images | map: F1 | rms, pm | ms | refined: rms, pm | rows straightened: rms, pm | without background: dB | SSIM | denoised: dB | SSIM "
         "| BM3D: dB | SSIM |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for kind, group in lines.items():
-        mapped, refined, background, denoise, peer = (
+        mapped, refined, straight, background, denoise, peer = (
             np.nanmean([getattr(line, way) for line in group], axis=0)
-            for way in ("mapped", "refined", "background", "denoise", "bm3d")
+            for way in ("mapped", "refined", "straightened", "background", "denoise", "bm3d")
         )
         spent = 1e3 * np.mean([line.time for line in group])
         pairs = " | ".join(f"{one[0]:.1f} | {one[1]:.3f}" for one in (background, denoise, peer))
-        yield f"| {kind} | {mapped[0]:.3f} | {mapped[1]:.1f} | {spent:.0f} | {refined[1]:.1f} | {pairs} |"
+        yield f"| {kind} | {mapped[0]:.3f} | {mapped[1]:.1f} | {spent:.0f} | {refined[1]:.1f} | {straight[1]:.1f} | {pairs} |"
 
 
 def table(lines: dict[str, list[Line]]) -> Iterator[str]:

@@ -86,6 +86,21 @@ def test_a_gaussian_keeps_its_place_through_the_resampling():
         assert grid.to_image(centre) == pytest.approx(np.array([[70.3, 90.8]]), abs=0.03)
 
 
+@pytest.mark.parametrize("size", [0.05, 0.087, 0.15, 0.2, 0.23])
+def test_maps_come_back_to_where_they_belong(size):
+    from napari_atomseg.inference.predict import Prediction, _native_image
+
+    y, x = np.mgrid[:157, :163]
+    image = np.exp(-((y - 142.3) ** 2 + (x - 145.8) ** 2) / (2 * (0.5 / size) ** 2)).astype(np.float32)
+    grid = native_grid(image.shape, (size, size), 0.2)
+    native = run(_native_image(image, grid, 1.0))[0, 0].numpy()
+    back = Prediction(grid=grid, maps={"denoise": native}).on_image("denoise")
+    assert back.shape == image.shape
+    assert np.abs(back - image).max() < 0.02
+    for axis in (y, x):
+        assert (back * axis).sum() / back.sum() == pytest.approx((image * axis).sum() / image.sum(), abs=0.03)
+
+
 def test_normalisation_ignores_hot_pixels(rng):
     image = rng.poisson(30, (1, 1, 256, 256)).astype(np.float32)
     dark, contrast = contrast_of(torch.from_numpy(image))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 
@@ -30,9 +31,18 @@ class NativeGrid:
 
     @property
     def native_shape(self) -> tuple[int, int]:
-        """(Y, X) in native pixels."""
-        rows, columns = (max(1, round(side / ratio)) for side, ratio in zip(self.shape, self.ratio, strict=True))
+        """(Y, X) in native pixels; the last may reach beyond the image."""
+        rows, columns = (ceil(side / ratio) for side, ratio in zip(self.shape, self.ratio, strict=True))
         return rows, columns
+
+    @property
+    def covering(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Sides of the smallest field over the image that is whole in both pixels: (Y, X) native, then (Y, X) of the image."""
+        native = [
+            -(-side // ratio.denominator) * ratio.denominator for side, ratio in zip(self.native_shape, self.ratio, strict=True)
+        ]
+        image = [int(side * ratio) for side, ratio in zip(native, self.ratio, strict=True)]
+        return (native[0], native[1]), (image[0], image[1])
 
     def to_image(self, positions: np.ndarray) -> np.ndarray:
         """Positions (N, 2) in image pixels from those in native pixels; corners of the field stay in place."""

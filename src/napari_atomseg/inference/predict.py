@@ -55,8 +55,12 @@ class Prediction:
     def on_image(self, task: str) -> np.ndarray:
         """A map on the image's own pixels, float32, shape (Y, X)."""
         low, high = (0.0, 1.0) if task not in IN_COUNTS else (-np.inf, np.inf)
-        given = torch.from_numpy(self.maps[task])[None, None]
-        return np.asarray(resample(given, self.grid.shape)[0, 0].clamp(low, high).numpy())
+        native, whole = self.grid.covering
+        values = self.maps[task]
+        around = [(0, wanted - side) for wanted, side in zip(native, values.shape, strict=True)]
+        given = torch.from_numpy(np.pad(values, around, mode="edge"))[None, None]
+        rows, columns = self.grid.shape
+        return np.asarray(resample(given, whole)[0, 0, :rows, :columns].clamp(low, high).numpy())
 
 
 def predict(
