@@ -13,8 +13,10 @@ from napari_atomseg import __version__
 from napari_atomseg.cli.columns import locate, refine
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
+from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.talk import unforeseen
+from napari_atomseg.cli.train import train
 from napari_atomseg.cli.window import OpenCommand, open_files
 
 app = typer.Typer(
@@ -31,6 +33,8 @@ app.command()(demo)
 app.command()(info)
 app.command()(locate)
 app.command()(refine)
+app.command("map")(map_images)
+app.command()(train)
 app.command()(models)
 app.command()(synthesise)
 

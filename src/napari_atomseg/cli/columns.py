@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of, require_model
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import MissingCalibrationError
@@ -40,8 +40,7 @@ def locate(
     from napari_atomseg.workflows import ClassicalParams, NetworkParams, model_names
     from napari_atomseg.workflows import locate as job
 
-    if model is not None and model not in model_names() and not Path(model).is_dir():
-        raise typer.BadParameter(f'there is no model "{model}"; models at hand: {", ".join(model_names())}', param_hint="--model")
+    require_model(model, model_names())
     params = params_of(ClassicalParams, "--polarity", polarity=polarity)
     network = params_of(NetworkParams, "--polarity", polarity=polarity)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)

@@ -12,15 +12,17 @@ from napari_atomseg.cli.talk import Debug, Talk, each
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
-_CLASSICAL = {
+_CLASSICAL: dict[str, Any] = {
     "name": "classical",
     "task": "columns",
     "native_sampling_angstrom": None,
     "licence": "GPL-3.0-or-later",
     "weights": None,
+    "checksum": None,
     "score": None,
-    "description": "band-pass, selection of repeated maxima, watershed; no network, no weights",
+    "about": "band-pass, selection of repeated maxima, watershed; no network, no weights",
 }
+_SCORE = "validation f1"
 
 
 def info(
@@ -52,11 +54,35 @@ def info(
 
 def models(as_json: AsJson = False) -> None:
     """The models at hand: task, native sampling, licence, weights, score."""
-    if as_json:
-        typer.echo(json.dumps([_CLASSICAL], indent=2))
-        return
-    typer.echo(f"{'name':12}{'task':10}{'licence':20}description")
-    typer.echo(f"{_CLASSICAL['name']:12}{_CLASSICAL['task']:10}{_CLASSICAL['licence']:20}{_CLASSICAL['description']}")
+    from napari_atomseg.workflows import model_table
+
+    rows = [{**row, "score": (row.get("scores") or {}).get(_SCORE)} for row in model_table()]
+    typer.echo(json.dumps([_CLASSICAL, *rows], indent=2) if as_json else "\n".join(model_lines([_CLASSICAL, *rows])))
+
+
+def model_lines(models: list[dict[str, Any]]) -> list[str]:
+    """An aligned table of models, each one's sentence, weights or problem below it."""
+    table = [("name", "task", "native sampling", "score (F1)", "checksum", "licence")]
+    below = []
+    for model in models:
+        native, score = model.get("native_sampling_angstrom"), model.get("score")
+        table.append(
+            (
+                model["name"],
+                model.get("task") or "-",
+                "-" if native is None else f"{native:g} Å",
+                "-" if score is None else f"{score:.3f}",
+                model.get("checksum") or "-",
+                model.get("licence") or "-",
+            )
+        )
+        below.append([str(model[name]) for name in ("about", "problem", "weights") if model.get(name)])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    found = lines[:1]
+    for line, more in zip(lines[1:], below, strict=True):
+        found += [line, *(f"    {text}" for text in more)]
+    return found
 
 
 def dataset_lines(datasets: list[dict[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -70,6 +71,35 @@ def frame_of(text: str) -> int | None:
     if not text.isdecimal():
         raise typer.BadParameter(f'a number from 0, or "all", was expected, got "{text}"', param_hint="--frame")
     return int(text)
+
+
+def require_model(model: str | None, names: Sequence[str], option: str = "--model") -> None:
+    """Refuse a model that is neither at hand nor a folder.
+
+    Raises
+    ------
+    typer.BadParameter
+        Names those at hand.
+    """
+    if model is not None and model not in names and not Path(model).is_dir():
+        raise typer.BadParameter(f'there is no model "{model}"; models at hand: {", ".join(names) or "none"}', param_hint=option)
+
+
+def zone_of(text: str) -> tuple[int, int, int]:
+    """A direction [uvw] as typed.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not three whole numbers, or all of them are zero.
+    """
+    try:
+        u, v, w = (int(part) for part in text.strip("[] ").split(","))
+    except ValueError:
+        raise typer.BadParameter(f'three whole numbers such as 1,1,0 were expected, got "{text}"', param_hint="--zone") from None
+    if not (u or v or w):
+        raise typer.BadParameter("the zone axis 0,0,0 is no direction; give one such as 1,1,0", param_hint="--zone")
+    return u, v, w
 
 
 def params_of(cls: type[P], option: str, **values: Any) -> P:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,35 @@ if TYPE_CHECKING:
 
 TABLE = ".csv"
 STRUCTURES = (".xyz", ".extxyz")
+IMAGES = (".tif", ".tiff", ".npy", ".hspy", ".zspy")
+"""As :data:`napari_atomseg.writers.image.IMAGE_SUFFIXES`, which takes longer to load than help may take."""
 
 
-def targets_of(inputs: Sequence[Path], out: str) -> dict[Path, Path]:
-    """The columns file of each input; an input that was given twice stands once.
+@dataclass(frozen=True, kw_only=True)
+class Formats:
+    """What a command writes.
+
+    Attributes
+    ----------
+    what : str
+        In a word.
+    suffixes : tuple of str
+        The first one where none is given.
+    described : str
+        The suffixes in words.
+    """
+
+    what: str
+    suffixes: tuple[str, ...]
+    described: str
+
+
+COLUMNS = Formats(what="columns", suffixes=(TABLE, *STRUCTURES), described=f"{TABLE} (a table) or {STRUCTURES[0]} (a structure)")
+MAPS = Formats(what="maps", suffixes=IMAGES, described=", ".join(IMAGES))
+
+
+def targets_of(inputs: Sequence[Path], out: str, formats: Formats = COLUMNS) -> dict[Path, Path]:
+    """The file that each input is written to; an input that was given twice stands once.
 
     Parameters
     ----------
@@ -29,25 +55,28 @@ def targets_of(inputs: Sequence[Path], out: str) -> dict[Path, Path]:
     out : str
         As typed. It is a folder if it exists as one, ends with a separator, or has no suffix and there are several
         inputs.
+    formats : Formats
 
     Raises
     ------
     typer.BadParameter
-        If several inputs would share one file, or the file's suffix is none that columns can be written to.
+        If several inputs would share one file, or the file's suffix is none that this can be written to.
     """
     once = list({path.resolve(): path for path in reversed(inputs)}.values())[::-1]
+    usual = formats.suffixes[0]
     if is_folder(out, len(once)):
-        return {path: Path(out) / f"{name}{TABLE}" for path, name in zip(once, names_of(once), strict=True)}
+        return {path: Path(out) / f"{name}{usual}" for path, name in zip(once, names_of(once), strict=True)}
     if len(once) > 1:
         raise typer.BadParameter(
             f'{len(once)} inputs cannot share the file "{out}"; give a folder and end its name with /', param_hint="-o"
         )
     path = Path(out)
     if not path.suffix:
-        path = path.with_name(path.name + TABLE)
-    if path.suffix.lower() not in (TABLE, *STRUCTURES):
-        legal = f"{TABLE} (a table) or {STRUCTURES[0]} (a structure)"
-        raise typer.BadParameter(f'columns are written as {legal}, not as "{path.suffix}"; change the suffix', param_hint="-o")
+        path = path.with_name(path.name + usual)
+    if path.suffix.lower() not in formats.suffixes:
+        raise typer.BadParameter(
+            f'{formats.what} are written as {formats.described}, not as "{path.suffix}"; change the suffix', param_hint="-o"
+        )
     return {once[0]: path}
 
 

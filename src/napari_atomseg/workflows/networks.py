@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Generator
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,9 +46,18 @@ def model_cards() -> dict[str, ModelCard]:
     return found
 
 
-@lru_cache(maxsize=4)
 def opened(name: str, device: str) -> Model:
-    """A model by its name, kept ready; see :func:`napari_atomseg.networks.zoo.load_model`."""
+    """A model by its name or folder, kept ready until its files change; see :func:`napari_atomseg.networks.zoo.load_model`."""
+    from napari_atomseg.networks.zoo import list_models
+
+    folder = list_models().get(name) or Path(name)
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    state = tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    return _opened(str(folder) if files else name, device, state)
+
+
+@lru_cache(maxsize=4)
+def _opened(name: str, device: str, state: tuple[tuple[str, int, int], ...]) -> Model:
     from napari_atomseg.networks.zoo import load_model
 
     return load_model(name, device)

@@ -52,8 +52,9 @@ def train(
     name : str, optional
         Of the model; by default the recipe's. A number is added to one that is taken.
     network : UnetParams, optional
-        Shape of the network; not with `start_from`.
+        Shape of the network; with `start_from` that of the model.
     params : TrainParams, optional
+        By default those of :func:`run_settings`, as with `network`.
     folder : Path, optional
         For checkpoint and history; by default in the user's folder, under the name.
     minutes : float, optional
@@ -78,22 +79,19 @@ def train(
         If the recipe, the device or the checkpoint will not do.
     """
     from napari_atomseg.inference.params import NetworkParams
-    from napari_atomseg.networks.unet import UnetParams
     from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
     from napari_atomseg.training.fit import fit
-    from napari_atomseg.training.params import TrainParams
     from napari_atomseg.workflows.networks import device_of
 
     given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    shape, weights, tuned = network or UnetParams(), None, params or TrainParams()
+    place = folder or training_folder(name or given.name)
+    usual_shape, usual = run_settings(place if resume else None, start_from)
+    shape, weights, tuned = network or usual_shape, None, params or usual
     if start_from is not None:
-        if network is not None:
+        if network is not None and network != usual_shape:
             raise AtomsegError("a network that starts from a model has that model's shape; leave out one of the two")
-        first = load_model(start_from)
-        shape, weights = UnetParams(**first.card.network), dict(first.network.state_dict())
-        tuned = tuned if params else replace(tuned, learning_rate=FINE_TUNING_RATE)
-    place = folder or user_folder().parent / "training" / (name or given.name)
+        weights = dict(load_model(start_from).network.state_dict())
     chosen = device_of(NetworkParams(device=device))  # type: ignore[arg-type]  # checked there
     began = time.monotonic()
     found = yield from fit(
@@ -104,6 +102,54 @@ def train(
         card = replace(card, training={**card.training, "started_from": start_from})
     card = replace(card, training={**card.training, "seconds_of_last_session": round(time.monotonic() - began)})
     return save_model(card, found, user_folder())
+
+
+def training_folder(name: str) -> Path:
+    """Where the checkpoint and the history of a training run are, if nothing else was asked for."""
+    from napari_atomseg.networks.zoo import user_folder
+
+    return user_folder().parent / "training" / name
+
+
+def run_settings(resumed: Path | None = None, start_from: str | None = None) -> tuple[UnetParams, TrainParams]:
+    """Shape of the network and settings that a run has unless it is told others.
+
+    Parameters
+    ----------
+    resumed : Path, optional
+        Folder with the checkpoint of a run that goes on: that run's settings.
+    start_from : str, optional
+        Model that is taught: its shape and native sampling, and a lower learning rate.
+
+    Raises
+    ------
+    AtomsegError
+        If there is no such checkpoint or model.
+    """
+    from napari_atomseg.core.params import from_dict
+    from napari_atomseg.networks.unet import UnetParams
+    from napari_atomseg.networks.zoo import load_model
+    from napari_atomseg.training import checkpoint
+    from napari_atomseg.training.params import TrainParams
+
+    if resumed is not None:
+        before = checkpoint.load(resumed).settings
+        return from_dict(UnetParams, before["network"]), from_dict(TrainParams, before["params"])
+    if start_from is None:
+        return UnetParams(), TrainParams()
+    card = load_model(start_from).card
+    shape = from_dict(UnetParams, card.network)
+    return shape, TrainParams(learning_rate=FINE_TUNING_RATE, native_sampling=card.native_sampling)
+
+
+def stopped_at(folder: Path) -> int | None:
+    """Updates that the checkpoint in a folder stands for; None if there is none, or one that cannot be read."""
+    from napari_atomseg.training import checkpoint
+
+    try:
+        return checkpoint.load(folder).step
+    except AtomsegError:
+        return None
 
 
 def recipe_for_crystal(

@@ -1,0 +1,73 @@
+"""``map``: from images to what a network says of every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of, require_model
+from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.targets import MAPS, refuse_existing, targets_of
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import run
+from napari_atomseg.core.tasks import TASKS
+
+
+def map_images(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy or .zspy), or a folder for any number of inputs."
+        ),
+    ],
+    task: Annotated[str, typer.Option(metavar="|".join(TASKS), help="Which map.")] = TASKS[0],
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A network, see `models`; by default the first of them.")
+    ] = None,
+    pixel_size: PixelSize = None,
+    dataset: Dataset = None,
+    frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
+    polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the network runs.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Ask a network for one map of each image: where columns are, or the image without noise, background or blur."""
+    from napari_atomseg.workflows import CLASSICAL, NetworkParams, default_network, model_names
+    from napari_atomseg.workflows import maps as job
+
+    if task not in TASKS:
+        raise typer.BadParameter(f'there is no map "{task}"; choose one of {", ".join(TASKS)}', param_hint="--task")
+    require_model(model, [name for name in model_names() if name != CLASSICAL])
+    params = params_of(NetworkParams, "--polarity and --device", polarity=polarity, device=device)
+    size, frames = pixel_size_of(pixel_size), frame_of(frame)
+    targets = targets_of(inputs, out, MAPS)
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        from napari_atomseg.writers.image import write_image
+
+        target = targets[path]
+        _refuse_inputs(target, targets)
+        refuse_existing([target], force)
+        name = model or default_network()
+        image = open_image(path, dataset, size, talk)
+        steps = job.steps(image, model=name, tasks=(task,), params=params, frames=frames)
+        found = run(steps, talk.reporter(path))[task]
+        write_image(found, target)
+        if image.pixel_size is None:
+            talk.note(f"{path.name}: {'; '.join(found.notes)}; --pixel-size gives the true one")
+        talk.say(f"{path.name}: {task} by {name} -> {target}")
+
+    each(talk, targets, work)
+
+
+def _refuse_inputs(target: Path, targets: Mapping[Path, Path]) -> None:
+    """A recorded image is never overwritten by a map, whatever was forced."""
+    if any(target.resolve() == path.resolve() for path in targets):
+        raise AtomsegError(f"{target} is one of the images themselves; write to another name or folder")

@@ -1,0 +1,174 @@
+"""``train``: from a recipe, or a crystal, to a new model in the list."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_atomseg.cli.inputs import params_of, require_model, zone_of
+from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.core.errors import AtomsegError
+
+if TYPE_CHECKING:
+    from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.synthesis.recipe import Recipe
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="A preset (`synthesise list` names them) or a YAML file.")
+    ] = None,
+    crystal: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="In place of a recipe: a structure that most images show.")
+    ] = None,
+    zone: Annotated[str, typer.Option(metavar="U,V,W", help="Direction of that crystal along the beam.")] = "0,0,1",
+    start_from: Annotated[
+        str | None, typer.Option("--start-from", metavar="MODEL", help="Model to go on from (fine-tuning); see `models`.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where the network learns.")] = "auto",
+    minutes: Annotated[
+        float | None, typer.Option(metavar="M", help="Stop after so many; without --steps the run is made to end with them.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the new model; the recipe's if left out.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for checkpoint and history.")] = None,
+    steps: Annotated[int | None, typer.Option(metavar="N", help="Updates of the weights in the whole run.")] = None,
+    batch: Annotated[int | None, typer.Option(metavar="N", help="Images of one update.")] = None,
+    patch: Annotated[int | None, typer.Option(metavar="PX", help="Side of the images.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(metavar="R", help="The highest.")] = None,
+    loss: Annotated[str | None, typer.Option(metavar="likelihood|chi_square", help="What is made small.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Of weights and images.")] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(metavar="N", help="Updates between looks at the validation scenes.")
+    ] = None,
+    native_sampling: Annotated[
+        float | None, typer.Option(metavar="A", help="Pixel size in Angstrom at which the network works.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.")] = None,
+    depth: Annotated[int | None, typer.Option(metavar="N", help="Levels of the network.")] = None,
+    row_context: Annotated[int | None, typer.Option(metavar="PX", help="Reach along scan rows; 0 for none.")] = None,
+    workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw images.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Start anew where a run has left its checkpoint.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
+    if (recipe is None) == (crystal is None):
+        raise typer.BadParameter("give a recipe, or a crystal with --crystal, and not both", param_hint="RECIPE")
+    if device not in ("auto", "cpu", "cuda"):
+        raise typer.BadParameter(f'a network learns on auto, cpu or cuda, not on "{device}"', param_hint="--device")
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
+    direction = zone_of(zone)
+    _require_start(start_from)
+    given = {
+        # Without a number of updates, the minutes alone say when the run is over.
+        "steps": 0 if steps is None and minutes is not None and not resume else steps,
+        "batch": batch,
+        "patch": patch,
+        "learning_rate": learning_rate,
+        "loss": loss,
+        "seed": seed,
+        "validate_every": validate_every,
+        "native_sampling": native_sampling,
+    }
+    # What to type to go on.
+    asked = (("--start-from", start_from), ("--name", name), ("-o", out), ("--minutes", None if steps else minutes))
+    words = [recipe] if recipe is not None else ["--crystal", str(crystal), "--zone", zone]
+    words += [str(word) for option in asked if option[1] is not None for word in option]
+    shape = {"width": width, "depth": depth, "row_context": row_context}
+    _check(_told(given))
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(subject: Path) -> None:
+        from napari_atomseg.core.jobs import run
+        from napari_atomseg.workflows import train as job
+        from napari_atomseg.workflows.training import run_settings, training_folder
+
+        drawn = _recipe(recipe, crystal, direction)
+        folder = out or training_folder(name or drawn.name)
+        _refuse_checkpoint(folder, resume=resume, force=force)
+        network, params = run_settings(folder if resume else None, start_from)
+        params = replace(params, **_told(given))
+        network = replace(network, **_told(shape))
+        job_steps = job.steps(
+            drawn,
+            name=name,
+            network=network,
+            params=params,
+            folder=folder,
+            minutes=minutes,
+            resume=resume,
+            device=device,
+            workers=workers,
+            start_from=start_from,
+        )
+        try:
+            card = run(job_steps, talk.reporter(subject))
+        except KeyboardInterrupt:
+            _say_how_to_go_on(talk, folder, words)
+            raise
+        talk.say(summary(card))
+        talk.say(f"history and checkpoint -> {folder}")
+
+    each(talk, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
+
+
+def summary(card: ModelCard) -> str:
+    """One line: the model, how long it learnt, and what it reached."""
+    shown = ("validation f1", "validation rms_pm")
+    reached = "".join(f", {name} {value:g}" for name, value in card.scores.items() if name in shown)
+    return f"model {card.name}: {card.training['updates']} updates{reached}; use it with --model {card.name}"
+
+
+def _told(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check(given: dict[str, Any]) -> None:
+    from napari_atomseg.training.params import TrainParams
+
+    params_of(TrainParams, " and ".join(f"--{name}".replace("_", "-") for name in given), **given)
+
+
+def _require_start(model: str | None) -> None:
+    if model is None:
+        return
+    from napari_atomseg.workflows import CLASSICAL, model_names
+
+    require_model(model, [name for name in model_names() if name != CLASSICAL], "--start-from")
+
+
+def _recipe(recipe: str | None, crystal: Path | None, zone: tuple[int, int, int]) -> Recipe:
+    from napari_atomseg.synthesis.recipe import read_recipe
+    from napari_atomseg.workflows import recipe_for_crystal
+
+    return recipe_for_crystal(crystal, zone) if recipe is None else read_recipe(recipe)
+
+
+def _refuse_checkpoint(folder: Path, *, resume: bool, force: bool) -> None:
+    """Hours of training are not overwritten by a run that was begun by mistake."""
+    from napari_atomseg.workflows.training import stopped_at
+
+    if resume or force:
+        return
+    updates = stopped_at(folder)
+    if updates is not None:
+        raise AtomsegError(f"{folder} holds a run of {updates} updates; --resume goes on with it, --force starts anew")
+
+
+def _say_how_to_go_on(talk: Talk, folder: Path, words: list[str]) -> None:
+    from napari_atomseg.workflows.training import stopped_at
+
+    updates = stopped_at(folder)
+    talk.clear()
+    if updates is None:
+        typer.echo("stopped before the first update; there is nothing to go on from", err=True)
+    else:
+        again = shlex.join(["napari-atomseg", "train", *words, "--resume"])
+        typer.echo(f"stopped after {updates} updates; go on with: {again}", err=True)
+        typer.echo("the same with --minutes 0.1 makes a model of what was learnt so far", err=True)
