@@ -18,6 +18,7 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
+from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
 from napari_atomseg.workflows.reading import read, read_columns
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
@@ -32,6 +33,7 @@ __all__ = [
     "NetworkParams",
     "RefineParams",
     "accept_suggested",
+    "add_model",
     "bound",
     "calibrate_by_lattice",
     "default_network",
@@ -42,6 +44,8 @@ __all__ = [
     "model_cards",
     "model_names",
     "model_table",
+    "models_folder",
+    "pixel_size_told",
     "read",
     "read_columns",
     "recipe_for_crystal",
@@ -54,7 +58,9 @@ __all__ = [
     "synthesis_presets",
     "synthesise",
     "synthesise_into",
+    "teach",
     "train",
     "transfer",
     "true_columns",
+    "why_unfit",
 ]
