@@ -29,13 +29,17 @@ PIXEL_SIZE = 0.2  # Angstrom
 
 @pytest.fixture(autouse=True)
 def private_settings(tmp_path, monkeypatch):
-    """Our settings, napari's settings and the recovery folder, all in a folder of the test."""
+    """Our settings, napari's settings, the recovery folder and the models, all in a folder of the test."""
     from napari import settings
+
+    from napari_atomseg.networks import zoo
 
     home = tmp_path / "private"
     home.mkdir()
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
     monkeypatch.setattr(settings, "SETTINGS", settings.NapariSettings(config_path=home / "napari.yaml"))
+    monkeypatch.setenv(zoo.ENVIRONMENT, str(home / "models"))
+    monkeypatch.setattr(zoo, "shipped_folder", lambda: home / "shipped")
     monkeypatch.setattr(QStandardPaths, "writableLocation", staticmethod(lambda *_: str(home / "data")))
     return home
 

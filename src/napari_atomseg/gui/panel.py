@@ -7,9 +7,9 @@ import weakref
 from functools import partial
 from typing import Any
 
-from napari.layers import Image, Layer
+from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -26,7 +26,8 @@ from qtpy.QtWidgets import (
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
-from napari_atomseg.gui.editing import session_of
+from napari_atomseg.gui.asking import Asking
+from napari_atomseg.gui.closing import CloseGuard
 from napari_atomseg.gui.head import Head
 from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
 from napari_atomseg.gui.tools import Tools
@@ -63,14 +64,10 @@ class AtomSegPanel(QWidget):
         QTimer.singleShot(0, self._settle)
 
     def _build(self) -> None:
-        from napari_atomseg.gui.docks.columns import ColumnsPage
-
         self.head = Head(self.viewer)
-        self.columns_page = ColumnsPage(self)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
-        self.pages.addTab(scrolled(self.columns_page), "Columns")
-        self.run_button = QPushButton("Find columns")
+        self.run_button = QPushButton()
         self.run_button.setObjectName("run")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setObjectName("cancel")
@@ -99,14 +96,34 @@ class AtomSegPanel(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
         self.setMinimumWidth(300)
-        self._show_idle()
+        self._add_pages()
+        self.refresh_run()
+
+    def _add_pages(self) -> None:
+        from napari_atomseg.gui.docks.columns import ColumnsPage
+        from napari_atomseg.gui.docks.networks import NetworksPage
+        from napari_atomseg.gui.docks.training import TrainPage
+
+        self.asking = Asking(self)
+        self.columns_page = ColumnsPage(self, self.asking)
+        self.networks_page = NetworksPage(self, self.asking)
+        self.train_page = TrainPage(self, self.asking)
+        for page, name in ((self.columns_page, "Columns"), (self.networks_page, "Networks"), (self.train_page, "Train")):
+            self.pages.addTab(scrolled(page), name)
+
+    @property
+    def page(self) -> Any:
+        """The page in view."""
+        return self.pages.currentWidget().widget()  # type: ignore[union-attr]
 
     def _connect(self) -> None:
-        self.run_button.clicked.connect(self.columns_page.find)
+        self.run_button.clicked.connect(lambda: self.page.run())
+        self.pages.currentChanged.connect(lambda _: self.refresh_run())
         self.cancel_button.clicked.connect(self.cancel)
-        self.status.linkActivated.connect(self.columns_page.follow_link)
+        self.status.linkActivated.connect(self.follow_link)
         self.head.image_changed.connect(self._on_image)
         self.head.calibrated.connect(self.columns_page.on_calibrated)
+        self.head.calibrated.connect(self.networks_page.refresh)
         self.tools = Tools(self)
         self.head.chip.clicked.connect(self.tools.calibration)
         # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
@@ -151,13 +168,17 @@ class AtomSegPanel(QWidget):
             raise RuntimeError("no image is chosen")
         return image.data[int(self.viewer.dims.current_step[0])] if image.ndim == 3 else image.data
 
-    def start(self, steps: Steps[Any], done: Any, what: str) -> None:
-        """Run a long job; `done` receives its result in the main thread."""
+    def start(self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None) -> None:
+        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` is told of its end."""
         if self.busy:
             return
         work = Work(steps)
         self._work = self._holder["work"] = work
         work.progressed.connect(self._on_progress)
+        if heard is not None:
+            work.progressed.connect(heard)
+        if over is not None:
+            work.ended.connect(over)
         work.finished.connect(done)
         work.failed.connect(self._on_failed)
         work.warned.connect(show_info)
@@ -166,8 +187,8 @@ class AtomSegPanel(QWidget):
         self.progress.setRange(0, 0)
         self.progress.setFormat(what)
         self.say(f"{what} …")
-        self._show_busy()
-        self.columns_page.refresh()
+        self.refresh_run()
+        self._refresh_pages()
         work.start()
 
     def cancel(self) -> None:
@@ -208,14 +229,41 @@ class AtomSegPanel(QWidget):
 
     def _on_ended(self) -> None:
         self._work = self._holder["work"] = None
-        self._show_idle()
+        self.refresh_run()
+        self._refresh_pages()
+
+    def _refresh_pages(self) -> None:
         self.columns_page.refresh()
+        self.networks_page.refresh()
+
+    def refresh_run(self) -> None:
+        """Show what the button does on this page, and whether it can."""
+        if self.pages.currentWidget() is None:  # still being built
+            return
+        self.run_button.setText(self.page.run_text)
+        if self.busy:
+            self._show_busy()
+        else:
+            self._show_idle()
+
+    def show_training(self) -> None:
+        """Turn to the page that trains networks."""
+        self.pages.setCurrentIndex(self.pages.count() - 1)
+
+    def follow_link(self, link: str) -> None:
+        """Do what a link in the foot says."""
+        if link == "find":
+            self.pages.setCurrentIndex(0)
+            self.columns_page.find()
+        else:
+            self.columns_page.follow_link(link)
 
     def _on_image(self) -> None:
         if not self.busy:
             self._show_idle()
             self.say("" if self.image is not None else EMPTY)
         self.columns_page.on_image()
+        self.networks_page.on_image()
 
     def _show_busy(self) -> None:
         self.run_button.setEnabled(False)
@@ -225,57 +273,12 @@ class AtomSegPanel(QWidget):
         self.progress.setVisible(True)
 
     def _show_idle(self) -> None:
-        ready = self.image is not None
-        self.run_button.setEnabled(ready)
-        self.run_button.setToolTip("Find every atomic column in the image." if ready else "Open an image first.")
+        why_not = self.page.why_not()
+        self.run_button.setEnabled(not why_not)
+        self.run_button.setToolTip(why_not or self.page.run_tip)
         self.cancel_button.setEnabled(False)
         self.cancel_button.setToolTip("No job is running.")
         self.progress.setVisible(False)
-
-
-class CloseGuard(QObject):
-    """Asks once about unsaved edits when the user closes the window."""
-
-    def __init__(self, panel: AtomSegPanel) -> None:
-        super().__init__(panel)
-        self._panel = weakref.ref(panel)
-
-    def watch(self, window: QWidget) -> None:
-        """Hear of the window's closing."""
-        window.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # Qt's name
-        """Stop the closing if the user wants to save first. A close by program is never held up."""
-        panel = self._panel()
-        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
-            return False
-        if panel is None or not panel.in_charge:
-            return False
-        unsaved = panel.columns_page.filing.unsaved_layers()
-        if not unsaved:
-            return False
-        answer = self.ask(panel, unsaved)
-        if answer == QMessageBox.StandardButton.Save:
-            if all(panel.columns_page.filing.save(session_of(layer)) for layer in unsaved):
-                return False
-        elif answer == QMessageBox.StandardButton.Discard:
-            panel.columns_page.filing.discard()
-            return False
-        event.ignore()
-        return True
-
-    @staticmethod
-    def ask(panel: AtomSegPanel, unsaved: list[Layer]) -> QMessageBox.StandardButton:
-        """Save, Discard or Cancel."""
-        names = ", ".join(layer.name for layer in unsaved[:3]) + (" …" if len(unsaved) > 3 else "")
-        buttons = QMessageBox.StandardButton
-        return QMessageBox.question(
-            panel,
-            "Unsaved columns",
-            f"{names}: the columns have been edited and are not saved.",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
-        )
 
 
 def scrolled(page: QWidget) -> QScrollArea:

@@ -19,6 +19,7 @@ from napari_atomseg.gui.layers import (
     spatial_options,
 )
 
+RESIDUAL = "residual"
 SHOWN_PERCENT = 99.5
 """Share of a residual's pixels that the colours tell apart."""
 
@@ -65,7 +66,7 @@ def show_residual(viewer: Any, image: Image, left: np.ndarray, frame: int) -> Im
         left = left[None]
         geometry["translate"] = (geometry["translate"][0] + frame * geometry["scale"][0], *geometry["translate"][1:])
     active = viewer.layers.selection.active
-    earlier = [layer for layer in viewer.layers if source_of(layer) is image and not layer.locked]
+    earlier = [layer for layer in viewer.layers if source_of(layer) is image and is_residual(layer) and not layer.locked]
     if earlier:
         layer = earlier[-1]
         layer.data = left
@@ -73,7 +74,7 @@ def show_residual(viewer: Any, image: Image, left: np.ndarray, frame: int) -> Im
             setattr(layer, name, value)
         layer.visible = True
     else:
-        options = {"name": f"{image.name} | residual", "colormap": DIFFERENCE, "metadata": {KEY: {}}}
+        options = {"name": f"{image.name} | residual", "colormap": DIFFERENCE, "metadata": {KEY: {"kind": RESIDUAL}}}
         layer = Image(left, contrast_limits=(-limit, limit), **options, **geometry)
         derive(layer, image)
         viewer.layers.insert(viewer.layers.index(image) + 1, layer)
@@ -81,6 +82,12 @@ def show_residual(viewer: Any, image: Image, left: np.ndarray, frame: int) -> Im
     layer.contrast_limits = (-limit, limit)
     viewer.layers.selection.active = active
     return layer
+
+
+def is_residual(layer: Any) -> bool:
+    """True for what a fit has left, not for maps and the like."""
+    ours = layer.metadata.get(KEY)
+    return isinstance(ours, dict) and ours.get("kind") == RESIDUAL
 
 
 def documents_of(viewer: Any, image: Image | None) -> list[Points]:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Shapes
+from napari.layers import Image
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QApplication,
@@ -21,22 +21,23 @@ from superqt import QCollapsible
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.docks.bottom import bring_up
+from napari_atomseg.gui.docks.finder import Finder, nothing_found
 from napari_atomseg.gui.docks.quality import QualityStrip
+from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.filing import Filing
 from napari_atomseg.gui.forms import Form, enable
-from napari_atomseg.gui.layers import pixel_size_of, spatial_options, to_micrograph
-from napari_atomseg.gui.regions import chosen_mask
+from napari_atomseg.gui.layers import pixel_size_of, to_micrograph
 from napari_atomseg.gui.results import adopt, documents_of, precision, show_columns
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
-from napari_atomseg.workflows import ClassicalParams, RefineParams, bound, locate, refine, snap
+from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, bound, refine, snap
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
 
-WHOLE = "whole image"
 PLAIN = "kind"
 FIRST_FIELDS = ("polarity",)
 MORE_FIELDS = ("column_sigma", "contrast", "false_share", "smallest_area", "border")
@@ -48,13 +49,16 @@ class ColumnsPage(QWidget):
     Parameters
     ----------
     panel : AtomSegPanel
+    asking : Asking
     """
 
+    run_text = "Find columns"
+    run_tip = "Find every atomic column in the image."
     refreshed = Signal()  # the document, its columns, or whether a job runs may have changed
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
         super().__init__()
-        self._panel = panel
+        self._panel, self._asking = panel, asking
         self._viewer = panel.viewer
         self._session: ColumnsSession | None = None
         self.filing = Filing(panel)
@@ -67,12 +71,11 @@ class ColumnsPage(QWidget):
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.region = QComboBox()
-        self.region.setObjectName("region")
-        self.region.setToolTip("Search the whole image, or inside or outside of drawn shapes (More > Draw region).")
-        self.region.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.finder = Finder(self._panel, self._asking)
+        self.region = RegionBox(self._panel)
         self.first = Form(ClassicalParams, FIRST_FIELDS)
         self.more = Form(ClassicalParams, MORE_FIELDS)
+        self.network = Form(NetworkParams, ("averaged", "device"))
         self.fitting = Form(RefineParams)
         self.colour = QComboBox()
         self.colour.setObjectName("colour_by")
@@ -99,6 +102,7 @@ class ColumnsPage(QWidget):
         form.addRow("Colour by", self.colour)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
+        layout.addWidget(self.finder)
         layout.addWidget(self.first)
         layout.addLayout(grid)
         self.quality = QualityStrip(self._panel)
@@ -112,7 +116,7 @@ class ColumnsPage(QWidget):
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.draw, self.every_frame, self.snaps, self.more, self.fitting):
+        for widget in (self.draw, self.every_frame, self.snaps, self.more, self.network, self.fitting):
             layout.addWidget(widget)
         self.expert.addWidget(inside)
         return self.expert
@@ -132,6 +136,7 @@ class ColumnsPage(QWidget):
         self.table_button.clicked.connect(self.show_table)
         self.save_button.clicked.connect(lambda: self.save())
         self.draw.clicked.connect(self.draw_region)
+        self.finder.chosen_changed.connect(self._on_finder)
         self.colour.activated.connect(self._colour)
         layers = self._viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
@@ -146,6 +151,10 @@ class ColumnsPage(QWidget):
         self.first.set_value(params)
         self.more.set_value(params)
         self.fitting.set_value(recall_params(RefineParams))
+        self.network.set_value(self._asking.params)
+        self.network.value_changed.connect(lambda: self._asking.tell(**self.asked()))
+        self._asking.changed.connect(lambda: self.network.set_value(self._asking.params))
+        self._on_finder()
         self.snaps.setChecked(bool(recall("snap", True)))
 
     def _remember(self) -> None:
@@ -164,6 +173,20 @@ class ColumnsPage(QWidget):
         first, more = to_dict(self.first.value()), to_dict(self.more.value())
         return from_dict(ClassicalParams, {**more, **{name: first[name] for name in FIRST_FIELDS}})
 
+    def asked(self) -> dict[str, Any]:
+        """What the form says of how a network is asked."""
+        shown = self.network.value()
+        return {"averaged": shown.averaged, "device": shown.device}
+
+    def _on_finder(self) -> None:
+        """Show under More what the chosen finder needs."""
+        self.more.setVisible(not self.finder.by_network)
+        self.network.setVisible(self.finder.by_network)
+
+    def why_not(self) -> str:
+        """Why columns cannot be found now; empty if they can."""
+        return "" if self._panel.image is not None else "Open an image first."
+
     @property
     def session(self) -> ColumnsSession | None:
         """The document that the buttons act on."""
@@ -171,13 +194,17 @@ class ColumnsPage(QWidget):
 
     # -- the job -------------------------------------------------------------------------------------------------
 
+    def run(self) -> None:
+        """What the panel's button does on this page."""
+        self.find()
+
     def find(self) -> None:
         """Find the columns of the chosen image."""
         image = self._panel.image
         if image is None:
             return
         try:
-            params, region = self.params(), chosen_mask(self._viewer, image, self.region.currentData())
+            params, region = self.params(), self.region.mask(image)
         except (AtomsegError, ValueError) as error:
             self._panel.complain(error)
             return
@@ -185,23 +212,25 @@ class ColumnsPage(QWidget):
         stack = len(micrograph.shape) == 3
         frame = None if self.every_frame.isChecked() or not stack else int(self._viewer.dims.current_step[0])
         begun = time.perf_counter()
-        steps = locate.steps(micrograph, params=params, refined=False, region=region, frames=frame)
+        steps = self.finder.steps(micrograph, params, region, frame)
         self._panel.start(steps, lambda columns: self._found(image, columns, time.perf_counter() - begun), "Finding columns")
 
-    def _found(self, image: Image, columns: Columns, seconds: float) -> None:
+    def _found(self, image: Image, found: Columns, seconds: float) -> None:
+        columns = self.finder.sure(found)
         if len(columns) == 0:
-            self._panel.say(
-                "No columns stand out from the noise here. Try the other polarity, another region, or less contrast under More."
-            )
+            self._panel.say(nothing_found(found, self.finder.by_network, self._asking.params.least_confidence))
+        if len(found) == 0:
             return
         before = documents_of(self._viewer, image)
         session, replaced = show_columns(self._viewer, image, columns)
+        self.finder.keep(session, found)
         kept = "" if replaced or not before else " Your edited columns were kept; these are in a new layer."
         self.watch(session)
-        self._panel.say(
-            f"{len(columns):,} columns, {seconds:.1f} s.{kept} "
-            '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
-        )
+        if len(columns):
+            self._panel.say(
+                f"{len(columns):,} columns, {seconds:.1f} s.{kept} "
+                '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
+            )
 
     def refine(self) -> None:
         """Fit the columns of the current document again."""
@@ -240,6 +269,7 @@ class ColumnsPage(QWidget):
             session.changed.connect(self._on_changed)
             session.hand_added.connect(self._on_hand_added)
             session.stepped.connect(self._on_stepped)
+        self.finder.watch(session)
         if self.table is not None:
             self.table.watch(session)
         self.refresh()
@@ -274,6 +304,7 @@ class ColumnsPage(QWidget):
             self.colour.addItems(features)
             self.colour.setCurrentText(current if current in features else PLAIN)
         self.quality.watch(session)
+        self.finder.refresh()
         image = self._panel.image
         enable(self.draw, image is not None, "Open an image first.")
         self.every_frame.setVisible(image is not None and image.ndim == 3)
@@ -288,7 +319,7 @@ class ColumnsPage(QWidget):
             self.watch(session_of(active))
         else:
             self.watch(session_of(documents[-1]) if documents else None)
-        self._fill_regions()
+        self.region.fill()
         self.refresh()
         self.filing.offer_recovery(image)
 
@@ -318,7 +349,7 @@ class ColumnsPage(QWidget):
             if gone:
                 documents = documents_of(self._viewer, self._panel.image)
                 self.watch(session_of(documents[-1]) if documents else None)
-        self._fill_regions()
+        self.region.fill()
         self.refresh()
 
     def _image_of(self, session: ColumnsSession) -> Image | None:
@@ -326,28 +357,9 @@ class ColumnsPage(QWidget):
         image = session.image
         return image if image is not None and image in self._viewer.layers else None
 
-    def _fill_regions(self) -> None:
-        current = self.region.currentText()
-        self.region.clear()
-        self.region.addItem(WHOLE, None)
-        for layer in self._viewer.layers:
-            if isinstance(layer, Shapes):
-                self.region.addItem(f"inside {layer.name}", ("inside", layer.name))
-                self.region.addItem(f"outside {layer.name}", ("outside", layer.name))
-        self.region.setCurrentIndex(max(0, self.region.findText(current)))
-
     def draw_region(self) -> None:
-        """Add a Shapes layer on the image, ready to draw, and search inside of it."""
-        image = self._panel.image
-        if image is None:
-            return
-        shapes = self._viewer.add_shapes(
-            name=f"{image.name} | region", face_color="#ffffff20", edge_color="#f0e442", **spatial_options(image, 2)
-        )
-        shapes.mode = "add_rectangle"
-        self._fill_regions()
-        self.region.setCurrentIndex(max(0, self.region.findText(f"inside {shapes.name}")))
-        self._panel.say("Draw one or more shapes, then press Find columns.")
+        """Draw a region and search inside of it."""
+        self.region.draw(self.run_text)
 
     def _colour(self) -> None:
         if self._session is not None:

@@ -1,0 +1,149 @@
+"""Which finder the page "Columns" uses; for a network also its threshold, live, and what it is told."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Points
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFormLayout, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.jobs import Steps
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.gui.asking import Asking, ModelBox, ToldBox
+from napari_atomseg.gui.candidates import LEAST, Candidates, at_least
+from napari_atomseg.gui.editing import ColumnsSession
+from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.workflows import CLASSICAL, ClassicalParams, locate
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.panel import AtomSegPanel
+
+SURE = 0.99
+"""No threshold above this."""
+
+
+class Finder(QWidget):
+    """Choice of the finder, and below it what only networks need.
+
+    Parameters
+    ----------
+    panel : AtomSegPanel
+    asking : Asking
+    """
+
+    chosen_changed = Signal()
+
+    def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
+        super().__init__()
+        self._panel, self._asking = panel, asking
+        self._candidates: weakref.WeakKeyDictionary[Points, Candidates] = weakref.WeakKeyDictionary()
+        self._session: ColumnsSession | None = None
+        self._build()
+        self.model.choose(str(recall("finder", CLASSICAL)))
+        self._on_chosen()
+        self.model.currentIndexChanged.connect(self._on_chosen)
+        self.least.valueChanged.connect(self._on_least)
+        asking.changed.connect(self.refresh)
+
+    def _build(self) -> None:
+        self.model = ModelBox(self._asking, {CLASSICAL: "classical (no network)"})
+        self.model.setObjectName("finder")
+        self.least = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.least.setObjectName("least_confidence")
+        self.least.setRange(LEAST, SURE)
+        self.least.setDecimals(2)
+        self.least.setSingleStep(0.01)
+        self.least.setPageStep(0.1)
+        self.least.setValue(self._asking.params.least_confidence)
+        self.least.setToolTip(
+            "Columns less probable than this are not shown. Moves the points while you drag; what you made, moved or "
+            "deleted by hand stays so."
+        )
+        self.told = ToldBox(self._asking)
+        self.form = QFormLayout(self)
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form.addRow("Finder", self.model)
+        self.form.addRow("Confidence", self.least)
+        self.form.addRow(self.told)
+
+    @property
+    def by_network(self) -> bool:
+        """True if a network is chosen."""
+        return self.model.card is not None
+
+    def steps(
+        self, micrograph: Micrograph, given: ClassicalParams, region: np.ndarray | None, frame: int | None
+    ) -> Steps[Columns]:
+        """The job that finds columns with the chosen finder; a network's unsure ones are among them."""
+        if not self.by_network:
+            return locate.steps(micrograph, params=given, refined=False, region=region, frames=frame)
+        asked = replace(self._asking.params, polarity=given.polarity, least_confidence=LEAST)
+        name = self.model.chosen
+        return locate.steps(micrograph, model=name, network=asked, refined=False, region=region, frames=frame)
+
+    def sure(self, found: Columns) -> Columns:
+        """Those that the threshold lets through."""
+        return at_least(found, self._asking.params.least_confidence) if is_by_network(found) else found
+
+    def keep(self, session: ColumnsSession, found: Columns) -> None:
+        """Keep everything that was found, so that the threshold of this document can be moved."""
+        self._candidates.pop(session.layer, None)
+        if is_by_network(found):
+            self._candidates[session.layer] = Candidates(session, found)
+
+    def watch(self, session: ColumnsSession | None) -> None:
+        """Move the threshold of another document from now on."""
+        self._session = session
+
+    @property
+    def candidates(self) -> Candidates | None:
+        """What is kept of the document, if a network found it in this session."""
+        try:
+            return self._candidates.get(self._session.layer) if self._session is not None else None
+        except ReferenceError:
+            return None
+
+    def refresh(self) -> None:
+        """Say what the network is told of the image."""
+        self.told.show_for(self._panel.image, self.model.card)
+
+    def _on_chosen(self, _: int = 0) -> None:
+        remember("finder", self.model.chosen)
+        for row in (1, 2):
+            self.form.setRowVisible(row, self.by_network)
+        self.refresh()
+        self.chosen_changed.emit()
+
+    def _on_least(self, value: float) -> None:
+        self._asking.tell(least_confidence=round(float(value), 3))
+        kept = self.candidates
+        if kept is None or self._panel.busy or self._session is None:
+            return
+        kept.show(value)
+        count, all_of_them = len(self._session.columns), len(kept.everything)
+        self._panel.say(
+            f"{count:,} of {all_of_them:,} candidates from confidence {value:.2f} on. "
+            '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
+        )
+
+
+def is_by_network(columns: Columns) -> bool:
+    """True for columns that say where a network saw them."""
+    return "network_y_px" in columns.features
+
+
+def nothing_found(found: Columns, by_network: bool, least: float) -> str:
+    """What to say where no column is shown."""
+    if len(found):
+        best = float(found.features["confidence"].max())
+        return f"No column reaches confidence {least:.2f}; the surest has {best:.2f}. Lower the threshold to see them."
+    if by_network:
+        return "The network sees no columns here. Check the pixel size that it is told, and the polarity."
+    return "No columns stand out from the noise here. Try the other polarity, another region, or less contrast under More."
