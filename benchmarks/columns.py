@@ -209,8 +209,8 @@ def by_bm3d(image: np.ndarray) -> np.ndarray | None:
 def network_table(lines: dict[str, list[Network]]) -> Iterator[str]:
     """Markdown rows of a network, one for each kind of image."""
     yield (
-        "| images | map: F1 | rms, pm | ms | refined: rms, pm | rows straightened: rms, pm | without background: dB | SSIM | denoised: dB | SSIM "
-        "| BM3D: dB | SSIM |"
+        "| images | map: F1 | rms, pm | ms | refined: rms, pm | rows straightened: rms, pm | without background: dB | SSIM "
+        "| denoised: dB | SSIM | BM3D: dB | SSIM |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for kind, group in lines.items():

@@ -91,7 +91,7 @@ def test_maps_come_back_to_where_they_belong(size):
     from napari_atomseg.inference.predict import Prediction, _native_image
 
     y, x = np.mgrid[:157, :163]
-    image = np.exp(-((y - 142.3) ** 2 + (x - 145.8) ** 2) / (2 * (0.5 / size) ** 2)).astype(np.float32)
+    image = np.exp(-((y - 122.3) ** 2 + (x - 125.8) ** 2) / (2 * (0.5 / size) ** 2)).astype(np.float32)
     grid = native_grid(image.shape, (size, size), 0.2)
     native = run(_native_image(image, grid, 1.0))[0, 0].numpy()
     back = Prediction(grid=grid, maps={"denoise": native}).on_image("denoise")
