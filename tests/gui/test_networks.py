@@ -131,7 +131,7 @@ def test_a_region_and_one_frame_of_a_stack(models, viewer, panel, networks, idle
 
 def test_the_pixel_size_that_is_told_and_one_that_will_not_do(models, viewer, panel, networks, idle, page):
     add_image(viewer)
-    assert "Told 20 pm/px" in networks.told.says.text()
+    assert "told 20 pm/px" in networks.told.says.text()
     networks.told.form._editors["pixel_size"].widget.setValue(1.5)
     for told in (networks.told, page.finder.told):
         assert "check the pixel size" in told.says.text() or not page.finder.by_network
@@ -324,6 +324,14 @@ def test_blink_shows_them_in_turns(compared, viewer, qtbot):
     assert seen(viewer) == before - {"lattice denoise"}
 
 
+def test_blinking_ends_with_the_panel(compared, viewer, panel, qtbot):
+    compared.timer.setInterval(20)
+    compared.buttons["blink"].click()
+    viewer.window.remove_dock_widget(panel)
+    qtbot.waitUntil(lambda: not compared.timer.isActive(), timeout=2000)
+    add_image(viewer, lattice(seed=4), "second")
+
+
 def test_another_image_ends_the_comparison(compared, viewer):
     compared.buttons["beside"].click()
     add_image(viewer, lattice(seed=4), "second")
@@ -395,7 +403,7 @@ def test_training_gives_a_new_model_that_is_chosen(models, few_scenes, viewer, p
     train.file.setText(str(cif))
     assert panel.run_button.isEnabled()
     assert train.start_from.chosen == "tiny"
-    train.zone[0].setValue(1)
+    train.zone.setText("[1, 0, 1]")
     train.minutes.setValue(0.05)
     train.name.setText("my crystal")
     longest, last = 0.0, time.perf_counter()
@@ -443,6 +451,8 @@ def test_training_from_columns_in_a_box_can_be_cancelled(models, few_scenes, vie
     ("change", "words"),
     [
         (lambda train: train.file.setText("/no/such.cif"), "There is no file"),
+        (lambda train: (train.file.setText(__file__), train.zone.setText("0 0 0")), "no zone axis"),
+        (lambda train: (train.file.setText(__file__), train.zone.setText("along c")), "no zone axis"),
         (lambda train: train.crystal.setCurrentIndex(1), "Find columns"),
     ],
 )

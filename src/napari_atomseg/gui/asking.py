@@ -11,7 +11,6 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.forms import Form
 from napari_atomseg.gui.head import AMBER, ElidedComboBox
@@ -165,7 +164,7 @@ def told_sentence(image: Image | None, card: ModelCard | None, params: NetworkPa
         return problem, True
     source = "set by hand here" if params.pixel_size is not None else f"from {micrograph.pixel_size_source or 'the layer'}"
     low, high = card.sampling_range
-    return f"Told {format_pixel_size(size)}, {source}; the model knows {100 * low:g} to {100 * high:g} pm/px.", False
+    return f"The network is told {format_pixel_size(size)}, {source}; it knows {100 * low:g} to {100 * high:g}.", False
 
 
 def card_summary(card: ModelCard) -> str:
@@ -183,23 +182,18 @@ def card_text(card: ModelCard) -> str:
     facts = {
         "Works at": f"{card.native_sampling:g} Å per pixel",
         "Images of": f"{low:g} to {high:g} Å per pixel, {card.modality}",
-        "Network": f"{card.architecture}, {', '.join(f'{name} {value}' for name, value in card.network.items())}",
+        "Network": f"{card.architecture}, {listed(card.network)}",
         "Recipe": card.recipe or "–",
-        "Scores": ", ".join(f"{name} {value:.4g}" for name, value in card.scores.items()) or "none",
-        "Training": ", ".join(f"{name} {value}" for name, value in card.training.items()) or "–",
+        "Scores": listed({name: f"{value:.4g}" for name, value in card.scores.items()}) or "none",
+        "Training": listed(card.training) or "–",
         "Licence": card.licence or "–",
     }
     rows = "".join(
-        f"<p style='margin: 3px 0'><b>{escape(name)}</b>&nbsp; {escape(str(value).replace('_', ' '))}</p>"
-        for name, value in facts.items()
+        f"<p style='margin: 3px 0'><b>{escape(name)}</b>&nbsp; {escape(str(value))}</p>" for name, value in facts.items()
     )
     return f"<p>{escape(card.about or 'No description.')}</p>{rows}"
 
 
-def complaint_of(action: Any, complain: Any) -> Any:
-    """Result of a call; None, after its sentence was shown, if it refused."""
-    try:
-        return action()
-    except (AtomsegError, ValueError) as error:
-        complain(error)
-        return None
+def listed(values: Mapping[str, Any]) -> str:
+    """Names and values in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())

@@ -151,6 +151,19 @@ class _Editor(QObject):
         widget.blockSignals(blocked)
 
 
+def align_labels(*forms: QFormLayout) -> None:
+    """Let the fields of forms that lie below one another begin at the same place."""
+    labels = [
+        item.widget()
+        for form in forms
+        for row in range(form.rowCount())
+        if (item := form.itemAt(row, QFormLayout.ItemRole.LabelRole)) is not None and item.widget() is not None
+    ]
+    width = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(width)
+
+
 def readable(name: str) -> str:
     """A field's name as a label."""
     return name.replace("_", " ").capitalize()

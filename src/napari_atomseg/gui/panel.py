@@ -28,13 +28,12 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.closing import CloseGuard
+from napari_atomseg.gui.colours import linked
 from napari_atomseg.gui.head import Head
 from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
 
-LINK = "#5aa9ff"
-"""Qt's own blue cannot be read on napari's dark theme; this one can on both."""
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
 
 
@@ -137,6 +136,8 @@ class AtomSegPanel(QWidget):
         try:
             self._guard.watch(self.window())
             self.head.refresh()
+            self.columns_page.settle()
+            self.networks_page.settle()
         except RuntimeError:
             return
 
@@ -204,7 +205,7 @@ class AtomSegPanel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show one sentence of rich text in the foot; links in it are followed by the page."""
-        self.status.setText(sentence.replace("<a ", f'<a style="color: {LINK}" '))
+        self.status.setText(linked(sentence))
 
     def _on_progress(self, progress: Progress) -> None:
         if progress.total:

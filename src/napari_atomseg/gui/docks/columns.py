@@ -29,7 +29,7 @@ from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.filing import Filing
-from napari_atomseg.gui.forms import Form, enable
+from napari_atomseg.gui.forms import Form, align_labels, enable
 from napari_atomseg.gui.layers import pixel_size_of, to_micrograph
 from napari_atomseg.gui.results import adopt, documents_of, precision, show_columns
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
@@ -109,6 +109,10 @@ class ColumnsPage(QWidget):
         layout.addWidget(self.quality)
         layout.addWidget(self._folded())
         layout.addStretch(1)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.first.form, self.finder.form, self.finder.told.form.form)
 
     def _folded(self) -> QCollapsible:
         self.expert = QCollapsible("More")

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QButtonGroup, QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from napari_atomseg.gui.head import ElidedComboBox
 from napari_atomseg.gui.layers import source_of
@@ -72,12 +72,11 @@ class CompareRow(QWidget):
             group.addButton(button)
             row.addWidget(button, 2 if mode == BESIDE else 1)
             self.buttons[mode] = button
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setColumnStretch(1, 1)
-        layout.addWidget(QLabel("Compare"), 0, 0)
-        layout.addWidget(self.map, 0, 1)
-        layout.addLayout(row, 1, 0, 1, 2)
+        self.form = QFormLayout(self)
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form.addRow("Compare", self.map)
+        self.form.addRow(row)
 
     def watch(self, image: Image | None) -> None:
         """Offer the maps of an image; another image ends the comparison."""
@@ -132,11 +131,21 @@ class CompareRow(QWidget):
         order = self._viewer.layers.index(image) < self._viewer.layers.index(chosen)
         grid.stride, grid.shape = (1 if order else -1), (1, 2)
         grid.enabled = True
-        self._viewer.reset_view()
+        self._zoom_by(self._narrower())
+
+    def _narrower(self) -> float:
+        """How much smaller what fits into the canvas has to be to fit into half of it."""
+        height, width = self._viewer.canvas.size
+        return min(width / 2, height) / min(width, height)
+
+    def _zoom_by(self, factor: float) -> None:
+        self._viewer.scene.camera.zoom *= factor
 
     def _blink(self) -> None:
         chosen = self.chosen
-        if chosen is None:
+        # A panel that was closed lives on without a parent; nobody could stop it there.
+        closed = self.window().objectName() == "AtomSegPanel"
+        if chosen is None or closed:
             self.show_as(OFF)
             return
         chosen.visible = not chosen.visible
@@ -160,7 +169,7 @@ class CompareRow(QWidget):
             if layer in self._viewer.layers:
                 layer.visible = visible
         if was_on and not before.grid["enabled"]:
-            self._viewer.reset_view()
+            self._zoom_by(1 / self._narrower())
 
     def _of(self) -> Image | None:
         return self._image() if self._image is not None else None

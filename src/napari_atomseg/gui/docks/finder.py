@@ -72,6 +72,7 @@ class Finder(QWidget):
         self.form.addRow("Finder", self.model)
         self.form.addRow("Confidence", self.least)
         self.form.addRow(self.told)
+        self.form.setVerticalSpacing(4)
 
     @property
     def by_network(self) -> bool:

@@ -28,7 +28,7 @@ from napari_atomseg.workflows import add_model, model_table, models_folder
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
 
-ROWS = 4
+ROWS = 5
 """Lines that the list shows before it scrolls."""
 
 
@@ -62,7 +62,6 @@ class ModelsBox(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in (1, 2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.list.setFixedHeight((ROWS + 2) * (self.fontMetrics().lineSpacing() + 5))
         self.list.currentItemChanged.connect(lambda *_: self._show_card())
         self.card = QLabel()
         self.card.setWordWrap(True)
@@ -102,6 +101,9 @@ class ModelsBox(QWidget):
             self.list.setCurrentItem(self.list.topLevelItem(0))
         some = self.list.topLevelItemCount() > 0
         self.list.setVisible(some)
+        rows = min(ROWS, self.list.topLevelItemCount())
+        line = max(self.fontMetrics().lineSpacing() + 4, self.list.sizeHintForRow(0))
+        self.list.setFixedHeight(self.list.header().sizeHint().height() + rows * line + 6)
         self._show_card()
 
     @property

@@ -7,17 +7,18 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.asking import NO_NETWORK, Asking, ModelBox, ToldBox
+from napari_atomseg.gui.colours import linked
 from napari_atomseg.gui.docks.compare import CompareRow
 from napari_atomseg.gui.docks.models import ModelsBox
 from napari_atomseg.gui.docks.region import RegionBox
-from napari_atomseg.gui.forms import Form, enable
+from napari_atomseg.gui.forms import Form, align_labels, enable
 from napari_atomseg.gui.layers import to_micrograph
 from napari_atomseg.gui.maps import show_map
 from napari_atomseg.gui.settings import recall, remember
@@ -58,7 +59,7 @@ class NetworksPage(QWidget):
         self.on_models()
 
     def _build(self) -> None:
-        self.empty = QLabel(NO_NETWORK)
+        self.empty = QLabel(linked(NO_NETWORK))
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
         self.model = ModelBox(self._asking)
@@ -66,6 +67,7 @@ class NetworksPage(QWidget):
         self.ticks = {task: QCheckBox(task) for task in TASKS}
         chosen = recall("maps", list(USUAL))
         ticks = QGridLayout()
+        ticks.setHorizontalSpacing(2)
         for place, (task, tick) in enumerate(self.ticks.items()):
             tick.setObjectName(f"map_{task}")
             tick.setToolTip(TIPS[task])
@@ -76,7 +78,7 @@ class NetworksPage(QWidget):
         self.every_frame.setToolTip("Otherwise only the frame in view is looked at.")
         self.told = ToldBox(self._asking)
         self.compare = CompareRow(self._panel.viewer)
-        form = QFormLayout()
+        self.first = form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Network", self.model)
@@ -92,11 +94,19 @@ class NetworksPage(QWidget):
         inside.addWidget(self._folded())
         self.models = ModelsBox(self._panel, self._asking)
         self.models_fold = _fold("Models", self.models)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(50)
+        self._soon.timeout.connect(self._reveal_models)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
         for widget in (self.empty, self.controls, self.models_fold):
             layout.addWidget(widget)
         layout.addStretch(1)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.first, self.told.form.form, self.compare.form)
 
     def _folded(self) -> QCollapsible:
         self.form = Form(NetworkParams, FIELDS)
@@ -118,6 +128,7 @@ class NetworksPage(QWidget):
         self._asking.changed.connect(self.refresh)
         self._asking.models_changed.connect(self.on_models)
         self.model.currentIndexChanged.connect(self._on_model)
+        self.models_fold.toggled.connect(lambda on: on and self._soon.start())
         self.draw.clicked.connect(lambda: self.region.draw(self.run_text))
         self.empty.linkActivated.connect(self.follow_link)
         for tick in self.ticks.values():
@@ -179,6 +190,13 @@ class NetworksPage(QWidget):
         self.region.fill()
         self.compare.refresh()
 
+    def _reveal_models(self) -> None:
+        """Scroll to the list of models."""
+        around = self.parent().parent() if self.parent() is not None else None
+        if isinstance(around, QScrollArea) and self.models_fold.isVisible():
+            bar = around.verticalScrollBar()
+            bar.setValue(min(bar.maximum(), self.models_fold.y()))
+
     def follow_link(self, link: str) -> None:
         """Do what a link says."""
         {"train": self._panel.show_training, "import": self.models.ask_and_add}[link]()
@@ -216,12 +234,10 @@ class NetworksPage(QWidget):
         self._panel.viewer.layers.selection.active = image
         self.compare.refresh()
         self.compare.choose(next(iter(found)))
-        note = next(iter(found.values())).notes[0]
-        told = note[note.rfind("(") + 1 : note.rfind(")")] if "(" in note else ""
+        told = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
         names = " and ".join(found) if len(found) < 3 else f"{len(found)} maps"
         self._panel.say(
-            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s: a belief of the network, not a measurement. "
-            f"{escape(told)}"
+            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -85,7 +84,7 @@ class TrainPage(QWidget):
         self.crystal.setObjectName("crystal")
         self.crystal.setToolTip("What tells the crystal: its structure file, or columns that were found in the image.")
         self.crystal.addItem("structure file", FILE)
-        self.crystal.addItem("columns in the image", COLUMNS)
+        self.crystal.addItem("found columns", COLUMNS)
         self.file = QLineEdit()
         self.file.setObjectName("structure")
         self.file.setPlaceholderText("cif, POSCAR, xyz …")
@@ -97,14 +96,9 @@ class TrainPage(QWidget):
         file = QHBoxLayout()
         file.addWidget(self.file, 1)
         file.addWidget(self.browse)
-        self.zone = [QSpinBox() for _ in range(3)]
-        zone = QHBoxLayout()
-        for box, start, name in zip(self.zone, (0, 0, 1), "uvw", strict=True):
-            box.setRange(-20, 20)
-            box.setValue(start)
-            box.setObjectName(f"zone_{name}")
-            box.setToolTip("Direction [uvw] of the crystal along the beam.")
-            zone.addWidget(box)
+        self.zone = QLineEdit("0 0 1")
+        self.zone.setObjectName("zone")
+        self.zone.setToolTip("Direction [u v w] of the crystal along the beam, as 1 1 0 or 1,-1,0.")
         self.region = RegionBox(self._panel, "all columns")
         self.region.setToolTip("Only the columns of a good area: draw a box around it (Columns > More > Draw region).")
         self.start_from = ModelBox(self._asking, {SCRATCH: "nothing (takes hours)"})
@@ -124,7 +118,7 @@ class TrainPage(QWidget):
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.form.addRow("Crystal", self.crystal)
         self.form.addRow("File", file)
-        self.form.addRow("Zone axis", zone)
+        self.form.addRow("Zone axis", self.zone)
         self.form.addRow("Columns", self.region)
         self.form.addRow("Start from", self.start_from)
         self.form.addRow("Time", self.minutes)
@@ -148,9 +142,12 @@ class TrainPage(QWidget):
         self._asking.models_changed.connect(self._prefer_a_model)
         layers = self._panel.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
-            event.connect(lambda _=None: self.region.fill())
+            event.connect(self._on_layers)
         self._panel.columns_page.refreshed.connect(self._panel.refresh_run)
         self._prefer_a_model()
+
+    def _on_layers(self, event: Any = None) -> None:
+        self.region.fill()
 
     def _prefer_a_model(self) -> None:
         if self.start_from.chosen == SCRATCH and self._asking.cards:
@@ -195,13 +192,10 @@ class TrainPage(QWidget):
         path = Path(self.file.text().strip()).expanduser() if self.by_file else None
         if path is not None and not path.is_file():
             raise AtomsegError(f"There is no file {path}; choose the structure of the crystal.")
-        zone = tuple(box.value() for box in self.zone)
-        if not any(zone):
-            raise AtomsegError("The zone axis [0 0 0] is no direction; [0 0 1] looks along c.")
         start = self.start_from.chosen
         return Lesson(
             structure=path,
-            zone=(zone[0], zone[1], zone[2]),
+            zone=zone_of(self.zone.text()),
             columns=columns,
             minutes=self.minutes.value(),
             start_from=None if start in ("", SCRATCH) else start,
@@ -242,9 +236,7 @@ class TrainPage(QWidget):
         if loss is not None and progress.done:
             self.curve.add(progress.done, loss)
         left = max(0.0, 60 * lesson.minutes - (time.monotonic() - self._began))
-        scores = dict(getattr(progress, "scores", {}))
-        judged = f" On unseen images: F1 {scores['f1']:.2f}, {scores['rms_pm']:.0f} pm." if "f1" in scores else ""
-        self.left.setText(f"About {_span(left)} left.{judged}")
+        self.left.setText(f"About {_span(left)} left.{_judged(getattr(progress, 'scores', {}))}")
 
     def _over(self) -> None:
         self.left.setText("")
@@ -255,11 +247,9 @@ class TrainPage(QWidget):
         page.model.choose(card.name)
         page.models.choose(card.name)
         self._panel.columns_page.finder.model.choose(card.name)
-        scores = ", ".join(f"{name.removeprefix('validation ')} {value:.3g}" for name, value in card.scores.items())
+        scores = {name.removeprefix("validation "): value for name, value in card.scores.items()}
         self._panel.say(
-            f"{escape(card.name)} is ready and chosen as the finder"
-            + (f"; on images it never saw: {escape(scores)}." if scores else ".")
-            + ' <a href="find">find columns</a>'
+            f'{escape(card.name)} is ready and chosen as the finder.{_judged(scores)} <a href="find">find columns</a>'
         )
 
 
@@ -273,10 +263,32 @@ def learn(lesson: Lesson) -> Generator[Progress, None, Any]:
     return (yield from steps)
 
 
+def zone_of(text: str) -> tuple[int, int, int]:
+    """Direction that was typed.
+
+    Raises
+    ------
+    AtomsegError
+        If it is none.
+    """
+    try:
+        u, v, w = (int(part) for part in text.strip(" []").replace(",", " ").split())
+    except ValueError:
+        u = v = w = 0
+    if not (u or v or w):
+        raise AtomsegError(f'"{text}" is no zone axis; three whole numbers are needed, as 0 0 1.')
+    return u, v, w
+
+
 def _folder_name(text: str) -> str | None:
     """A name that any file system takes; None if nothing is left."""
     kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text.strip())[:SHORT_NAME].strip("-.")
     return kept or None
+
+
+def _judged(scores: Mapping[str, float]) -> str:
+    """What the last look at images that it never learnt from gave, in words; empty before the first."""
+    return f" On images it never saw: F1 {scores['f1']:.2f}, {scores['rms_pm']:.0f} pm." if "f1" in scores else ""
 
 
 def _span(seconds: float) -> str:
