@@ -163,7 +163,7 @@ def test_the_command_line_writes_stacks_and_class_maps(tmp_path):
 
 
 def test_records_of_earlier_versions_are_read():
-    text = '{"recipe":"x","seed":1,"shape":[8,8],"pixel_size":0.2,"specimen":{},"imaging":{},"peak":5.0,"scene":[],'
+    text = '{"recipe":"x","seed":1,"shape":[8,8],"pixel_size":0.2,"specimen":{"seed":1},"imaging":{},"peak":5.0,"scene":[],'
     text += '"noise":[],"format":1}'
     record = Record.from_json(text)
     assert (record.peak, record.dose, record.classes) == (5.0, None, 1)

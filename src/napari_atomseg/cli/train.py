@@ -51,6 +51,9 @@ def train(
     width: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.")] = None,
     depth: Annotated[int | None, typer.Option(metavar="N", help="Levels of the network.")] = None,
     row_context: Annotated[int | None, typer.Option(metavar="PX", help="Reach along scan rows; 0 for none.")] = None,
+    refinements: Annotated[
+        int | None, typer.Option(metavar="N", help="Blocks in which rows are compared and put back; 0 for none.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw images.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Start anew where a run has left its checkpoint.")] = False,
     quiet: Quiet = False,
@@ -80,7 +83,7 @@ def train(
     asked = (("--start-from", start_from), ("--name", name), ("-o", out), ("--minutes", None if steps else minutes))
     words = [recipe] if recipe is not None else ["--crystal", str(crystal), "--zone", zone]
     words += [str(word) for option in asked if option[1] is not None for word in option]
-    shape = {"width": width, "depth": depth, "row_context": row_context}
+    shape = {"width": width, "depth": depth, "row_context": row_context, "refinements": refinements}
     _check(_told(given))
     talk = Talk(quiet=quiet, debug=debug)
 

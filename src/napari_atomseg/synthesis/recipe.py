@@ -12,17 +12,13 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.synthesis.distributions import draw_all, draw_number
-from napari_atomseg.synthesis.recipe_check import check_parts
+from napari_atomseg.synthesis.recipe_check import COUNTS, EXPONENTS, FOCI, PIXEL_SIZES, SIDES, SPREADS, check_parts
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.steps import draw_steps, flattened
 
 REQUIRED = ("name", "image", "specimens", "imaging", "peak")
 AMOUNTS = ("peak", "dose", "mean")
 KNOWN = (*REQUIRED, *AMOUNTS[1:], "classes", "about", "modality", "scene", "noise", "labels", "sources")
-
-SIDES, PIXEL_SIZES = (8.0, 16384.0), (1e-3, 1e4)
-COUNTS, EXPONENTS, SPREADS, FOCI = (0.0, 1e9), (0.0, 4.0), (0.0, 100.0), (-1e5, 1e5)
-"""Limits of what is drawn: px, Angstrom per px; electrons, powers, Angstrom, Angstrom."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,13 @@ from typing import Any
 
 from napari_atomseg.core.errors import AtomsegError
 
-_PARTS = ("probe", "profile", "lens", "mtf")
+PARTS = ("probe", "profile", "lens", "mtf")
+_IMAGE = ("size", "pixel_size")
+_IMAGING = (*PARTS, "exponent", "profile_share", "image_spread", "foci")
 MOST_CLASSES = 1000
+SIDES, PIXEL_SIZES = (8.0, 16384.0), (1e-3, 1e4)
+COUNTS, EXPONENTS, SPREADS, FOCI = (0.0, 1e9), (0.0, 4.0), (0.0, 100.0), (-1e5, 1e5)
+"""Limits of what is drawn: px, Angstrom per px; electrons, powers, Angstrom, Angstrom."""
 
 
 def check_parts(values: Mapping[str, Any], where: str) -> None:
@@ -23,9 +28,7 @@ def check_parts(values: Mapping[str, Any], where: str) -> None:
     for name, given in _mappings(values):
         if not isinstance(given, Mapping):
             raise AtomsegError(f"{where}: {name} is a mapping of parameters, got {given!r}")
-    missing = [name for name in ("size", "pixel_size") if name not in values["image"]]
-    if missing:
-        raise AtomsegError(f"{where}: image needs {' and '.join(missing)}")
+    _check_names(values, where)
     for name, given, high in _numbers(values):
         if not is_number(given, 0, high):
             raise AtomsegError(f"{where}: {name} is a number from 0 to {high:g}, got {given!r}")
@@ -33,6 +36,16 @@ def check_parts(values: Mapping[str, Any], where: str) -> None:
         raise AtomsegError(f"{where}: all specimens have the weight 0; give one of them more")
     if values["imaging"].get("foci") == []:
         raise AtomsegError(f"{where}: imaging.foci is empty; give one focus or more")
+
+
+def _check_names(values: Mapping[str, Any], where: str) -> None:
+    missing = [name for name in _IMAGE if name not in values["image"]]
+    if missing:
+        raise AtomsegError(f"{where}: image needs {' and '.join(missing)}")
+    for part, known in (("image", _IMAGE), ("imaging", _IMAGING)):
+        unknown = [str(name) for name in values[part] if name not in known]
+        if unknown:
+            raise AtomsegError(f"{where}: {part} knows no {unknown[0]}; it has {', '.join(known)}")
 
 
 def is_number(given: Any, low: float, high: float) -> bool:
@@ -43,7 +56,7 @@ def is_number(given: Any, low: float, high: float) -> bool:
 def _mappings(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Everything that has to be a mapping, outer ones first."""
     yield from ((name, values[name]) for name in ("image", "imaging"))
-    yield from ((f"imaging.{name}", values["imaging"][name]) for name in _PARTS if name in values["imaging"])
+    yield from ((f"imaging.{name}", values["imaging"][name]) for name in PARTS if name in values["imaging"])
     for part in ("specimens", "scene", "noise"):
         given = values.get(part) or []
         # What is no list is one wrong entry.

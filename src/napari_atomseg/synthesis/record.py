@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.synthesis.record_check import check_record
 
 FORMAT = 1
 Step = tuple[str, Mapping[str, Any], int]
@@ -82,7 +83,7 @@ class Record:
         Raises
         ------
         AtomsegError
-            If it is no record, or one of a later version.
+            If it is no record, one of a later version, or holds numbers that make no sense.
         """
         try:
             values = json.loads(text)
@@ -91,6 +92,8 @@ class Record:
             values["shape"] = tuple(values["shape"])
             for part in ("scene", "noise"):
                 values[part] = tuple((name, params, seed) for name, params, seed in values[part])
-            return Record(**values)
+            record = Record(**values)
+            check_record(record)
+            return record
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AtomsegError(f"not a record of a synthetic image ({error}); use one that `synthesise` has written") from error
