@@ -226,6 +226,8 @@ def test_the_threshold_moves_the_points_and_leaves_a_hand_its_work(seeing, by_ne
     assert (session.columns.features["origin"] == "manual").sum() == 1
     session.undo()
     assert len(session.columns) == half
+    assert page.finder.least.value() == pytest.approx(0.51)
+    assert page.finder.least._label.text() == "0.51"
     session.undo()
     session.undo()
     assert nearest(session.columns.positions, gone[None])[0] == 0

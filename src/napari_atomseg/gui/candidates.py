@@ -50,8 +50,6 @@ class Candidates:
         if not goes_on:
             self._pool = _merged(session.columns, self._pool)
         columns = at_least(self._pool, least)
-        if goes_on and len(columns) == len(session.columns):
-            return
         was_empty = len(session.columns) == 0
         (session.amend if goes_on else session.apply)(columns)
         self._shown = columns
@@ -64,6 +62,13 @@ def at_least(everything: Columns, least: float) -> Columns:
     confidence = everything.features["confidence"].to_numpy(dtype=float)
     chosen = everything.select(~(confidence < least))
     return replace(chosen, provenance=_said(everything.provenance, least))
+
+
+def least_of(columns: Columns) -> float | None:
+    """Confidence from which on columns are shown, as their provenance has it."""
+    parameters = columns.provenance.get("parameters", {})
+    least = parameters.get("least_confidence") if isinstance(parameters, Mapping) else None
+    return float(least) if isinstance(least, (int, float)) else None
 
 
 def _said(provenance: Mapping[str, Any], least: float) -> dict[str, Any]:

@@ -222,7 +222,7 @@ class ColumnsPage(QWidget):
     def _found(self, image: Image, found: Columns, seconds: float) -> None:
         columns = self.finder.sure(found)
         if len(columns) == 0:
-            self._panel.say(nothing_found(found, self.finder.by_network, self._asking.params.least_confidence))
+            self._panel.say(nothing_found(found, self.finder.by_network, self.finder.least.value()))
         if len(found) == 0:
             return
         before = documents_of(self._viewer, image)

@@ -16,7 +16,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Steps
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.asking import Asking, ModelBox, ToldBox
-from napari_atomseg.gui.candidates import LEAST, Candidates, at_least
+from napari_atomseg.gui.candidates import LEAST, Candidates, at_least, least_of
 from napari_atomseg.gui.editing import ColumnsSession
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import CLASSICAL, ClassicalParams, locate
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SURE = 0.99
 """No threshold above this."""
+HALF_A_STEP = 0.005
 
 
 class Finder(QWidget):
@@ -91,7 +92,7 @@ class Finder(QWidget):
 
     def sure(self, found: Columns) -> Columns:
         """Those that the threshold lets through."""
-        return at_least(found, self._asking.params.least_confidence) if is_by_network(found) else found
+        return at_least(found, self.least.value()) if is_by_network(found) else found
 
     def keep(self, session: ColumnsSession, found: Columns) -> None:
         """Keep everything that was found, so that the threshold of this document can be moved."""
@@ -112,8 +113,14 @@ class Finder(QWidget):
             return None
 
     def refresh(self) -> None:
-        """Say what the network is told of the image."""
+        """Say what the network is told of the image, and show the threshold of the document."""
         self.told.show_for(self._panel.image, self.model.card)
+        self.least.setEnabled(not self._panel.busy)
+        least = least_of(self._session.columns) if self._session is not None and self.candidates is not None else None
+        if least is not None and abs(least - self.least.value()) > HALF_A_STEP:
+            blocked = self.least.blockSignals(True)
+            self.least.setValue(least)
+            self.least.blockSignals(blocked)
 
     def _on_chosen(self, _: int = 0) -> None:
         remember("finder", self.model.chosen)
