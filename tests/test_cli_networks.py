@@ -24,6 +24,7 @@ from napari_atomseg.readers.registry import read
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training import validation
+from napari_atomseg.workflows import train
 from napari_atomseg.workflows.training import run_settings
 
 SHAPE = (100, 110)
@@ -264,6 +265,13 @@ def test_a_model_is_taught_a_crystal(call, few_scenes, small, models, tmp_path):
     assert card.training["started_from"] == small
     assert card.training["learning_rate"] == pytest.approx(5e-4)
     assert call("train", "--crystal", tmp_path / "none.cif")[0] == 1
+
+
+def test_minutes_alone_say_when_a_run_is_over(few_scenes, small, models, tmp_path):
+    card = train(read_recipe("columns_stem"), start_from=small, folder=tmp_path, minutes=0.03, workers=0)
+    assert card.training["steps"] == 0
+    assert card.training["updates"] > 0
+    assert card.name == "columns_stem"
 
 
 def test_a_recipe_that_will_not_do_is_one_line(call, tmp_path):

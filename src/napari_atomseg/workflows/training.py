@@ -58,7 +58,7 @@ def train(
     folder : Path, optional
         For checkpoint and history; by default in the user's folder, under the name.
     minutes : float, optional
-        Stop after so many.
+        Stop after so many; without `params` the learning rate has fallen to zero by then.
     resume : bool
         Go on where the run in this folder was stopped.
     device : str
@@ -87,6 +87,8 @@ def train(
     given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     place = folder or training_folder(name or given.name)
     usual_shape, usual = run_settings(place if resume else None, start_from)
+    if minutes is not None and not resume:
+        usual = replace(usual, steps=0)
     shape, weights, tuned = network or usual_shape, None, params or usual
     if start_from is not None:
         if network is not None and network != usual_shape:
