@@ -14,6 +14,7 @@ from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.layers import source_of
 from napari_atomseg.gui.maps import note_of
 from napari_atomseg.networks.card import NAME, WEIGHTS
+from napari_atomseg.training.fit import TrainingProgress
 
 FAST_MS = 100
 
@@ -518,6 +519,10 @@ def test_the_curve_keeps_what_is_a_number(panel):
 
 def test_progress_without_a_loss_is_heard(panel):
     page = panel.train_page
-    page._hear(Progress(3, 10, "at work"), type("Lesson", (), {"minutes": 4.0})())
-    assert "left" in page.left.text()
-    assert page.curve.values == []
+    lesson = type("Lesson", (), {"minutes": 4.0})()
+    page._hear(Progress(3, 10, "at work"), lesson)
+    assert page.left.text() == ""
+    page._hear(TrainingProgress(3, 10, "at work", 2.0, {"f1": 0.9, "rms_pm": 12.0}), lesson)
+    assert "About 4 min left" in page.left.text()
+    assert "F1 0.90, 12 pm" in page.left.text()
+    assert page.curve.values == [2.0]

@@ -107,7 +107,10 @@ def fit(
     if resume:
         _go_on(run, checkpoint.load(folder), settings)
     yield TrainingProgress(run.step, run.total, "drawing validation scenes")
-    shown = scenes(recipe, params.patch, params.native_sampling)
+    shown = []
+    for batch in scenes(recipe, params.patch, params.native_sampling):
+        shown.append(batch)
+        yield TrainingProgress(run.step, run.total, "drawing validation scenes")
     began = saved = time.monotonic()
     losses: list[float] = []
     batches = stream(recipe, params, run.step, workers)

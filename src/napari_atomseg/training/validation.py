@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -26,9 +26,9 @@ BORDER = 1.6
 CONFIDENCE = 0.5
 
 
-def scenes(recipe: Recipe, patch: int, native: float) -> tuple[Examples, ...]:
-    """The validation scenes of a recipe."""
-    return tuple(draw_examples(recipe, SEED, number, BATCH, patch, native) for number in range(BATCHES))
+def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:
+    """The validation scenes of a recipe, drawn batch by batch as they are asked for."""
+    return (draw_examples(recipe, SEED, number, BATCH, patch, native) for number in range(BATCHES))
 
 
 def validate(network: nn.Module, examples: Sequence[Examples], native: float, device: torch.device | str) -> dict[str, float]:

@@ -69,7 +69,7 @@ class TrainPage(QWidget):
     def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
         super().__init__()
         self._panel, self._asking = panel, asking
-        self._began = 0.0
+        self._began: float | None = None
         self._build()
         self._connect()
         self.refresh()
@@ -227,14 +227,18 @@ class TrainPage(QWidget):
             self._panel.complain(error)
             return
         self.curve.clear()
-        self._began = time.monotonic()
-        self.left.setText("Drawing the first images …")
+        self._began = None
+        self.left.setText("Drawing the images that it will be judged by …")
         self._panel.start(learn(lesson), self._learnt, "Training", heard=lambda one: self._hear(one, lesson), over=self._over)
 
     def _hear(self, progress: Progress, lesson: Lesson) -> None:
         loss = getattr(progress, "loss", None)
         if loss is not None and progress.done:
             self.curve.add(progress.done, loss)
+            # The minutes count from the first update.
+            self._began = self._began or time.monotonic()
+        if self._began is None:
+            return
         left = max(0.0, 60 * lesson.minutes - (time.monotonic() - self._began))
         self.left.setText(f"About {_span(left)} left.{_judged(getattr(progress, 'scores', {}))}")
 
