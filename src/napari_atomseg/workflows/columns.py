@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -70,6 +71,7 @@ def locate(
         If the model or the frame does not exist.
     """
     chosen = model or CLASSICAL
+    _require(chosen)
     parts = []
     details: dict[str, Any] = {"model": chosen}
     indices = frames_of(micrograph, frames)
@@ -103,6 +105,11 @@ def _found(
     asked = network or NetworkParams()
     found, told = yield from find_by_network(micrograph, index, model, asked, region)
     return found, {"parameters": to_dict(asked), "network": told}
+
+
+def _require(model: str) -> None:
+    if model != CLASSICAL and model not in model_names() and not Path(model).is_dir():
+        raise AtomsegError(f'there is no model "{model}"; models at hand: {", ".join(model_names())}')
 
 
 def model_names() -> list[str]:
