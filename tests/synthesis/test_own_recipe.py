@@ -22,7 +22,8 @@ from napari_atomseg.synthesis.own_recipe import OWN_SHARE, recipe_of_lattice, re
 from napari_atomseg.synthesis.recipe import draw_record, recipe_from
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import render
-from napari_atomseg.workflows import recipe_for_crystal
+from napari_atomseg.workflows import read_columns, recipe_for_crystal
+from napari_atomseg.writers.columns_csv import write_columns
 
 STILL = {"vacancies": 0, "displacement": 0, "scale": 1.0, "edge": None, "wedge": 0, "mistilt": 0, "thickness": 40}
 A = 3.905
@@ -133,6 +134,27 @@ def test_intensities_become_elements_with_their_ratios():
 )
 def test_intensities_of_dark_and_unknown_columns(given, wanted):
     assert relative(np.array(given)) == pytest.approx(wanted)
+
+
+def bright_triangle(cell):
+    """Distances of the two next columns from the brightest, Angstrom, and the area between them with its sign."""
+    places = cell.sites @ cell.basis
+    steps = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 2, indexing="ij"), -1).reshape(-1, 2) @ cell.basis
+    first, *others = np.argsort(-cell.occupancy * cell.numbers**1.7)
+    nearest = [min(places[other] - places[first] + steps, key=lambda vector: np.hypot(*vector)) for other in others]
+    (y, x), (v, u) = nearest
+    return np.hypot(y, x), np.hypot(v, u), y * u - x * v
+
+
+def test_a_handed_oblique_lattice_is_not_mirrored(tmp_path):
+    true = measured_cell([[0, 4.0], [5.0, 1.2]], [[0, 0], [0.31, 0.22], [0.62, 0.71]], [1, 0.5, 0.2])
+    truth = columns_of(fill_field(true, (60.0, 70.0), 40.0, turn=0.5, shift=(0.3, 0.9), margin=-1.0))
+    measured = Columns(positions=truth.positions / SIZE, pixel_size=(SIZE, SIZE)).with_features(intensity=truth.scattering)
+    # Through a file, as a user has it.
+    write_columns(measured, tmp_path / "area.csv")
+    given = own(recipe_for_crystal(columns=read_columns(tmp_path / "area.csv")))
+    back = measured_cell(given["basis"], given["sites"], given["intensities"])
+    assert bright_triangle(back) == pytest.approx(bright_triangle(true), rel=1e-3)
 
 
 def test_names_come_from_what_was_given(structure):
