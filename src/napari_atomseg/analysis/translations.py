@@ -15,7 +15,9 @@ _BINS = 10  # per distance of nearest neighbours, in the map of differences
 _CANDIDATES = 90  # differences that are tried as translations
 _FLATTEST = 0.25  # sine of the smallest angle between two basis vectors before they are reduced
 _AS_GOOD = 0.8  # of the best share of columns: a smaller cell that serves as many is preferred
+_NEARLY_AS_GOOD, _MANY_TIMES = 0.72, 4.0  # the same for a cell so many times smaller than that of the best share
 _TOLERANCES = (0.1, 0.6)  # least and largest, of the nearest distance, of where a translation may lead
+_ACROSS, _SHORT = 0.5, 4.0  # sine of the angle to the sharpest translation, and length in nearest distances, of one across it
 _TIE = 1e-2  # relative difference of lengths that does not call for another choice of vectors
 
 
@@ -52,7 +54,7 @@ def find_basis(positions: np.ndarray) -> tuple[np.ndarray, float]:
         candidates = candidates[np.hypot(*candidates.T) > 0.85 * nearest]
     if len(candidates) < 2:
         return np.eye(2), 0.0
-    serves = _served(np.linalg.norm(_offsets(tree, sources, candidates, far), axis=-1), nearest)
+    serves = _served(np.linalg.norm(_offsets(tree, sources, candidates, far), axis=-1), candidates, nearest)
     joint = serves @ serves.T / serves.shape[1]
     return _cheapest(candidates, joint, reach)
 
@@ -65,7 +67,10 @@ def _cheapest(candidates: np.ndarray, joint: np.ndarray, reach: float) -> tuple[
     best = float(joint.max())
     if best <= 0:
         return np.eye(2), 0.0
-    cost = np.where(joint >= _AS_GOOD * best, area * (1 + 1e-3 * (length[:, None] + length[None]) / reach), np.inf)
+    # A cell many times as large repeats whatever befell its columns: it has to serve clearly more.
+    largest = area[np.unravel_index(int(np.argmax(joint)), joint.shape)]
+    asked = np.where(area * _MANY_TIMES <= largest, _NEARLY_AS_GOOD, _AS_GOOD)
+    cost = np.where(joint >= asked * best, area * (1 + 1e-3 * (length[:, None] + length[None]) / reach), np.inf)
     # Of cells that differ by chance only, the one that serves most columns.
     cost = np.where(cost <= 1.1 * cost.min(), -joint, np.inf)
     first, second = np.unravel_index(int(np.argmin(cost)), cost.shape)
@@ -182,8 +187,20 @@ def _recentred(vectors: np.ndarray, offsets: np.ndarray, nearest: float) -> np.n
     return np.asarray(vectors + total / np.maximum(weights.sum(axis=1), 1)[:, None])
 
 
-def _served(distance: np.ndarray, nearest: float) -> np.ndarray:
+def _served(distance: np.ndarray, vectors: np.ndarray, nearest: float) -> np.ndarray:
     """1 where a column has a column at plus and minus a vector, else 0, shape (M, N); places in vacuum do not count."""
     inside = np.isfinite(distance)
-    tolerance = np.clip(2.2 * float(_scatter(distance).min()), *np.multiply(_TOLERANCES, nearest))
+    tolerance = np.clip(2.2 * _usual_scatter(_scatter(distance), vectors, nearest), *np.multiply(_TOLERANCES, nearest))
     return np.asarray(np.all(~inside | (distance <= tolerance), axis=0) & inside.any(axis=0), dtype=float)
+
+
+def _usual_scatter(scatter: np.ndarray, vectors: np.ndarray, nearest: float) -> float:
+    """Scatter of the sharpest translation, or of the sharpest short one across it if that scatters more.
+
+    Columns of one scan row are displaced together: along the row translations are sharp, however much the rows scatter.
+    """
+    sharpest = int(np.argmin(scatter))
+    length = np.hypot(*vectors.T)
+    sine = np.abs(_cross(vectors, vectors[sharpest])) / (length * length[sharpest])
+    across = (sine > _ACROSS) & (length <= _SHORT * nearest)
+    return float(max(scatter[sharpest], scatter[across].min())) if across.any() else float(scatter[sharpest])
