@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of, require_model
+from napari_atomseg.cli.inputs import AsScanned, Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of, require_model
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import MissingCalibrationError
@@ -32,6 +32,7 @@ def locate(
     frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
     polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
+    as_scanned: AsScanned = False,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -42,7 +43,7 @@ def locate(
 
     require_model(model, model_names())
     params = params_of(ClassicalParams, "--polarity", polarity=polarity)
-    network = params_of(NetworkParams, "--polarity", polarity=polarity)
+    network = params_of(NetworkParams, "--polarity", polarity=polarity, straighten=not as_scanned)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out)
     talk = Talk(quiet=quiet, debug=debug)
@@ -55,6 +56,9 @@ def locate(
         steps = job.steps(image, model=model, params=params, network=network, refined=not no_refine, frames=frames)
         found = run(steps, talk.reporter(path))
         write(found, target)
+        rows = found.provenance.get("network", {}).get("rows", "")
+        if rows.startswith("straightened"):
+            talk.note(f"{path.name}: rows {rows}; scan_shift_y_px, scan_shift_x_px added give places as scanned (--as-scanned)")
         talk.say(summary(path, found, target))
 
     each(talk, targets, work)

@@ -102,6 +102,11 @@ def zone_of(text: str) -> tuple[int, int, int]:
     return u, v, w
 
 
+AsScanned = Annotated[
+    bool, typer.Option("--as-scanned", help="Leave scan rows that strayed together where they are; with networks only.")
+]
+
+
 def params_of(cls: type[P], option: str, **values: Any) -> P:
     """Parameters out of what was typed.
 

@@ -27,12 +27,14 @@ def as_columns(shown: MapColumns, prediction: Prediction, card: ModelCard, least
     """Those that are sure enough, in pixels of the image.
 
     ``network_y_px`` and ``network_x_px`` keep the network's positions when the columns are fitted on the image afterwards,
-    ``network_std_px`` says how far the map lets a column be off along one axis.
+    ``network_std_px`` says how far the map lets a column be off along one axis. Where the maps were freed of displaced rows
+    the positions are too, and ``scan_shift_y_px``, ``scan_shift_x_px`` added to them give places in the image as it was scanned.
     """
     sure = shown.confidence >= least_confidence
     native = shown.positions[sure]
     positions = prediction.grid.to_image(native)
     ratio = float(np.sqrt(float(prediction.grid.ratio[0] * prediction.grid.ratio[1])))
+    strayed = _strayed(prediction, native)
     intensity = _at(prediction.maps["background"], native)
     width = _width(prediction, card) * ratio
     features = pd.DataFrame(
@@ -46,9 +48,29 @@ def as_columns(shown: MapColumns, prediction: Prediction, card: ModelCard, least
             "network_y_px": positions[:, 0],
             "network_x_px": positions[:, 1],
             "network_std_px": shown.spread[sure] * ratio,
+            "scan_shift_y_px": strayed[:, 0],
+            "scan_shift_x_px": strayed[:, 1],
         }
     )
     return Columns(positions=positions, features=features)
+
+
+def native_columns(prediction: Prediction, card: ModelCard) -> Columns:
+    """Columns that are more likely there than not, in native px, with what a lattice is told of them."""
+    shown = shown_columns(prediction, card)
+    native = shown.positions[shown.confidence >= 0.5]
+    width = np.full(len(native), _width(prediction, card))
+    features = pd.DataFrame({"intensity": _at(prediction.maps["background"], native), "sigma_px": width, "origin": "model"})
+    return Columns(positions=native, features=features)
+
+
+def _strayed(prediction: Prediction, native: np.ndarray) -> np.ndarray:
+    """Displacement (N, 2) in image px of the rows at native positions; not a number where none were undone."""
+    if prediction.shifts is None:
+        return np.full((len(native), 2), np.nan)
+    rows = np.arange(len(prediction.shifts))
+    ratio = [float(one) for one in prediction.grid.ratio]
+    return np.stack([ratio[axis] * np.interp(native[:, 0], rows, prediction.shifts[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -21,6 +21,8 @@ class NetworkParams:
         Whether columns are brighter or darker than what lies between them.
     pixel_size : float, A, optional
         What a pixel is taken for; if left out that of the image, and if it has none an estimate from the width of its columns.
+    straighten : bool
+        Undo what displaced whole scan rows, where the lattice of the columns tells it convincingly.
     averaged : bool
         Ask also about the three mirror images and average; four times the work.
     device : {'auto', 'cpu', 'cuda', 'mps'}
@@ -30,6 +32,7 @@ class NetworkParams:
     least_confidence: Fraction = 0.5
     polarity: Literal["auto", "bright", "dark"] = "auto"
     pixel_size: Annotated[float, Quantity(unit="Å", low=1e-3, high=10, decimals=4)] | None = None
+    straighten: bool = True
     averaged: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 

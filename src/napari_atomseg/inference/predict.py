@@ -46,11 +46,14 @@ class Prediction:
         By task; ``columns`` and ``mask`` from 0 to 1, the others in the image's intensities.
     spread : mapping of ndarray, shape (Y', X')
         Standard deviation over mirrored images, where that was asked for.
+    shifts : ndarray, shape (Y', 2), native px, (y, x), or None
+        How far each row was displaced in the image, where the maps are freed of that; see :mod:`.rows`.
     """
 
     grid: NativeGrid
     maps: Mapping[str, np.ndarray]
     spread: Mapping[str, np.ndarray] = field(default_factory=dict)
+    shifts: np.ndarray | None = None
 
     def on_image(self, task: str) -> np.ndarray:
         """A map on the image's own pixels, float32, shape (Y, X)."""

@@ -78,8 +78,7 @@ def locate(
     for row, index in enumerate(indices):
         found, told = yield from labelled(_found(micrograph, index, chosen, params, network, region), row, len(indices))
         if refined and len(found):
-            plane = micrograph.frame(index)
-            found = yield from labelled(refine_columns(plane, found, refinement), row, len(indices))
+            found = yield from labelled(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
         parts.append(replace(found, frame=np.full(len(found), index)))
         details |= told
     if refined:
@@ -110,6 +109,24 @@ def _found(
 def _require(model: str) -> None:
     if model != CLASSICAL and model not in model_names() and not Path(model).is_dir():
         raise AtomsegError(f'there is no model "{model}"; models at hand: {", ".join(model_names())}')
+
+
+def _fitted(plane: np.ndarray, found: Columns, refinement: RefineParams | None) -> Generator[Progress, None, Columns]:
+    """Columns fitted on the raw image; where their rows had been put back, fitted as scanned and then put back anew."""
+    shift = found.features.get("scan_shift_y_px")
+    if shift is None or shift.isna().all():
+        return (yield from refine_columns(plane, found, refinement))
+    from napari_atomseg.analysis.scan_rows import straighten_rows
+
+    scanned = replace(found, positions=found.positions + found.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy())
+    params = refinement or RefineParams(row_jitter=True)
+    fitted = yield from refine_columns(plane, scanned, params)
+    yield Progress(0, 0, "straightening rows")
+    fitted = fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
+    try:
+        return straighten_rows(fitted)[0]
+    except AtomsegError:
+        return fitted
 
 
 def model_names() -> list[str]:

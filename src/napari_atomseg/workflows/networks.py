@@ -113,7 +113,9 @@ def predicted(
     box: tuple[slice, slice] | None = None,
 ) -> Generator[Progress, None, tuple[Prediction, dict[str, Any]]]:
     """Maps of one frame, or of a box in it, and what the network was told."""
+    from napari_atomseg.inference.columns import NEEDED, native_columns
     from napari_atomseg.inference.predict import predict
+    from napari_atomseg.inference.rows import row_shifts, straightened
 
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
     size, source = network_pixel_size(micrograph, params, plane)
@@ -121,9 +123,17 @@ def predicted(
     ready = opened(model, device_of(params))
     width = USUAL_WIDTH / float(np.mean(size))
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
-    steps = predict(ready, plane, size, tasks, sign=sign, averaged=params.averaged, device=device_of(params))
-    found = yield from steps
-    return found, {"pixel_size_angstrom": list(size), "pixel_size_source": source, "polarity": "bright" if sign > 0 else "dark"}
+    wanted = tuple(dict.fromkeys((*tasks, *NEEDED))) if params.straighten else tasks
+    found = yield from predict(ready, plane, size, wanted, sign=sign, averaged=params.averaged, device=device_of(params))
+    told = {"pixel_size_angstrom": list(size), "pixel_size_source": source, "polarity": "bright" if sign > 0 else "dark"}
+    if not params.straighten:
+        return found, told
+    yield Progress(0, 0, "comparing rows")
+    shifts = row_shifts(native_columns(found, ready.card), found.grid.native_shape[0])
+    if shifts is None:
+        return found, {**told, "rows": "as scanned"}
+    rms = 100 * ready.card.native_sampling * np.sqrt(np.mean(shifts**2, axis=0))
+    return straightened(found, shifts), {**told, "rows": f"straightened by {rms[0]:.0f} pm along y and {rms[1]:.0f} pm along x"}
 
 
 def box_of(region: np.ndarray | None) -> tuple[slice, slice] | None:
@@ -185,7 +195,8 @@ def maps(
         for task in tasks:
             target = found[task][row] if stacked else found[task]
             target[box if box is not None else ...] = prediction.on_image(task)
-    note = f"{told['polarity']} columns, {told['pixel_size_angstrom'][0]:.4g} Å per pixel ({told['pixel_size_source']})"
+    rows = f", rows {told['rows']}" if "rows" in told else ""
+    note = f"{told['polarity']} columns, {told['pixel_size_angstrom'][0]:.4g} Å per pixel ({told['pixel_size_source']}){rows}"
     return {
         task: Micrograph(
             data=found[task],

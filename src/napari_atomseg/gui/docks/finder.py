@@ -86,7 +86,8 @@ class Finder(QWidget):
         """The job that finds columns with the chosen finder; a network's unsure ones are among them."""
         if not self.by_network:
             return locate.steps(micrograph, params=given, refined=False, region=region, frames=frame)
-        asked = replace(self._asking.params, polarity=given.polarity, least_confidence=LEAST)
+        # Points are shown on the image as it was scanned; straightening them is a step of its own.
+        asked = replace(self._asking.params, polarity=given.polarity, least_confidence=LEAST, straighten=False)
         name = self.model.chosen
         return locate.steps(micrograph, model=name, network=asked, refined=False, region=region, frames=frame)
 

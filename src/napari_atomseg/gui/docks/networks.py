@@ -35,7 +35,7 @@ TIPS = {
     "background": "Without noise and without what varies slowly.",
     "deblur": "Without noise and background, columns made narrow.",
 }
-FIELDS = ("polarity", "averaged", "device")
+FIELDS = ("polarity", "straighten", "averaged", "device")
 
 
 class NetworksPage(QWidget):

@@ -1,0 +1,61 @@
+"""Maps freed of what displaced whole scan rows, where the lattice of the columns tells it.
+
+A network sees a dozen rows of a column and puts it where these say; rows that strayed together it cannot tell from columns
+that stand there. The lattice can (:mod:`napari_atomseg.analysis.scan_rows`): where its evidence is convincing all maps are
+moved, row by row, by what the rows of each height have in common. The lattice's word is a belief, like the map itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from napari_atomseg.analysis.lattice import fit_lattice
+from napari_atomseg.analysis.scan_rows import estimate_scan_rows
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.inference.predict import Prediction
+
+MOST_COLUMNS = 20_000
+"""More columns than this take longer than the maps themselves."""
+
+
+def row_shifts(columns: Columns, height: int) -> np.ndarray | None:
+    """Displacement of each row, shape (Y, 2), px, (y, x); None where nothing convinces.
+
+    Parameters
+    ----------
+    columns : Columns
+        As they stand in the image.
+    height : int
+        Rows.
+    """
+    if not 0 < len(columns) <= MOST_COLUMNS:
+        return None
+    try:
+        found = estimate_scan_rows(columns, fit_lattice(columns))
+    except AtomsegError:
+        return None
+    if not found.shift.any():
+        return None
+    order = np.argsort(columns.positions[:, 0])
+    rows = np.arange(height)
+    return np.stack([np.interp(rows, columns.positions[order, 0], found.shift[order, axis]) for axis in (0, 1)], axis=1)
+
+
+def straightened(prediction: Prediction, shifts: np.ndarray) -> Prediction:
+    """The maps with every row where it belongs, given the displacements (Y', 2) in native px."""
+
+    def moved(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {task: _moved(values, shifts) for task, values in maps.items()}
+
+    return replace(prediction, maps=moved(prediction.maps), spread=moved(prediction.spread), shifts=shifts)
+
+
+def _moved(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    rows, places = np.arange(values.shape[0]), np.arange(values.shape[1])
+    at = [np.broadcast_to((rows + shifts[:, 0])[:, None], values.shape), places[None] + shifts[:, 1:]]
+    return np.asarray(ndimage.map_coordinates(values, at, order=3, mode="nearest"), np.float32)
