@@ -132,6 +132,9 @@ def fit(
             yield TrainingProgress(run.step, run.total, _words(last), loss, last)
             if minutes is not None and spent > 60 * minutes:
                 break
+        if losses:
+            # The minutes were over between two looks.
+            _look(run, shown, params, device, losses, time.monotonic() - began, folder)
     finally:
         batches.close()
         checkpoint.save(_state(run, settings), folder)
