@@ -120,8 +120,7 @@ def fit(
             losses.append(loss)
             run.step += 1
             spent = time.monotonic() - began
-            if not run.total and minutes is not None and (run.step >= PROBE or spent > PROBE_SHARE * 60 * minutes):
-                run.total = max(run.step + 1, round(run.step * 60 * minutes / spent))
+            run.total = run.total or _total_of(run.step, spent, minutes)
             if run.step % params.validate_every == 0 or run.step == run.total:
                 _look(run, shown, params, device, losses, spent, folder)
                 losses.clear()
@@ -148,6 +147,13 @@ def learning_rate(step: int, total: int, params: TrainParams) -> float:
         return params.learning_rate * (step + 1) / warm_up
     share = (step - warm_up) / max(1, total - warm_up) if total else 0.0
     return params.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def _total_of(step: int, spent: float, minutes: float | None) -> int:
+    """Updates that fit into the minutes, as soon as the speed can be told; 0 before that."""
+    if minutes is None or (step < PROBE and spent < PROBE_SHARE * 60 * minutes):
+        return 0
+    return max(step + 1, round(step * 60 * minutes / spent))
 
 
 def _check(recipe: Recipe, params: TrainParams, minutes: float | None) -> None:
