@@ -23,7 +23,7 @@ from napari_atomseg.synthesis.recipe import Recipe, draw_record
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import Batch, point_spread_width, render
 
-FINENESS = (1.0, 1.0, 1.0, 0.8, 1.3, 1.6, 2.0)
+FINENESS = (1.0, 1.0, 1.0, 0.65, 0.8, 1.3, 1.6, 2.0)
 """Native pixels in units of those that examples are recorded with: each batch is recorded at one, and resampled."""
 CONTRAST_SPREAD, LEVEL_SPREAD = 0.2, 0.08
 """How far, in parts of the contrast, the normalisation of an example differs from that of a larger image around it."""
@@ -164,7 +164,9 @@ def _visibility(clean: Tensor, positions: np.ndarray, pixel_size: float) -> np.n
     at = _highest(clean, 1.0).numpy()[y, x]
     contrast = at - foot.numpy()[y, x]
     span = float(clean.max() - clean.min())
-    summit = at >= PEAK_SHARE * top.numpy()[y, x]
+    # Columns that run into each other have no summit of their own, whatever a crystallographer knows of them.
+    own = _highest((clean == _highest(clean, 1.0)).float(), 1.0).numpy()[y, x] > 0
+    summit = own & (at >= PEAK_SHARE * top.numpy()[y, x])
     outside = np.any((positions < -0.5) | (positions > limit + 0.5), axis=1)
     visible = (summit & (contrast > VISIBLE * span)) | outside
     doubtful = ~visible & (contrast > DOUBTFUL * span)
