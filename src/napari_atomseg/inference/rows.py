@@ -19,8 +19,8 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.inference.predict import Prediction
 
-MOST_COLUMNS = 20_000
-"""More columns than this take longer than the maps themselves."""
+ENOUGH = 1500
+"""So many columns tell of the rows as well as all, in a strip down the middle of the image."""
 
 
 def row_shifts(columns: Columns, height: int) -> np.ndarray | None:
@@ -33,8 +33,7 @@ def row_shifts(columns: Columns, height: int) -> np.ndarray | None:
     height : int
         Rows.
     """
-    if not 0 < len(columns) <= MOST_COLUMNS:
-        return None
+    columns = _strip(columns)
     try:
         found = estimate_scan_rows(columns, fit_lattice(columns))
     except AtomsegError:
@@ -44,6 +43,15 @@ def row_shifts(columns: Columns, height: int) -> np.ndarray | None:
     order = np.argsort(columns.positions[:, 0])
     rows = np.arange(height)
     return np.stack([np.interp(rows, columns.positions[order, 0], found.shift[order, axis]) for axis in (0, 1)], axis=1)
+
+
+def _strip(columns: Columns) -> Columns:
+    """Enough columns, over the whole height of the image."""
+    if len(columns) <= ENOUGH:
+        return columns
+    x = columns.positions[:, 1]
+    off = np.abs(x - np.median(x))
+    return columns.select(off <= np.partition(off, ENOUGH)[ENOUGH])
 
 
 def straightened(prediction: Prediction, shifts: np.ndarray) -> Prediction:
