@@ -18,6 +18,8 @@ LEAST, MOST = 0.05, 0.15
 whose place is unsure by two widths is not higher than the second."""
 FOOT = 0.02
 """Pixels with more than this are shared out among the columns, since a Gaussian that is cut off has its centroid elsewhere."""
+HAZE = 3.0
+"""Half the side, in widths, of the square that holds a column: what fills it evenly is haze."""
 REACH = 4.0
 """Pixels farther from the summit than so many widths are not the column's."""
 SMOOTHING = 0.6
@@ -60,7 +62,7 @@ def map_columns(values: np.ndarray, sigma: float) -> MapColumns:
     ----------
     Otsu, IEEE Trans. Syst. Man Cybern. 9, 62 (1979); Lin et al., Sci. Rep. 11, 5386 (2021), who localise in the same order.
     """
-    values = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    values = _without_haze(np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0), sigma)
     taken = values[values > LEAST]
     threshold = float(np.clip(threshold_otsu(taken), LEAST, MOST)) if taken.size and np.ptp(taken) > 0 else LEAST
     smooth = ndimage.gaussian_filter(values, SMOOTHING * sigma)
@@ -70,6 +72,12 @@ def map_columns(values: np.ndarray, sigma: float) -> MapColumns:
         return MapColumns(positions=np.zeros((0, 2)), confidence=np.zeros(0), spread=np.zeros(0), threshold=threshold)
     basins = watershed(-smooth, markers, mask=values > FOOT)
     return _measured(values, _near_summits(basins, markers, count, REACH * sigma), count, sigma, threshold)
+
+
+def _without_haze(values: np.ndarray, sigma: float) -> np.ndarray:
+    """The map less what is as high all around: that there are columns somewhere, but not where."""
+    side = 2 * round(HAZE * sigma) + 1
+    return np.asarray(np.maximum(values - ndimage.gaussian_filter(ndimage.grey_opening(values, (side, side)), sigma), 0.0))
 
 
 def _near_summits(basins: np.ndarray, markers: np.ndarray, count: int, reach: float) -> np.ndarray:

@@ -112,21 +112,14 @@ def _require(model: str) -> None:
 
 
 def _fitted(plane: np.ndarray, found: Columns, refinement: RefineParams | None) -> Generator[Progress, None, Columns]:
-    """Columns fitted on the raw image; where their rows had been put back, fitted as scanned and then put back anew."""
+    """Columns fitted on the raw image; where their rows had been put back, fitted as scanned and put back by as much."""
     shift = found.features.get("scan_shift_y_px")
     if shift is None or shift.isna().all():
         return (yield from refine_columns(plane, found, refinement))
-    from napari_atomseg.analysis.scan_rows import straighten_rows
-
-    scanned = replace(found, positions=found.positions + found.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy())
-    params = refinement or RefineParams(row_jitter=True)
-    fitted = yield from refine_columns(plane, scanned, params)
-    yield Progress(0, 0, "straightening rows")
-    fitted = fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
-    try:
-        return straighten_rows(fitted)[0]
-    except AtomsegError:
-        return fitted
+    strayed = found.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy()
+    scanned = replace(found, positions=found.positions + strayed)
+    fitted = yield from refine_columns(plane, scanned, refinement or RefineParams(row_jitter=True))
+    return replace(fitted, positions=fitted.positions - strayed)
 
 
 def model_names() -> list[str]:
