@@ -58,7 +58,9 @@ def locate(
         write(found, target)
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
-            talk.note(f"{path.name}: rows {rows}; scan_shift_y_px, scan_shift_x_px added give places as scanned (--as-scanned)")
+            talk.note(
+                f"{path.name}: rows {rows} for the network's own positions (network_y_px, network_x_px), not for fitted ones"
+            )
         talk.say(summary(path, found, target))
 
     each(talk, targets, work)

@@ -112,14 +112,14 @@ def _require(model: str) -> None:
 
 
 def _fitted(plane: np.ndarray, found: Columns, refinement: RefineParams | None) -> Generator[Progress, None, Columns]:
-    """Columns fitted on the raw image; where their rows had been put back, fitted as scanned and put back by as much."""
+    """Columns fitted on the raw image as it was scanned; that rows were put back for the network stays with its own positions."""
     shift = found.features.get("scan_shift_y_px")
     if shift is None or shift.isna().all():
         return (yield from refine_columns(plane, found, refinement))
     strayed = found.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy()
     scanned = replace(found, positions=found.positions + strayed)
-    fitted = yield from refine_columns(plane, scanned, refinement or RefineParams(row_jitter=True))
-    return replace(fitted, positions=fitted.positions - strayed)
+    fitted = yield from refine_columns(plane, scanned, refinement)
+    return fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
 
 
 def model_names() -> list[str]:
