@@ -216,8 +216,10 @@ def test_every_note_stands_below_its_dataset():
 
 def test_models_are_listed(call):
     assert "classical" in call("models")[1]
-    (model,) = json.loads(call("models", "--json")[1])
-    assert {"name", "task", "licence", "weights", "score"} <= set(model)
+    models = json.loads(call("models", "--json")[1])
+    assert {"classical", "adf-columns"} <= {model["name"] for model in models}
+    for model in models:
+        assert {"name", "task", "licence", "weights", "score"} <= set(model)
 
 
 def test_the_demo_agrees_with_its_known_truth(call, tmp_path):

@@ -19,7 +19,7 @@ from napari_atomseg.specimens.measured_cell import measured_cell
 from napari_atomseg.specimens.projection import columns_of
 from napari_atomseg.specimens.zone_axis import fill_field
 from napari_atomseg.synthesis.own_recipe import OWN_SHARE, recipe_of_lattice, relative
-from napari_atomseg.synthesis.recipe import draw_record, recipe_from
+from napari_atomseg.synthesis.recipe import draw_record, read_recipe, recipe_from
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import render
 from napari_atomseg.workflows import read_columns, recipe_for_crystal
@@ -110,7 +110,8 @@ def test_most_images_show_the_crystal_and_the_others_stay():
         weights[kind["kind"]] = weights.get(kind["kind"], 0) + kind["weight"]
     assert sum(weights.values()) == pytest.approx(1, abs=1e-3)
     assert weights["cell"] == OWN_SHARE
-    assert weights["low_resolution"] == pytest.approx(0.5 / 14.2, abs=1e-3)
+    general = {kind["kind"]: kind["weight"] for kind in read_recipe("columns_stem").specimens}
+    assert weights["low_resolution"] == pytest.approx(general["low_resolution"] / sum(general.values()), abs=1e-3)
     assert {"random_crystal", "crystal", "particle", "sheet", "points"} < set(weights)
 
 
