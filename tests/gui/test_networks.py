@@ -526,3 +526,18 @@ def test_progress_without_a_loss_is_heard(panel):
     assert "About 4 min left" in page.left.text()
     assert "F1 0.90, 12 pm" in page.left.text()
     assert page.curve.values == [2.0]
+
+
+def test_the_card_of_every_shipped_model_can_be_shown():
+    from pathlib import Path
+
+    from napari_atomseg.gui.asking import card_summary, card_text
+    from napari_atomseg.networks.card import read_card
+
+    folders = [path.parent for path in (Path(__file__).parents[2] / "models").glob("*/card.yaml")]
+    assert folders
+    for folder in folders:
+        card = read_card(folder)
+        assert card.about in card_summary(card)
+        assert "F1" in card_summary(card)
+        assert card.licence in card_text(card)

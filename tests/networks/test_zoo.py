@@ -93,6 +93,7 @@ def poisoned(folder):
         (lambda folder: rewritten(folder, sampling_range=[1]), "sampling_range"),
         (lambda folder: rewritten(folder, network={**SMALL, "width": 8}), "do not belong"),
         (lambda folder: rewritten(folder, network={"breadth": 8}), "does not describe"),
+        (lambda folder: rewritten(folder, scores={"F1": "good"}), "scores have to be numbers"),
         (lambda folder: rewritten(folder, colour="blue"), "does not know colour"),
     ],
 )

@@ -167,12 +167,16 @@ def told_sentence(image: Image | None, card: ModelCard | None, params: NetworkPa
     return f"The network is told {format_pixel_size(size)}, {source}; it knows {100 * low:g} to {100 * high:g}.", False
 
 
+SCORES_SHOWN = 5
+"""Scores in a tooltip; the card shows all."""
+
+
 def card_summary(card: ModelCard) -> str:
-    """A card in three lines of plain text."""
+    """A card in a few lines of plain text: the first of its F1 scores are shown."""
     low, high = card.sampling_range
     lines = [card.about or "No description.", f"works at {card.native_sampling:g} Å/px, for images of {low:g} to {high:g} Å/px"]
-    if card.scores:
-        lines.append(", ".join(f"{name} {value:.3g}" for name, value in card.scores.items()))
+    shown = {name: value for name, value in card.scores.items() if "f1" in name.lower()}
+    lines += [f"{name} {value:.3g}" for name, value in list(shown.items())[:SCORES_SHOWN]]
     return "\n".join(lines)
 
 

@@ -109,6 +109,8 @@ def _card_from(values: Any, path: Path) -> ModelCard:
     ):
         if value not in choices:
             raise ModelError(f"{path}: this version knows no {name} {value!r}, only {', '.join(choices)}; update the plugin")
+    if not isinstance(card.scores, Mapping) or not all(isinstance(value, (int, float)) for value in card.scores.values()):
+        raise ModelError(f"{path}: scores have to be numbers by name, got {card.scores!r}; mend the card")
     if not isinstance(card.native_sampling, (int, float)) or not 0.001 < card.native_sampling < 10:
         raise ModelError(
             f"{path}: native_sampling has to be a length in Å between 0.001 and 10, got {card.native_sampling!r}; mend the card"
