@@ -22,7 +22,7 @@ from napari_atomseg.synthesis.specimen_kinds import LOW_RESOLUTION
 
 GENERAL = "columns_stem"
 OWN_SHARE = 0.8
-"""Of the images that show the crystal."""
+"""Of the images with columns, those that show the crystal."""
 ANY_ANGLE = {"uniform": [-3.1416, 3.1416]}
 DISTURBANCES: Mapping[str, Any] = {
     "thickness": {"uniform": [2, 150]},
@@ -90,10 +90,10 @@ def with_own(own: Mapping[str, Any], name: str, about: str, general: str = GENER
     weights = np.array([float(kind.get("weight", 1.0)) for kind in recipe.specimens])
     share = weights / weights.sum()
     empty = np.array([kind["kind"] == LOW_RESOLUTION for kind in recipe.specimens])
-    rest = 1 - OWN_SHARE - share[empty].sum()
-    share = np.where(empty, share, share * rest / share[~empty].sum())
+    own_share = OWN_SHARE * share[~empty].sum()
+    share = np.where(empty, share, share * (1 - OWN_SHARE))
     kept = tuple({**kind, "weight": round(float(one), 5)} for kind, one in zip(recipe.specimens, share, strict=True))
-    mine = {**own, **DISTURBANCES, "weight": OWN_SHARE}
+    mine = {**own, **DISTURBANCES, "weight": round(float(own_share), 5)}
     return replace(
         recipe,
         name=f"columns_{name}",

@@ -35,6 +35,13 @@ VISIBLE, DOUBTFUL = 0.07, 0.02
 business, and between them, or on the shoulder of a brighter one, nothing is asked."""
 DOUBT_RADIUS = 0.45
 """Radius about a doubtful column within which nothing is asked, Angstrom."""
+SCATTERED, GRAIN = ("points", "particle"), 2.0
+"""Specimens with columns that no lattice tells of: one that stands out by less than so many standard deviations of the film's
+own grain is doubtful."""
+GRAIN_SIZE = 2.0
+"""Variations of the background over more than this are not grain, Angstrom."""
+PART_OF_MORE, MOST_MORE = 0.2, 6.0
+"""Share of the examples that are the part of an image of up to so many times their contrast: thick places beside thin ones."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +108,14 @@ def _examples(drawn: Batch, shape: tuple[int, int], scale: float, rng: np.random
     sizes = [record.pixel_size * scale for record in drawn.records]
     probes = [from_dict(ProbeParams, dict(record.imaging.get("probe", {}))) for record in drawn.records]
     positions = [(places + 0.5) / scale - 0.5 for places in drawn.positions]
-    seen = [_visibility(clean[row, 0], places, size) for row, (places, size) in enumerate(zip(positions, sizes, strict=True))]
+    grain = [
+        GRAIN * _grain(scene[row, 0] - clean[row, 0], size) if record.specimen["kind"] in SCATTERED else 0.0
+        for row, (record, size) in enumerate(zip(drawn.records, sizes, strict=True))
+    ]
+    seen = [
+        _visibility(clean[row, 0], places, size, least)
+        for row, (places, size, least) in enumerate(zip(positions, sizes, grain, strict=True))
+    ]
     visible = _batch([places[kind == 2] for places, kind in zip(positions, seen, strict=True)])
     doubtful = _batch([places[kind == 1] for places, kind in zip(positions, seen, strict=True)])
     columns = labels.gaussian_map(visible, shape, [labels.GAUSSIAN_WIDTH / size for size in sizes])
@@ -127,9 +141,12 @@ def _examples(drawn: Batch, shape: tuple[int, int], scale: float, rng: np.random
 def _normalisation(image: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Dark level and contrast, off by what they are off where an image is larger than what is learnt from."""
     dark, contrast = contrast_of(image)
-    factor = torch.from_numpy(np.exp(rng.normal(0, CONTRAST_SPREAD, (len(image), 1, 1, 1))).astype(np.float32))
-    offset = torch.from_numpy(rng.normal(0, LEVEL_SPREAD, (len(image), 1, 1, 1)).astype(np.float32))
-    return dark + offset * contrast, contrast * factor
+    size = (len(image), 1, 1, 1)
+    more = np.where(rng.uniform(size=size) < PART_OF_MORE, np.exp(rng.uniform(0, np.log(MOST_MORE), size)), 1.0)
+    factor = more * np.exp(rng.normal(0, CONTRAST_SPREAD, size))
+    offset = rng.normal(0, LEVEL_SPREAD, size) - (more - 1) * rng.uniform(size=size)
+    level, spread = (torch.from_numpy(value.astype(np.float32)) for value in (offset, factor))
+    return dark + level * contrast, contrast * spread
 
 
 def _intensities(drawn: Batch, scale: float) -> list[np.ndarray]:
@@ -153,8 +170,19 @@ def _batch(positions: Sequence[np.ndarray], weights: Sequence[np.ndarray] | None
     )
 
 
-def _visibility(clean: Tensor, positions: np.ndarray, pixel_size: float) -> np.ndarray:
-    """2 for columns that the noiseless image shows, 1 for doubtful ones, 0 for those that it does not show; shape (N,)."""
+def _grain(background: Tensor, pixel_size: float) -> float:
+    """Standard deviation of what varies from place to place in a background (Y, X)."""
+    reach = max(1, round(GRAIN_SIZE / pixel_size / 2))
+    given = background[None, None]
+    slow = torch.nn.functional.avg_pool2d(given, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
+    return float((given - slow).std())
+
+
+def _visibility(clean: Tensor, positions: np.ndarray, pixel_size: float, least: float = 0.0) -> np.ndarray:
+    """2 for columns that the noiseless image shows, 1 for doubtful ones, 0 for those that it does not show; shape (N,).
+
+    Those that stand out by less than `least` are doubtful.
+    """
     if not len(positions):
         return np.zeros(0, int)
     top = _highest(clean, PEAK_REACH / pixel_size)
@@ -168,7 +196,7 @@ def _visibility(clean: Tensor, positions: np.ndarray, pixel_size: float) -> np.n
     own = _highest((clean == _highest(clean, 1.0)).float(), 1.0).numpy()[y, x] > 0
     summit = own & (at >= PEAK_SHARE * top.numpy()[y, x])
     outside = np.any((positions < -0.5) | (positions > limit + 0.5), axis=1)
-    visible = (summit & (contrast > VISIBLE * span)) | outside
+    visible = (summit & (contrast > max(VISIBLE * span, least))) | outside
     doubtful = ~visible & (contrast > DOUBTFUL * span)
     return np.where(visible, 2, np.where(doubtful, 1, 0))
 

@@ -120,7 +120,7 @@ def fit(
             losses.append(loss)
             run.step += 1
             spent = time.monotonic() - began
-            run.total = run.total or _total_of(run.step, spent, minutes)
+            run.total = _planned(run, spent, minutes, params.validate_every if params.steps == 0 and not resume else 0)
             if run.step % params.validate_every == 0 or run.step == run.total:
                 _look(run, shown, params, device, losses, spent, folder)
                 losses.clear()
@@ -147,6 +147,16 @@ def learning_rate(step: int, total: int, params: TrainParams) -> float:
         return params.learning_rate * (step + 1) / warm_up
     share = (step - warm_up) / max(1, total - warm_up) if total else 0.0
     return params.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def _planned(run: _Run, spent: float, minutes: float | None, every: int) -> int:
+    """Updates of the whole run; with `every`, counted anew after so many.
+
+    Other work may have begun beside this one since, and the learning rate has to have fallen when the minutes are over.
+    """
+    if run.total == 0 or (every and run.step < run.total and run.step % every == 0):
+        return _total_of(run.step, spent, minutes)
+    return run.total
 
 
 def _total_of(step: int, spent: float, minutes: float | None) -> int:
