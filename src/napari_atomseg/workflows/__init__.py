@@ -6,10 +6,12 @@ Importing this module loads no reader, network, simulator or window library.
 
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import ClassicalParams
 from napari_atomseg.localise.gaussian import RefineParams
 from napari_atomseg.workflows.columns import CLASSICAL, bound, locate, model_names, refine, residual, snap, transfer
+from napari_atomseg.workflows.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
     calibrate_by_lattice,
@@ -29,6 +31,7 @@ __all__ = [
     "LABELS",
     "TASKS",
     "ClassicalParams",
+    "CorrectionParams",
     "Micrograph",
     "NetworkParams",
     "RefineParams",
@@ -38,6 +41,7 @@ __all__ = [
     "calibrate_by_lattice",
     "default_network",
     "estimate_lattice",
+    "fit_correction",
     "image_of",
     "locate",
     "maps",
@@ -48,6 +52,7 @@ __all__ = [
     "pixel_size_told",
     "read",
     "read_columns",
+    "read_correction",
     "recipe_for_crystal",
     "refine",
     "residual",
@@ -63,4 +68,5 @@ __all__ = [
     "transfer",
     "true_columns",
     "why_unfit",
+    "write_correction",
 ]

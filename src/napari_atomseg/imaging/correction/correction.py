@@ -1,0 +1,302 @@
+"""A fitted correction: what is applied to a convolution image to bring it towards multislice accuracy."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
+from napari_atomseg.imaging.correction.params import CorrectionParams
+from napari_atomseg.imaging.correction.symmetry import Group
+from napari_atomseg.imaging.correction.terms import (
+    evaluate,
+    monomials,
+    number_of_symmetric_terms,
+    number_of_terms,
+    quadratic_forms,
+)
+from napari_atomseg.imaging.correction.variables import PixelVariables, Variables
+
+_PIXEL_SIZE_TOLERANCE = 5e-3
+_INTENSITY_TOLERANCE = 0.05
+_OPTICS_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedOn:
+    """What the images of the fit showed, and how they were made; what is unknown is None or empty.
+
+    Attributes
+    ----------
+    pixel_size : float or None, Å
+    intensity_range : tuple of float
+        Lowest and highest intensity of the convolution images.
+    elements : tuple of str
+    thickness : tuple of float or None, Å
+        Least and greatest.
+    optics : mapping
+        Settings of the microscope by name, for example ``{"energy": 200e3, "semiangle": 24.5}`` in eV and mrad.
+    images : int
+        Number of pairs.
+    """
+
+    pixel_size: float | None = None
+    intensity_range: tuple[float, float]
+    elements: tuple[str, ...] = ()
+    thickness: tuple[float, float] | None = None
+    optics: Mapping[str, float | str] = field(default_factory=dict)
+    images: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidated:
+    """Scores on pixels that the fit did not see.
+
+    Attributes
+    ----------
+    one_minus_r2 : float
+        Share of the variance that is not predicted.
+    frms : float
+        Fractional root mean square error of Combs et al. (2019), Eq. 4.
+    split : str
+        ``image``, ``block`` or ``pixel``.
+    folds, repeats : int
+    left_out : float or None
+        Share left out in each repeat, where there were no folds.
+    seed : int
+    """
+
+    one_minus_r2: float
+    frms: float
+    split: str
+    folds: int
+    repeats: int
+    left_out: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Correction:
+    """A polynomial of the variables of each pixel.
+
+    Attributes
+    ----------
+    params : CorrectionParams
+    variables : Variables
+    centring : ndarray, shape (V,)
+        Taken from the variables first.
+    scaling : ndarray, shape (R, V)
+        Then from variables to responses, of which the polynomial is made.
+    groups : tuple of Group
+        Responses that are multiplied with each other; all in one for the paper's form.
+    coefficients : ndarray, shape (T,)
+        Multislice intensity per term, the constant first.
+    offset : tuple of float, px, (y, x)
+        So far did the multislice images of the fit lie from the convolution images; applying does not move images.
+    fitted_on : FittedOn
+    cross_validation : CrossValidated or None
+    """
+
+    params: CorrectionParams
+    variables: Variables
+    centring: np.ndarray
+    scaling: np.ndarray
+    groups: tuple[Group, ...]
+    coefficients: np.ndarray
+    offset: tuple[float, float] = (0.0, 0.0)
+    fitted_on: FittedOn
+    cross_validation: CrossValidated | None = None
+
+    def __post_init__(self) -> None:
+        if self.centring.shape != (self.variables.count,) or self.scaling.shape != (len(self.scaling), self.variables.count):
+            raise AtomsegError(
+                f"centring and scaling do not belong to {self.variables.count} variables; fit the correction again"
+            )
+        needed = self.number_of_terms
+        if self.coefficients.shape != (needed,):
+            raise AtomsegError(
+                f"there are {self.coefficients.size} coefficients where this form has {needed} terms; fit the correction again"
+            )
+        if not all(np.isfinite(one).all() for one in (self.centring, self.scaling, self.coefficients)):
+            raise AtomsegError("some coefficients are not finite; fit the correction again")
+
+    @property
+    def number_of_terms(self) -> int:
+        """Terms of the polynomial, with the constant."""
+        told = self.params
+        if told.form != "paper":
+            return number_of_symmetric_terms(self.groups)
+        return number_of_terms(side=told.side, degree=told.degree, log=told.log, interactions=told.interactions)
+
+    @property
+    def margin(self) -> int:
+        """Width in px of the edge in which the window reaches beyond the image, (s - 1) / 2."""
+        return self.variables.margin
+
+    def apply(self, image: np.ndarray, *, pixel_size: float | None = None, keep_shape: bool = True) -> np.ndarray:
+        """Corrected image.
+
+        Parameters
+        ----------
+        image : ndarray, shape (Y, X)
+            A convolution image of the kind that was fitted.
+        pixel_size : float, Å, optional
+            If given, it must be that of the fit.
+        keep_shape : bool
+            Pixels at the edge too, beyond which the image is continued as in a mirror; else they are cut off, as in the paper.
+
+        Returns
+        -------
+        ndarray, float64, shape (Y, X), or smaller by the margin at each edge
+
+        Raises
+        ------
+        AtomsegError
+            If the image or its pixel size does not fit.
+
+        Warns
+        -----
+        AtomsegWarning
+            If intensities lie outside those of the fit, or the paper's form gets an image of limited precision.
+        """
+        self._check_pixel_size(pixel_size)
+        self._check_image(image)
+        for sentence in self._doubts(image):
+            warnings.warn(sentence, AtomsegWarning, stacklevel=2)
+        predicted = self.predict(image)
+        cut = self.margin
+        return predicted if keep_shape or not cut else predicted[cut:-cut, cut:-cut]
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Like :meth:`apply` with the edges, unchecked."""
+        pixels = PixelVariables(image, self.variables)
+        predicted = np.empty(pixels.shape)
+        for first, last in pixels.blocks_of_rows():
+            predicted[first:last] = self._polynomial(pixels.rows(first, last)).reshape(last - first, -1)
+        return predicted
+
+    def _polynomial(self, values: np.ndarray) -> np.ndarray:
+        """Polynomial of variables of shape (V, N); gives shape (N,)."""
+        responses = self.scaling @ (values - self.centring[:, None])
+        if not self._is_quadratic:
+            terms = monomials(len(self.scaling), self.params.degree, self.params.interactions)
+            return np.asarray(evaluate(responses.T, terms) @ self.coefficients)
+        linear, matrices = self._forms
+        total = np.full(values.shape[1], self.coefficients[0])
+        total += linear @ responses[self._linear_rows]
+        for group, matrix in zip(self.groups, matrices, strict=True):
+            for rows in (group.rows, group.partners):
+                if rows:
+                    some = responses[rows[0] : rows[-1] + 1] if _is_range(rows) else responses[list(rows)]
+                    total += np.einsum("rn,rn->n", matrix @ some, some)
+        return total
+
+    @property
+    def _is_quadratic(self) -> bool:
+        return self.params.form != "paper" or (self.params.degree == 2 and self.params.interactions)
+
+    @cached_property
+    def _forms(self) -> tuple[np.ndarray, list[np.ndarray]]:
+        return quadratic_forms(self.coefficients, self.groups)
+
+    @cached_property
+    def _linear_rows(self) -> list[int]:
+        return [row for group in self.groups if group.linear for row in group.rows]
+
+    def _check_pixel_size(self, pixel_size: float | None) -> None:
+        fitted = self.fitted_on.pixel_size
+        if pixel_size is None or fitted is None:
+            return
+        if not abs(pixel_size - fitted) <= _PIXEL_SIZE_TOLERANCE * fitted:
+            raise AtomsegError(
+                f"the image has {pixel_size:g} Å per px and the correction was fitted at {fitted:g} Å; "
+                f"simulate or resample the image at {fitted:g} Å"
+            )
+
+    def _check_image(self, image: np.ndarray) -> None:
+        if image.ndim != 2 or image.dtype.kind not in "fiu":
+            raise AtomsegError(
+                f"a correction needs one image (Y, X) of real numbers, got shape {image.shape} of type {image.dtype}"
+            )
+        if min(image.shape) < self.variables.side:
+            raise AtomsegError(
+                f"the image of {image.shape[0]} x {image.shape[1]} px is smaller than the window of {self.variables.side} px; "
+                "simulate a larger field"
+            )
+        if not np.isfinite(image).all():
+            raise AtomsegError("the image has pixels that are not finite; simulate it again")
+
+    def _doubts(self, image: np.ndarray) -> list[str]:
+        doubts = out_of_range(self, image)
+        if self.params.form == "paper" and image.dtype != np.float64:
+            doubts.append(
+                f"the paper's form needs an exact image in double precision and got {image.dtype}; the form robust takes any"
+            )
+        return doubts
+
+
+def out_of_range(
+    correction: Correction,
+    image: np.ndarray | None = None,
+    elements: Collection[str] | None = None,
+    thickness: float | None = None,
+    optics: Mapping[str, float | str] | None = None,
+) -> list[str]:
+    """What is asked of a correction that its fit did not show, in sentences; empty if nothing is.
+
+    Parameters
+    ----------
+    correction : Correction
+    image : ndarray, shape (Y, X), optional
+        Convolution image.
+    elements : collection of str, optional
+        Chemical symbols.
+    thickness : float, Å, optional
+    optics : mapping, optional
+        Settings by the names that the fit was told; others are not compared.
+    """
+    told = correction.fitted_on
+    sentences = []
+    if image is not None:
+        sentences += _brightness(image, told.intensity_range)
+    unseen = sorted(set(elements or ()) - set(told.elements))
+    if unseen and told.elements:
+        sentences.append(f"the correction was fitted on {', '.join(told.elements)} and knows nothing of {', '.join(unseen)}")
+    if thickness is not None and told.thickness is not None and not told.thickness[0] <= thickness <= told.thickness[1]:
+        low, high = told.thickness
+        sentences.append(
+            f"the thickness of {thickness:g} Å lies outside {low:g} to {high:g} Å, on which the correction was fitted"
+        )
+    for name, value in (optics or {}).items():
+        if name in told.optics and _differ(value, told.optics[name]):
+            sentences.append(f"{name} is {_shown(value)}, and the correction was fitted at {_shown(told.optics[name])}")
+    return sentences
+
+
+def _brightness(image: np.ndarray, fitted: tuple[float, float]) -> list[str]:
+    low, high = float(image.min()), float(image.max())
+    room = _INTENSITY_TOLERANCE * (fitted[1] - fitted[0])
+    if low >= fitted[0] - room and high <= fitted[1] + room:
+        return []
+    return [
+        f"intensities from {low:.4g} to {high:.4g} leave the range {fitted[0]:.4g} to {fitted[1]:.4g} of the fit; "
+        "beyond it the polynomial is a guess, so scale the image as the fitted ones were, or fit pairs like it"
+    ]
+
+
+def _differ(one: float | str, other: float | str) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return one != other
+    return abs(one - other) > _OPTICS_TOLERANCE * max(abs(one), abs(other))
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _is_range(rows: tuple[int, ...]) -> bool:
+    return rows == tuple(range(rows[0], rows[0] + len(rows)))

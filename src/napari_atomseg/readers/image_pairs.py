@@ -1,0 +1,175 @@
+"""Pairs of a convolution image and a multislice image of the same scene on one grid, from a folder."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_atomseg.core.errors import AtomsegError, UnreadableFileError
+
+_SUFFIXES = (".tif", ".tiff")
+_ROLES = ("convolution", "multislice")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImagePair:
+    """The same scene, simulated quickly and accurately.
+
+    Attributes
+    ----------
+    name : str
+        Shown to people.
+    convolution : ndarray, float64, shape (Y, X)
+    multislice : ndarray, float64, shape (Y, X)
+    pixel_size : float or None, Å
+    """
+
+    name: str
+    convolution: np.ndarray
+    multislice: np.ndarray
+    pixel_size: float | None = None
+
+    def __post_init__(self) -> None:
+        for role in _ROLES:
+            image = np.asarray(getattr(self, role))
+            if image.ndim != 2 or image.dtype.kind not in "fiu":
+                raise AtomsegError(
+                    f"{self.name}: {role} is of shape {image.shape} and type {image.dtype}; give one image (Y, X) of real numbers"
+                )
+            # Whatever the file holds, the fit works in double precision.
+            object.__setattr__(self, role, np.ascontiguousarray(image, dtype=np.float64))
+            if not np.isfinite(getattr(self, role)).all():
+                raise AtomsegError(f"{self.name}: {role} has pixels that are not finite; simulate it again or leave the pair out")
+        if self.convolution.shape != self.multislice.shape:
+            raise AtomsegError(
+                f"{self.name}: convolution is {_size(self.convolution)} px and multislice {_size(self.multislice)} px (y x x); "
+                "both must be on one grid"
+            )
+        size = self.pixel_size
+        if size is not None and not 0 < size < 1e9:
+            raise AtomsegError(f"{self.name}: the pixel size is {size:g} Å; it must be above zero")
+
+
+def read_pairs(folder: Path | str) -> list[ImagePair]:
+    """All pairs of a folder, sorted by name.
+
+    Parameters
+    ----------
+    folder : Path or str
+        With ``.npz`` files that hold ``convolution`` and ``multislice`` (and may hold ``pixel_size`` in Å), or with pairs
+        ``*_convolution.tif`` and ``*_multislice.tif``.
+
+    Raises
+    ------
+    AtomsegError
+        Says which file, what was seen, and how to mend it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise UnreadableFileError(f"{folder}: {what}; give a folder of .npz files or of *_convolution.tif and *_multislice.tif")
+    archives = sorted(folder.glob("*.npz"))
+    pictures = _tif_partners(folder)
+    if not archives and not pictures:
+        raise UnreadableFileError(
+            f"{folder}: there are no pairs in it; it needs .npz files with convolution and multislice, "
+            "or files *_convolution.tif and *_multislice.tif"
+        )
+    return [_read_archive(path) for path in archives] + [_read_pictures(*two) for two in pictures]
+
+
+def common_pixel_size(pairs: Sequence[ImagePair]) -> float | None:
+    """Pixel size of all pairs in Å, None if none tells it.
+
+    Raises
+    ------
+    AtomsegError
+        If they differ by more than one part in a thousand.
+    """
+    told = [(pair.name, pair.pixel_size) for pair in pairs if pair.pixel_size is not None]
+    if not told:
+        return None
+    first, size = told[0]
+    for name, other in told[1:]:
+        if abs(other - size) > 1e-3 * size:
+            raise AtomsegError(
+                f"{name}: the pixel size is {other:g} Å, and {size:g} Å in {first}; resample them to one pixel size"
+            )
+    return size
+
+
+def _tif_partners(folder: Path) -> list[tuple[Path, Path]]:
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.iterdir()):
+        for role in _ROLES:
+            if path.suffix.lower() in _SUFFIXES and path.stem.endswith(f"_{role}"):
+                found.setdefault(path.stem.removesuffix(f"_{role}"), {})[role] = path
+    for stem, roles in found.items():
+        for role, partner in (_ROLES, _ROLES[::-1]):
+            if partner not in roles:
+                seen = roles[role]
+                raise AtomsegError(
+                    f"{seen.name}: its partner {stem}_{partner}{seen.suffix} is missing; add it, or take this one out"
+                )
+    return [(roles["convolution"], roles["multislice"]) for _, roles in sorted(found.items())]
+
+
+def _read_archive(path: Path) -> ImagePair:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [role for role in _ROLES if role not in archive]
+            if missing:
+                raise AtomsegError(
+                    f"{path.name}: there is no array {' and '.join(missing)} in it, only {', '.join(archive) or 'nothing'}; "
+                    "each file needs convolution and multislice"
+                )
+            images = {role: archive[role] for role in _ROLES}
+            size = archive.get("pixel_size")
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise UnreadableFileError(f"{path.name}: it cannot be read as .npz; it may be damaged, so write it again") from error
+    return ImagePair(name=path.name, pixel_size=_one_size(path.name, size), **images)
+
+
+def _one_size(name: str, told: np.ndarray | None) -> float | None:
+    """The pixel size that a file tells, as one number or as two equal ones."""
+    if told is None:
+        return None
+    try:
+        sizes = np.atleast_1d(np.asarray(told, dtype=float)).ravel()
+    except (TypeError, ValueError) as error:
+        raise AtomsegError(f"{name}: the pixel size is no number; give it in Å") from error
+    if not 0 < len(sizes) <= 2 or not np.isfinite(sizes).all():
+        raise AtomsegError(f"{name}: the pixel size is {told}; give one number in Å")
+    if abs(sizes[0] - sizes[-1]) > 1e-3 * abs(sizes[0]):
+        raise AtomsegError(
+            f"{name}: pixels of {sizes[0]:g} Å by {sizes[-1]:g} Å are not square; resample the images to square ones"
+        )
+    return float(sizes[0])
+
+
+def _read_pictures(convolution: Path, multislice: Path) -> ImagePair:
+    from napari_atomseg.readers.registry import read
+
+    images, sizes = {}, []
+    for role, path in (("convolution", convolution), ("multislice", multislice)):
+        found = read(path)
+        if len(found) != 1 or found[0].frames != 1:
+            raise AtomsegError(f"{path.name}: it holds more than one image; keep one image in each file of a pair")
+        images[role] = np.squeeze(np.asarray(found[0].data))
+        sizes.append(_one_size(path.name, None if found[0].pixel_size is None else np.array(found[0].pixel_size)))
+    known = [size for size in sizes if size is not None]
+    if len(known) == 2 and abs(known[0] - known[1]) > 1e-3 * known[0]:
+        raise AtomsegError(
+            f"{multislice.name}: the pixel size is {known[1]:g} Å, and {known[0]:g} Å in {convolution.name}; "
+            "both must be on one grid"
+        )
+    name = convolution.stem.removesuffix("_convolution")
+    return ImagePair(name=name, pixel_size=known[0] if known else None, **images)
+
+
+def _size(image: np.ndarray) -> str:
+    return " x ".join(map(str, image.shape))
