@@ -147,7 +147,8 @@ class Correction:
         pixel_size : float, Å, optional
             If given, it must be that of the fit.
         keep_shape : bool
-            Pixels at the edge too, beyond which the image is continued as in a mirror; else they are cut off, as in the paper.
+            Pixels at the edge too: beyond it the image is continued as in a mirror, and the outermost pixels, which no fit
+            saw, repeat the next ones (2 px; all of the edge in the paper's form). Else they are cut off, as in the paper.
 
         Returns
         -------
@@ -177,7 +178,9 @@ class Correction:
         predicted = np.empty(pixels.shape)
         for first, last in pixels.blocks_of_rows():
             predicted[first:last] = self._polynomial(pixels.rows(first, last)).reshape(last - first, -1)
-        return predicted
+        cut = self.params.margin
+        # The kink of a mirrored image is a derivative that no pixel of the fit had: what is next to it is repeated instead.
+        return np.pad(predicted[cut:-cut, cut:-cut], cut, mode="edge") if cut else predicted
 
     def _polynomial(self, values: np.ndarray) -> np.ndarray:
         """Polynomial of variables of shape (V, N); gives shape (N,)."""

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.correction.normal_equations import NormalEquations
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.correction.symmetry import Group, all_orientations, principal_filters
@@ -108,6 +109,8 @@ class SymmetricTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         centring[:pixels] = centring[all_orientations(self.side)].mean(axis=0)
         centred = X[:, :pixels] - centring[:pixels]
         filters, groups = principal_filters(centred.T @ centred / len(X), self.side, self.components)
+        if not groups:
+            raise AtomsegError("the convolution images have no contrast that could be fitted; simulate them again")
         others = X.shape[1] - pixels
         self.scaling_ = np.zeros((len(filters) + others, X.shape[1]))
         self.scaling_[: len(filters), :pixels] = filters

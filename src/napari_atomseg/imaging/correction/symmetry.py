@@ -20,6 +20,9 @@ _SIGNS: dict[str, tuple[int, int, int]] = {
     "E": (1, -1, 0),
 }
 
+_FAINTEST = 1e-3
+"""Least width of a component in parts of the highest intensity: noise of a tenth of it is a tenth of its response at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -61,11 +64,11 @@ def principal_filters(covariance: np.ndarray, side: int, count: int) -> tuple[np
     Parameters
     ----------
     covariance : ndarray, shape (S * S, S * S)
-        Of the pixels of patches; averaged over the orientations here.
+        Of the pixels of patches, in units of the highest intensity; averaged over the orientations here.
     side : int
         S.
     count : int
-        At most so many filters, both of a pair counted.
+        At most so many filters, both of a pair counted; those that noise would spoil are left out.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def principal_filters(covariance: np.ndarray, side: int, count: int) -> tuple[np
     chosen: dict[str, list[np.ndarray]] = {name: [] for name in _SIGNS}
     for variance, name, patch in found:
         count -= 2 if name == "E" else 1
-        if count < 0 or variance <= 0:
+        if count < 0 or variance < _FAINTEST**2:
             break
         chosen[name].append(project(patch, name) / np.sqrt(variance))
     return _in_groups(chosen)
