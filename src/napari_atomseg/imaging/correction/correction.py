@@ -183,32 +183,36 @@ class Correction:
         return np.pad(predicted[cut:-cut, cut:-cut], cut, mode="edge") if cut else predicted
 
     def _polynomial(self, values: np.ndarray) -> np.ndarray:
-        """Polynomial of variables of shape (V, N); gives shape (N,)."""
-        responses = self.scaling @ (values - self.centring[:, None])
+        """Polynomial of variables of shape (V, N), which are overwritten; gives shape (N,)."""
+        values -= self.centring[:, None]
         if not self._is_quadratic:
             terms = monomials(len(self.scaling), self.params.degree, self.params.interactions)
-            return np.asarray(evaluate(responses.T, terms) @ self.coefficients)
-        linear, matrices = self._forms
-        total = np.full(values.shape[1], self.coefficients[0])
-        total += linear @ responses[self._linear_rows]
-        for group, matrix in zip(self.groups, matrices, strict=True):
-            for rows in (group.rows, group.partners):
-                if rows:
-                    some = responses[rows[0] : rows[-1] + 1] if _is_range(rows) else responses[list(rows)]
-                    total += np.einsum("rn,rn->n", matrix @ some, some)
-        return total
+            return np.asarray(evaluate((self.scaling @ values).T, terms) @ self.coefficients)
+        filters, strengths = self._eigenfilters
+        responses = filters @ values
+        squares = np.square(responses[1:], out=responses[1:])
+        return np.asarray(self.coefficients[0] + responses[0] + strengths @ squares)
 
     @property
     def _is_quadratic(self) -> bool:
         return self.params.form != "paper" or (self.params.degree == 2 and self.params.interactions)
 
     @cached_property
-    def _forms(self) -> tuple[np.ndarray, list[np.ndarray]]:
-        return quadratic_forms(self.coefficients, self.groups)
+    def _eigenfilters(self) -> tuple[np.ndarray, np.ndarray]:
+        """The linear part as one filter, then filters whose squares are summed with the strengths that follow.
 
-    @cached_property
-    def _linear_rows(self) -> list[int]:
-        return [row for group in self.groups if group.linear for row in group.rows]
+        A quadratic form is a sum of squares along its own axes, so that all products cost one matrix product.
+        """
+        linear, matrices = quadratic_forms(self.coefficients, self.groups)
+        linear_rows = [row for group in self.groups if group.linear for row in group.rows]
+        filters = [(linear @ self.scaling[linear_rows])[None]]
+        strengths = []
+        for group, matrix in zip(self.groups, matrices, strict=True):
+            values, axes = np.linalg.eigh(matrix)
+            for rows in filter(None, (group.rows, group.partners)):
+                filters.append(axes.T @ self.scaling[list(rows)])
+                strengths.append(values)
+        return np.concatenate(filters), np.concatenate(strengths)
 
     def _check_pixel_size(self, pixel_size: float | None) -> None:
         fitted = self.fitted_on.pixel_size
@@ -299,7 +303,3 @@ def _differ(one: float | str, other: float | str) -> bool:
 
 def _shown(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
-
-
-def _is_range(rows: tuple[int, ...]) -> bool:
-    return rows == tuple(range(rows[0], rows[0] + len(rows)))

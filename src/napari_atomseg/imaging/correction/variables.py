@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 LOG_FLOOR = 1e-3
 """Added to the scaled intensity under the logarithm, since vacuum has none; scores hardly depend on it between 1e-4 and 0.1."""
 _BLOCK = 8192
+_PIXELS_IN_CACHE = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class PixelVariables:
 
     def blocks_of_rows(self) -> Iterator[tuple[int, int]]:
         """First and last row of parts small enough to stay in the cache."""
-        step = max(1, _BLOCK // self.shape[1])
+        step = max(1, _PIXELS_IN_CACHE // self.shape[1])
         for first in range(0, self.shape[0], step):
             yield first, min(first + step, self.shape[0])
 
