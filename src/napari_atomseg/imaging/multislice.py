@@ -108,7 +108,7 @@ def multislice_image(
 
     References
     ----------
-    Kirkland (2020), chapter 6; Madsen and Susi, Open Research Europe 1 (2021) 24; Lobato and Van Dyck, Acta Cryst. A 70 (2014) 636.
+    Kirkland (2020), chapter 6; Madsen and Susi, Open Research Europe 1 (2021) 24.
     """
     started = time.perf_counter()
     plan = plan_image(atoms, probe, detector, params, pixel_size)

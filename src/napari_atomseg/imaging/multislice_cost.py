@@ -168,9 +168,7 @@ def _prism_seconds(plan: Plan, step: float) -> float:
 
 def _filled(plan: Plan) -> tuple[int, int]:
     """Windows that hold atoms, and their probes."""
-    reached = [
-        _reached(plan.positions[:, axis], windows) for axis, windows in ((1, plan.windows_y), (0, plan.windows_x))
-    ]
+    reached = [_reached(plan.positions[:, axis], windows) for axis, windows in ((1, plan.windows_y), (0, plan.windows_x))]
     both = np.einsum("na,nb->ab", reached[0], reached[1], dtype=np.float32) > 0
     counts = [np.array([one.stop - one.start for one in windows.probes]) for windows in (plan.windows_y, plan.windows_x)]
     return int(both.sum()), int((both * np.outer(counts[0], counts[1])).sum())

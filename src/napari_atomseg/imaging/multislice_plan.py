@@ -156,13 +156,16 @@ def _checked_cell(atoms: Atoms, params: MultisliceParams) -> tuple[float, float]
     if len(atoms) > MOST_ATOMS[params.scheme]:
         advice = "use tiles or a smaller field" if params.scheme != "tiles" else "cut out a smaller field"
         raise AtomsegError(
-            f"{len(atoms):,} atoms are too many for the scheme {params.scheme}, which takes {MOST_ATOMS[params.scheme]:,}; {advice}"
+            f"{len(atoms):,} atoms are too many for the scheme {params.scheme}, which takes {MOST_ATOMS[params.scheme]:,}; "
+            f"{advice}"
         )
     lengths = np.diag(cell)
     if not np.allclose(np.diag(lengths), cell, atol=1e-6) or lengths[:2].min() <= 0:
         raise AtomsegError("Multislice needs a cell with right angles along x, y and z; cut the structure into a block first")
     if lengths[2] <= 0:
-        raise AtomsegError("The structure has no thickness along the beam; give its cell a height along z, 2 Å for a single layer")
+        raise AtomsegError(
+            "The structure has no thickness along the beam; give its cell a height along z, 2 Å for a single layer"
+        )
     if not np.all(np.isfinite(atoms.positions)):
         raise AtomsegError("Some atoms have no position (not a number); remove them from the structure")
     heights = atoms.positions[:, 2]

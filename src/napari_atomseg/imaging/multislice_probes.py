@@ -90,11 +90,11 @@ def scan_windows(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: n
                 visits[rows, columns] += 1
                 yield len(parts)
                 continue
-            slices = yield from _quiet(transmission_slices(plan, atoms))
+            slices = yield from pauses(transmission_slices(plan, atoms))
             for row, column in parts:
                 where = np.stack([plan.columns.probes[column] - origin_x, plan.rows.probes[row] - origin_y], axis=1)
                 waves = builder.build(where)
-                yield from _quiet(propagate(waves, slices))
+                yield from pauses(propagate(waves, slices))
                 sums[:, row, column] += collected(waves.array, weights).T
                 visits[row, column] += 1
                 yield 1
@@ -151,7 +151,7 @@ def _builder(plan: Plan) -> _Builder:
     return _Builder(probe, get_array_module(plan.device.name), abtem.CustomScan)
 
 
-def _quiet(steps: Generator[None, None, Any]) -> Generator[int, None, Any]:
+def pauses(steps: Generator[None, None, Any]) -> Generator[int, None, Any]:
     """The pauses of a part as blocks of nothing, and its result."""
     while True:
         try:

@@ -16,7 +16,7 @@ SMALLEST_WINDOW = 14.0
 SAFETY = 1.03
 """By which the band of the waves reaches beyond the detector, at least."""
 COMFORT, ENOUGH = 1.25, 6.5
-"""By which it does where it is not as wide as this, 1/Angstrom, anyhow: on heavy columns a detector up to the very end of the band
+"""By which it does unless it is as wide as this anyhow, 1/Angstrom: on heavy columns a detector up to the very end of the band
 sees 20 % too little, since electrons that are scattered out and back are lost."""
 BAND = 2 / 3
 """Part of the Nyquist frequency that abTEM keeps free of aliases."""

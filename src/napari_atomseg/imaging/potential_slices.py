@@ -20,7 +20,7 @@ from napari_atomseg.imaging.multislice_windows import place_in_window
 from napari_atomseg.optics.electron import interaction_constant
 
 FINER = 2
-"""Grid on which a slice acts on the phase of a wave: the exponential of a potential holds higher frequencies than the potential."""
+"""Grid on which a slice acts on a wave: the exponential of a potential holds higher frequencies than the potential."""
 
 
 def snapshot(plan: Plan, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +76,7 @@ def transmission_slices(plan: Plan, atoms: Any) -> Generator[None, None, list[An
     """
     from abtem.antialias import AntialiasAperture
 
-    aperture: Any = AntialiasAperture()
+    aperture: Any = AntialiasAperture()  # type: ignore[no-untyped-call]
     slices = []
     for one in (_abtem_slices if plan.params.projection == "abtem" else _exact_slices)(plan, atoms):
         slices.append(aperture.bandlimit(one, in_place=False))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.imaging.multislice_plan import Plan
-from napari_atomseg.imaging.multislice_probes import Blocks, aberrations, collected, detector_weights, propagate
+from napari_atomseg.imaging.multislice_probes import Blocks, aberrations, collected, detector_weights, pauses, propagate
 from napari_atomseg.imaging.potential_slices import atoms_in_window, transmission_slices
 from napari_atomseg.optics.electron import wavelength
 
@@ -51,7 +51,7 @@ def scan_prism(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: np.
     from abtem.core.backend import get_array_module
 
     origin = (plan.windows_y.origins[0], plan.windows_x.origins[0])
-    slices = yield from _pauses(transmission_slices(plan, atoms_in_window(plan, positions, numbers, origin)))
+    slices = yield from pauses(transmission_slices(plan, atoms_in_window(plan, positions, numbers, origin)))
     matrix = yield from _scattering_matrix(plan, slices)
     lens = abtem.CTF(
         energy=plan.probe.energy,
@@ -84,6 +84,7 @@ def prism_blocks(plan: Plan) -> int:
 def _scattering_matrix(plan: Plan, slices: list[Any]) -> Generator[int, None, Any]:
     """Plane waves behind the specimen, as abTEM's SMatrixArray; built here in batches, with pauses."""
     import abtem
+    from abtem.core.axes import UnknownAxis
     from abtem.core.backend import get_array_module
     from abtem.prism.s_matrix import SMatrixArray
     from abtem.prism.utils import plane_waves
@@ -103,10 +104,8 @@ def _scattering_matrix(plan: Plan, slices: list[Any]) -> Generator[int, None, An
     for part in np.array_split(np.arange(len(vectors)), math.ceil(len(vectors) / plan.batch)):
         array = plane_waves(xp.asarray(vectors[part]), extent, gpts)
         array *= plan.params.interpolation**2 / math.prod(gpts)
-        waves: Any = abtem.Waves(
-            array, energy=plan.probe.energy, extent=extent, ensemble_axes_metadata=[{"type": "unknown"}]
-        )
-        yield from _pauses(propagate(waves, slices))
+        waves: Any = abtem.Waves(array, energy=plan.probe.energy, extent=extent, ensemble_axes_metadata=[UnknownAxis()])
+        yield from pauses(propagate(waves, slices))
         result[part[0] : part[-1] + 1] = waves.downsample(gpts=empty.downsampled_gpts, normalization="intensity").array
         yield 1
     return SMatrixArray(
@@ -119,12 +118,3 @@ def _scattering_matrix(plan: Plan, slices: list[Any]) -> Generator[int, None, An
         window_gpts=empty.window_gpts,
         device=plan.device.name,
     )
-
-
-def _pauses(steps: Generator[None, None, Any]) -> Generator[int, None, Any]:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-        yield 0

@@ -119,8 +119,8 @@ def scan_axis(
 def interpolation_matrix(axis: ScanAxis, source_size: Angstrom) -> np.ndarray:
     r"""Weights of the probes in each pixel along one axis, float64, shape (pixels, count).
 
-    Exact trigonometric interpolation, and the Gaussian source with it. A field that is no period is continued by its mirror image,
-    so that it has no jump at its ends.
+    Exact trigonometric interpolation, and the Gaussian source with it. A field that is no period is continued by its mirror
+    image, so that it has no jump at its ends.
 
     Parameters
     ----------
@@ -139,7 +139,8 @@ def interpolation_matrix(axis: ScanAxis, source_size: Angstrom) -> np.ndarray:
         return _kernel(pixels, probes, axis.step, axis.count, source_size)
     start = probes[0] - axis.step / 2
     mirrored = 2 * start - probes
-    return sum(_kernel(pixels, some, axis.step, 2 * axis.count, source_size) for some in (probes, mirrored))
+    here, there = (_kernel(pixels, some, axis.step, 2 * axis.count, source_size) for some in (probes, mirrored))
+    return here + there
 
 
 def _kernel(pixels: np.ndarray, probes: np.ndarray, step: float, count: int, source_size: float) -> np.ndarray:
@@ -149,6 +150,4 @@ def _kernel(pixels: np.ndarray, probes: np.ndarray, step: float, count: int, sou
     frequency = mode / (count * step)
     weight *= np.exp(-2 * (math.pi * source_size / FWHM_PER_SIGMA * frequency) ** 2)
     at_pixels, at_probes = (2 * math.pi * where[:, None] * frequency for where in (pixels, probes))
-    return np.asarray(
-        (np.cos(at_pixels) * weight) @ np.cos(at_probes).T + (np.sin(at_pixels) * weight) @ np.sin(at_probes).T
-    )
+    return np.asarray((np.cos(at_pixels) * weight) @ np.cos(at_probes).T + (np.sin(at_pixels) * weight) @ np.sin(at_probes).T)
