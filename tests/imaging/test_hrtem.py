@@ -4,7 +4,8 @@ import torch
 
 from napari_atomseg.imaging.hrtem import image_focal_series, image_waves, phase_object, projected_potential, render_hrtem
 from napari_atomseg.imaging.linear_adf import batch_columns, field_of
-from napari_atomseg.imaging.scattering import POTENTIAL_PER_FACTOR, scattering_factor
+from napari_atomseg.imaging.lobato import scattering_factor
+from napari_atomseg.imaging.scattering import POTENTIAL_PER_FACTOR
 from napari_atomseg.optics.ctf import CtfParams, transfer_function
 from napari_atomseg.optics.electron import interaction_constant
 

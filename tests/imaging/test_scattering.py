@@ -3,14 +3,8 @@ import pytest
 import torch
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.imaging.scattering import (
-    HEAVIEST,
-    POTENTIAL_PER_FACTOR,
-    lobato_factors,
-    rms_radii,
-    scattering_factor,
-    scattering_power,
-)
+from napari_atomseg.imaging.lobato import HEAVIEST, scattering_factor
+from napari_atomseg.imaging.scattering import POTENTIAL_PER_FACTOR, lobato_factors, rms_radii, scattering_power
 
 
 def test_table_is_complete():

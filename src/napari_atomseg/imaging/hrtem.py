@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.imaging.linear_adf import ColumnBatch, field_of, inside_field, species_spectrum
-from napari_atomseg.imaging.scattering import POTENTIAL_PER_FACTOR, scattering_factor
+from napari_atomseg.imaging.lobato import scattering_factor
+from napari_atomseg.imaging.scattering import POTENTIAL_PER_FACTOR
 from napari_atomseg.optics.aberrations import per_sample
 from napari_atomseg.optics.ctf import CtfParams, transfer_function
 from napari_atomseg.optics.electron import interaction_constant

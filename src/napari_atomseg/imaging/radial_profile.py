@@ -21,7 +21,8 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.imaging.linear_adf import ColumnBatch, field_of, inside_field, species_spectrum
-from napari_atomseg.imaging.scattering import check_number, rms_radii
+from napari_atomseg.imaging.lobato import check_number
+from napari_atomseg.imaging.scattering import rms_radii
 from napari_atomseg.optics.modes import sample_spectrum
 
 _Share = Annotated[float, Quantity(low=0, high=1, decimals=3)]

@@ -1,4 +1,4 @@
-"""Crystals from files, for whatever ase reads: cif, POSCAR, xyz with a cell."""
+"""Structures from files, for whatever ase reads: cif, POSCAR, xyz."""
 
 from __future__ import annotations
 
@@ -13,13 +13,25 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-def read_crystal(path: str | Path) -> Atoms:
-    """A crystal with its cell; partial occupancies stand in the array ``occupancy``, mixed sites as several atoms.
+MOST_ATOMS = 1_000_000
+"""That a structure may hold: a window with more could not be moved, and no image simulated of them in a day."""
+
+
+FLAT = 1e-3
+"""A cell of less volume is none, A3."""
+ROOMIEST = 200.0
+"""Volume of an atom, A3, beyond which a cell is a box with a particle in it; those of open frameworks stay below."""
+
+
+def read_structure(path: str | Path) -> Atoms:
+    """A crystal, a particle or a molecule; with a cell, or without.
+
+    Partial occupancies stand in the array ``occupancy``, mixed sites as several atoms.
 
     Raises
     ------
     AtomsegError
-        If the file is missing, unreadable, empty, has no three-dimensional cell, or an element that does not exist.
+        If the file is missing, unreadable, empty, too large, or holds an element that does not exist.
     """
     from ase.io import read
 
@@ -34,11 +46,33 @@ def read_crystal(path: str | Path) -> Atoms:
         ) from error
     if isinstance(atoms, list) or len(atoms) == 0:
         raise AtomsegError(f"{path}: holds no atoms")
-    if abs(float(np.linalg.det(atoms.cell.array))) < 1e-3:
-        raise AtomsegError(f"{path}: has no unit cell, so it is no crystal; give a cell, or use it as a particle")
+    if len(atoms) > MOST_ATOMS:
+        raise AtomsegError(f"{path}: holds {len(atoms):,} atoms; cut a part of at most {MOST_ATOMS:,} out of it")
     if not np.isfinite(atoms.positions).all():
         raise AtomsegError(f"{path}: holds positions that are not numbers")
+    if np.any(atoms.numbers < 1):
+        raise AtomsegError(f"{path}: holds an atom of an unknown element (X); name its element in the file")
     return _with_occupancies(atoms)
+
+
+def read_crystal(path: str | Path) -> Atoms:
+    """A structure with a three-dimensional cell; see :func:`read_structure`.
+
+    Raises
+    ------
+    AtomsegError
+        As there, and if it has no cell.
+    """
+    atoms = read_structure(path)
+    if abs(float(np.linalg.det(atoms.cell.array))) < FLAT:
+        raise AtomsegError(f"{path}: has no unit cell, so it is no crystal; give a cell, or use it as a particle")
+    return atoms
+
+
+def is_crystal(atoms: Atoms) -> bool:
+    """Whether a structure repeats in three dimensions and fills its cell: no molecule, no particle in a box."""
+    volume = abs(float(np.linalg.det(atoms.cell.array)))
+    return FLAT <= volume < ROOMIEST * len(atoms) and bool(np.all(atoms.pbc))
 
 
 def _with_occupancies(atoms: Atoms) -> Atoms:

@@ -82,7 +82,7 @@ def projected_cell(crystal: Atoms, zone: tuple[int, int, int]) -> ProjectedCell:
     if abs(np.linalg.det(cell)) < 1e-3:
         raise AtomsegError("the structure has no unit cell, so it has no zone axis; give one with a three-dimensional cell")
     along = np.array(steps) // common
-    whole = _completed(along)
+    whole = completed(along)
     vectors = whole @ cell
     beam = vectors[2]
     period = float(np.linalg.norm(beam))
@@ -204,7 +204,7 @@ def _check_field(cell: ProjectedCell, field: tuple[float, float], thickness: Ang
         )
 
 
-def _completed(along: np.ndarray) -> np.ndarray:
+def completed(along: np.ndarray) -> np.ndarray:
     """Whole numbers (3, 3) of determinant 1 whose last row is the given one, without common divisor."""
     matrix = along.copy()
     steps = np.eye(3, dtype=int)

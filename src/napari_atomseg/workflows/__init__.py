@@ -23,18 +23,34 @@ from napari_atomseg.workflows.lattice import (
 from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
 from napari_atomseg.workflows.reading import read, read_columns
+from napari_atomseg.workflows.simulation import (
+    METHODS,
+    SimulationParams,
+    SimulationProgress,
+    StemParams,
+    like,
+    projected_atoms,
+    read_structure,
+    simulate,
+    simulate_again,
+    simulation_cost,
+)
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import model_table, recipe_for_crystal, train
 
 __all__ = [
     "CLASSICAL",
     "LABELS",
+    "METHODS",
     "TASKS",
     "ClassicalParams",
     "CorrectionParams",
     "Micrograph",
     "NetworkParams",
     "RefineParams",
+    "SimulationParams",
+    "SimulationProgress",
+    "StemParams",
     "accept_suggested",
     "add_model",
     "bound",
@@ -43,6 +59,7 @@ __all__ = [
     "estimate_lattice",
     "fit_correction",
     "image_of",
+    "like",
     "locate",
     "maps",
     "model_cards",
@@ -50,13 +67,18 @@ __all__ = [
     "model_table",
     "models_folder",
     "pixel_size_told",
+    "projected_atoms",
     "read",
     "read_columns",
     "read_correction",
+    "read_structure",
     "recipe_for_crystal",
     "refine",
     "residual",
     "show_frequencies",
+    "simulate",
+    "simulate_again",
+    "simulation_cost",
     "snap",
     "straighten_rows",
     "suggest_missing",

@@ -1,0 +1,151 @@
+"""``simulate``: images of structures by convolution, corrected, by PRISM or by multislice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_atomseg.cli.inputs import open_image, params_of
+from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.targets import Formats, refuse_existing, targets_of
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import run
+from napari_atomseg.core.quantities import parse_length
+
+if TYPE_CHECKING:
+    from napari_atomseg.workflows import SimulationParams
+
+PICTURES = Formats(
+    what="simulated images", suffixes=(".tif", ".tiff", ".npy", ".hspy", ".zspy"), described=".tif, .npy, .hspy, .zspy"
+)
+
+
+def simulate(
+    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
+    out: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy, .zspy), or a folder.")],
+    method: Annotated[str, typer.Option(metavar="convolution|corrected|prism|multislice", help="How.")] = "convolution",
+    energy: Annotated[float | None, typer.Option(metavar="EV", help="Of the beam; 200000.")] = None,
+    semiangle: Annotated[float | None, typer.Option(metavar="MRAD", help="Of the probe; 24.")] = None,
+    inner: Annotated[float | None, typer.Option(metavar="MRAD", help="Where the detector begins; 70.")] = None,
+    outer: Annotated[float | None, typer.Option(metavar="MRAD", help="Where it ends; 200.")] = None,
+    detector: Annotated[str | None, typer.Option(metavar="annular|bright_field|segmented", help="Its shape.")] = None,
+    pixel_size: Annotated[str | None, typer.Option(metavar="LENGTH", help="Such as 0.1A or 9.77pm; 0.1A.")] = None,
+    source_size: Annotated[str | None, typer.Option(metavar="LENGTH", help="Full width at half maximum; 0.8A.")] = None,
+    defocus: Annotated[str | None, typer.Option(metavar="LENGTH", help="Positive for underfocus.")] = None,
+    cs: Annotated[str | None, typer.Option("--cs", metavar="LENGTH", help="Spherical aberration, such as 1.2um.")] = None,
+    zone_axis: Annotated[
+        str | None, typer.Option(metavar="u,v,w", help="Direction of the crystal along the beam; 0,0,1.")
+    ] = None,
+    thickness: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of a crystal; 50A.")] = None,
+    width: Annotated[
+        str | None, typer.Option(metavar="LENGTH[,LENGTH]", help="Field of view, y and x; 40A of a crystal.")
+    ] = None,
+    rotation: Annotated[float | None, typer.Option(metavar="DEG", help="In the plane.")] = None,
+    tilt: Annotated[str | None, typer.Option(metavar="MRAD,MRAD", help="Mistilt about y and x.")] = None,
+    vacancies: Annotated[float | None, typer.Option(metavar="SHARE", help="Of the atoms, drawn at random.")] = None,
+    thermal: Annotated[str | None, typer.Option(metavar="LENGTH", help="Root mean square displacement along one axis.")] = None,
+    configurations: Annotated[int | None, typer.Option(metavar="N", help="Frozen phonons; 0 for a still lattice; 8.")] = None,
+    psf: Annotated[str | None, typer.Option(metavar="gaussian|probe", help="Of a convolution.")] = None,
+    psf_sigma: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of the Gaussian; 0.38A.")] = None,
+    exponent: Annotated[float | None, typer.Option(metavar="GAMMA", help="Of the atomic number; 1.7.")] = None,
+    correction: Annotated[Path | None, typer.Option(metavar="FILE", help="From fit-correction, for --method corrected.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|gpu", help="Where multislice runs.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of thermal motion, vacancies and mixed sites.")] = None,
+    like: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Take pixel size and field from this image.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Simulate the image of an atomic structure, in fractions of the incident beam."""
+    from napari_atomseg.workflows import METHODS
+    from napari_atomseg.workflows import simulate as job
+
+    if method not in METHODS:
+        raise typer.BadParameter(f'there is no method "{method}"; choose one of {", ".join(METHODS)}', param_hint="--method")
+    if method == "corrected" and correction is None:
+        raise typer.BadParameter("corrected images need a correction; fit one with fit-correction", param_hint="--correction")
+    if method != "corrected" and correction is not None:
+        raise typer.BadParameter("it belongs to --method corrected", param_hint="--correction")
+    sides = _pair(width, "--width", _length) or (None, None)
+    tilts = _pair(tilt, "--tilt", _number) or (None, None)
+    params = _params(
+        method,
+        _length(pixel_size, "--pixel-size"),
+        cut={
+            "zone_axis": zone_axis, "thickness": _length(thickness, "--thickness"), "width_y": sides[0], "width_x": sides[1],
+            "rotation_deg": rotation, "tilt_y": tilts[0], "tilt_x": tilts[1], "vacancies": vacancies,
+            "thermal": _length(thermal, "--thermal"), "seed": seed,
+        },
+        stem={
+            "energy": energy, "semiangle": semiangle, "defocus": _length(defocus, "--defocus"), "Cs": _length(cs, "--cs"),
+            "source_size": _length(source_size, "--source-size"),
+        },
+        detector={"kind": detector, "inner_angle": inner, "outer_angle": outer},
+        convolution={"psf": psf, "sigma": _length(psf_sigma, "--psf-sigma"), "exponent": exponent},
+        multislice={"configurations": configurations, "seed": seed, "device": device},
+    )  # fmt: skip
+    targets = targets_of(structures, out, PICTURES)
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        from napari_atomseg.workflows import like as on_grid_of
+        from napari_atomseg.writers.atomic import replacing
+        from napari_atomseg.writers.image import write_image
+
+        target = targets[path]
+        if target.resolve() in {one.resolve() for one in structures}:
+            raise AtomsegError(f"{target} is one of the structures themselves; write to another name or folder")
+        told = target.with_suffix(".json")
+        refuse_existing([target, told], force)
+        wanted = params if like is None else on_grid_of(params, open_image(like, None, None, talk))
+        found = run(job.steps(path, wanted, correction=correction), talk.reporter(path))
+        write_image(found, target)
+        with replacing(told) as part:
+            part.write_text(json.dumps(found.metadata["simulation"], indent=1), encoding="utf-8")
+        for note in found.notes:
+            talk.note(f"{path.name}: {note}")
+        shape = " x ".join(str(side) for side in found.shape)
+        talk.say(f"{path.name}: {method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
+
+    each(talk, targets, work)
+
+
+def _params(method: str, pixel_size: float | None, **parts: dict[str, Any]) -> SimulationParams:
+    """All parameters; what was not typed keeps its default."""
+    from napari_atomseg.workflows import SimulationParams
+
+    def typed(values: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if value is not None}
+
+    usual = SimulationParams()
+    own = {name: params_of(type(getattr(usual, name)), "parameters", **typed(values)) for name, values in parts.items()}
+    return params_of(SimulationParams, "parameters", method=method, **typed({"pixel_size": pixel_size}), **own)
+
+
+def _length(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        return parse_length(text)
+    except AtomsegError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f'a number was expected, got "{text}"', param_hint=option) from None
+
+
+def _pair(text: str | None, option: str, read: Any) -> tuple[Any, Any] | None:
+    """Two values (y, x), or one for both."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) > 2:
+        raise typer.BadParameter(f'one or two values were expected, got "{text}"', param_hint=option)
+    return read(parts[0], option), read(parts[-1], option)

@@ -1,0 +1,62 @@
+"""How much a single atom scatters into a ring of angles: what puts convolution images on the scale of the incident beam."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from napari_atomseg.optics.electron import wavelength
+
+REST_ENERGY = 510_998.95
+"""Of an electron, eV."""
+RINGS, TURNS, STEPS = 6, 24, 600
+"""Directions of the incident cone (radii and azimuths), and of the detector, that are summed over."""
+
+
+def annular_cross_section(number: int, energy: float, semiangle: float, inner_angle: float, outer_angle: float) -> float:
+    r"""Cross section of an atom for scattering from a cone of directions into a ring, Å².
+
+    Parameters
+    ----------
+    number : int
+        Atomic number.
+    energy : float, eV
+    semiangle, inner_angle, outer_angle : float, mrad
+
+    Notes
+    -----
+    First Born approximation with the relativistic mass of the electron, small angles, averaged over the directions
+    :math:`\alpha` of the cone:
+
+    .. math:: \sigma = \gamma^2 \int_{ring} \Big\langle f^2\big(|\theta - \alpha| / \lambda\big) \Big\rangle_\alpha d^2\theta
+
+    It counts all that one atom scatters there, elastically and thermally. Interference and channelling are left out, and
+    heavy atoms scatter less than in the first Born approximation: platinum by about 25 % at 200 keV.
+
+    References
+    ----------
+    Kirkland (2020), section 5.3; f of Lobato and Van Dyck, Acta Cryst. A 70 (2014) 636.
+    """
+    from napari_atomseg.imaging.lobato import scattering_factor
+
+    nodes, weights = np.polynomial.legendre.leggauss(RINGS)
+    # Equal weights of equal areas of the cone.
+    alpha = semiangle * 1e-3 * np.sqrt((nodes + 1) / 2)[:, None, None]
+    azimuth = np.arange(TURNS)[:, None] * (2 * math.pi / TURNS)
+    theta = np.linspace(inner_angle, outer_angle, STEPS) * 1e-3
+    squared = theta**2 + alpha**2 - 2 * theta * alpha * np.cos(azimuth)
+    factor = scattering_factor(number, squared / wavelength(energy) ** 2)
+    mean = np.tensordot(weights / 2, (factor**2).mean(axis=1), 1)
+    mass = 1 + energy / REST_ENERGY
+    return float(2 * math.pi * mass**2 * np.trapezoid(mean * theta, theta))
+
+
+def beam_share(numbers: np.ndarray, exponent: float, *, energy: float, semiangle: float, inner: float, outer: float) -> float:
+    r"""Cross section, Å², of one unit of :math:`Z^\gamma`, such that all atoms together scatter as their cross sections say."""
+    kinds, counts = np.unique(numbers, return_counts=True)
+    total = sum(
+        count * annular_cross_section(int(kind), energy, semiangle, inner, outer)
+        for kind, count in zip(kinds, counts, strict=True)
+    )
+    return float(total / np.sum(counts * kinds.astype(float) ** exponent))
