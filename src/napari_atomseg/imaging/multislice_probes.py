@@ -14,6 +14,13 @@ from napari_atomseg.imaging.potential_slices import atoms_in_window, transmissio
 from napari_atomseg.optics.electron import wavelength
 from napari_atomseg.optics.probe import ProbeParams
 
+WIDE = 40.0
+"""Side of the grid on which the probes of small windows are made, Angstrom.
+
+A small window draws the aperture on a coarse grid and would make its edge soft; the middle of a wide probe is the true one, and
+what lies farther out goes past the window as in vacuum.
+"""
+
 Blocks = Generator[int, None, None]
 """Yields the number of blocks finished since the last time, 0 at a mere pause."""
 
@@ -76,11 +83,11 @@ def scan_windows(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: n
     visits : ndarray of int, shape (Y, X)
         Counts how often each probe was added.
     """
-    builder = _builder(plan)
+    builder = _Builder(plan)
     weights = builder.xp.asarray(
         detector_weights(plan.detector, plan.probe.energy, plan.gpts, (plan.windows_y.length, plan.windows_x.length))
     )
-    vacuum = collected(builder.build(np.zeros((1, 2))).array, weights)[0]
+    vacuum, lost = builder.vacuum(weights)
     for origin_y, rows in zip(plan.windows_y.origins, plan.windows_y.probes, strict=True):
         for origin_x, columns in zip(plan.windows_x.origins, plan.windows_x.probes, strict=True):
             parts = batches(rows, columns, plan.batch)
@@ -95,7 +102,7 @@ def scan_windows(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: n
                 where = np.stack([plan.columns.probes[column] - origin_x, plan.rows.probes[row] - origin_y], axis=1)
                 waves = builder.build(where)
                 yield from pauses(propagate(waves, slices))
-                sums[:, row, column] += collected(waves.array, weights).T
+                sums[:, row, column] += collected(waves.array, weights).T + lost[:, None]
                 visits[row, column] += 1
                 yield 1
 
@@ -127,28 +134,71 @@ def propagate(waves: Any, slices: list[Any]) -> Generator[None, None, None]:
 class _Builder:
     """Probes of one lens on the grid of a window."""
 
-    def __init__(self, probe: Any, xp: Any, scan: Any) -> None:
-        self.probe, self.xp, self.scan = probe, xp, scan
+    def __init__(self, plan: Plan) -> None:
+        import abtem
+        from abtem.core.backend import get_array_module
+
+        self.xp: Any = get_array_module(plan.device.name)
+        self._plan = plan
+        self._extent = (plan.windows_x.length, plan.windows_y.length)
+        self._gpts = (plan.windows_x.gpts, plan.windows_y.gpts)
+        self._times = [math.ceil(WIDE / side) if plan.params.scheme == "tiles" else 1 for side in self._extent]
+        self._probe: Any = abtem.Probe(
+            energy=plan.probe.energy,
+            semiangle_cutoff=plan.probe.semiangle,
+            soft=plan.probe.soft,
+            extent=(self._extent[0] * self._times[0], self._extent[1] * self._times[1]),
+            gpts=(self._gpts[0] * self._times[0], self._gpts[1] * self._times[1]),
+            aberrations=aberrations(plan.probe),
+            device=plan.device.name,
+        )
+        self._spectrum = self._cut_out() if plan.params.scheme == "tiles" else None
 
     def build(self, positions: np.ndarray) -> Any:
         """Waves of probes at positions (x, y) in the window, Å."""
-        return self.probe.build(scan=self.scan(positions), lazy=False)
+        import abtem
+        from abtem.core.axes import UnknownAxis
 
+        if self._spectrum is None:
+            return self._probe.build(scan=abtem.CustomScan(positions), lazy=False)
+        shifts = [
+            self.xp.asarray(np.exp(-2j * np.pi * positions[:, axis, None] * np.fft.fftfreq(points, side / points)), np.complex64)
+            for axis, (points, side) in enumerate(zip(self._gpts, self._extent, strict=True))
+        ]
+        array = self.xp.fft.ifft2(self._spectrum * shifts[0][:, :, None] * shifts[1][:, None, :]).astype(np.complex64)
+        return abtem.Waves(array, energy=self._plan.probe.energy, extent=self._extent, ensemble_axes_metadata=[UnknownAxis()])
 
-def _builder(plan: Plan) -> _Builder:
-    import abtem
-    from abtem.core.backend import get_array_module
+    def vacuum(self, weights: Any) -> tuple[np.ndarray, np.ndarray]:
+        """What the detector collects of the whole probe without a specimen, and of that part alone which no window holds."""
+        inside = collected(self.build(np.zeros((1, 2))).array, weights)[0]
+        if self._spectrum is None:
+            return inside, np.zeros_like(inside)
+        plan, (times_x, times_y) = self._plan, self._times
+        wide = detector_weights(
+            plan.detector,
+            plan.probe.energy,
+            (plan.gpts[0] * times_y, plan.gpts[1] * times_x),
+            (plan.windows_y.length * times_y, plan.windows_x.length * times_x),
+        )
+        whole = collected(self._whole(), self.xp.asarray(wide))[0]
+        return whole, whole - inside
 
-    probe: Any = abtem.Probe(
-        energy=plan.probe.energy,
-        semiangle_cutoff=plan.probe.semiangle,
-        soft=plan.probe.soft,
-        extent=(plan.windows_x.length, plan.windows_y.length),
-        gpts=(plan.windows_x.gpts, plan.windows_y.gpts),
-        aberrations=aberrations(plan.probe),
-        device=plan.device.name,
-    )
-    return _Builder(probe, get_array_module(plan.device.name), abtem.CustomScan)
+    def _whole(self) -> Any:
+        """The wave of one probe in the middle of its wide grid, shape (1, X, Y)."""
+        import abtem
+
+        middle = [n * times // 2 * side / n for n, times, side in zip(self._gpts, self._times, self._extent, strict=True)]
+        return self._probe.build(scan=abtem.CustomScan([middle]), lazy=False).array
+
+    def _cut_out(self) -> Any:
+        """Fourier transform of the middle of a wide probe, for a probe at the origin of the window."""
+        wide = self._whole()[0]
+        cut = wide
+        for axis, (points, times) in enumerate(zip(self._gpts, self._times, strict=True)):
+            start = points * times // 2 - points // 2
+            cut = self.xp.roll(self.xp.take(cut, self.xp.arange(start, start + points), axis=axis), -(points // 2), axis)
+        # abTEM's waves are normalised in Fourier space, whose steps are larger here.
+        return self.xp.fft.fft2(cut) * math.sqrt(math.prod(self._times))
 
 
 def pauses(steps: Generator[None, None, Any]) -> Generator[int, None, Any]:
