@@ -39,6 +39,7 @@ class HrtemParams:
     Attributes
     ----------
     slice_thickness : float, Å
+        Largest.
     configurations : int
         Frozen phonons: the image is a mean over so many snapshots of the thermal motion. 0 holds all atoms still.
     seed : int

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 POTENTIAL_STEPS = 6.0
 """Time to make one slice of a window, in steps of one probe through a slice, for each element."""
+PROBE_STEPS = 4.0
+"""Time to make a probe and to collect it, in the same."""
+STEP = 1.3
+"""Time of a step in that of its Fourier transforms alone: products, copies and other work of the machine."""
 PRODUCTS_PER_SECOND = 3e9
 """Of complex numbers, when probes are made from a scattering matrix on one core."""
 GRAPHICS_SPEED = 20.0
@@ -137,24 +141,24 @@ def blocks_of(plan: Plan) -> int:
 @functools.lru_cache(maxsize=64)
 def seconds_per_step(gpts: tuple[int, int]) -> float:
     """Time of one probe through one slice of a window, measured by Fourier transforms of its size on one core."""
-    batch = 4 if math.prod(gpts) < 1 << 18 else 1
+    batch = max(1, min(16, (1 << 20) // math.prod(gpts)))
     waves = np.ones((batch, *gpts), dtype=np.complex64)
-    best = math.inf
-    for _ in range(3):
+    times = []
+    for _ in range(5):
         started = time.perf_counter()
         waves = scipy.fft.fft2(waves, overwrite_x=True)
         waves *= waves[0]
         waves = scipy.fft.ifft2(waves, overwrite_x=True)
-        best = min(best, time.perf_counter() - started)
+        times.append(time.perf_counter() - started)
         waves[:] = 1
-    return best / batch
+    return STEP * min(times) / batch
 
 
 def _window_seconds(plan: Plan, step: float) -> float:
     """One snapshot in windows; those without atoms cost nothing."""
     windows, probes = _filled(plan)
     elements = len(np.unique(plan.numbers))
-    return plan.slices * step * (probes + windows * POTENTIAL_STEPS * (1 + elements))
+    return step * (probes * (plan.slices + PROBE_STEPS) + plan.slices * windows * POTENTIAL_STEPS * (1 + elements))
 
 
 def _prism_seconds(plan: Plan, step: float) -> float:
