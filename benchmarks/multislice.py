@@ -84,7 +84,11 @@ def schemes(number: int, step: float) -> None:
     probe, ring = ProbeParams(energy=200e3, semiangle=24.5, Cs=1.2e4), DetectorParams(inner_angle=50, outer_angle=150)
     print(f"| {len(atoms)} Pt | s | expected s | whole field / this | 1-R2 | gain |\n|---|---|---|---|---|---|")
     whole: MultisliceImage | None = None
-    for name, options in (("whole field", {"scheme": "full"}), ("tiles", {}), ("PRISM 2", {"scheme": "prism"})):
+    for name, options in (
+        ("whole field", {"scheme": "full"}),
+        ("tiles", {}),
+        ("PRISM 4", {"scheme": "prism", "interpolation": 4}),
+    ):
         params = MultisliceParams(**{"configurations": 0, "device": "cpu", "scan_step": step, **options})
         expected = cost(atoms, probe, ring, params, 0.2).seconds
         found = run(multislice_image(atoms, probe, ring, params, 0.2))
