@@ -30,7 +30,7 @@ def simulate(
     energy: Annotated[float | None, typer.Option(metavar="EV", help="Of the beam; 200000.")] = None,
     semiangle: Annotated[float | None, typer.Option(metavar="MRAD", help="Of the probe; 24.")] = None,
     inner: Annotated[float | None, typer.Option(metavar="MRAD", help="Where the detector begins; 70.")] = None,
-    outer: Annotated[float | None, typer.Option(metavar="MRAD", help="Where it ends; 200.")] = None,
+    outer: Annotated[float | None, typer.Option(metavar="MRAD", help="Where it ends; 150.")] = None,
     detector: Annotated[str | None, typer.Option(metavar="annular|bright_field|segmented", help="Its shape.")] = None,
     pixel_size: Annotated[str | None, typer.Option(metavar="LENGTH", help="Such as 0.1A or 9.77pm; 0.1A.")] = None,
     source_size: Annotated[str | None, typer.Option(metavar="LENGTH", help="Full width at half maximum; 0.8A.")] = None,

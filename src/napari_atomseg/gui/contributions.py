@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NOTHING: list[Any] = [(None,)]
 """What tells napari that a file was dealt with and gives no layer."""
 TABLES = (".csv",)
+STRUCTURES = (".cif", ".xyz", ".extxyz", ".vasp", ".poscar")
+STRUCTURE_NAMES = ("poscar", "contcar")
 MAYBE_TABLES = (".hdf5", ".h5")
 """Atomap keeps its lattices in files with the same suffix as images."""
 
@@ -64,6 +66,8 @@ def open_one(path: Path) -> list[Any]:
     suffix = path.suffix.lower()
     if suffix in TABLES:
         return _columns_or_napari(path)
+    if suffix in STRUCTURES or path.name.lower() in STRUCTURE_NAMES:
+        return [_structure_layer(path)]
     try:
         return _image_layers(path)
     except AtomsegError as error:
@@ -77,6 +81,13 @@ def _image_layers(path: Path) -> list[Any]:
     from napari_atomseg.workflows import read
 
     return [image_layer_data(micrograph) for micrograph in read(path)]
+
+
+def _structure_layer(path: Path) -> LayerData:
+    from napari_atomseg.gui.structures import structure_layer_data
+    from napari_atomseg.workflows import read_structure
+
+    return structure_layer_data(read_structure(path), path.stem)
 
 
 def _columns_or_napari(path: Path) -> list[Any]:

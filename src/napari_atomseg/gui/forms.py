@@ -31,14 +31,14 @@ class Form(QWidget, Generic[P]):
         super().__init__(parent)
         self._cls = cls
         self._value = cls()
-        self._editors: dict[str, _Editor] = {}
+        self._editors: dict[str, Editor] = {}
         self.form = layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for field in fields_of(cls):
             if only and field.name not in only:
                 continue
-            editor = _Editor(field)
+            editor = Editor(field)
             editor.changed.connect(self.value_changed)
             self._editors[field.name] = editor
             label = ResetLabel(readable(field.name), editor)
@@ -61,7 +61,7 @@ class Form(QWidget, Generic[P]):
 class ResetLabel(QLabel):
     """The label of an editor; a double click resets it."""
 
-    def __init__(self, text: str, editor: _Editor) -> None:
+    def __init__(self, text: str, editor: Editor) -> None:
         super().__init__(text)
         self._editor = editor
 
@@ -71,7 +71,7 @@ class ResetLabel(QLabel):
         self._editor.changed.emit()
 
 
-class _Editor(QObject):
+class Editor(QObject):
     """One field: a spin box, a drop-down list, a check box or a line of text."""
 
     changed = Signal()

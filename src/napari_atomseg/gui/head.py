@@ -28,6 +28,7 @@ from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.adoption import Adoption
 from napari_atomseg.gui.editing import has_session, session_of
 from napari_atomseg.gui.layers import calibrate, pixel_size_of, source_of, spatial_options, to_micrograph, usable_image
+from napari_atomseg.gui.structures import method_of
 
 AMBER = "#e6a100"
 
@@ -108,7 +109,8 @@ class Head(QWidget):
             self._adoption.consider(layer)
         images = self._images()
         newest = getattr(event, "value", None) if event is not None and getattr(event, "type", "") == "inserted" else None
-        if usable_image(newest) and source_of(newest) is None:
+        if usable_image(newest) and source_of(newest) is None and not method_of(newest):
+            # Simulated images lie beside the experiment, which stays the one that is worked on.
             self.choose(newest)
         elif self.image is None:
             self.choose(images[-1] if images else None)

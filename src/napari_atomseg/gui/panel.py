@@ -34,6 +34,7 @@ from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_onc
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
 
+SIMULATE_TAB = 2
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
 
 
@@ -101,13 +102,20 @@ class AtomSegPanel(QWidget):
     def _add_pages(self) -> None:
         from napari_atomseg.gui.docks.columns import ColumnsPage
         from napari_atomseg.gui.docks.networks import NetworksPage
+        from napari_atomseg.gui.docks.simulate import SimulatePage
         from napari_atomseg.gui.docks.training import TrainPage
 
         self.asking = Asking(self)
         self.columns_page = ColumnsPage(self, self.asking)
         self.networks_page = NetworksPage(self, self.asking)
+        self.simulate_page = SimulatePage(self)
         self.train_page = TrainPage(self, self.asking)
-        for page, name in ((self.columns_page, "Columns"), (self.networks_page, "Networks"), (self.train_page, "Train")):
+        for page, name in (
+            (self.columns_page, "Columns"),
+            (self.networks_page, "Networks"),
+            (self.simulate_page, "Simulate"),
+            (self.train_page, "Train"),
+        ):
             self.pages.addTab(scrolled(page), name)
 
     @property
@@ -138,8 +146,16 @@ class AtomSegPanel(QWidget):
             self.head.refresh()
             self.columns_page.settle()
             self.networks_page.settle()
+            self.simulate_page.settle()
         except RuntimeError:
             return
+
+    def keep(self, name: str, work: Work) -> None:
+        """Remember a short job of a page beside the panel's own, so that it ends with the window; ends the one of that name."""
+        earlier = self._holder.get(name)
+        if isinstance(earlier, Work):
+            earlier.abandon()
+        self._holder[name] = work
 
     @property
     def image(self) -> Image | None:
@@ -234,8 +250,8 @@ class AtomSegPanel(QWidget):
         self._refresh_pages()
 
     def _refresh_pages(self) -> None:
-        self.columns_page.refresh()
-        self.networks_page.refresh()
+        for page in (self.columns_page, self.networks_page, self.simulate_page):
+            page.refresh()
 
     def refresh_run(self) -> None:
         """Show what the button does on this page, and whether it can."""
@@ -246,6 +262,10 @@ class AtomSegPanel(QWidget):
             self._show_busy()
         else:
             self._show_idle()
+
+    def show_simulate(self) -> None:
+        """Turn to the page that simulates."""
+        self.pages.setCurrentIndex(SIMULATE_TAB)
 
     def show_training(self) -> None:
         """Turn to the page that trains networks."""
@@ -263,8 +283,8 @@ class AtomSegPanel(QWidget):
         if not self.busy:
             self._show_idle()
             self.say("" if self.image is not None else EMPTY)
-        self.columns_page.on_image()
-        self.networks_page.on_image()
+        for page in (self.columns_page, self.networks_page, self.simulate_page):
+            page.on_image()
 
     def _show_busy(self) -> None:
         self.run_button.setEnabled(False)
@@ -295,6 +315,6 @@ def scrolled(page: QWidget) -> QScrollArea:
 
 
 def _shut_down(holder: dict[str, Any], *_: Any) -> None:
-    work = holder.get("work")
-    if work is not None:
-        work.abandon()
+    for work in holder.values():
+        if isinstance(work, Work):
+            work.abandon()

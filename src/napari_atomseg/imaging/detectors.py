@@ -26,7 +26,7 @@ class DetectorParams:
     inner_angle : float, mrad
         Where the ring begins, this angle included; no meaning for a disc.
     outer_angle : float, mrad
-        Where the detector ends, this angle excluded. 70 to 200 mrad is a usual high-angle dark field.
+        Where the detector ends, this angle excluded. 70 to 150 mrad is a usual high-angle dark field; more costs finer grids.
     segments : int
         Number of equal segments.
     rotation : float, rad
@@ -35,7 +35,7 @@ class DetectorParams:
 
     kind: Literal["annular", "bright_field", "segmented"] = "annular"
     inner_angle: _Angle = 70.0
-    outer_angle: Annotated[float, Quantity(unit="mrad", low=0.1, high=400)] = 200.0
+    outer_angle: Annotated[float, Quantity(unit="mrad", low=0.1, high=400)] = 150.0
     segments: Annotated[int, Quantity(low=1, high=64, decimals=0)] = 4
     rotation: Annotated[float, Quantity(unit="rad", low=-2 * math.pi, high=2 * math.pi, decimals=3)] = 0.0
 

@@ -6,10 +6,15 @@ Importing this module loads no reader, network, simulator or window library.
 
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.correction.params import CorrectionParams
+from napari_atomseg.imaging.detectors import DetectorParams
+from napari_atomseg.imaging.multislice_params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import ClassicalParams
 from napari_atomseg.localise.gaussian import RefineParams
+from napari_atomseg.specimens.clusters import ClusterParams, cluster
+from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.columns import CLASSICAL, bound, locate, model_names, refine, residual, snap, transfer
 from napari_atomseg.workflows.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.workflows.lattice import (
@@ -22,6 +27,7 @@ from napari_atomseg.workflows.lattice import (
 )
 from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
+from napari_atomseg.workflows.pairs import correction_for, make_pairs, write_pairs
 from napari_atomseg.workflows.reading import read, read_columns
 from napari_atomseg.workflows.simulation import (
     METHODS,
@@ -44,8 +50,13 @@ __all__ = [
     "METHODS",
     "TASKS",
     "ClassicalParams",
+    "ClusterParams",
+    "ConvolutionParams",
     "CorrectionParams",
+    "CutParams",
+    "DetectorParams",
     "Micrograph",
+    "MultisliceParams",
     "NetworkParams",
     "RefineParams",
     "SimulationParams",
@@ -55,12 +66,16 @@ __all__ = [
     "add_model",
     "bound",
     "calibrate_by_lattice",
+    "cluster",
+    "correction_for",
     "default_network",
     "estimate_lattice",
     "fit_correction",
     "image_of",
     "like",
     "locate",
+    "low_index_zones",
+    "make_pairs",
     "maps",
     "model_cards",
     "model_names",
@@ -91,4 +106,5 @@ __all__ = [
     "true_columns",
     "why_unfit",
     "write_correction",
+    "write_pairs",
 ]

@@ -248,7 +248,8 @@ def _convolved(atoms: Atoms, params: SimulationParams, correction: Correction | 
         # The field of a crystal without defects: its period repeated, so that few atoms make the whole image.
         piece = _repeated(piece, field_of(atoms, params.cut), 10.0)
     shape = _shape(atoms, params)
-    image = convolve(piece, params.convolution, (params.pixel_size,) * 2, shape, _probe(params))
+    probe = _probe(params) if params.convolution.psf == "probe" else None
+    image = convolve(piece, params.convolution, (params.pixel_size,) * 2, shape, probe)
     image *= beam_share(
         piece.numbers,
         params.convolution.exponent,

@@ -1,0 +1,472 @@
+"""The page "Simulate": from a structure to its image, at once by convolution, in the background by multislice."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Layer, Points
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.params import fields_of
+from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.docks.particle import ParticleDialog
+from napari_atomseg.gui.forms import Editor, Form, ResetLabel, align_labels, enable
+from napari_atomseg.gui.head import ElidedComboBox
+from napari_atomseg.gui.layers import to_micrograph
+from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.structures import (
+    element_colours,
+    show_simulated,
+    show_structure,
+    structure_layer_data,
+    structure_of,
+    structures_in,
+)
+from napari_atomseg.gui.workers import Work
+from napari_atomseg.workflows import (
+    METHODS,
+    ConvolutionParams,
+    CutParams,
+    DetectorParams,
+    MultisliceParams,
+    SimulationParams,
+    SimulationProgress,
+    StemParams,
+    like,
+    low_index_zones,
+    simulate,
+    simulation_cost,
+)
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.panel import AtomSegPanel
+
+EMPTY = 'Drop a structure here (cif, xyz, POSCAR), <a href="open">open one</a>, or <a href="build">build a nanoparticle</a>.'
+LIVE_MS, COST_MS = 150, 400
+"""Pause after the last change before the convolution is made anew, and the cost of a multislice estimated."""
+SLOW = ("prism", "multislice")
+CUT_FIELDS = ("thickness", "width_y", "width_x")
+TURN_FIELDS = ("rotation_deg", "tilt_y", "tilt_x", "vacancies", "thermal", "thermal_of", "seed")
+TIPS = {
+    "convolution": "Z^1.7 under a Gaussian or the probe: at once, but without channelling.",
+    "corrected": "The convolution after a fitted polynomial.",
+    "prism": "Scattering matrix of interpolated waves: fast, off by a few per cent.",
+    "multislice": "Frozen phonons in small windows: the real thing, in the background.",
+}
+
+
+class SimulatePage(QWidget):
+    """Controls of the simulation; the panel's foot runs and cancels it.
+
+    Parameters
+    ----------
+    panel : AtomSegPanel
+    """
+
+    run_tip = "Calculate the image of the structure with the chosen method."
+
+    def __init__(self, panel: AtomSegPanel) -> None:
+        super().__init__()
+        self._panel = panel
+        self._begun = 0.0
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def _build(self) -> None:
+        self.empty = QLabel(linked(EMPTY))
+        self.empty.setObjectName("no_structure")
+        self.empty.setWordWrap(True)
+        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.structure = ElidedComboBox()
+        self.structure.setObjectName("structure")
+        self.structure.setToolTip("Which structure is simulated; its cell and atoms are told below.")
+        self.structure.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.zone = QComboBox()
+        self.zone.setObjectName("zone_axis")
+        self.zone.setEditable(True)
+        self.zone.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.zone.setToolTip("Direction [uvw] of the crystal along the beam: choose one, or type it and press Enter.")
+        self.cut = Form(CutParams, CUT_FIELDS)
+        self.method = QComboBox()
+        self.method.setObjectName("method")
+        self.method.addItems(METHODS)
+        for row, method in enumerate(METHODS):
+            self.method.setItemData(row, TIPS[method], Qt.ItemDataRole.ToolTipRole)
+        self.as_image = QCheckBox("pixels and field of the image above")
+        self.as_image.setObjectName("as_image")
+        self.as_image.setToolTip("Simulate on the grid of the image that the panel works on, so that they can be compared.")
+        pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
+        self.pixel = Editor(pixel)
+        self.correction = QPushButton("Choose …")
+        self.correction.setObjectName("correction")
+        self.cost = QLabel()
+        self.cost.setObjectName("cost")
+        self.cost.setWordWrap(True)
+        self.controls = QWidget()
+        inside = QVBoxLayout(self.controls)
+        inside.setContentsMargins(0, 0, 0, 0)
+        self.first = self._first_form()
+        inside.addLayout(self.first)
+        inside.addWidget(self.legend)
+        inside.addWidget(self.cut)
+        self.second = self._second_form()
+        inside.addLayout(self.second)
+        inside.addWidget(self.as_image)
+        inside.addWidget(self.cost)
+        for fold in self._folds():
+            inside.addWidget(fold)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.controls)
+        layout.addStretch(1)
+
+    def _first_form(self) -> QFormLayout:
+        form = _form_layout()
+        row = QHBoxLayout()
+        self.build_button = QPushButton("New …")
+        self.build_button.setObjectName("build_particle")
+        self.build_button.setToolTip("Build a nanoparticle.")
+        row.addWidget(self.structure, 1)
+        row.addWidget(self.build_button)
+        form.addRow("Structure", row)
+        form.addRow("Zone axis", self.zone)
+        return form
+
+    def _second_form(self) -> QFormLayout:
+        form = _form_layout()
+        form.addRow("Method", self.method)
+        form.addRow("Correction", self.correction)
+        form.addRow(ResetLabel("Pixel size", self.pixel), self.pixel.widget)
+        return form
+
+    def _folds(self) -> list[QCollapsible]:
+        self.turn = Form(CutParams, TURN_FIELDS)
+        self.stem, self.detector = Form(StemParams), Form(DetectorParams)
+        self.convolution, self.multislice = Form(ConvolutionParams), Form(MultisliceParams)
+        for form in (self.stem, self.detector, self.convolution, self.multislice):
+            form.set_value(recall_params(type(form.value())))
+        parts = (
+            ("Rotation, tilt and defects", [self.turn]),
+            ("Lens and detector", [self.stem, self.detector]),
+            ("Calculation", [self.convolution, self.multislice]),
+        )
+        return [_fold(title, forms) for title, forms in parts]
+
+    def _connect(self) -> None:
+        self._soon, self._later = _timer(self, LIVE_MS, self._update), _timer(self, COST_MS, self._estimate)
+        self.structure.currentIndexChanged.connect(self._on_structure)
+        self.zone.currentTextChanged.connect(self._on_change)
+        self.method.currentIndexChanged.connect(self._on_change)
+        self.as_image.toggled.connect(self._on_change)
+        self.pixel.changed.connect(self._on_change)
+        self.correction.clicked.connect(lambda: self.choose_correction())
+        self.build_button.clicked.connect(self.build)
+        self.empty.linkActivated.connect(self.follow_link)
+        for form in (self.cut, self.turn, self.stem, self.detector, self.convolution, self.multislice):
+            form.value_changed.connect(self._on_change)
+        layers = self._panel.viewer.layers
+        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
+            event.connect(self._on_layers)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.first, self.cut.form, self.second)
+        self._on_layers()
+
+    # -- what is asked for -------------------------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> Points | None:
+        """The chosen structure."""
+        chosen = self.structure.currentData()
+        return chosen if chosen is not None and chosen in self._panel.viewer.layers else None
+
+    def params(self) -> SimulationParams:
+        """All that the page says.
+
+        Raises
+        ------
+        AtomsegError
+            If it cannot be meant.
+        """
+        cut = replace(self.turn.value(), **{name: getattr(self.cut.value(), name) for name in CUT_FIELDS})
+        found = SimulationParams(
+            method=self.method.currentText(),  # type: ignore[arg-type]  # one of METHODS
+            pixel_size=self.pixel.value(),
+            cut=replace(cut, zone_axis=self.zone.currentText() or "0,0,1"),
+            stem=self.stem.value(),
+            detector=self.detector.value(),
+            convolution=self.convolution.value(),
+            multislice=self.multislice.value(),
+        )
+        image = self._panel.image
+        return like(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
+
+    @property
+    def run_text(self) -> str:
+        """What the button in the foot does."""
+        return {"prism": "Run PRISM", "multislice": "Run multislice"}.get(self.method.currentText(), "Simulate")
+
+    def why_not(self) -> str:
+        """Why nothing can be simulated now; empty if it can."""
+        if self.layer is None:
+            return "Drop a structure first."
+        if self.method.currentText() == "corrected" and not recall("correction", ""):
+            return "Choose a correction first, or fit one: napari-atomseg fit-correction."
+        try:
+            self.params()
+        except AtomsegError as error:
+            return str(error)
+        return ""
+
+    def refresh(self) -> None:
+        """Show what belongs to the structure and to the method."""
+        some = bool(structures_in(self._panel.viewer))
+        self.empty.setVisible(not some)
+        self.controls.setVisible(some)
+        corrected = self.method.currentText() == "corrected"
+        self.second.setRowVisible(self.correction, corrected)
+        chosen = str(recall("correction", ""))
+        self.correction.setText(Path(chosen).name if chosen else "Choose …")
+        self.correction.setToolTip(f"{chosen or 'None chosen yet'}; fit-correction on the command line makes one.")
+        self.as_image.setVisible(self._panel.image is not None)
+        enable(self.build_button, not self._panel.busy, "A job is running; cancel it first.")
+        self.cost.setVisible(bool(self.cost.text()))
+
+    def on_image(self) -> None:
+        """The chosen image has changed."""
+        self.refresh()
+
+    def follow_link(self, link: str) -> None:
+        """Do what a link says."""
+        {"open": self._panel.tools.open_files, "build": self.build}[link]()
+
+    def choose_correction(self, path: str | None = None) -> None:
+        """Choose the file of a correction."""
+        if path is None:
+            path, _ = QFileDialog.getOpenFileName(self, "Correction", str(recall("folder", "")), "Corrections (*.json)")
+        if path:
+            remember("correction", path)
+            self.refresh()
+            self._on_change()
+
+    def build(self) -> None:
+        """Build a nanoparticle."""
+        dialog = ParticleDialog(self)
+        dialog.built.connect(self.add_structure)
+        dialog.show()
+
+    def add_structure(self, atoms: Any) -> Points:
+        """Show a structure that was not read from a file, and turn to it."""
+        data, options, kind = structure_layer_data(atoms, str(atoms.info.get("name", "particle")))
+        layer: Points = self._panel.viewer.add_layer(Layer.create(data, options, kind))
+        self._panel.viewer.reset_view()
+        return layer
+
+    # -- following changes -------------------------------------------------------------------------------------------
+
+    def _on_layers(self, event: Any = None) -> None:
+        layers = structures_in(self._panel.viewer)
+        current, newest = self.structure.currentData(), getattr(event, "value", None)
+        self.structure.blockSignals(True)
+        self.structure.clear()
+        for layer in layers:
+            self.structure.addItem(layer.name, layer)
+        chosen = newest if newest in layers and getattr(event, "type", "") == "inserted" else current
+        row = layers.index(chosen) if chosen in layers else len(layers) - 1
+        self.structure.setCurrentIndex(row)
+        self.structure.blockSignals(False)
+        if self.layer is not current or (event is None and layers):
+            self._on_structure()
+        self.refresh()
+        self._panel.refresh_run()
+
+    def _on_structure(self, _: int = 0) -> None:
+        layer = self.layer
+        if layer is None:
+            return
+        atoms = structure_of(layer)
+        crystal = bool(atoms.pbc.all())
+        zones = low_index_zones(atoms) if crystal else ["0,0,1", "1,1,0", "1,1,1", "1,0,0"]
+        current = self.zone.currentText()
+        self.zone.blockSignals(True)
+        self.zone.clear()
+        self.zone.addItems(zones)
+        self.zone.setCurrentText(current or zones[0])
+        self.zone.blockSignals(False)
+        self.cut.form.setRowVisible(self.cut.findChild(QWidget, "thickness"), crystal)
+        self.legend.setText(_legend(atoms))
+        self._panel.show_simulate()
+        self._panel.say(f"{escape(layer.name)}: {len(atoms):,} atoms; its convolution follows.")
+        self._on_change()
+
+    def _on_change(self, *_: Any) -> None:
+        for form in (self.stem, self.detector, self.convolution, self.multislice):
+            remember_params(form.value())
+        self.cost.clear()
+        self.refresh()
+        self._panel.refresh_run()
+        self._soon.start()
+        if self.method.currentText() in SLOW:
+            self._later.start()
+
+    def _update(self) -> None:
+        """The structure and its convolution as they now are; the panel's own jobs are not disturbed."""
+        layer = self.layer
+        if layer is None:
+            return
+        try:
+            params = self.params()
+            show_structure(layer, params)
+        except AtomsegError as error:
+            self._panel.complain(error)
+            return
+        if params.detector.kind == "annular" and params.method != "corrected":
+            self._start_live(layer, replace(params, method="convolution"))
+
+    def _start_live(self, layer: Points, params: SimulationParams) -> None:
+        begun = time.perf_counter()
+        work = Work(simulate.steps(structure_of(layer), params))
+        self._panel.keep("convolution", work)
+        work.finished.connect(lambda found: self._show_live(layer, found, time.perf_counter() - begun))
+        work.failed.connect(lambda sentence, _: self._panel.complain(sentence))
+        work.start()
+
+    def _show_live(self, layer: Points, found: Micrograph, seconds: float) -> None:
+        if layer not in self._panel.viewer.layers:
+            return
+        show_simulated(self._panel.viewer, layer, "convolution", found)
+        if not self._panel.busy:
+            self._panel.say(f"{escape(layer.name)}: convolution, {seconds * 1e3:.0f} ms.")
+
+    def _estimate(self) -> None:
+        """Time and memory of the image, beside the button."""
+        layer = self.layer
+        if layer is None or self._panel.busy:
+            return
+        try:
+            params = self.params()
+        except AtomsegError:
+            return
+        self.cost.setText("estimating …")
+        self.cost.setVisible(True)
+        work = Work(_estimate(structure_of(layer), params))
+        self._panel.keep("cost", work)
+        work.finished.connect(self._show_cost)
+        work.failed.connect(lambda sentence, _: self._show_cost(sentence))
+        work.start()
+
+    def _show_cost(self, cost: Any) -> None:
+        self.cost.setText(
+            cost if isinstance(cost, str) else f"About {_duration(cost.seconds)}, {cost.memory_bytes / 1e9:.2g} GB; {cost.why}."
+        )
+        self.cost.setVisible(True)
+
+    # -- the job -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Simulate with the chosen method."""
+        layer = self.layer
+        if layer is None or self.why_not():
+            return
+        params = self.params()
+        correction = str(recall("correction", "")) if params.method == "corrected" else None
+        steps = simulate.steps(structure_of(layer), params, correction=correction)
+        self._begun = time.perf_counter()
+        self._panel.start(
+            steps,
+            lambda found: self._made(layer, params.method, found),
+            f"Simulating ({params.method})",
+            heard=lambda progress: self._show_partial(layer, params.method, progress),
+        )
+
+    def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
+        """The image as far as it is, and the time left."""
+        if not isinstance(progress, SimulationProgress) or layer not in self._panel.viewer.layers:
+            return
+        if progress.partial is not None:
+            show_simulated(self._panel.viewer, layer, f"{method} so far", progress.partial)
+        spent = time.perf_counter() - self._begun
+        if progress.total and progress.done and spent > 2:
+            left = spent * (progress.total - progress.done) / progress.done
+            self._panel.progress.setFormat(f"{progress.message}  %p%, {_duration(left)} left")
+
+    def _made(self, layer: Points, method: str, found: Micrograph) -> None:
+        viewer = self._panel.viewer
+        if layer not in viewer.layers:
+            self._panel.say("The structure has been removed meanwhile; its image is not shown.")
+            return
+        for partial in [one for one in viewer.layers if one.name == f"{layer.name} | {method} so far"]:
+            viewer.layers.remove(partial)
+        image = show_simulated(viewer, layer, method, found)
+        image.visible = True
+        seconds = time.perf_counter() - self._begun
+        notes = f" {escape('; '.join(found.notes))}" if found.notes else ""
+        self._panel.say(f"{escape(layer.name)}: {method}, {_duration(seconds)}.{notes}")
+
+
+def _estimate(atoms: Any, params: SimulationParams) -> Any:
+    yield SimulationProgress(0, 1, "estimating")
+    return simulation_cost(atoms, params)
+
+
+def _legend(atoms: Any) -> str:
+    """Elements with their colours, formula and cell."""
+    symbols = dict(zip(atoms.get_chemical_symbols(), atoms.numbers, strict=True))
+    parts = []
+    for symbol, number in symbols.items():
+        red, green, blue = (round(255 * value) for value in element_colours(int(number)))
+        parts.append(f'<span style="color: rgb({red},{green},{blue})">&#9679;</span>&nbsp;{symbol}')
+    told = f"{len(atoms):,} atoms"
+    if atoms.pbc.all():
+        lengths = " × ".join(f"{length:.3g}" for length in atoms.cell.lengths())
+        told = f"{escape(atoms.get_chemical_formula('hill'))}, {lengths} Å"
+    return f"{'&nbsp; '.join(parts)}&nbsp; {told}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _form_layout() -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form
+
+
+def _fold(title: str, forms: list[Any]) -> QCollapsible:
+    inside = QWidget()
+    layout = QVBoxLayout(inside)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for form in forms:
+        layout.addWidget(form)
+    fold = QCollapsible(title)
+    fold.setDuration(0)
+    fold.addWidget(inside)
+    return fold
+
+
+def _timer(parent: QWidget, pause: int, action: Any) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(pause)
+    timer.timeout.connect(action)
+    return timer

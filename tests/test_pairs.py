@@ -1,0 +1,75 @@
+"""Pairs made here, and the correction fitted to them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
+from napari_atomseg.imaging.correction.scores import Scores
+from napari_atomseg.imaging.detectors import DetectorParams
+from napari_atomseg.imaging.multislice_params import MultisliceParams
+from napari_atomseg.readers.image_pairs import read_pairs
+from napari_atomseg.specimens.clusters import ClusterParams, cluster
+from napari_atomseg.specimens.cutting import CutParams
+from napari_atomseg.specimens.library import crystal
+from napari_atomseg.workflows import SimulationParams, StemParams, fit_correction, make_pairs, simulate, write_pairs
+
+QUICK = SimulationParams(
+    pixel_size=0.25,
+    cut=CutParams(thickness=12, width_y=10, width_x=10),
+    stem=StemParams(source_size=1.0, semiangle=20),
+    detector=DetectorParams(inner_angle=40, outer_angle=80),
+    multislice=MultisliceParams(configurations=0, slice_thickness=4.0, scan_step=0.65),
+)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return make_pairs(crystal("SrTiO3"), QUICK, number=3)
+
+
+def test_pairs_of_a_crystal_grow_with_its_thickness(pairs):
+    assert [pair.convolution.shape for pair in pairs] == [(40, 40)] * 3
+    for role in ("convolution", "multislice"):
+        brightness = [getattr(pair, role).mean() for pair in pairs]
+        assert brightness[0] < brightness[1] < brightness[2]
+
+
+def test_pairs_are_written_and_read(pairs, tmp_path):
+    write_pairs(pairs, tmp_path / "pairs")
+    again = read_pairs(tmp_path / "pairs")
+    assert np.array_equal(again[1].multislice, pairs[1].multislice)
+    assert again[0].pixel_size == 0.25
+
+
+def test_a_correction_describes_its_pairs_better_than_a_line(pairs):
+    correction = fit_correction(pairs)
+    line, polynomial = Scores(), Scores()
+    fast, slow = (np.concatenate([getattr(pair, role).ravel() for pair in pairs]) for role in ("convolution", "multislice"))
+    gain, offset = np.polyfit(fast, slow, 1)
+    for pair in pairs:
+        line.add(gain * pair.convolution + offset, pair.multislice)
+        polynomial.add(correction.apply(pair.convolution, pixel_size=0.25), pair.multislice)
+    assert polynomial.one_minus_r2 < 0.7 * line.one_minus_r2
+
+
+def test_corrected_images_say_what_leaves_the_range(pairs):
+    correction = fit_correction(pairs, elements=("Sr", "Ti", "O"), thickness=(3, 12), optics={"energy": 200e3})
+    thick = replace(QUICK, method="corrected", cut=replace(QUICK.cut, thickness=60))
+    with pytest.warns(AtomsegWarning, match="range"):
+        found = simulate(crystal("Pt"), thick, correction=correction)
+    said = " ".join(found.notes)
+    assert "Pt" in said
+    assert "60" in said
+
+
+def test_particles_are_turned(monkeypatch):
+    particle = cluster(ClusterParams(diameter=8))
+    found = make_pairs(particle, QUICK, number=2)
+    assert found[0].convolution.shape != found[1].convolution.shape or not np.allclose(found[0].convolution, found[1].convolution)
+
+
+def test_one_pair_is_refused():
+    with pytest.raises(AtomsegError, match="needs 2 at least"):
+        make_pairs(crystal("Si"), QUICK, number=1)
