@@ -1,0 +1,634 @@
+"""Where a simulated image lies on an experimental one: shift, small rotation, small change of magnification.
+
+The spectra of both, which know nothing of shifts, tell rotation and magnification roughly; the normalised correlation over
+the overlap, at all shifts at once, tells the shift; then all are refined together by Gauss-Newton steps on the images with
+matched intensities. Crystals are periodic: shifts by a lattice vector that fit as well are told.
+
+Lengths are in Angstrom, order is (y, x); rotation is positive from x towards y. Gain and offset between the images are free.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import fft, ndimage
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress
+
+LARGEST_RATIO = 20.0
+"""Of two pixel sizes: beyond it one of them is mistyped, or the images show different things."""
+LEAST_SIDE = 8
+"""Shortest side of the overlap, px of the experiment."""
+_SEARCHED = 1024  # px along the longer field at which shifts are searched
+_LEAST_OVERLAP = 0.25  # of the smaller image
+_FITTED, _RANKED = 400_000, 20_000  # pixels that take part in the last fit, and in that of each candidate
+_CANDIDATES = 24
+_SPOTS = 600  # strongest values of a spectrum
+_TURN_STEP, _SCALE_STEP = math.radians(0.25), 0.0025
+_LOWEST_FREQUENCY = 4.0  # periods across the smaller field: what is slower is shape and illumination
+_INDEPENDENT = 12.0  # px over which the noise of an image smoothed by one px is correlated
+_SIGNIFICANT = 16.0  # difference of chi squared beyond which a shift is better than another
+_SAME = 1e-4  # difference of squared correlations that interpolation may make
+_AS_GOOD = 0.02  # relative difference of the unexplained variance of shifts that are told
+_UNLIKE = 0.2  # correlation below which the images hardly resemble each other
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    r"""Place of the simulated image on the experiment.
+
+    Attributes
+    ----------
+    shift : tuple of float, Å, (y, x)
+        Of the simulated image's first pixel, from the experiment's first.
+    rotation : float, rad
+        About that pixel, from x towards y.
+    magnification : float
+        Lengths of the experiment in units of those of the simulation.
+
+    Notes
+    -----
+    .. math:: r_{exp} = t + m R(\theta)\, r_{sim}
+    """
+
+    shift: tuple[float, float] = (0.0, 0.0)
+    rotation: float = 0.0
+    magnification: float = 1.0
+
+    def on_experiment(self, points: np.ndarray) -> np.ndarray:
+        """Points (N, 2) of the simulation on the experiment, Å."""
+        return np.asarray(self.shift + self.magnification * points @ _turn(self.rotation).T)
+
+    def on_simulation(self, points: np.ndarray) -> np.ndarray:
+        """Points (N, 2) of the experiment on the simulation, Å."""
+        return np.asarray((points - self.shift) @ _turn(self.rotation) / self.magnification)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How far rotation (rad) and magnification (relative) may go; 0 where they are not fitted."""
+
+    rotation: float = math.radians(5)
+    scale: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """A placement, and how sure it is.
+
+    Attributes
+    ----------
+    placement : Placement
+    correlation : float
+        Of the images over the overlap.
+    others : tuple of tuple of float, Å, (y, x)
+        Differences of other shifts that are as good, the shortest first.
+    notes : tuple of str
+    """
+
+    placement: Placement
+    correlation: float
+    others: tuple[tuple[float, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Surface:
+    """An image between its pixels, by cubic splines, with its slopes.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        What is not finite, and the pixels beside it, is unknown.
+    pixel_size : tuple of float, Å, (y, x)
+    """
+
+    def __init__(self, image: np.ndarray, pixel_size: tuple[float, float]) -> None:
+        self.shape = image.shape
+        self.pixel_size = np.array(pixel_size, float)
+        finite = np.isfinite(image)
+        self._unknown = None if finite.all() else ndimage.binary_dilation(~finite, iterations=2).astype(np.float32)
+        filled = image.astype(float) if finite.all() else np.where(finite, image, image[finite].mean())
+        self._spline = ndimage.spline_filter(filled, 3, mode="mirror")
+        # The slope of a cubic spline at its knots follows from its coefficients, exactly.
+        knots, slope = np.array([1, 4, 1]) / 6, np.array([-0.5, 0, 0.5])
+        self._slopes = []
+        for axis in (0, 1):
+            along = ndimage.correlate1d(self._spline, slope, axis, mode="mirror")
+            at_knots = ndimage.correlate1d(along, knots, 1 - axis, mode="mirror")
+            self._slopes.append(ndimage.spline_filter(at_knots / self.pixel_size[axis], 3, mode="mirror"))
+
+    @property
+    def extent(self) -> np.ndarray:
+        """From the first to the last pixel, Å, (y, x)."""
+        return (np.array(self.shape) - 1) * self.pixel_size
+
+    def within(self, points: np.ndarray) -> np.ndarray:
+        """True for points (N, 2), Å, that the image reaches, shape (N,)."""
+        places = points / self.pixel_size
+        # A little beyond the outermost pixel, so that a shift by less than that costs no row.
+        inside = np.all((places >= -0.05) & (places <= np.array(self.shape) - 0.95), axis=1)
+        if self._unknown is not None:
+            inside &= ndimage.map_coordinates(self._unknown, places.T, order=1, mode="nearest") < 1e-3
+        return inside
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """Intensities at points (N, 2), Å, shape (N,)."""
+        return _between(self._spline, points / self.pixel_size)
+
+    def slopes_at(self, points: np.ndarray) -> np.ndarray:
+        """Slopes (y, x) per Å at points (N, 2), Å, shape (N, 2)."""
+        return np.stack([_between(slope, points / self.pixel_size) for slope in self._slopes], axis=1)
+
+
+def register(
+    simulated: np.ndarray,
+    experimental: np.ndarray,
+    simulated_pixel: tuple[float, float],
+    experimental_pixel: tuple[float, float],
+    limits: Limits | None = None,
+) -> Generator[Progress, None, Registration]:
+    """Place of a simulated image on an experimental one.
+
+    Parameters
+    ----------
+    simulated, experimental : ndarray, shape (Y, X)
+        Fields and pixel sizes may differ; what is not finite is unknown. Simulated images are smooth, so that they are read
+        at the experiment's pixels, not averaged over them.
+    simulated_pixel, experimental_pixel : tuple of float, Å, (y, x)
+    limits : Limits, optional
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Registration
+
+    Raises
+    ------
+    AtomsegError
+        If an image is constant or too small, or the pixel sizes have nothing in common.
+    """
+    limits = limits or Limits()
+    for name, image in (("simulated", simulated), ("experimental", experimental)):
+        require_contrast(image, name)
+    _require_alike(simulated_pixel, experimental_pixel)
+    yield Progress(0, 3, "searching the shift")
+    start, others = yield from _searched(simulated, experimental, simulated_pixel, experimental_pixel, limits)
+    yield Progress(2, 3, "refining the registration")
+    surface = Surface(simulated, simulated_pixel)
+    points, values = points_of(experimental, experimental_pixel, _FITTED)
+    finest = min(experimental_pixel)
+    placement, correlation = settled(points, values, surface, start, limits, finest)
+    return Registration(
+        placement=placement,
+        correlation=correlation,
+        others=tuple(others),
+        notes=_notes(placement, correlation, others, limits),
+    )
+
+
+def resampled(surface: Surface, placement: Placement, shape: tuple[int, int], pixel_size: tuple[float, float]) -> np.ndarray:
+    """The simulated image on the pixels of the experiment, float64 (Y, X); NaN where it does not reach."""
+    points = _grid(shape, pixel_size)
+    places = placement.on_simulation(points)
+    known = surface.within(places)
+    image = np.full(len(points), np.nan)
+    image[known] = surface.at(places[known])
+    return image.reshape(shape)
+
+
+def points_of(image: np.ndarray, pixel_size: tuple[float, float], most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Known pixels of an image, evenly thinned to about `most`: their places (N, 2) in Å and their intensities (N,)."""
+    every = max(1, math.ceil(math.sqrt(image.size / most)))
+    thinned = image[::every, ::every]
+    points = _grid(thinned.shape, (pixel_size[0] * every, pixel_size[1] * every))
+    values = thinned.ravel().astype(float)
+    known = np.isfinite(values)
+    return points[known], values[known]
+
+
+def settled(
+    points: np.ndarray,
+    values: np.ndarray,
+    surface: Surface,
+    start: Placement,
+    limits: Limits,
+    pixel: float,
+    rounds: int = 40,
+) -> tuple[Placement, float]:
+    r"""Placement with the least squared difference of matched intensities, by Gauss-Newton steps from a start.
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, 2), Å
+    values : ndarray, shape (N,)
+        Of the experiment.
+    surface : Surface
+        The simulated image.
+    start : Placement
+    limits : Limits
+        What is not fitted has the limit 0.
+    pixel : float, Å
+        Steps below 1e-5 of it end the search.
+    rounds : int
+        Steps at most.
+
+    Returns
+    -------
+    placement : Placement
+    correlation : float
+        Over the overlap.
+
+    Notes
+    -----
+    .. math:: \min_{t, \theta, m, a, b} \sum_i \left[ E(r_i) - a\, S\big(R(-\theta)(r_i - t) / m\big) - b \right]^2
+    """
+    placement, unexplained = start, _unexplained(points, values, surface, start)
+    for _ in range(rounds):
+        step = _step(points, values, surface, placement, limits)
+        if step is None:
+            break
+        share, moved, better = 1.0, placement, math.inf
+        while share > 1 / 32:
+            moved = _moved(placement, share * step, _middle(points, surface, placement), limits)
+            better = _unexplained(points, values, surface, moved)
+            if better <= unexplained:
+                break
+            share /= 2
+        if not better <= unexplained:
+            break
+        corners = surface.extent * np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+        change = np.abs(moved.on_experiment(corners) - placement.on_experiment(corners)).max()
+        placement, unexplained = moved, better
+        if change < 1e-5 * pixel:
+            break
+    return placement, math.sqrt(max(0.0, 1 - unexplained)) if math.isfinite(unexplained) else 0.0
+
+
+def require_contrast(image: np.ndarray, name: str) -> None:
+    """Refuse an image that shows nothing.
+
+    Raises
+    ------
+    AtomsegError
+        If it is too small, has too few valid pixels, or is constant.
+    """
+    if min(image.shape) < LEAST_SIDE:
+        raise AtomsegError(
+            f"the {name} image has {image.shape[0]} x {image.shape[1]} px; at least {LEAST_SIDE} x {LEAST_SIDE} can be compared, "
+            "take a larger field or smaller pixels"
+        )
+    known = image[np.isfinite(image)]
+    if known.size < LEAST_SIDE**2:
+        raise AtomsegError(
+            f"the {name} image has {known.size} valid pixels, all others are no numbers; take an image with at least "
+            f"{LEAST_SIDE**2} valid ones"
+        )
+    if not np.ptp(known) > 1e-6 * np.abs(known).max():
+        raise AtomsegError(f"the {name} image is {known[0]:g} everywhere; take one that shows something")
+
+
+def _require_alike(simulated: tuple[float, float], experimental: tuple[float, float]) -> None:
+    ratio = max(max(a / b, b / a) for a, b in zip(simulated, experimental, strict=True))
+    if ratio > LARGEST_RATIO:
+        raise AtomsegError(
+            f"the simulated image has pixels of {simulated[1]:g} A and the experimental one of {experimental[1]:g} A, a factor "
+            f"of {ratio:.0f}; correct the pixel size that is wrong, or simulate with pixels like those of the experiment"
+        )
+
+
+def _notes(placement: Placement, correlation: float, others: list[tuple[float, float]], limits: Limits) -> tuple[str, ...]:
+    notes = []
+    if others:
+        y, x = others[0]
+        many = f"{len(others)} other shifts are" if len(others) > 1 else "one other shift is"
+        notes.append(
+            f"the images are periodic: {many} as good, the nearest {math.hypot(y, x):.2f} A away at ({y:.2f}, {x:.2f}) A (y, x); "
+            "which cell of the crystal is compared with which is not determined"
+        )
+    if correlation < _UNLIKE:
+        notes.append(
+            f"the images hardly resemble each other (correlation {correlation:.2f}); check structure, zone axis, contrast "
+            "(bright or dark columns) and pixel sizes"
+        )
+    if 0 < limits.rotation <= abs(placement.rotation) + 1e-9:
+        limit = math.degrees(limits.rotation)
+        notes.append(f"the rotation stands at its limit of {limit:g} degrees; allow more, or turn the model")
+    if 0 < limits.scale <= abs(placement.magnification - 1) + 1e-9:
+        notes.append(f"the magnification stands at its limit of 1 +- {limits.scale:g}; check the pixel size, or allow more")
+    return tuple(notes)
+
+
+def _turn(angle: float) -> np.ndarray:
+    """Rotation of column vectors (y, x) from x towards y."""
+    return np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+
+
+def _grid(shape: tuple[int, ...], pixel_size: tuple[float, float]) -> np.ndarray:
+    """Places (N, 2) of all pixels, Å."""
+    rows, columns = np.arange(shape[0]) * pixel_size[0], np.arange(shape[1]) * pixel_size[1]
+    return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def _between(spline: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return np.asarray(ndimage.map_coordinates(spline, places.T, order=3, mode="mirror", prefilter=False))
+
+
+# Gauss-Newton
+
+
+def _overlapping(points: np.ndarray, surface: Surface, placement: Placement) -> tuple[np.ndarray, np.ndarray]:
+    """Which points the simulated image reaches, and where they lie on it."""
+    places = placement.on_simulation(points)
+    known = surface.within(places)
+    return known, places[known]
+
+
+def _middle(points: np.ndarray, surface: Surface, placement: Placement) -> np.ndarray:
+    """Of the overlap, about which rotation and magnification change least else."""
+    known, _ = _overlapping(points, surface, placement)
+    return np.asarray(points[known].mean(axis=0)) if known.any() else np.zeros(2)
+
+
+def _unexplained(points: np.ndarray, values: np.ndarray, surface: Surface, placement: Placement) -> float:
+    """Share of the variance over the overlap that the simulated image does not explain with the best gain and offset."""
+    known, places = _overlapping(points, surface, placement)
+    if known.sum() < LEAST_SIDE**2 / 4:
+        return math.inf
+    seen, expected = values[known], surface.at(places)
+    seen, expected = seen - seen.mean(), expected - expected.mean()
+    total, power = float(seen @ seen), float(expected @ expected)
+    if total <= 0 or power <= 0:
+        return math.inf
+    product = float(seen @ expected)
+    return 1 - product * abs(product) / (total * power)
+
+
+def _step(points: np.ndarray, values: np.ndarray, surface: Surface, placement: Placement, limits: Limits) -> np.ndarray | None:
+    """Change of shift (Å), rotation and logarithm of the magnification about the middle of the overlap."""
+    known, places = _overlapping(points, surface, placement)
+    if known.sum() < LEAST_SIDE**2 / 4:
+        return None
+    seen, expected = values[known], surface.at(places)
+    slopes = surface.slopes_at(places) @ _turn(placement.rotation).T / placement.magnification
+    arm = points[known] - points[known].mean(axis=0)
+    turned = slopes[:, 0] * arm[:, 1] - slopes[:, 1] * arm[:, 0]
+    stretched = np.einsum("ni,ni->n", slopes, arm)
+    level = expected - expected.mean()
+    gain = float(level @ seen) / max(float(level @ level), np.finfo(float).tiny)
+    design = -gain * np.column_stack([slopes, turned * (limits.rotation > 0), stretched * (limits.scale > 0)])
+    design = np.column_stack([design, expected, np.ones(len(seen))])
+    norms = np.linalg.norm(design, axis=0)
+    norms[norms == 0] = 1
+    design /= norms
+    residual = seen - gain * level - seen.mean()
+    # Directions along which the images have no contrast are left alone.
+    found = np.linalg.lstsq(design.T @ design, design.T @ residual, rcond=1e-9)[0] / norms
+    return np.asarray(found[:4]) if np.isfinite(found).all() else None
+
+
+def _moved(placement: Placement, step: np.ndarray, middle: np.ndarray, limits: Limits) -> Placement:
+    rotation = float(np.clip(placement.rotation + step[2], -limits.rotation, limits.rotation))
+    magnification = float(np.clip(placement.magnification * math.exp(step[3]), 1 - limits.scale, 1 + limits.scale))
+    if limits.rotation == 0:
+        rotation = placement.rotation
+    if limits.scale == 0:
+        magnification = placement.magnification
+    arm = np.array(placement.shift) - middle
+    turned = _turn(rotation - placement.rotation) @ arm * (magnification / placement.magnification)
+    shift = middle + step[:2] + turned
+    return Placement(shift=(float(shift[0]), float(shift[1])), rotation=rotation, magnification=magnification)
+
+
+# Search
+
+
+def _searched(
+    simulated: np.ndarray,
+    experimental: np.ndarray,
+    simulated_pixel: tuple[float, float],
+    experimental_pixel: tuple[float, float],
+    limits: Limits,
+) -> Generator[Progress, None, tuple[Placement, list[tuple[float, float]]]]:
+    """Placement to begin with, and the differences of the other shifts that are as good."""
+    fields = [np.array(simulated.shape) * simulated_pixel, np.array(experimental.shape) * experimental_pixel]
+    step = max(min(experimental_pixel), float(np.max(fields)) / _SEARCHED)
+    seen = _band_passed(_searchable(experimental, experimental_pixel, step, Placement())[0])
+    placements = [Placement()]
+    if limits.rotation > 0 or limits.scale > 0:
+        plain = _band_passed(_searchable(simulated, simulated_pixel, step, Placement())[0])
+        placements.append(_by_spectra(plain, seen, limits))
+    yield Progress(1, 3, "searching the shift")
+    found = [_correlated(simulated, simulated_pixel, seen, step, placement) for placement in placements]
+    best = max(found, key=lambda one: one.highest)
+    if best.highest <= 0:
+        raise AtomsegError(
+            "the simulated and the experimental image have no overlap in which they resemble each other; check that both are of "
+            "the same kind of contrast, and their pixel sizes"
+        )
+    if len(placements) > 1:
+        # Rotation and magnification of a crystal can be refined in any of its cells; then all cells can be told apart.
+        better = _turned_better(best, seen, step, limits)
+        best = max(best, _correlated(simulated, simulated_pixel, seen, step, better), key=lambda one: one.highest)
+    shift, others = _chosen(best, seen, step)
+    start = replace(best.placement, shift=(float(shift[0] - best.low[0]), float(shift[1] - best.low[1])))
+    return start, others
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Correlated:
+    """A simulated image, turned and magnified on the grid of the search, and its correlation for every shift."""
+
+    placement: Placement
+    expected: np.ndarray
+    low: np.ndarray
+    correlation: np.ndarray
+
+    @property
+    def highest(self) -> float:
+        return float(np.nan_to_num(self.correlation, nan=-1.0).max())
+
+
+def _correlated(
+    simulated: np.ndarray, pixel_size: tuple[float, float], seen: np.ndarray, step: float, placement: Placement
+) -> _Correlated:
+    expected, low = _searchable(simulated, pixel_size, step, placement)
+    expected = _band_passed(expected)
+    return _Correlated(placement=placement, expected=expected, low=low, correlation=_correlation(seen, expected))
+
+
+def _turned_better(found: _Correlated, seen: np.ndarray, step: float, limits: Limits) -> Placement:
+    """Rotation and magnification after refinement at the shift of the highest correlation."""
+    place = np.unravel_index(int(np.argmax(np.nan_to_num(found.correlation, nan=-1.0))), found.correlation.shape)
+    shift = (np.array(place) - np.array(found.expected.shape) + 1) * step
+    points, values = points_of(seen, (step, step), _RANKED)
+    start = Placement(shift=(float(shift[0]), float(shift[1])))
+    wide = Limits(rotation=2 * limits.rotation, scale=2 * limits.scale)
+    change, _ = settled(points, values, Surface(found.expected, (step, step)), start, wide, step, rounds=20)
+    return Placement(
+        rotation=float(np.clip(found.placement.rotation + change.rotation, -limits.rotation, limits.rotation)),
+        magnification=float(np.clip(found.placement.magnification * change.magnification, 1 - limits.scale, 1 + limits.scale)),
+    )
+
+
+def _searchable(
+    image: np.ndarray, pixel_size: tuple[float, float], step: float, placement: Placement
+) -> tuple[np.ndarray, np.ndarray]:
+    """The image, turned and magnified, on square pixels of `step`, NaN where it is unknown, and where its corner lies (Å)."""
+    size = np.array(pixel_size)
+    blur = np.where(step > 1.5 * size, 0.3 * step / size, 0.0)
+    if blur.any():
+        image = _smoothed(image, blur)
+    surface = Surface(image, pixel_size)
+    corners = placement.on_experiment(surface.extent * np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))
+    low = corners.min(axis=0)
+    rows, columns = (int(length / step + 1e-6) + 1 for length in np.ptp(corners, axis=0))
+    moved = replace(placement, shift=(-float(low[0]), -float(low[1])))
+    return resampled(surface, moved, (rows, columns), (step, step)), low
+
+
+def _smoothed(image: np.ndarray, sigma: np.ndarray | float) -> np.ndarray:
+    """Gaussian mean of the known pixels; unknown where the image is."""
+    known = np.isfinite(image)
+    weights = ndimage.gaussian_filter(known.astype(float), sigma, mode="constant")
+    total = ndimage.gaussian_filter(np.where(known, image, 0.0), sigma, mode="constant")
+    return np.where(known, total / np.maximum(weights, 1e-12), np.nan)
+
+
+def _band_passed(image: np.ndarray) -> np.ndarray:
+    """Without noise from pixel to pixel, and without slow changes of illumination or thickness."""
+    # Each pixel counts from the middle of what is known, so that steep levels do not cancel in single digits.
+    image = image - np.nanmean(image)
+    return _smoothed(image, 1.0) - _smoothed(image, max(4.0, min(image.shape) / 6))
+
+
+def _by_spectra(expected: np.ndarray, seen: np.ndarray, limits: Limits) -> Placement:
+    """Rotation and magnification that carry the strongest spots of one spectrum onto the other."""
+    side = fft.next_fast_len(2 * max(*expected.shape, *seen.shape), real=True)
+    lowest = _LOWEST_FREQUENCY * side / min(*expected.shape, *seen.shape)
+    frequency = fft.fftshift(fft.fftfreq(side, 1 / side))
+    radius = np.hypot(frequency[:, None], frequency[None])
+    outside = (radius < lowest) | (radius > 0.45 * side)
+    spectra = [np.where(outside, 0, _spectrum(image, side)) for image in (expected, seen)]
+    rows, columns = np.unravel_index(np.argsort(spectra[0], axis=None)[-_SPOTS:], radius.shape)
+    spots, strengths = np.stack([frequency[rows], frequency[columns]], axis=1), spectra[0][rows, columns]
+    turns = _steps(limits.rotation, _TURN_STEP)
+    scales = _steps(limits.scale, _SCALE_STEP)
+    scores = np.zeros((len(turns), len(scales)))
+    for row, turn in enumerate(turns):
+        # What is magnified has lower frequencies.
+        places = (spots @ _turn(turn).T)[None] / (1 + scales)[:, None, None] + side // 2
+        values = ndimage.map_coordinates(spectra[1], places.reshape(-1, 2).T, order=1, mode="nearest")
+        scores[row] = values.reshape(len(scales), -1) @ strengths
+    best = np.unravel_index(int(np.argmax(scores)), scores.shape)
+    return Placement(rotation=float(turns[best[0]]), magnification=float(1 + scales[best[1]]))
+
+
+def _steps(limit: float, step: float) -> np.ndarray:
+    count = math.ceil(limit / step)
+    return np.linspace(-limit, limit, 2 * count + 1) if count else np.zeros(1)
+
+
+def _spectrum(image: np.ndarray, side: int) -> np.ndarray:
+    """Amplitudes of the windowed image, zero frequency in the middle, shape (side, side)."""
+    window = np.outer(*(np.hanning(length + 2)[1:-1] for length in image.shape))
+    amplitude = np.abs(fft.fft2(np.nan_to_num(image) * window, (side, side)))
+    return np.asarray(fft.fftshift(amplitude))
+
+
+def _correlation(seen: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Normalised correlation over the overlap for every shift; NaN where that is small.
+
+    Entry (i, j) belongs to the shift (i - Y + 1, j - X + 1) of an expected image of shape (Y, X).
+
+    References
+    ----------
+    Padfield, IEEE Trans. Image Process. 21 (2012) 2706, Eq. 9.
+    """
+    shape = tuple(a + b - 1 for a, b in zip(seen.shape, expected.shape, strict=True))
+    fast = [fft.next_fast_len(length, real=True) for length in shape]
+    flipped = expected[::-1, ::-1]
+    first, second = ([np.isfinite(image).astype(float), np.nan_to_num(image)] for image in (seen, flipped))
+    first, second = ([*parts, parts[1] ** 2] for parts in (first, second))
+    one, two = ([fft.rfft2(part, fast) for part in parts] for parts in (first, second))
+
+    def summed(a: int, b: int) -> np.ndarray:
+        return np.asarray(fft.irfft2(one[a] * two[b], fast)[: shape[0], : shape[1]])
+
+    count = np.maximum(summed(0, 0), 1.0)
+    mean_seen, mean_expected = summed(1, 0) / count, summed(0, 1) / count
+    covariance = summed(1, 1) / count - mean_seen * mean_expected
+    variances = (summed(2, 0) / count - mean_seen**2) * (summed(0, 2) / count - mean_expected**2)
+    least = _LEAST_OVERLAP * min(first[0].sum(), second[0].sum())
+    floor = 1e-6 * float(np.nanvar(seen)) * float(np.nanvar(expected))
+    good = (count >= max(least, LEAST_SIDE**2)) & (variances > floor)
+    return np.where(good, covariance / np.sqrt(np.maximum(variances, floor + 1e-300)), np.nan)
+
+
+def _chosen(found: _Correlated, seen: np.ndarray, step: float) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """Shift (Å) of the expected on the seen image, and the differences of others that are as good.
+
+    The one that leaves the middles nearest to each other stands until another one is better by more than noise can make it.
+    """
+    surface = Surface(found.expected, (step, step))
+    points, values = points_of(seen, (step, step), _RANKED)
+    still = Limits(rotation=0, scale=0)
+    shifts, images = [], []
+    for shift in _candidates(found.correlation, seen.shape, found.expected.shape):
+        start = Placement(shift=(shift[0] * step, shift[1] * step))
+        placement, _ = settled(points, values, surface, start, still, step, rounds=6)
+        if math.dist(placement.shift, start.shift) < 2 * step:
+            shifts.append(placement.shift)
+            known, places = _overlapping(points, surface, placement)
+            image = np.full(len(points), np.nan)
+            image[known] = surface.at(places)
+            images.append(image)
+    places = np.array(shifts)
+    middles = (np.array(seen.shape) - np.array(found.expected.shape)) * step / 2
+    order = np.argsort(np.hypot(*(places - middles).T))
+    independent = min(1.0, seen.size / len(points) / _INDEPENDENT)
+    chosen = int(order[0])
+    for rival in order[1:]:
+        gained, doubt, _ = _gain(values, images[chosen], images[rival], independent)
+        if gained > doubt:
+            chosen = int(rival)
+    others = []
+    for rival in order:
+        gained, doubt, unexplained = _gain(values, images[chosen], images[rival], independent)
+        apart = places[rival] - places[chosen]
+        if rival != chosen and -gained <= max(doubt, _AS_GOOD * unexplained) and np.hypot(*apart) > 3 * step:
+            others.append((float(apart[0]), float(apart[1])))
+    return places[chosen], sorted(others, key=lambda one: math.hypot(*one))
+
+
+def _gain(values: np.ndarray, chosen: np.ndarray, rival: np.ndarray, independent: float) -> tuple[float, float, float]:
+    """How much more of the variance a rival explains, what of that noise can make, and what remains unexplained.
+
+    All over the pixels that both reach, since noise differs from place to place; `independent` is the share of them whose
+    noise is.
+    """
+    common = np.isfinite(chosen) & np.isfinite(rival)
+    if common.sum() < LEAST_SIDE**2 / 4:
+        return -math.inf, 0.0, 0.0
+    with np.errstate(invalid="ignore"):
+        first, second = (np.corrcoef(values[common], image[common])[0, 1] for image in (chosen, rival))
+    left = 1 - max(first, second) ** 2
+    doubt = max(_SAME, _SIGNIFICANT * left / (independent * common.sum()))
+    return float(second**2 - first**2), float(doubt), float(left)
+
+
+def _candidates(correlation: np.ndarray, seen: tuple[int, ...], expected: tuple[int, ...]) -> np.ndarray:
+    """Shifts (N, 2), px, at which the correlation is highest, and those of the high ones that move the middles least."""
+    filled = np.nan_to_num(correlation, nan=-1.0)
+    peaks = (filled == ndimage.maximum_filter(filled, 3)) & (filled > 0.8 * filled.max())
+    shifts = np.argwhere(peaks) - (np.array(expected) - 1)
+    heights = filled[peaks]
+    apart = np.hypot(*(shifts - (np.array(seen) - np.array(expected)) / 2).T)
+    near = np.argsort(np.where(heights > 0.9 * heights.max(), apart, np.inf))[: _CANDIDATES // 2]
+    return shifts[np.union1d(np.argsort(-heights)[:_CANDIDATES], near)]
