@@ -11,6 +11,7 @@ import typer
 
 from napari_atomseg import __version__
 from napari_atomseg.cli.columns import locate, refine
+from napari_atomseg.cli.compare import compare
 from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
@@ -39,6 +40,7 @@ app.command("map")(map_images)
 app.command()(train)
 app.command()(models)
 app.command()(simulate)
+app.command()(compare)
 app.command()(synthesise)
 app.command()(fit_correction)
 

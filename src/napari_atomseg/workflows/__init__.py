@@ -16,6 +16,16 @@ from napari_atomseg.localise.gaussian import RefineParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.columns import CLASSICAL, bound, locate, model_names, refine, residual, snap, transfer
+from napari_atomseg.workflows.comparison import (
+    VARIED,
+    CompareParams,
+    Comparison,
+    FittedSimulation,
+    compare,
+    fit_simulation,
+    line_profile,
+    write_comparison,
+)
 from napari_atomseg.workflows.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
@@ -49,12 +59,16 @@ __all__ = [
     "LABELS",
     "METHODS",
     "TASKS",
+    "VARIED",
     "ClassicalParams",
     "ClusterParams",
+    "CompareParams",
+    "Comparison",
     "ConvolutionParams",
     "CorrectionParams",
     "CutParams",
     "DetectorParams",
+    "FittedSimulation",
     "Micrograph",
     "MultisliceParams",
     "NetworkParams",
@@ -67,12 +81,15 @@ __all__ = [
     "bound",
     "calibrate_by_lattice",
     "cluster",
+    "compare",
     "correction_for",
     "default_network",
     "estimate_lattice",
     "fit_correction",
+    "fit_simulation",
     "image_of",
     "like",
+    "line_profile",
     "locate",
     "low_index_zones",
     "make_pairs",
@@ -105,6 +122,7 @@ __all__ = [
     "transfer",
     "true_columns",
     "why_unfit",
+    "write_comparison",
     "write_correction",
     "write_pairs",
 ]

@@ -1,0 +1,99 @@
+"""``compare``: a simulated image held against an experimental one, as figures and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_atomseg.cli.inputs import Dataset, PixelSize, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.targets import refuse_existing
+from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
+from napari_atomseg.core.jobs import run
+
+if TYPE_CHECKING:
+    from napari_atomseg.core.columns import Columns
+    from napari_atomseg.core.micrograph import Micrograph
+
+
+def compare(
+    simulated: Annotated[Path, typer.Argument(metavar="SIMULATED", help="Image of a model, such as `simulate` writes.")],
+    experimental: Annotated[Path, typer.Argument(metavar="EXPERIMENTAL", help="The image that it is measured by.")],
+    out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for images, numbers and a picture.")],
+    columns: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Columns of the experiment: their differences are written too.")
+    ] = None,
+    pixel_size: PixelSize = None,
+    no_rotation: Annotated[bool, typer.Option("--no-rotation", help="The simulated image is not turned.")] = False,
+    no_scale: Annotated[bool, typer.Option("--no-scale", help="Its magnification is not adjusted.")] = False,
+    absolute: Annotated[
+        bool, typer.Option("--absolute", help="Both are fractions of the beam: no gain and offset are fitted.")
+    ] = False,
+    dataset: Dataset = None,
+    frame: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of an experimental stack, counted from 0.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Register a simulated image on an experimental one and subtract; pixel size, dataset and frame are the experiment's."""
+    from napari_atomseg.workflows.comparison import CompareParams, comparison_files, one_frame, summary, write_comparison
+    from napari_atomseg.workflows.comparison import compare as job
+
+    params = params_of(
+        CompareParams,
+        "parameters",
+        rotation=not no_rotation,
+        scale=not no_scale,
+        intensities="absolute" if absolute else "linear",
+    )
+    size = pixel_size_of(pixel_size)
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        targets = comparison_files(out, columns is not None)
+        _refuse_inputs(targets, [simulated, experimental, *([columns] if columns else [])])
+        refuse_existing(targets, force)
+        if out.exists() and not out.is_dir():
+            raise AtomsegError(f"{out} is a file; give a folder")
+        image, model = open_image(path, dataset, size, talk), open_image(simulated, None, None, talk)
+        given = _read_table(columns, image) if columns else None
+        if image.frames > 1 and frame is None:
+            raise AtomsegError(f"{image.name} is a stack of {image.frames} images; choose one with --frame")
+        if given is not None:
+            given = _of_frame(given, frame or 0)
+        found = run(job.steps(model, one_frame(image, frame or 0), columns=given, params=params), talk.reporter(path))
+        write_comparison(found, out, force=force)
+        for note in found.notes:
+            talk.note(f"{path.name}: {note}")
+        talk.say(f"{simulated.name} on {path.name}: {summary(found)} -> {out}")
+
+    each(talk, [experimental], work)
+
+
+def _refuse_inputs(targets: list[Path], inputs: list[Path]) -> None:
+    """What was given is never overwritten, whatever was forced."""
+    given = {path.resolve() for path in inputs}
+    for target in targets:
+        if target.resolve() in given:
+            raise AtomsegError(f"{target} is one of the files to be compared; write to another folder")
+
+
+def _of_frame(columns: Columns, frame: int) -> Columns:
+    """Columns of one frame, as those of a single image; a table that knows no frames belongs to the one asked for."""
+    from dataclasses import replace
+
+    chosen = columns.of_frame(frame) if columns.frame.any() else columns
+    return replace(chosen, frame=0 * chosen.frame)
+
+
+def _read_table(path: Path, micrograph: Micrograph) -> Columns:
+    from napari_atomseg.workflows import read_columns
+
+    try:
+        return read_columns(path)
+    except MissingCalibrationError:
+        if micrograph.pixel_size is None:
+            raise
+        return read_columns(path, pixel_size=micrograph.pixel_size)
