@@ -26,7 +26,7 @@ PICTURES = Formats(
 def simulate(
     structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy, .zspy), or a folder.")],
-    method: Annotated[str, typer.Option(metavar="convolution|corrected|prism|multislice", help="How.")] = "convolution",
+    method: Annotated[str, typer.Option(metavar="convolution|corrected|prism|multislice|hrtem", help="How.")] = "convolution",
     energy: Annotated[float | None, typer.Option(metavar="EV", help="Of the beam; 200000.")] = None,
     semiangle: Annotated[float | None, typer.Option(metavar="MRAD", help="Of the probe; 24.")] = None,
     inner: Annotated[float | None, typer.Option(metavar="MRAD", help="Where the detector begins; 70.")] = None,

@@ -161,7 +161,9 @@ class Head(QWidget):
     def _follow_selection(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
         if usable_image(active) and source_of(active) is None:
-            self.choose(active)
+            # What was simulated becomes the image only where there is no other, or in the list above.
+            if not method_of(active) or self.image is None:
+                self.choose(active)
         elif isinstance(active, Points) and has_session(active):
             image = session_of(active).image
             if image is not None and image in self._viewer.layers:

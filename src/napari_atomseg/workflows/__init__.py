@@ -15,6 +15,7 @@ from napari_atomseg.localise.find import ClassicalParams
 from napari_atomseg.localise.gaussian import RefineParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
+from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.columns import CLASSICAL, bound, locate, model_names, refine, residual, snap, transfer
 from napari_atomseg.workflows.comparison import (
     VARIED,
@@ -44,6 +45,7 @@ from napari_atomseg.workflows.simulation import (
     SimulationParams,
     SimulationProgress,
     StemParams,
+    TemParams,
     like,
     projected_atoms,
     read_structure,
@@ -60,6 +62,7 @@ __all__ = [
     "METHODS",
     "TASKS",
     "VARIED",
+    "AcquisitionParams",
     "ClassicalParams",
     "ClusterParams",
     "CompareParams",
@@ -76,6 +79,7 @@ __all__ = [
     "SimulationParams",
     "SimulationProgress",
     "StemParams",
+    "TemParams",
     "accept_suggested",
     "add_model",
     "bound",
@@ -105,6 +109,7 @@ __all__ = [
     "read_correction",
     "read_structure",
     "recipe_for_crystal",
+    "record",
     "refine",
     "residual",
     "show_frequencies",

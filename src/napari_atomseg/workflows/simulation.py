@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from napari_atomseg.imaging.correction.correction import Correction
     from napari_atomseg.imaging.multislice_cost import Cost
 
-METHODS = ("convolution", "corrected", "prism", "multislice")
+METHODS = ("convolution", "corrected", "prism", "multislice", "hrtem")
 KEPT_ATOMS = 20_000
 """A structure of more atoms is not kept whole in every image that is made of it, only its file."""
+MOST_COARSE, GOOD_STRAIN = 16, 2e-3
+"""Fewest pixels of a period, and by how much it may be stretched to hold whole ones."""
 MODALITIES = {"annular": "haadf", "bright_field": "bf", "segmented": "adf"}
 
 
@@ -66,6 +68,43 @@ class StemParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TemParams:
+    """Objective lens and camera of a transmission microscope for the method ``hrtem``; the energy is that of the other lens.
+
+    Attributes
+    ----------
+    defocus : float
+        Underfocus, positive as in abTEM, from the exit surface.
+    Cs : float
+        Spherical aberration.
+    focal_spread : float
+        Half width of the defocus distribution at 1/e of its height.
+    angular_spread : float
+        Half width of the illumination's angles at 1/e of its height.
+    aperture : float
+        Half angle of the objective aperture; automatic is an open lens.
+    images : int
+        Of a focal series; 1 for a single image.
+    focal_step : float
+        From image to image.
+    dose : float
+        Of each image, whose electrons are counted; automatic is a noiseless image.
+    """
+
+    defocus: Annotated[float, Quantity(unit="Å", low=-1e6, high=1e6, decimals=1)] = 80.0
+    Cs: Annotated[float, Quantity(unit="Å", low=-1e9, high=1e9, decimals=0)] = -100_000.0
+    focal_spread: Annotated[float, Quantity(unit="Å", low=0, high=1e4, decimals=1)] = 30.0
+    angular_spread: Annotated[float, Quantity(unit="mrad", low=0, high=50, decimals=3)] = 0.1
+    aperture: Annotated[float, Quantity(unit="mrad", low=0.1, high=500)] | None = None
+    images: Annotated[int, Quantity(low=1, high=100)] = 1
+    focal_step: Annotated[float, Quantity(unit="Å", low=-1e5, high=1e5, decimals=1)] = 20.0
+    dose: Annotated[float, Quantity(unit="e/Å²", low=1e-3, high=1e9, decimals=1)] | None = None
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SimulationParams:
     """All that an image of a structure depends on.
 
@@ -74,17 +113,18 @@ class SimulationParams:
     method : str
         One of :data:`METHODS`.
     pixel_size : float, Å
-    cut, stem, detector, convolution, multislice
+    cut, stem, detector, convolution, multislice, tem
         The piece of the structure, lens, detector, and how it is calculated.
     """
 
-    method: Literal["convolution", "corrected", "prism", "multislice"] = "convolution"
+    method: Literal["convolution", "corrected", "prism", "multislice", "hrtem"] = "convolution"
     pixel_size: Annotated[float, Quantity(unit="Å", low=0.005, high=10, decimals=4)] = 0.1
     cut: CutParams = field(default_factory=CutParams)
     stem: StemParams = field(default_factory=StemParams)
     detector: DetectorParams = field(default_factory=DetectorParams)
     convolution: ConvolutionParams = field(default_factory=ConvolutionParams)
     multislice: MultisliceParams = field(default_factory=MultisliceParams)
+    tem: TemParams = field(default_factory=TemParams)
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> SimulationParams:
@@ -95,6 +135,7 @@ class SimulationParams:
             "detector": DetectorParams,
             "convolution": ConvolutionParams,
             "multislice": MultisliceParams,
+            "tem": TemParams,
         }
         read = {name: from_dict(parts[name], value) if name in parts else value for name, value in values.items()}
         return from_dict(SimulationParams, read)
@@ -171,6 +212,8 @@ def simulate(
     if params.method in ("convolution", "corrected"):
         yield SimulationProgress(0, 1, params.method)
         image, notes = _convolved(atoms, params, _correction(correction) if params.method == "corrected" else None)
+    elif params.method == "hrtem":
+        image, notes = yield from _hrtem(atoms, params)
     else:
         image, notes = yield from _multislice(atoms, params)
     return _micrograph(image, atoms, params, notes, correction)
@@ -323,6 +366,47 @@ def _multislice(atoms: Atoms, params: SimulationParams) -> Generator[Progress, N
     return np.asarray(image, dtype=np.float32), found.notes
 
 
+def _hrtem(atoms: Atoms, params: SimulationParams) -> Generator[Progress, None, tuple[np.ndarray, tuple[str, ...]]]:
+    from napari_atomseg.imaging.hrtem_multislice import HrtemParams, hrtem_image
+    from napari_atomseg.imaging.periodic_image import on_grid
+    from napari_atomseg.optics.ctf import CtfParams
+
+    told, how = params.tem, params.multislice
+    ctf = CtfParams(
+        energy=params.stem.energy,
+        defocus=told.defocus,
+        Cs=told.Cs,
+        focal_spread=told.focal_spread,
+        angular_spread=told.angular_spread,
+        semiangle=told.aperture,
+    )
+    foci = [row * told.focal_step for row in range(told.images)]
+    # The dose is given to the field that is looked at, not to the period that it is made of.
+    settings = HrtemParams(slice_thickness=how.slice_thickness, configurations=how.configurations, seed=how.seed)
+    piece, periodic = _specimen(atoms, params)
+    pixel = _dividing_pixel(piece, params.pixel_size) if periodic else params.pixel_size
+    found = yield from hrtem_image(piece, ctf, pixel, settings, foci)
+    image = found.image
+    if periodic:
+        image = on_grid(image, found.pixel_size, params.pixel_size, _shape(atoms, params))
+    image = image[0] if told.images == 1 else image
+    if told.dose is not None:
+        rng = np.random.default_rng(how.seed)
+        electrons = told.dose * params.pixel_size**2
+        image = rng.poisson(np.maximum(image, 0) * electrons) / electrons
+    return np.asarray(image, dtype=np.float32), found.notes
+
+
+def _dividing_pixel(period: Atoms, wanted: float) -> float:
+    """Pixel size, at most the wanted one, that both sides of a period are nearest to a whole number of."""
+    width, height = np.diag(period.cell.array)[:2]
+    fewest = max(int(np.ceil(width / wanted)), MOST_COARSE)
+    sizes = width / np.arange(fewest, 3 * fewest)
+    strain = np.abs(np.round(height / sizes) * sizes / height - 1)
+    good = np.flatnonzero(strain < GOOD_STRAIN)
+    return float(sizes[good[0] if len(good) else int(np.argmin(strain))])
+
+
 def _tiled_to(partial: np.ndarray, step: tuple[float, float], atoms: Atoms, params: SimulationParams) -> np.ndarray:
     """What there is of a period, over the whole field."""
     wide = field_of(atoms, params.cut)
@@ -383,7 +467,7 @@ def _micrograph(
         pixel_size=(params.pixel_size, params.pixel_size),
         pixel_size_source="the simulation",
         name=f"{name} | {params.method}",
-        modality=MODALITIES[params.detector.kind],
+        modality="hrtem" if params.method == "hrtem" else MODALITIES[params.detector.kind],
         energy=params.stem.energy,
         notes=notes,
         metadata={"simulation": told},

@@ -5,23 +5,33 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer, Points
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.docks.correction import CorrectionButton
 from napari_atomseg.gui.docks.particle import ParticleDialog
+from napari_atomseg.gui.docks.recording import RecordBox
 from napari_atomseg.gui.forms import Editor, Form, ResetLabel, align_labels, enable
 from napari_atomseg.gui.head import ElidedComboBox
 from napari_atomseg.gui.layers import to_micrograph
-from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.structures import (
     element_colours,
     show_simulated,
@@ -40,6 +50,7 @@ from napari_atomseg.workflows import (
     SimulationParams,
     SimulationProgress,
     StemParams,
+    TemParams,
     like,
     low_index_zones,
     simulate,
@@ -53,6 +64,7 @@ EMPTY = 'Drop a structure here (cif, xyz, POSCAR), <a href="open">open one</a>, 
 LIVE_MS, COST_MS = 150, 400
 """Pause after the last change before the convolution is made anew, and the cost of a multislice estimated."""
 SLOW = ("prism", "multislice")
+"""Methods whose cost is told before they start."""
 CUT_FIELDS = ("thickness", "width_y", "width_x")
 TURN_FIELDS = ("rotation_deg", "tilt_y", "tilt_x", "vacancies", "thermal", "thermal_of", "seed")
 TIPS = {
@@ -60,6 +72,7 @@ TIPS = {
     "corrected": "The convolution after a fitted polynomial.",
     "prism": "Scattering matrix of interpolated waves: fast, off by a few per cent.",
     "multislice": "Frozen phonons in small windows: the real thing, in the background.",
+    "hrtem": "Exit wave by multislice, then the lens of a TEM; a focal series if more than one image is asked for.",
 }
 
 
@@ -109,8 +122,7 @@ class SimulatePage(QWidget):
         self.as_image.setToolTip("Simulate on the grid of the image that the panel works on, so that they can be compared.")
         pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
         self.pixel = Editor(pixel)
-        self.correction = QPushButton("Choose …")
-        self.correction.setObjectName("correction")
+        self.correction = CorrectionButton(self._panel, self)
         self.cost = QLabel()
         self.cost.setObjectName("cost")
         self.cost.setWordWrap(True)
@@ -155,13 +167,17 @@ class SimulatePage(QWidget):
     def _folds(self) -> list[QCollapsible]:
         self.turn = Form(CutParams, TURN_FIELDS)
         self.stem, self.detector = Form(StemParams), Form(DetectorParams)
+        self.tem = Form(TemParams)
         self.convolution, self.multislice = Form(ConvolutionParams), Form(MultisliceParams)
-        for form in (self.stem, self.detector, self.convolution, self.multislice):
+        self.remembered = (self.stem, self.detector, self.tem, self.convolution, self.multislice)
+        for form in self.remembered:
             form.set_value(recall_params(type(form.value())))
+        self.recording = RecordBox(self._panel, self)
         parts = (
             ("Rotation, tilt and defects", [self.turn]),
-            ("Lens and detector", [self.stem, self.detector]),
+            ("Lens and detector", [self.stem, self.detector, self.tem]),
             ("Calculation", [self.convolution, self.multislice]),
+            ("Noise", [self.recording]),
         )
         return [_fold(title, forms) for title, forms in parts]
 
@@ -172,11 +188,11 @@ class SimulatePage(QWidget):
         self.method.currentIndexChanged.connect(self._on_change)
         self.as_image.toggled.connect(self._on_change)
         self.pixel.changed.connect(self._on_change)
-        self.correction.clicked.connect(lambda: self.choose_correction())
         self.build_button.clicked.connect(self.build)
         self.empty.linkActivated.connect(self.follow_link)
-        for form in (self.cut, self.turn, self.stem, self.detector, self.convolution, self.multislice):
+        for form in (self.cut, self.turn, *self.remembered):
             form.value_changed.connect(self._on_change)
+        self.correction.chosen_anew.connect(self._on_change)
         layers = self._panel.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
@@ -211,6 +227,7 @@ class SimulatePage(QWidget):
             detector=self.detector.value(),
             convolution=self.convolution.value(),
             multislice=self.multislice.value(),
+            tem=self.tem.value(),
         )
         image = self._panel.image
         return like(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
@@ -218,14 +235,16 @@ class SimulatePage(QWidget):
     @property
     def run_text(self) -> str:
         """What the button in the foot does."""
-        return {"prism": "Run PRISM", "multislice": "Run multislice"}.get(self.method.currentText(), "Simulate")
+        return {"prism": "Run PRISM", "multislice": "Run multislice", "hrtem": "Run HRTEM"}.get(
+            self.method.currentText(), "Simulate"
+        )
 
     def why_not(self) -> str:
         """Why nothing can be simulated now; empty if it can."""
         if self.layer is None:
             return "Drop a structure first."
-        if self.method.currentText() == "corrected" and not recall("correction", ""):
-            return "Choose a correction first, or fit one: napari-atomseg fit-correction."
+        if self.method.currentText() == "corrected" and not self.correction.path:
+            return "Choose a correction first, or let one be fitted."
         try:
             self.params()
         except AtomsegError as error:
@@ -239,10 +258,13 @@ class SimulatePage(QWidget):
         self.controls.setVisible(some)
         corrected = self.method.currentText() == "corrected"
         self.second.setRowVisible(self.correction, corrected)
-        chosen = str(recall("correction", ""))
-        self.correction.setText(Path(chosen).name if chosen else "Choose …")
-        self.correction.setToolTip(f"{chosen or 'None chosen yet'}; fit-correction on the command line makes one.")
+        hrtem = self.method.currentText() == "hrtem"
+        self.detector.setVisible(not hrtem)
+        self.tem.setVisible(hrtem)
+        self.convolution.setVisible(self.method.currentText() in ("convolution", "corrected"))
+        self.multislice.setVisible(not self.convolution.isVisibleTo(self.convolution.parentWidget()))
         self.as_image.setVisible(self._panel.image is not None)
+        self.recording.refresh()
         enable(self.build_button, not self._panel.busy, "A job is running; cancel it first.")
         self.cost.setVisible(bool(self.cost.text()))
 
@@ -253,15 +275,6 @@ class SimulatePage(QWidget):
     def follow_link(self, link: str) -> None:
         """Do what a link says."""
         {"open": self._panel.tools.open_files, "build": self.build}[link]()
-
-    def choose_correction(self, path: str | None = None) -> None:
-        """Choose the file of a correction."""
-        if path is None:
-            path, _ = QFileDialog.getOpenFileName(self, "Correction", str(recall("folder", "")), "Corrections (*.json)")
-        if path:
-            remember("correction", path)
-            self.refresh()
-            self._on_change()
 
     def build(self) -> None:
         """Build a nanoparticle."""
@@ -314,7 +327,7 @@ class SimulatePage(QWidget):
         self._on_change()
 
     def _on_change(self, *_: Any) -> None:
-        for form in (self.stem, self.detector, self.convolution, self.multislice):
+        for form in self.remembered:
             remember_params(form.value())
         self.cost.clear()
         self.refresh()
@@ -383,7 +396,7 @@ class SimulatePage(QWidget):
         if layer is None or self.why_not():
             return
         params = self.params()
-        correction = str(recall("correction", "")) if params.method == "corrected" else None
+        correction = self.correction.path if params.method == "corrected" else None
         steps = simulate.steps(structure_of(layer), params, correction=correction)
         self._begun = time.perf_counter()
         self._panel.start(

@@ -1,0 +1,113 @@
+"""Which correction is put on a convolution: chosen, fitted to pairs, or made for the structure at hand."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QMenu, QSizePolicy, QToolButton
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.structures import structure_of
+from napari_atomseg.workflows import correction_for, fit_correction, write_correction
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.docks.simulate import SimulatePage
+    from napari_atomseg.gui.panel import AtomSegPanel
+
+
+class CorrectionButton(QToolButton):
+    """Shows the correction in use; its menu finds another.
+
+    Parameters
+    ----------
+    panel : AtomSegPanel
+    page : SimulatePage
+        Whose structure and parameters a correction is made for.
+    """
+
+    chosen_anew = Signal()
+
+    def __init__(self, panel: AtomSegPanel, page: SimulatePage) -> None:
+        super().__init__()
+        self._panel, self._page = panel, page
+        self.setObjectName("correction")
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMenu(self._menu())
+        self._show()
+
+    @property
+    def path(self) -> str:
+        """File of the correction in use; empty if there is none."""
+        path = str(recall("correction", ""))
+        return path if path and Path(path).is_file() else ""
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for text, action, tip in (
+            ("Choose a file …", self.choose, "A correction that was fitted before (JSON)."),
+            ("Fit to a folder of pairs …", self.fit, "Pairs of convolution and multislice images (.npz or .tif)."),
+            (
+                "Make pairs of this structure and fit …",
+                self.make,
+                "Six multislice images of it, of many thicknesses or directions, in the background; then the fit.",
+            ),
+        ):
+            entry = menu.addAction(text)
+            entry.setToolTip(tip)
+            entry.triggered.connect(lambda _=False, chosen=action: chosen())
+        return menu
+
+    def choose(self, path: str | None = None) -> None:
+        """Choose the file of a correction."""
+        if path is None:
+            path, _ = QFileDialog.getOpenFileName(self, "Correction", str(recall("folder", "")), "Corrections (*.json)")
+        if path:
+            remember("correction", path)
+            self._show()
+            self.chosen_anew.emit()
+
+    def _show(self) -> None:
+        self.setText(Path(self.path).name if self.path else "Choose …")
+        self.setToolTip(self.path or "None chosen yet: choose one, or let one be fitted.")
+
+    def fit(self, folder: str | None = None, path: str | None = None) -> None:
+        """Fit a correction to a folder of pairs."""
+        folder = folder or QFileDialog.getExistingDirectory(self, "Folder of pairs", str(recall("folder", "")))
+        path = (path or self._where_to_save()) if folder else None
+        if folder and path:
+            target = Path(path)
+            self._panel.start(fit_correction.steps(folder), lambda found: self._fitted(found, target), "Fitting a correction")
+
+    def make(self, path: str | None = None) -> None:
+        """Simulate pairs of the structure, and fit a correction to them."""
+        layer = self._page.layer
+        path = (path or self._where_to_save()) if layer is not None else None
+        if layer is None or not path:
+            return
+        try:
+            steps = correction_for.steps(structure_of(layer), self._page.params())
+        except AtomsegError as error:
+            self._panel.complain(error)
+            return
+        target = Path(path)
+        self._panel.start(steps, lambda found: self._fitted(found, target), "Making pairs for a correction")
+
+    def _where_to_save(self) -> str:
+        start = str(Path(str(recall("folder", ""))) / "correction.json")
+        return QFileDialog.getSaveFileName(self, "Save the correction", start, "Corrections (*.json)")[0]
+
+    def _fitted(self, found: Any, path: Path) -> None:
+        try:
+            write_correction(found, path)
+        except AtomsegError as error:
+            self._panel.complain(error)
+            return
+        self.choose(str(path))
+        told = found.cross_validation
+        self._panel.say(f"{escape(path.name)}: 1 - R² = {told.one_minus_r2:.3g}, cross-validated.")

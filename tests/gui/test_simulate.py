@@ -1,0 +1,219 @@
+"""From a dropped structure to its images, in the real window."""
+
+import time
+
+import numpy as np
+import pytest
+from conftest import drop, micrograph, open_panel, wait_until_idle
+from napari.layers import Image
+from qtpy.QtWidgets import QApplication
+
+from napari_atomseg.gui.structures import is_structure, method_of, simulated_of
+from napari_atomseg.specimens.clusters import ClusterParams, cluster
+from napari_atomseg.specimens.library import crystal
+from napari_atomseg.workflows import (
+    AcquisitionParams,
+    CutParams,
+    DetectorParams,
+    MultisliceParams,
+    fit_correction,
+    make_pairs,
+    read,
+    write_correction,
+)
+
+CHEAP = MultisliceParams(configurations=0, slice_thickness=4.0, scan_step=0.5)
+
+
+@pytest.fixture
+def sto(tmp_path):
+    path = tmp_path / "sto.cif"
+    crystal("SrTiO3").write(path)
+    return path
+
+
+@pytest.fixture
+def simulate_page(panel):
+    page = panel.simulate_page
+    page.cut.set_value(CutParams(thickness=8, width_y=12, width_x=10))
+    page.pixel.set_value(0.2)
+    page.detector.set_value(DetectorParams(inner_angle=40, outer_angle=80))
+    page.multislice.set_value(CHEAP)
+    return page
+
+
+@pytest.fixture
+def shown(qtbot, viewer, simulate_page, sto):
+    """A dropped crystal with its convolution."""
+    drop(viewer, sto)
+    wait_for_layer(qtbot, viewer, "sto | convolution")
+    return viewer.layers["sto"]
+
+
+def wait_for_layer(qtbot, viewer, name, timeout=30_000):
+    qtbot.waitUntil(lambda: name in [layer.name for layer in viewer.layers], timeout=timeout)
+
+
+def settle(qtbot, viewer, page):
+    """Let the live convolution end."""
+    qtbot.wait(400)
+    QApplication.processEvents()
+
+
+def test_a_dropped_crystal_is_shown_with_its_convolution(viewer, panel, shown, simulate_page):
+    assert is_structure(shown)
+    assert panel.page is simulate_page
+    image = viewer.layers["sto | convolution"]
+    assert image.data.shape == (60, 50)
+    assert tuple(image.scale) == pytest.approx((0.02, 0.02))
+    assert [str(unit) for unit in shown.units] == ["nanometer"] * 2
+    assert set(shown.features["element"]) == {"Sr", "Ti", "O"}
+    assert viewer.layers.index(image) < viewer.layers.index(shown)
+    assert "Sr" in simulate_page.legend.text()
+    brightest = np.unravel_index(np.argmax(image.data[10:50, 10:40]), (40, 30)) + np.array([10, 10])
+    strontium = shown.data[shown.features["element"] == "Sr"]
+    assert np.min(np.linalg.norm(strontium - brightest * 0.2, axis=1)) < 0.15
+
+
+def test_another_zone_axis_changes_both(qtbot, viewer, shown, simulate_page):
+    before = viewer.layers["sto | convolution"].data.copy()
+    atoms = len(shown.data)
+    simulate_page.zone.setCurrentText("1,1,0")
+    qtbot.waitUntil(lambda: not np.array_equal(before, viewer.layers["sto | convolution"].data), timeout=10_000)
+    assert len(shown.data) != atoms
+    assert [layer.name for layer in viewer.layers].count("sto | convolution") == 1
+
+
+def test_a_wrong_zone_axis_is_a_sentence_and_the_window_lives(qtbot, viewer, panel, shown, simulate_page):
+    simulate_page.zone.setCurrentText("0,0,0")
+    qtbot.wait(400)
+    assert "zone axis is [0 0 0]" in panel.status.text()
+    assert "zone axis" in simulate_page.why_not()
+    assert not panel.run_button.isEnabled()
+    simulate_page.zone.setCurrentText("1,1,1")
+    assert simulate_page.why_not() == ""
+
+
+def test_multislice_shows_what_there_is_and_ends(qtbot, viewer, panel, shown, simulate_page):
+    simulate_page.method.setCurrentText("multislice")
+    seen = []
+    viewer.layers.events.inserted.connect(lambda event: seen.append(event.value.name))
+    panel.run_button.click()
+    wait_until_idle(qtbot, panel)
+    assert "sto | multislice" in [layer.name for layer in viewer.layers]
+    assert "sto | multislice so far" not in [layer.name for layer in viewer.layers]
+    image = viewer.layers["sto | multislice"]
+    assert image.data.shape == (60, 50)
+    assert np.isfinite(image.data).all()
+    assert "multislice" in panel.status.text()
+    panel.run_button.click()
+    wait_until_idle(qtbot, panel)
+    assert [layer.name for layer in viewer.layers].count("sto | multislice") == 1
+
+
+def test_cancel_in_the_middle_answers_at_once(qtbot, viewer, panel, shown, simulate_page):
+    simulate_page.method.setCurrentText("multislice")
+    simulate_page.multislice.set_value(MultisliceParams(configurations=40, slice_thickness=1.0))
+    panel.run_button.click()
+    wait_for_layer(qtbot, viewer, "sto | multislice so far", timeout=60_000)
+    partial = viewer.layers["sto | multislice so far"]
+    assert partial.data.ndim == 2
+    began = time.monotonic()
+    panel.cancel_button.click()
+    assert not panel.busy
+    assert time.monotonic() - began < 1.0
+    assert "cancelled" in panel.status.text()
+    viewer.layers.remove(partial)
+    assert panel.run_button.isEnabled()
+
+
+def test_the_cost_stands_beside_the_button(qtbot, shown, simulate_page):
+    simulate_page.method.setCurrentText("multislice")
+    qtbot.waitUntil(lambda: "GB" in simulate_page.cost.text(), timeout=30_000)
+    assert simulate_page.cost.text().startswith("About ")
+
+
+def test_the_experiment_stays_the_image_and_lends_its_grid(qtbot, viewer, panel, simulate_page, files, sto):
+    drop(viewer, files.tif)
+    drop(viewer, sto)
+    wait_for_layer(qtbot, viewer, "sto | convolution")
+    assert panel.image is viewer.layers["lattice"]
+    simulate_page.as_image.setChecked(True)
+    qtbot.waitUntil(lambda: viewer.layers["sto | convolution"].data.shape == (160, 160), timeout=10_000)
+    assert tuple(viewer.layers["sto | convolution"].scale) == pytest.approx(tuple(viewer.layers["lattice"].scale))
+
+
+def test_a_particle_is_built_and_recorded(qtbot, viewer, panel, simulate_page):
+    atoms = cluster(ClusterParams(diameter=10))
+    atoms.info = {"name": "Pt55"}
+    simulate_page.add_structure(atoms)
+    wait_for_layer(qtbot, viewer, "Pt55 | convolution")
+    settle(qtbot, viewer, simulate_page)
+    simulate_page.recording.form.set_value(AcquisitionParams(dose=1e4, jitter_x=0.1))
+    simulate_page.recording.record()
+    noisy = viewer.layers["Pt55 | convolution | recorded"]
+    clean = viewer.layers["Pt55 | convolution"]
+    assert noisy.data.shape == clean.data.shape
+    assert not np.array_equal(noisy.data, clean.data)
+    simulate_page.recording.record()
+    assert [layer.name for layer in viewer.layers].count("Pt55 | convolution | recorded") == 1
+
+
+def test_hrtem_series(qtbot, viewer, panel, shown, simulate_page):
+    simulate_page.method.setCurrentText("hrtem")
+    assert not simulate_page.detector.isVisibleTo(simulate_page)
+    simulate_page.tem.findChild(object, "images").setValue(2)
+    panel.run_button.click()
+    wait_until_idle(qtbot, panel)
+    assert viewer.layers["sto | hrtem"].data.shape == (2, 60, 50)
+
+
+def test_a_correction_is_used_and_its_doubts_are_told(qtbot, viewer, panel, shown, simulate_page, tmp_path):
+    simulate_page.method.setCurrentText("corrected")
+    assert "Choose a correction" in simulate_page.why_not()
+    pairs = make_pairs(crystal("SrTiO3"), simulate_page.params(), number=2)
+    write_correction(fit_correction(pairs, elements=("Pt",)), tmp_path / "c.json")
+    simulate_page.correction.choose(str(tmp_path / "c.json"))
+    assert simulate_page.correction.text() == "c.json"
+    panel.run_button.click()
+    wait_until_idle(qtbot, panel)
+    assert method_of(viewer.layers["sto | corrected"]) == "corrected"
+    assert "knows nothing of" in panel.status.text()
+
+
+def test_simulated_images_are_saved_with_their_pixel_size(viewer, shown, tmp_path):
+    viewer.layers["sto | convolution"].save(str(tmp_path / "sim.tif"), plugin="napari-atomseg")
+    assert read(tmp_path / "sim.tif")[0].pixel_size == pytest.approx((0.2, 0.2))
+
+
+def test_without_a_structure_the_page_says_what_to_do(panel, simulate_page):
+    panel.show_simulate()
+    assert not simulate_page.controls.isVisibleTo(simulate_page)
+    assert "Drop a structure" in simulate_page.empty.text()
+    assert not panel.run_button.isEnabled()
+
+
+def test_a_bad_structure_is_one_sentence(viewer, simulate_page, tmp_path, notices):
+    path = tmp_path / "bad.cif"
+    path.write_text("data_nothing\n")
+    drop(viewer, path)
+    assert not viewer.layers
+    assert any("bad.cif" in text for text in notices())
+
+
+def test_structures_and_columns_do_not_meet(viewer, panel, shown):
+    assert panel.columns_page.session is None
+    image = viewer.add_image(micrograph().data, name="other")
+    assert isinstance(image, Image)
+    assert simulated_of(viewer, shown, "convolution") is viewer.layers["sto | convolution"]
+
+
+def test_closing_during_a_run_ends_cleanly(qtbot, viewer, panel, shown, simulate_page):
+    simulate_page.method.setCurrentText("multislice")
+    simulate_page.multislice.set_value(MultisliceParams(configurations=40, slice_thickness=1.0))
+    panel.run_button.click()
+    qtbot.wait(1500)
+    assert panel.busy
+    viewer.window.remove_dock_widget("all")
+    QApplication.processEvents()
+    assert open_panel(viewer) is not panel
