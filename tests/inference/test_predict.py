@@ -7,7 +7,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.inference import predict as predict_module
 from napari_atomseg.inference.grid import native_grid
-from napari_atomseg.inference.normalise import contrast_of
+from napari_atomseg.inference.normalise import FARTHEST, contrast_of, normalised
 from napari_atomseg.inference.predict import predict
 from napari_atomseg.networks.card import ModelCard, ModelError
 from napari_atomseg.networks.unet import Unet, UnetParams
@@ -144,3 +144,10 @@ def test_images_that_do_not_fit_the_model_are_refused(model, shape, size, words)
 def test_an_unknown_map_is_refused(model):
     with pytest.raises(AtomsegError, match="no map"):
         run(predict(model, np.zeros((64, 64), np.float32), (0.2, 0.2), ("colour",)))
+
+
+def test_nothing_lies_far_beyond_the_contrast():
+    image = torch.zeros(1, 1, 8, 8)
+    image[..., 3, 3] = 1e9
+    found = normalised(image, torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    assert float(found.max()) == FARTHEST

@@ -8,7 +8,7 @@ from napari_atomseg.core.jobs import run
 from napari_atomseg.networks.unet import UnetParams
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training import checkpoint, validation
-from napari_atomseg.training.fit import fit, learning_rate
+from napari_atomseg.training.fit import _average, _begin, fit, learning_rate
 from napari_atomseg.training.params import TrainParams
 
 SMALL = UnetParams(width=4, depth=2, stem=2, row_context=4)
@@ -103,3 +103,15 @@ def test_a_damaged_checkpoint_is_told(recipe, tmp_path):
     (tmp_path / checkpoint.NAME).write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00 no json here")
     with pytest.raises(AtomsegError, match="damaged"):
         run(fit(recipe, SMALL, SHORT, tmp_path, workers=0, resume=True))
+
+
+def test_one_odd_batch_leaves_the_averaged_statistics_soon():
+    run_ = _begin(SMALL, SHORT, "cpu", None)
+    run_.step = 100_000
+    name = "stem.1.running_var"
+    run_.averaged.state_dict()[name].fill_(1e6)
+    weight = run_.averaged.state_dict()["stem.0.weight"].clone()
+    for _ in range(2000):
+        _average(run_, SHORT)
+    assert float(run_.averaged.state_dict()[name].max()) < 2.0
+    assert torch.allclose(run_.averaged.state_dict()["stem.0.weight"], weight)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 DARK, BRIGHT = 0.02, 0.995
 """Quantiles of the smoothed image that become 0 and 1."""
+FARTHEST = 20.0
+"""Values beyond so many contrasts are cut off: hot pixels, or the few counts of an image of nothing."""
 SAMPLED = 1_000_000
 """Pixels that quantiles are taken of, at most."""
 
@@ -23,3 +25,8 @@ def contrast_of(images: Tensor) -> tuple[Tensor, Tensor]:
     dark, bright = levels[0].reshape(-1, 1, 1, 1), levels[1].reshape(-1, 1, 1, 1)
     contrast = bright - dark
     return dark, torch.where(contrast > 1e-6 * bright.abs(), contrast, torch.ones_like(contrast)).clamp_min(1e-20)
+
+
+def normalised(images: Tensor, dark: Tensor, contrast: Tensor) -> Tensor:
+    """Images (B, 1, Y, X) as networks take them: 0 where it is dark, 1 where it is bright."""
+    return ((images - dark) / contrast).clamp(-FARTHEST, FARTHEST)

@@ -15,7 +15,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
-from napari_atomseg.inference.normalise import contrast_of
+from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.card import ModelError
 
@@ -113,7 +113,7 @@ def predict(
     tiles = list(_tiles((rows, columns), model))
     for done, (inner, outer, place) in enumerate(tiles):
         yield Progress(done, len(tiles), "asking the network")
-        window = (image[..., outer[0], outer[1]] - dark) / contrast
+        window = normalised(image[..., outer[0], outer[1]], dark, contrast)
         mean, deviation = _maps(model, window, heads, averaged, device)
         found[(slice(None), *inner)] = mean[(slice(None), *place)]
         if spread is not None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns
-from napari_atomseg.inference.normalise import contrast_of
+from napari_atomseg.inference.normalise import FARTHEST, contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.synthesis import labels
@@ -127,10 +127,12 @@ def _examples(drawn: Batch, shape: tuple[int, int], scale: float, rng: np.random
     everything = _batch(positions, weights)
     deblurred = labels.deblurred(everything, shape, [labels.DEBLURRED_WIDTH / size for size in sizes])
     dark, contrast = _normalisation(image, rng)
-    targets = torch.cat([columns, mask, (scene - dark) / contrast, clean / contrast, deblurred / contrast], dim=1)
+    targets = torch.cat(
+        [columns, mask, normalised(scene, dark, contrast), (clean / contrast).clamp(max=FARTHEST), deblurred / contrast], dim=1
+    )
     assert targets.shape[1] == len(TASKS)
     return Examples(
-        image=(image - dark) / contrast,
+        image=normalised(image, dark, contrast),
         targets=targets,
         asked=1 - doubt * (columns < 0.05),
         positions=tuple(places[kind == 2] for places, kind in zip(positions, seen, strict=True)),

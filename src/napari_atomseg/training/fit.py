@@ -26,6 +26,8 @@ from napari_atomseg.training.validation import scenes, validate
 
 STEEPEST = 1.0
 """Gradients longer than this are shortened to it."""
+STATISTICS = 0.99
+"""Share of the old average in those of the statistics of batch normalisation: one odd batch is forgotten soon."""
 SAVE_EVERY_S = 180.0
 PROBE, PROBE_SHARE = 20, 0.1
 """Updates, or share of the given minutes, after which the speed tells how many updates fit into the minutes."""
@@ -226,11 +228,12 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> float:
 def _average(run: _Run, params: TrainParams) -> None:
     """Running average of the weights, short in the beginning, when they still change much."""
     keep = min(params.averaging, (1 + run.step) / (10 + run.step))
+    learnt = {name for name, _ in run.network.named_parameters()}
     with torch.no_grad():
         mine = run.network.state_dict()
         for name, kept in run.averaged.state_dict().items():
             if kept.is_floating_point():
-                kept.lerp_(mine[name], 1 - keep)
+                kept.lerp_(mine[name], 1 - (keep if name in learnt else min(keep, STATISTICS)))
             else:
                 kept.copy_(mine[name])
 
