@@ -101,6 +101,7 @@ class AtomSegPanel(QWidget):
 
     def _add_pages(self) -> None:
         from napari_atomseg.gui.docks.columns import ColumnsPage
+        from napari_atomseg.gui.docks.comparing import ComparePage
         from napari_atomseg.gui.docks.networks import NetworksPage
         from napari_atomseg.gui.docks.simulate import SimulatePage
         from napari_atomseg.gui.docks.training import TrainPage
@@ -109,11 +110,13 @@ class AtomSegPanel(QWidget):
         self.columns_page = ColumnsPage(self, self.asking)
         self.networks_page = NetworksPage(self, self.asking)
         self.simulate_page = SimulatePage(self)
+        self.compare_page = ComparePage(self)
         self.train_page = TrainPage(self, self.asking)
         for page, name in (
             (self.columns_page, "Columns"),
             (self.networks_page, "Networks"),
             (self.simulate_page, "Simulate"),
+            (self.compare_page, "Compare"),
             (self.train_page, "Train"),
         ):
             self.pages.addTab(scrolled(page), name)
@@ -147,6 +150,7 @@ class AtomSegPanel(QWidget):
             self.columns_page.settle()
             self.networks_page.settle()
             self.simulate_page.settle()
+            self.compare_page.settle()
         except RuntimeError:
             return
 
@@ -250,7 +254,7 @@ class AtomSegPanel(QWidget):
         self._refresh_pages()
 
     def _refresh_pages(self) -> None:
-        for page in (self.columns_page, self.networks_page, self.simulate_page):
+        for page in (self.columns_page, self.networks_page, self.simulate_page, self.compare_page):
             page.refresh()
 
     def refresh_run(self) -> None:
@@ -283,7 +287,7 @@ class AtomSegPanel(QWidget):
         if not self.busy:
             self._show_idle()
             self.say("" if self.image is not None else EMPTY)
-        for page in (self.columns_page, self.networks_page, self.simulate_page):
+        for page in (self.columns_page, self.networks_page, self.simulate_page, self.compare_page):
             page.on_image()
 
     def _show_busy(self) -> None:
