@@ -1,8 +1,8 @@
 """How fast images of structures are, from the convolution to multislice, as tables.
 
 ``python benchmarks/simulation.py [quick]`` times the convolution and the corrected convolution of a platinum particle of 561
-atoms at 250 x 250 px beside a loop over its atoms, and multislice of a part of the same particle, from which the time of its whole
-image follows: their ratio is what the correction saves. Then it runs benchmarks/correction.py and benchmarks/multislice.py,
+atoms at 250 x 250 px beside a loop over its atoms, and multislice of a part of the same particle, from which the time of its
+whole image follows: their ratio is what the correction saves. Then it runs benchmarks/correction.py and benchmarks/multislice.py,
 unless `quick`.
 """
 
