@@ -25,15 +25,18 @@ LEAST_SIDE = 8
 """Shortest side of the overlap, px of the experiment."""
 _SEARCHED = 1024  # px along the longer field at which shifts are searched
 _LEAST_OVERLAP = 0.25  # of the smaller image
-_FITTED, _RANKED = 400_000, 20_000  # pixels that take part in the last fit, and in that of each candidate
-_CANDIDATES = 24
+_FITTED, _RANKED = 400_000, 25_000  # pixels that take part in the last fit, and in that of each candidate
+_CANDIDATES = 14
+_INDEPENDENT = 12.0  # px over which the noise of an image smoothed by one px is correlated
+_MIRRORED = 1.3  # lowest correlation in units of the highest, with which contrasts look opposite
+_BEYOND = 7  # px, at most one less than LEAST_SIDE
 _SPOTS = 600  # strongest values of a spectrum
 _TURN_STEP, _SCALE_STEP = math.radians(0.25), 0.0025
 _LOWEST_FREQUENCY = 4.0  # periods across the smaller field: what is slower is shape and illumination
-_INDEPENDENT = 12.0  # px over which the noise of an image smoothed by one px is correlated
-_SIGNIFICANT = 16.0  # difference of chi squared beyond which a shift is better than another
+_SIGNIFICANT = 25.0  # difference of chi squared beyond which a shift is better than another
 _SAME = 1e-4  # difference of squared correlations that interpolation may make
 _AS_GOOD = 0.02  # relative difference of the unexplained variance of shifts that are told
+_OPPOSITE = "the contrasts look opposite: one image seems to have bright columns where the other has dark ones"
 _UNLIKE = 0.2  # correlation below which the images hardly resemble each other
 
 
@@ -112,6 +115,8 @@ class Surface:
         finite = np.isfinite(image)
         self._unknown = None if finite.all() else ndimage.binary_dilation(~finite, iterations=2).astype(np.float32)
         filled = image.astype(float) if finite.all() else np.where(finite, image, image[finite].mean())
+        # Columns that are cut by the border go on beyond it, or the spline would swing there.
+        filled = np.pad(filled, _BEYOND, mode="reflect", reflect_type="odd")
         self._spline = ndimage.spline_filter(filled, 3, mode="mirror")
         # The slope of a cubic spline at its knots follows from its coefficients, exactly.
         knots, slope = np.array([1, 4, 1]) / 6, np.array([-0.5, 0, 0.5])
@@ -137,11 +142,15 @@ class Surface:
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """Intensities at points (N, 2), Å, shape (N,)."""
-        return _between(self._spline, points / self.pixel_size)
+        return self._between(self._spline, points)
 
     def slopes_at(self, points: np.ndarray) -> np.ndarray:
         """Slopes (y, x) per Å at points (N, 2), Å, shape (N, 2)."""
-        return np.stack([_between(slope, points / self.pixel_size) for slope in self._slopes], axis=1)
+        return np.stack([self._between(slope, points) for slope in self._slopes], axis=1)
+
+    def _between(self, spline: np.ndarray, points: np.ndarray) -> np.ndarray:
+        places = points / self.pixel_size + _BEYOND
+        return np.asarray(ndimage.map_coordinates(spline, places.T, order=3, mode="mirror", prefilter=False))
 
 
 def register(
@@ -179,17 +188,17 @@ def register(
         require_contrast(image, name)
     _require_alike(simulated_pixel, experimental_pixel)
     yield Progress(0, 3, "searching the shift")
-    start, others = yield from _searched(simulated, experimental, simulated_pixel, experimental_pixel, limits)
+    start, others, opposite = yield from _searched(simulated, experimental, simulated_pixel, experimental_pixel, limits)
     yield Progress(2, 3, "refining the registration")
     surface = Surface(simulated, simulated_pixel)
     points, values = points_of(experimental, experimental_pixel, _FITTED)
     finest = min(experimental_pixel)
-    placement, correlation = settled(points, values, surface, start, limits, finest)
+    placement, correlation = settled(points, values, surface, start, limits, 1e-5 * finest)
     return Registration(
         placement=placement,
         correlation=correlation,
         others=tuple(others),
-        notes=_notes(placement, correlation, others, limits),
+        notes=(*_notes(placement, correlation, others, limits), *([_OPPOSITE] if opposite else [])),
     )
 
 
@@ -205,9 +214,10 @@ def resampled(surface: Surface, placement: Placement, shape: tuple[int, int], pi
 
 def points_of(image: np.ndarray, pixel_size: tuple[float, float], most: int) -> tuple[np.ndarray, np.ndarray]:
     """Known pixels of an image, evenly thinned to about `most`: their places (N, 2) in Å and their intensities (N,)."""
-    every = max(1, math.ceil(math.sqrt(image.size / most)))
-    thinned = image[::every, ::every]
-    points = _grid(thinned.shape, (pixel_size[0] * every, pixel_size[1] * every))
+    rows = max(1, round(math.sqrt(image.size / most)))
+    columns = max(1, math.ceil(image.size / most / rows))
+    thinned = image[::rows, ::columns]
+    points = _grid(thinned.shape, (pixel_size[0] * rows, pixel_size[1] * columns))
     values = thinned.ravel().astype(float)
     known = np.isfinite(values)
     return points[known], values[known]
@@ -219,7 +229,7 @@ def settled(
     surface: Surface,
     start: Placement,
     limits: Limits,
-    pixel: float,
+    tolerance: float,
     rounds: int = 40,
 ) -> tuple[Placement, float]:
     r"""Placement with the least squared difference of matched intensities, by Gauss-Newton steps from a start.
@@ -234,8 +244,8 @@ def settled(
     start : Placement
     limits : Limits
         What is not fitted has the limit 0.
-    pixel : float, Å
-        Steps below 1e-5 of it end the search.
+    tolerance : float, Å
+        Steps that move the corners by less end the search.
     rounds : int
         Steps at most.
 
@@ -266,7 +276,7 @@ def settled(
         corners = surface.extent * np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
         change = np.abs(moved.on_experiment(corners) - placement.on_experiment(corners)).max()
         placement, unexplained = moved, better
-        if change < 1e-5 * pixel:
+        if change < tolerance:
             break
     return placement, math.sqrt(max(0.0, 1 - unexplained)) if math.isfinite(unexplained) else 0.0
 
@@ -334,10 +344,6 @@ def _grid(shape: tuple[int, ...], pixel_size: tuple[float, float]) -> np.ndarray
     """Places (N, 2) of all pixels, Å."""
     rows, columns = np.arange(shape[0]) * pixel_size[0], np.arange(shape[1]) * pixel_size[1]
     return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-
-
-def _between(spline: np.ndarray, places: np.ndarray) -> np.ndarray:
-    return np.asarray(ndimage.map_coordinates(spline, places.T, order=3, mode="mirror", prefilter=False))
 
 
 # Gauss-Newton
@@ -415,10 +421,10 @@ def _searched(
     simulated_pixel: tuple[float, float],
     experimental_pixel: tuple[float, float],
     limits: Limits,
-) -> Generator[Progress, None, tuple[Placement, list[tuple[float, float]]]]:
-    """Placement to begin with, and the differences of the other shifts that are as good."""
+) -> Generator[Progress, None, tuple[Placement, list[tuple[float, float]], bool]]:
+    """Placement to begin with, differences of other shifts that are as good, and whether the contrasts look opposite."""
     fields = [np.array(simulated.shape) * simulated_pixel, np.array(experimental.shape) * experimental_pixel]
-    step = max(min(experimental_pixel), float(np.max(fields)) / _SEARCHED)
+    step = max(min(experimental_pixel), min(simulated_pixel), float(np.max(fields)) / _SEARCHED)
     seen = _band_passed(_searchable(experimental, experimental_pixel, step, Placement())[0])
     placements = [Placement()]
     if limits.rotation > 0 or limits.scale > 0:
@@ -436,14 +442,17 @@ def _searched(
         # Rotation and magnification of a crystal can be refined in any of its cells; then all cells can be told apart.
         better = _turned_better(best, seen, step, limits)
         best = max(best, _correlated(simulated, simulated_pixel, seen, step, better), key=lambda one: one.highest)
-    shift, others = _chosen(best, seen, step)
-    start = replace(best.placement, shift=(float(shift[0] - best.low[0]), float(shift[1] - best.low[1])))
-    return start, others
+    starts = [
+        replace(best.placement, shift=(float(y * step - best.low[0]), float(x * step - best.low[1])))
+        for y, x in _candidates(best, seen.shape)
+    ]
+    chosen, others = _chosen(starts, simulated, experimental, simulated_pixel, experimental_pixel, limits)
+    return chosen, others, -best.lowest > _MIRRORED * best.highest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Correlated:
-    """A simulated image, turned and magnified on the grid of the search, and its correlation for every shift."""
+    """A simulated image on the grid of the search, where its corner lies (Å), and its correlation for every shift."""
 
     placement: Placement
     expected: np.ndarray
@@ -452,25 +461,28 @@ class _Correlated:
 
     @property
     def highest(self) -> float:
-        return float(np.nan_to_num(self.correlation, nan=-1.0).max())
+        return float(np.nanmax(self.correlation, initial=-1.0))
+
+    @property
+    def lowest(self) -> float:
+        return float(np.nanmin(self.correlation, initial=1.0))
 
 
 def _correlated(
     simulated: np.ndarray, pixel_size: tuple[float, float], seen: np.ndarray, step: float, placement: Placement
 ) -> _Correlated:
-    expected, low = _searchable(simulated, pixel_size, step, placement)
-    expected = _band_passed(expected)
+    image, low = _searchable(simulated, pixel_size, step, placement)
+    expected = _band_passed(image)
     return _Correlated(placement=placement, expected=expected, low=low, correlation=_correlation(seen, expected))
 
 
 def _turned_better(found: _Correlated, seen: np.ndarray, step: float, limits: Limits) -> Placement:
     """Rotation and magnification after refinement at the shift of the highest correlation."""
-    place = np.unravel_index(int(np.argmax(np.nan_to_num(found.correlation, nan=-1.0))), found.correlation.shape)
-    shift = (np.array(place) - np.array(found.expected.shape) + 1) * step
+    shift = _candidates(found, seen.shape)[0] * step
     points, values = points_of(seen, (step, step), _RANKED)
     start = Placement(shift=(float(shift[0]), float(shift[1])))
     wide = Limits(rotation=2 * limits.rotation, scale=2 * limits.scale)
-    change, _ = settled(points, values, Surface(found.expected, (step, step)), start, wide, step, rounds=20)
+    change, _ = settled(points, values, Surface(found.expected, (step, step)), start, wide, 0.01 * step, rounds=20)
     return Placement(
         rotation=float(np.clip(found.placement.rotation + change.rotation, -limits.rotation, limits.rotation)),
         magnification=float(np.clip(found.placement.magnification * change.magnification, 1 - limits.scale, 1 + limits.scale)),
@@ -505,7 +517,16 @@ def _band_passed(image: np.ndarray) -> np.ndarray:
     """Without noise from pixel to pixel, and without slow changes of illumination or thickness."""
     # Each pixel counts from the middle of what is known, so that steep levels do not cancel in single digits.
     image = image - np.nanmean(image)
-    return _smoothed(image, 1.0) - _smoothed(image, max(4.0, min(image.shape) / 6))
+    return _smoothed(image, 1.0) - _broad_mean(image, max(8, min(image.shape) // 3))
+
+
+def _broad_mean(image: np.ndarray, width: int) -> np.ndarray:
+    """As a Gaussian mean of half the width, by three running means, which takes as long for any width."""
+    known = np.isfinite(image)
+    parts = [known.astype(float), np.where(known, image, 0.0)]
+    for _ in range(3):
+        parts = [ndimage.uniform_filter(part, width, mode="constant") for part in parts]
+    return np.where(known, parts[1] / np.maximum(parts[0], 1e-12), np.nan)
 
 
 def _by_spectra(expected: np.ndarray, seen: np.ndarray, limits: Limits) -> Placement:
@@ -571,47 +592,48 @@ def _correlation(seen: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return np.where(good, covariance / np.sqrt(np.maximum(variances, floor + 1e-300)), np.nan)
 
 
-def _chosen(found: _Correlated, seen: np.ndarray, step: float) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """Shift (Å) of the expected on the seen image, and the differences of others that are as good.
+def _chosen(
+    starts: list[Placement],
+    simulated: np.ndarray,
+    experimental: np.ndarray,
+    simulated_pixel: tuple[float, float],
+    experimental_pixel: tuple[float, float],
+    limits: Limits,
+) -> tuple[Placement, list[tuple[float, float]]]:
+    """The best of a few placements, of which the first moves least, and the differences of other shifts that are as good.
 
-    The one that leaves the middles nearest to each other stands until another one is better by more than noise can make it.
+    The first stands until another one is better by more than noise can make it. That is judged on images that were not
+    filtered: their noise is independent, and nothing differs near the borders.
     """
-    surface = Surface(found.expected, (step, step))
-    points, values = points_of(seen, (step, step), _RANKED)
-    still = Limits(rotation=0, scale=0)
-    shifts, images = [], []
-    for shift in _candidates(found.correlation, seen.shape, found.expected.shape):
-        start = Placement(shift=(shift[0] * step, shift[1] * step))
-        placement, _ = settled(points, values, surface, start, still, step, rounds=6)
-        if math.dist(placement.shift, start.shift) < 2 * step:
-            shifts.append(placement.shift)
-            known, places = _overlapping(points, surface, placement)
-            image = np.full(len(points), np.nan)
-            image[known] = surface.at(places)
-            images.append(image)
-    places = np.array(shifts)
-    middles = (np.array(seen.shape) - np.array(found.expected.shape)) * step / 2
-    order = np.argsort(np.hypot(*(places - middles).T))
-    independent = min(1.0, seen.size / len(points) / _INDEPENDENT)
-    chosen = int(order[0])
-    for rival in order[1:]:
-        gained, doubt, _ = _gain(values, images[chosen], images[rival], independent)
+    surface, finest = Surface(simulated, simulated_pixel), min(experimental_pixel)
+    points, values = points_of(experimental, experimental_pixel, _RANKED)
+    placements = [settled(points, values, surface, start, limits, 1e-3 * finest, rounds=8)[0] for start in starts]
+    images = []
+    for placement in placements:
+        known, places = _overlapping(points, surface, placement)
+        image = np.full(len(points), np.nan)
+        image[known] = surface.at(places)
+        images.append(image)
+    chosen = 0
+    for rival in range(1, len(images)):
+        gained, doubt, _ = _gain(values, images[chosen], images[rival])
         if gained > doubt:
-            chosen = int(rival)
-    others = []
-    for rival in order:
-        gained, doubt, unexplained = _gain(values, images[chosen], images[rival], independent)
-        apart = places[rival] - places[chosen]
-        if rival != chosen and -gained <= max(doubt, _AS_GOOD * unexplained) and np.hypot(*apart) > 3 * step:
+            chosen = rival
+    middle = surface.extent[None] / 2
+    others: list[tuple[float, float]] = []
+    for rival, placement in enumerate(placements):
+        gained, doubt, unexplained = _gain(values, images[chosen], images[rival])
+        apart = (placement.on_experiment(middle) - placements[chosen].on_experiment(middle))[0]
+        new = all(math.dist(apart, one) > 3 * finest for one in [(0, 0), *others])
+        if new and -gained <= max(doubt, _AS_GOOD * unexplained):
             others.append((float(apart[0]), float(apart[1])))
-    return places[chosen], sorted(others, key=lambda one: math.hypot(*one))
+    return placements[chosen], sorted(others, key=lambda one: math.hypot(*one))
 
 
-def _gain(values: np.ndarray, chosen: np.ndarray, rival: np.ndarray, independent: float) -> tuple[float, float, float]:
+def _gain(values: np.ndarray, chosen: np.ndarray, rival: np.ndarray) -> tuple[float, float, float]:
     """How much more of the variance a rival explains, what of that noise can make, and what remains unexplained.
 
-    All over the pixels that both reach, since noise differs from place to place; `independent` is the share of them whose
-    noise is.
+    All over the pixels that both reach, since noise differs from place to place.
     """
     common = np.isfinite(chosen) & np.isfinite(rival)
     if common.sum() < LEAST_SIDE**2 / 4:
@@ -619,16 +641,43 @@ def _gain(values: np.ndarray, chosen: np.ndarray, rival: np.ndarray, independent
     with np.errstate(invalid="ignore"):
         first, second = (np.corrcoef(values[common], image[common])[0, 1] for image in (chosen, rival))
     left = 1 - max(first, second) ** 2
-    doubt = max(_SAME, _SIGNIFICANT * left / (independent * common.sum()))
+    doubt = max(_SAME, _SIGNIFICANT * left / common.sum())
     return float(second**2 - first**2), float(doubt), float(left)
 
 
-def _candidates(correlation: np.ndarray, seen: tuple[int, ...], expected: tuple[int, ...]) -> np.ndarray:
-    """Shifts (N, 2), px, at which the correlation is highest, and those of the high ones that move the middles least."""
-    filled = np.nan_to_num(correlation, nan=-1.0)
-    peaks = (filled == ndimage.maximum_filter(filled, 3)) & (filled > 0.8 * filled.max())
-    shifts = np.argwhere(peaks) - (np.array(expected) - 1)
-    heights = filled[peaks]
-    apart = np.hypot(*(shifts - (np.array(seen) - np.array(expected)) / 2).T)
-    near = np.argsort(np.where(heights > 0.9 * heights.max(), apart, np.inf))[: _CANDIDATES // 2]
-    return shifts[np.union1d(np.argsort(-heights)[:_CANDIDATES], near)]
+def _candidates(found: _Correlated, seen: tuple[int, ...]) -> np.ndarray:
+    """Shifts (N, 2), px, of the highest peaks of the correlation and of the high ones that move the middles least.
+
+    Those that move the middles less stand first; peaks that are lower by a tenth come after all others.
+    """
+    filled = np.nan_to_num(found.correlation, nan=-1.0)
+    # Where the least overlap ends, the correlation is cut off and not at a peak.
+    inner = ndimage.binary_erosion(np.isfinite(found.correlation), np.ones((3, 3)))
+    peaks = np.argwhere((filled == ndimage.maximum_filter(filled, 3)) & (filled > 0.8 * filled.max()) & inner)
+    if len(peaks) == 0:
+        peaks = np.argwhere(filled == filled.max())[:1]
+    heights = _peak_heights(filled, peaks)
+    shifts = peaks - (np.array(found.expected.shape) - 1)
+    sides = np.array(found.expected.shape)
+    apart = np.hypot(*(shifts - (np.array(seen) - sides) / 2).T)
+    common = np.prod(np.minimum(shifts + sides, seen) - np.maximum(shifts, 0), axis=1)
+    # A high correlation over a small overlap may be chance.
+    sure = heights - 2 * (1 - np.clip(heights, 0, 1) ** 2) / np.sqrt(np.maximum(common / _INDEPENDENT, 1))
+    nearest = np.lexsort((apart, heights < 0.9 * heights.max()))
+    kept = np.zeros(len(peaks), bool)
+    kept[nearest[:_CANDIDATES]] = True
+    kept[np.argsort(-sure)[:_CANDIDATES]] = True
+    return shifts[[row for row in nearest if kept[row]]]
+
+
+def _peak_heights(image: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+    """Heights between the pixels, by parabolas along both axes."""
+    rows, columns = np.clip(peaks.T, 1, (np.array(image.shape) - 2)[:, None])
+    heights = image[rows, columns].copy()
+    for before, after in (
+        (image[rows - 1, columns], image[rows + 1, columns]),
+        (image[rows, columns - 1], image[rows, columns + 1]),
+    ):
+        bend = np.minimum(before + after - 2 * image[rows, columns], -1e-9)
+        heights -= np.clip((after - before) ** 2 / (8 * bend), -0.1, 0)
+    return np.asarray(heights)

@@ -266,7 +266,7 @@ def fit_simulation(
         uncertainty=uncertainty,
         steps=tuple(told),
         comparison=comparison,
-        notes=_fit_notes(names, best.stem, absolute),
+        notes=_fit_notes(best.stem, uncertainty),
     )
 
 
@@ -446,8 +446,6 @@ def _by_columns(
 
 def _intensity_notes(matched: tuple[float, float], params: CompareParams) -> tuple[str, ...]:
     gain, offset = matched
-    if gain <= 0:
-        return ("the contrasts of the images are opposite: one has bright columns where the other has dark ones",)
     if params.intensities == "absolute":
         return (f"taken as fractions of the beam; the best gain and offset would be {gain:.4g} and {offset:.4g}",)
     return ()
@@ -707,11 +705,14 @@ def _allowed_thickness(thickness: float) -> float:
     return thickness
 
 
-def _fit_notes(names: tuple[str, ...], stem: StemParams, absolute: bool) -> tuple[str, ...]:
+def _fit_notes(stem: StemParams, uncertainty: dict[str, float]) -> tuple[str, ...]:
     notes = []
-    if "defocus" in names and _symmetric(stem):
+    if "defocus" in uncertainty and _symmetric(stem):
         notes.append("without spherical aberration and astigmatism over- and underfocus are alike: the sign is not determined")
-    if absolute:
+        # The image depends on the square, of which this is three standard deviations.
+        if stem.defocus < 6 * uncertainty["defocus"]:
+            notes.append(f"the image does not tell a defocus of {stem.defocus:.0f} A from focus")
+    if "thickness" in uncertainty:
         notes.append(
             "the thickness is that of the mean number of atoms, without channelling, and images are simulated of whole layers: "
             "the comparison shows the last image at the fitted intensity"
