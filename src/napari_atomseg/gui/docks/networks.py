@@ -234,10 +234,12 @@ class NetworksPage(QWidget):
         self._panel.viewer.layers.selection.active = image
         self.compare.refresh()
         self.compare.choose(next(iter(found)))
+        straightened = self._asking.params.straighten
         told = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
         names = " and ".join(found) if len(found) < 3 else f"{len(found)} maps"
+        rows = " Rows of the scan were put back in them where the lattice tells it; columns lie as scanned." if straightened else ""
         self._panel.say(
-            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
+            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement.{rows}"
         )
 
 
