@@ -170,7 +170,7 @@ def test_no_columns_are_fine(pair):
 
 
 LENS = SimulationParams(
-    convolution=ConvolutionParams(psf="probe"), pixel_size=0.2, cut=CutParams(thickness=39.05, width_y=18, width_x=16)
+    convolution=ConvolutionParams(psf="probe"), pixel_size=0.2, cut=CutParams(thickness=39.05, width_y=15, width_x=13)
 )
 
 

@@ -26,7 +26,7 @@ LEAST_SIDE = 8
 _SEARCHED = 1024  # px along the longer field at which shifts are searched
 _LEAST_OVERLAP = 0.25  # of the smaller image
 _FITTED, _RANKED = 400_000, 25_000  # pixels that take part in the last fit, and in that of each candidate
-_CANDIDATES = 14
+_NEAR, _LIKELY = 25, 12  # shifts that are looked at: those that move least, and those of the highest correlation
 _INDEPENDENT = 12.0  # px over which the noise of an image smoothed by one px is correlated
 _MIRRORED = 1.3  # lowest correlation in units of the highest, with which contrasts look opposite
 _BEYOND = 7  # px, at most one less than LEAST_SIDE
@@ -602,47 +602,58 @@ def _chosen(
 ) -> tuple[Placement, list[tuple[float, float]]]:
     """The best of a few placements, of which the first moves least, and the differences of other shifts that are as good.
 
-    The first stands until another one is better by more than noise can make it. That is judged on images that were not
+    That is the first one than which none is better by more than noise can make it. It is judged on images that were not
     filtered: their noise is independent, and nothing differs near the borders.
     """
     surface, finest = Surface(simulated, simulated_pixel), min(experimental_pixel)
     points, values = points_of(experimental, experimental_pixel, _RANKED)
     placements = [settled(points, values, surface, start, limits, 1e-3 * finest, rounds=8)[0] for start in starts]
-    images = []
-    for placement in placements:
+    images = np.full((len(placements), len(points)), np.nan)
+    for image, placement in zip(images, placements, strict=True):
         known, places = _overlapping(points, surface, placement)
-        image = np.full(len(points), np.nan)
         image[known] = surface.at(places)
-        images.append(image)
-    chosen = 0
-    for rival in range(1, len(images)):
-        gained, doubt, _ = _gain(values, images[chosen], images[rival])
-        if gained > doubt:
-            chosen = rival
+    gained, doubt, unexplained = _gains(values, images)
+    beaten = (gained - doubt).max(axis=0)
+    chosen = int(np.argmax(beaten <= 0)) if (beaten <= 0).any() else int(np.argmin(beaten))
     middle = surface.extent[None] / 2
     others: list[tuple[float, float]] = []
     for rival, placement in enumerate(placements):
-        gained, doubt, unexplained = _gain(values, images[chosen], images[rival])
         apart = (placement.on_experiment(middle) - placements[chosen].on_experiment(middle))[0]
         new = all(math.dist(apart, one) > 3 * finest for one in [(0, 0), *others])
-        if new and -gained <= max(doubt, _AS_GOOD * unexplained):
+        if new and -gained[rival, chosen] <= max(doubt[rival, chosen], _AS_GOOD * unexplained[rival, chosen]):
             others.append((float(apart[0]), float(apart[1])))
     return placements[chosen], sorted(others, key=lambda one: math.hypot(*one))
 
 
-def _gain(values: np.ndarray, chosen: np.ndarray, rival: np.ndarray) -> tuple[float, float, float]:
-    """How much more of the variance a rival explains, what of that noise can make, and what remains unexplained.
+def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How much more of the variance one image explains than another, what of that noise can make, and what is left.
 
     All over the pixels that both reach, since noise differs from place to place.
+
+    Parameters
+    ----------
+    values : ndarray, shape (P,)
+    images : ndarray, shape (N, P)
+        NaN where they do not reach.
+
+    Returns
+    -------
+    gained, doubt, unexplained : ndarray, shape (N, N)
+        Of each image (row) over each other one; minus infinity where they have too little in common.
     """
-    common = np.isfinite(chosen) & np.isfinite(rival)
-    if common.sum() < LEAST_SIDE**2 / 4:
-        return -math.inf, 0.0, 0.0
-    with np.errstate(invalid="ignore"):
-        first, second = (np.corrcoef(values[common], image[common])[0, 1] for image in (chosen, rival))
-    left = 1 - max(first, second) ** 2
-    doubt = max(_SAME, _SIGNIFICANT * left / common.sum())
-    return float(second**2 - first**2), float(doubt), float(left)
+    known = np.isfinite(images).astype(float)
+    level = values - values.mean()
+    expected = np.where(known > 0, images - np.nanmean(images), 0.0)
+    count = np.maximum(known @ known.T, 1)
+    # Entry (i, j): mean over the pixels of both i and j, of the values or of image i.
+    mean_seen, mean_expected = (known * level) @ known.T / count, expected @ known.T / count
+    seen = (known * level**2) @ known.T / count - mean_seen**2
+    power = expected**2 @ known.T / count - mean_expected**2
+    product = (expected * level) @ known.T / count - mean_seen * mean_expected
+    explained = np.maximum(product, 0) ** 2 / np.maximum(seen * power, np.finfo(float).tiny)
+    gained = np.where(count >= LEAST_SIDE**2, explained - explained.T, -np.inf)
+    unexplained = 1 - np.maximum(explained, explained.T)
+    return gained, np.maximum(_SAME, _SIGNIFICANT * unexplained / count), unexplained
 
 
 def _candidates(found: _Correlated, seen: tuple[int, ...]) -> np.ndarray:
@@ -657,6 +668,9 @@ def _candidates(found: _Correlated, seen: tuple[int, ...]) -> np.ndarray:
     if len(peaks) == 0:
         peaks = np.argwhere(filled == filled.max())[:1]
     heights = _peak_heights(filled, peaks)
+    # Neither noise nor the grid of the search can make so much difference.
+    likely = 1 - heights**2 <= 1.5 * (1 - heights.max() ** 2) + 0.03
+    peaks, heights = peaks[likely], heights[likely]
     shifts = peaks - (np.array(found.expected.shape) - 1)
     sides = np.array(found.expected.shape)
     apart = np.hypot(*(shifts - (np.array(seen) - sides) / 2).T)
@@ -665,8 +679,8 @@ def _candidates(found: _Correlated, seen: tuple[int, ...]) -> np.ndarray:
     sure = heights - 2 * (1 - np.clip(heights, 0, 1) ** 2) / np.sqrt(np.maximum(common / _INDEPENDENT, 1))
     nearest = np.lexsort((apart, heights < 0.9 * heights.max()))
     kept = np.zeros(len(peaks), bool)
-    kept[nearest[:_CANDIDATES]] = True
-    kept[np.argsort(-sure)[:_CANDIDATES]] = True
+    kept[nearest[:_NEAR]] = True
+    kept[np.argsort(-sure)[:_LIKELY]] = True
     return shifts[[row for row in nearest if kept[row]]]
 
 
