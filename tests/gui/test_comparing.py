@@ -241,6 +241,9 @@ def test_columns_are_compared_in_a_layer_of_their_own(viewer, panel, compare_pag
     layer = viewer.layers["experiment | columns compared"]
     assert list(layer.features) == ["intensity_difference", "dy_pm", "dx_pm"]
     assert len(layer.data) == 4
+    assert seen(viewer) == {"experiment | difference", layer.name}
+    compare_page.views.buttons["split"].click()
+    assert seen(viewer) == {"experiment | mixed", session.layer.name}
     np.testing.assert_array_equal(session.layer.data, before)
     colours = layer.face_color.copy()
     compare_page.colour.setCurrentIndex(1)
@@ -281,6 +284,8 @@ def test_every_way_to_look_and_back(viewer, compared):
         assert views.slider.isVisibleTo(views) == (mode == "split")
         assert viewer.layers.selection.active not in (None, *[one for one in viewer.layers if "mixed" in one.name])
     views.buttons["off"].click()
+    data, options, _ = structure_layer_data(crystal("SrTiO3"), "sto", PARAMS)
+    assert views.rivals(Points(data, **options), "blink")  # it does not lie where its image was found
     assert seen(viewer) == before
     assert names(viewer) == layers
 
@@ -330,8 +335,10 @@ def test_a_removed_result_ends_the_view(viewer, compared):
 def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_path):
     compared.profile_button.click()
     dock, line = compared._profile, viewer.layers["experiment | profile"]
+    compared.views.buttons["split"].click()
+    assert line.mode == "select"
     first = dock.plot.table
-    assert first["distance_angstrom"].iloc[-1] == pytest.approx(0.5 * 76 * PIXEL, rel=0.01)
+    assert first["distance_angstrom"].iloc[-1] == pytest.approx(0.5 * 75 * PIXEL)
     line.data = [[[10, 10], [10, 40]]]
     qtbot.waitUntil(lambda: dock.plot.table is not first, timeout=2000)
     assert dock.plot.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)

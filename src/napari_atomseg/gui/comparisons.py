@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer, Points, Shapes
-from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.layers import (
     DIFFERENCE,
     KEY,
     RING_COLOUR,
-    UNKNOWN_COLOUR,
     derive,
     source_of,
     spatial_options,
@@ -41,7 +39,7 @@ SQUARES = 8
 """Squares of the checkerboard along the shorter side."""
 SO_FAR = "so far"
 PROFILE_SHARE = 0.5
-"""Length of a new profile in widths of the image."""
+"""Length of a new profile in widths of the simulation."""
 _made: weakref.WeakKeyDictionary[Points, np.ndarray] = weakref.WeakKeyDictionary()
 
 
@@ -123,7 +121,7 @@ def show_comparison(viewer: Any, image: Image, found: Comparison, frame: int) ->
 
 
 def show_compared(viewer: Any, image: Image, table: pd.DataFrame | None, frame: int) -> Points | None:
-    """Put compared columns into the viewer, on top, as a layer of their own; an earlier one goes if no hand has moved it."""
+    """Put compared columns into the viewer, hidden, as a layer of their own; an earlier one goes if no hand has moved it."""
     for layer in [one for one in viewer.layers if _kind(one) == COMPARED and source_of(one) is image]:
         if not layer.locked and np.array_equal(layer.data, _made.get(layer)):
             viewer.layers.remove(layer)
@@ -141,6 +139,7 @@ def show_compared(viewer: Any, image: Image, table: pd.DataFrame | None, frame: 
         size=_diameter(table),
         border_width=0.06,
         border_color="#101010",
+        visible=False,
         metadata={KEY: {"kind": COMPARED}},
         **spatial_options(image, image.ndim),
     )
@@ -152,13 +151,11 @@ def show_compared(viewer: Any, image: Image, table: pd.DataFrame | None, frame: 
 
 
 def colour_by(layer: Points, quantity: str) -> float:
-    """Colour compared columns by a feature, zero in grey; the value at the end of the colours."""
+    """Colour compared columns by a feature, zero in grey, and hide those without it; the value at the end of the colours."""
     values = layer.features[quantity].to_numpy(float)
     limit = _limit(values)
-    colours = np.tile(transform_color(UNKNOWN_COLOUR), (len(values), 1))
-    known = np.isfinite(values)
-    colours[known] = DIFFERENCE.map(np.clip(values[known] / limit / 2 + 0.5, 0, 1))
-    layer.face_color = colours
+    layer.face_color = DIFFERENCE.map(np.clip(np.nan_to_num(values / limit) / 2 + 0.5, 0, 1))
+    layer.shown = np.isfinite(values)
     return limit
 
 
@@ -209,21 +206,19 @@ def right_of(shape: tuple[int, int], share: float) -> np.ndarray:
 # -- line profiles -------------------------------------------------------------------------------------------------------
 
 
-def profile_layer(viewer: Any, image: Image) -> Shapes:
-    """The layer in which the line of a profile is drawn; made with a line across the middle if there is none."""
+def profile_layer(viewer: Any, image: Image, simulated: np.ndarray) -> Shapes:
+    """The layer with the line of a profile; if there is none, a new one with a line where the simulation (Y, X) reaches."""
     known = find_profile_layer(viewer, image)
     if known is not None and len(known.data):
         return known
     if known is not None:
         viewer.layers.remove(known)
-    height, width = image.data.shape[-2:]
-    reach = PROFILE_SHARE * width / 2
     layer = Shapes(
-        [[[height / 2, width / 2 - reach], [height / 2, width / 2 + reach]]],
+        [first_line(simulated)],
         shape_type="line",
         name=f"{image.name} | {LINE}",
         edge_color=RING_COLOUR,
-        edge_width=max(0.5, width / 250),
+        edge_width=max(0.5, image.data.shape[-1] / 250),
         metadata={KEY: {"kind": LINE}},
         **spatial_options(image, 2),
     )
@@ -231,6 +226,20 @@ def profile_layer(viewer: Any, image: Image) -> Shapes:
     viewer.layers.append(layer)
     layer.selected_data = {0}
     return layer
+
+
+def first_line(simulated: np.ndarray) -> np.ndarray:
+    """Ends (y, x) of a line along the brightest row in the middle of what is known of a simulated image (Y, X)."""
+    known = np.isfinite(simulated)
+    rows, columns = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return np.array([[0, 0], [0, simulated.shape[1] - 1]], dtype=float)
+    middle = rows[len(rows) // 3 : len(rows) // 3 + len(rows) // 3 + 1]
+    sums, counts = np.where(known, simulated, 0)[middle].sum(axis=1), known[middle].sum(axis=1)
+    row = middle[int(np.argmax(sums / np.maximum(counts, 1)))]
+    left, right = columns[0], columns[-1]
+    spare = (1 - PROFILE_SHARE) * (right - left) / 2
+    return np.array([[row, left + spare], [row, right - spare]], dtype=float)
 
 
 def find_profile_layer(viewer: Any, image: Image | None) -> Shapes | None:

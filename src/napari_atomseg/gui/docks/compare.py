@@ -149,7 +149,7 @@ class PairRow(QWidget):
     def _show_pair(self, image: Image, other: Image, mode: str) -> None:
         shown = self.shown(image, other, mode)
         for layer in self._viewer.layers:
-            layer.visible = layer in shown or (layer.visible and not self.rivals(layer, mode))
+            _set_visible(layer, layer in shown or (layer.visible and not self.rivals(layer, mode)))
         if mode == BLINK:
             self.timer.start()
         elif mode == BESIDE:
@@ -198,13 +198,19 @@ class PairRow(QWidget):
             setattr(grid, name, value)
         for layer, visible in before.visible.items():
             if layer in self._viewer.layers:
-                layer.visible = visible
+                _set_visible(layer, visible)
         if was_on and not before.grid["enabled"]:
             self._zoom_by(1 / self._narrower())
 
     def _on_removed(self, event: Any) -> None:
         if self.mode != OFF and self.belongs(event.value):
             self.show_as(OFF)
+
+
+def _set_visible(layer: Layer, visible: bool) -> None:
+    """Show or hide a layer; napari gives a layer that is shown already another mouse mode."""
+    if layer.visible != visible:
+        layer.visible = visible
 
 
 class CompareRow(PairRow):

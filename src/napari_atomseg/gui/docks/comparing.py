@@ -371,7 +371,7 @@ class ComparePage(QWidget):
             "frms": f"{found.frms:.4g}",
             "ssim": f"{found.ssim:.4f}",
             "shift": _shift(found.shift),
-            "rotation": f"{found.rotation_deg:+.2f}°",
+            "rotation": f"{round(found.rotation_deg, 2) + 0.0:.2f}°",
             "magnification": f"{found.magnification:.4f}",
             "gain": f"{found.gain:.4g}",
             "offset": f"{found.offset:.4g}",
@@ -405,8 +405,9 @@ class ComparePage(QWidget):
         if self._profile is None:
             self._profile = ProfileDock(self._panel.viewer)
             self._profile.destroyed.connect(lambda: setattr(self, "_profile", None))
-        layer = profile_layer(self._panel.viewer, image)
-        layer.visible = True
+        layer = profile_layer(self._panel.viewer, image, result.comparison.simulated.data)
+        if not layer.visible:
+            layer.visible = True
         self._panel.viewer.layers.selection.active = layer
         layer.mode = "select"
         self._profile.watch(result.comparison, image, layer)

@@ -73,8 +73,9 @@ class ResultRow(PairRow):
 
     def rivals(self, layer: Layer, mode: str) -> bool:
         """Other images; structures, which lie where they were simulated; rings where coloured columns stand for them."""
-        coloured = self._shown is not None and self._shown.columns is not None
-        return super().rivals(layer, mode) or is_structure(layer) or (coloured and has_session(layer))
+        coloured = self._shown.columns if self._shown is not None else None
+        rings = mode == DIFFERENCE and coloured is not None and has_session(layer)
+        return super().rivals(layer, mode) or is_structure(layer) or rings or layer is coloured
 
     def show_as(self, mode: str) -> None:
         """Begin a comparison, or end it."""
@@ -86,7 +87,8 @@ class ResultRow(PairRow):
     def shown(self, image: Image, other: Image, mode: str) -> tuple[Layer, ...]:
         """The layers that show a comparison; those of mixed pixels are made for it."""
         if mode == DIFFERENCE and self._shown is not None:
-            return (self._shown.difference,)
+            columns = self._shown.columns
+            return (self._shown.difference,) if columns is None else (self._shown.difference, columns)
         if mode in (CHECKERBOARD, SPLIT):
             self._mixed = show_mixed(self._viewer, image, other, self._mask(image, mode))
             return (self._mixed,)
