@@ -89,7 +89,7 @@ class Registration:
     correlation : float
         Of the images over the overlap.
     others : tuple of tuple of float, Å, (y, x)
-        Differences of other shifts that are as good, the shortest first.
+        Differences of other shifts that are as good, of those that were looked at, the shortest first.
     notes : tuple of str
     """
 
@@ -315,9 +315,9 @@ def _require_alike(simulated: tuple[float, float], experimental: tuple[float, fl
 
 def _notes(placement: Placement, correlation: float, others: list[tuple[float, float]], limits: Limits) -> tuple[str, ...]:
     notes = []
-    if others:
+    if others and correlation >= _UNLIKE:
         y, x = others[0]
-        many = f"{len(others)} other shifts are" if len(others) > 1 else "one other shift is"
+        many = f"at least {len(others)} other shifts are" if len(others) > 1 else "one other shift is"
         notes.append(
             f"the images are periodic: {many} as good, the nearest {math.hypot(y, x):.2f} A away at ({y:.2f}, {x:.2f}) A (y, x); "
             "which cell of the crystal is compared with which is not determined"
@@ -628,7 +628,7 @@ def _chosen(
 def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How much more of the variance one image explains than another, what of that noise can make, and what is left.
 
-    All over the pixels that both reach, since noise differs from place to place.
+    Over the pixels that both reach, since noise differs from place to place; images that have none in common, over their own.
 
     Parameters
     ----------
@@ -639,7 +639,7 @@ def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Returns
     -------
     gained, doubt, unexplained : ndarray, shape (N, N)
-        Of each image (row) over each other one; minus infinity where they have too little in common.
+        Of each image (row) over each other one.
     """
     known = np.isfinite(images).astype(float)
     level = values - values.mean()
@@ -651,9 +651,13 @@ def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     power = expected**2 @ known.T / count - mean_expected**2
     product = (expected * level) @ known.T / count - mean_seen * mean_expected
     explained = np.maximum(product, 0) ** 2 / np.maximum(seen * power, np.finfo(float).tiny)
-    gained = np.where(count >= LEAST_SIDE**2, explained - explained.T, -np.inf)
-    unexplained = 1 - np.maximum(explained, explained.T)
-    return gained, np.maximum(_SAME, _SIGNIFICANT * unexplained / count), unexplained
+    own, number = np.diag(explained), np.diag(count)
+    apart = count < LEAST_SIDE**2
+    gained = np.where(apart, own[:, None] - own, explained - explained.T)
+    unexplained = 1 - np.where(apart, np.maximum(own[:, None], own), np.maximum(explained, explained.T))
+    # Of places that are apart the noise differs too.
+    chance = 2 * math.sqrt(_SIGNIFICANT) * unexplained / np.sqrt(np.minimum(number[:, None], number))
+    return gained, np.maximum(_SAME, np.where(apart, chance, _SIGNIFICANT * unexplained / count)), unexplained
 
 
 def _candidates(found: _Correlated, seen: tuple[int, ...]) -> np.ndarray:
