@@ -109,13 +109,9 @@ def test_other_images_are_offered_but_not_chosen(viewer, panel, compare_page, im
     assert compare_page.chosen is other
     assert panel.run_button.isEnabled()
     other.units, other.scale = ("pixel", "pixel"), (1, 1)
-    assert "no pixel size" in compare_page.why_not()
-
-
-def test_without_a_pixel_size_nothing_is_compared(panel, compare_page, image, made):
-    assert compare_page.why_not() == ""
+    assert "reference has no pixel size" in compare_page.why_not()
     panel.head.set_pixel_size(None, "")
-    assert "no pixel size" in compare_page.why_not()
+    assert "The image has no pixel size" in compare_page.why_not()
 
 
 # -- the comparison ----------------------------------------------------------------------------------------------------
@@ -145,6 +141,7 @@ def test_layers_and_numbers(viewer, panel, compared, image, made):
         assert label.text()
         assert label.toolTip()
     assert seen(viewer) == {"experiment | difference"}
+    assert not compared.notes.isVisibleTo(compared)
     assert compared.views.mode == "difference"
     assert "sto | convolution against experiment: 1 − R²" in panel.status.text()
 
@@ -208,6 +205,15 @@ def test_a_comparison_can_be_cancelled(viewer, panel, compare_page, image, made,
     assert "cancelled" in panel.status.text()
 
 
+def test_what_is_not_covered_is_said(viewer, panel, compare_page, image, scene, idle):
+    found = scene[0]
+    add_simulated(viewer, replace(found, data=found.data[:50]))
+    panel.run_button.click()
+    idle(panel)
+    assert "% of the image" in compare_page.notes.text()
+    assert np.isnan(viewer.layers["experiment | difference"].data).any()
+
+
 def test_an_error_is_one_sentence(viewer, panel, compare_page, image, made, monkeypatch, idle):
     def failing(*_, **__):
         yield Progress(0, 1, "registering")
@@ -218,14 +224,6 @@ def test_an_error_is_one_sentence(viewer, panel, compare_page, image, made, monk
     idle(panel)
     assert "the images do not overlap" in panel.status.text()
     assert compare_page.found is None
-
-
-def test_absolute_intensities_of_counts_are_refused(panel, compare_page, image, made, idle):
-    box = compare_page.form._editors["intensities"].widget
-    box.setCurrentIndex(box.findText("absolute"))
-    panel.run_button.click()
-    idle(panel)
-    assert "fractions" in panel.status.text()
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
@@ -243,7 +241,7 @@ def test_columns_are_compared_in_a_layer_of_their_own(viewer, panel, compare_pag
     assert len(layer.data) == 4
     assert seen(viewer) == {"experiment | difference", layer.name}
     compare_page.views.buttons["split"].click()
-    assert seen(viewer) == {"experiment | mixed", session.layer.name}
+    assert seen(viewer) == {"experiment | mixed"}
     np.testing.assert_array_equal(session.layer.data, before)
     colours = layer.face_color.copy()
     compare_page.colour.setCurrentIndex(1)

@@ -66,6 +66,7 @@ NO_COLUMNS = "none"
 NO_RESULT = "Compare first."
 PM_PER_ANGSTROM = 100.0
 LONGEST_NAME = 32
+WELL_COVERED = 0.95
 NUMBERS = {
     "one_minus_r2": (
         "1 − R²",
@@ -384,8 +385,9 @@ class ComparePage(QWidget):
             self.numbers[name].setVisible(not as_they_are)
         columns = result.shown.columns
         self.second.setRowVisible(self.colour, columns is not None and columns in self._panel.viewer.layers)
-        self.notes.setText(" ".join(sentence(note) for note in found.notes))
-        self.notes.setVisible(bool(found.notes))
+        notes = [*_coverage(found), *(sentence(note) for note in found.notes)]
+        self.notes.setText(" ".join(notes))
+        self.notes.setVisible(bool(notes))
 
     def _on_colour(self, _: int = 0) -> None:
         result = self._result()
@@ -450,6 +452,11 @@ def _shift(shift: tuple[float, float]) -> str:
     if np.hypot(*shift) < 1:
         return _minus(", ".join(f"{PM_PER_ANGSTROM * one:+.0f}" for one in shift) + " pm")
     return _minus(", ".join(f"{one:+.2f}" for one in shift) + " Å")
+
+
+def _coverage(found: Comparison) -> tuple[str, ...]:
+    share = float(np.isfinite(found.simulated.data).mean())
+    return (f"The simulation covers {share:.0%} of the image.",) if share < WELL_COVERED else ()
 
 
 def _minus(number: str) -> str:

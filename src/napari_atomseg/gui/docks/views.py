@@ -72,10 +72,9 @@ class ResultRow(PairRow):
         return any(layer is one for one in (image, self._mixed, *ours) if one is not None)
 
     def rivals(self, layer: Layer, mode: str) -> bool:
-        """Other images; structures, which lie where they were simulated; rings where coloured columns stand for them."""
-        coloured = self._shown.columns if self._shown is not None else None
-        rings = mode == DIFFERENCE and coloured is not None and has_session(layer)
-        return super().rivals(layer, mode) or is_structure(layer) or rings or layer is coloured
+        """Other images; structures, which lie where they were simulated; rings and coloured columns, which hide their edges."""
+        coloured = self._shown is not None and layer is self._shown.columns
+        return super().rivals(layer, mode) or is_structure(layer) or has_session(layer) or coloured
 
     def show_as(self, mode: str) -> None:
         """Begin a comparison, or end it."""
