@@ -150,7 +150,8 @@ def test_links_in_the_foot_work(viewer, panel, page, found, idle):
 
 
 def test_buttons_are_where_the_design_wants_them(panel, page):
-    assert [panel.pages.tabText(row) for row in range(panel.pages.count())] == ["Columns", "Networks", "Train"]
+    names = [panel.pages.tabText(row) for row in range(panel.pages.count())]
+    assert names == ["Columns", "Networks", "Simulate", "Compare", "Train"]
     assert not page.expert.isExpanded()
     assert {button.text() for button in panel.findChildren(QPushButton)} >= {"Find columns", "Cancel", "Refine", "Undo", "Redo"}
 

@@ -165,8 +165,8 @@ def align_labels(*forms: QFormLayout) -> None:
 
 
 def readable(name: str) -> str:
-    """A field's name as a label."""
-    return name.replace("_", " ").capitalize()
+    """A field's name as a label, without the unit that stands behind the number."""
+    return name.removesuffix("_deg").replace("_", " ").capitalize()
 
 
 def enable(button: QPushButton, on: bool, why_not: str) -> None:

@@ -35,6 +35,7 @@ TIPS = {
     "background": "Without noise and without what varies slowly.",
     "deblur": "Without noise and background, columns made narrow.",
 }
+ROWS_PUT_BACK = "Scan rows were put back in them where the lattice tells it; columns lie as scanned."
 FIELDS = ("polarity", "straighten", "averaged", "device")
 
 
@@ -234,13 +235,13 @@ class NetworksPage(QWidget):
         self._panel.viewer.layers.selection.active = image
         self.compare.refresh()
         self.compare.choose(next(iter(found)))
-        straightened = self._asking.params.straighten
         told = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
         names = " and ".join(found) if len(found) < 3 else f"{len(found)} maps"
-        rows = " Rows of the scan were put back in them where the lattice tells it; columns lie as scanned." if straightened else ""
-        self._panel.say(
-            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement.{rows}"
+        said = (
+            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
         )
+        straightened = self._asking.params.straighten
+        self._panel.say(f"{said} {ROWS_PUT_BACK}" if straightened else said)
 
 
 def _fold(title: str, inside: QWidget) -> QCollapsible:

@@ -150,7 +150,7 @@ class SimulatePage(QWidget):
         row = QHBoxLayout()
         self.build_button = QPushButton("New …")
         self.build_button.setObjectName("build_particle")
-        self.build_button.setToolTip("Build a nanoparticle.")
+        self.build_button.setProperty("tip", "Build a nanoparticle.")
         row.addWidget(self.structure, 1)
         row.addWidget(self.build_button)
         form.addRow("Structure", row)
