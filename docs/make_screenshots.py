@@ -41,10 +41,16 @@ def main():
     """Make every picture."""
     QStandardPaths.setTestModeEnabled(True)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, tempfile.mkdtemp())
+    IMAGES.mkdir(exist_ok=True)
+    measured()
+    simulated()
+
+
+def measured():
+    """Columns of a sample, and a diffractogram."""
     from napari_atomseg.gui.launch import make_window
     from napari_atomseg.gui.panel import AtomSegPanel
 
-    IMAGES.mkdir(exist_ok=True)
     viewer = make_window([], "nanoparticle")
     window = viewer.window._qt_window
     window.resize(1280, 760)
@@ -69,6 +75,45 @@ def main():
     panel.tools.diffractogram()
     spin(1.5)
     shoot(viewer, "diffractogram.png")
+    viewer.close()
+
+
+def simulated():
+    """A structure beside an experiment, which is a simulation with noise and another thickness."""
+    from dataclasses import replace
+
+    from napari.layers import Layer
+
+    from napari_atomseg.gui.launch import make_window
+    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.specimens.library import crystal
+    from napari_atomseg.workflows import AcquisitionParams, CutParams, SimulationParams, record, simulate
+
+    params = SimulationParams(cut=CutParams(zone_axis="1,1,0", thickness=80, width_y=36, width_x=36, vacancies=0.01))
+    scene = record(simulate(crystal("SrTiO3"), params), AcquisitionParams(dose=2e5, jitter_x=0.08))
+    viewer = make_window([], None)
+    window = viewer.window._qt_window
+    window.resize(1280, 760)
+    window.show()
+    panel = window.findChild(AtomSegPanel)
+    data, options, kind = image_layer_data(replace(scene, data=scene.data[20:340, 30:350], name="SrTiO3 [110]", metadata={}))
+    viewer.add_layer(Layer.create(data, options, kind))
+    structure = crystal("SrTiO3")
+    structure.info = {"name": "srtio3"}
+    page = panel.simulate_page
+    page.add_structure(structure)
+    page.zone.setCurrentText("1,1,0")
+    page.as_image.setChecked(True)
+    spin(4)
+    viewer.reset_view()
+    shoot(viewer, "simulate.png")
+    panel.pages.setCurrentIndex(3)
+    viewer.layers["srtio3"].visible = False
+    panel.run_button.click()
+    wait(panel)
+    viewer.reset_view()
+    shoot(viewer, "compare.png")
     viewer.close()
 
 

@@ -34,6 +34,8 @@ _SPOTS = 600  # strongest values of a spectrum
 _TURN_STEP, _SCALE_STEP = math.radians(0.25), 0.0025
 _LOWEST_FREQUENCY = 4.0  # periods across the smaller field: what is slower is shape and illumination
 _SIGNIFICANT = 100.0  # difference of chi squared beyond which a shift is better: bright pixels are noisier than the mean
+_MUCH_LESS = 0.75  # overlap in parts of another's, with which a shift has to be better by much to be chosen:
+_FITTED_AWAY = 0.05  # by so much of the unexplained variance
 _SAME = 1e-4  # difference of squared correlations that interpolation may make
 _AS_GOOD = 0.02  # relative difference of the unexplained variance of shifts that are told
 _OPPOSITE = "the contrasts look opposite: one image seems to have bright columns where the other has dark ones"
@@ -608,6 +610,7 @@ def _chosen(
     surface, finest = Surface(simulated, simulated_pixel), min(experimental_pixel)
     points, values = points_of(experimental, experimental_pixel, _RANKED)
     placements = [settled(points, values, surface, start, limits, 1e-3 * finest, rounds=8)[0] for start in starts]
+    placements = _turned_alike(placements, points, values, surface, 1e-3 * finest)
     images = np.full((len(placements), len(points)), np.nan)
     for image, placement in zip(images, placements, strict=True):
         known, places = _overlapping(points, surface, placement)
@@ -623,6 +626,26 @@ def _chosen(
         if new and -gained[rival, chosen] <= max(doubt[rival, chosen], _AS_GOOD * unexplained[rival, chosen]):
             others.append((float(apart[0]), float(apart[1])))
     return placements[chosen], sorted(others, key=lambda one: math.hypot(*one))
+
+
+def _turned_alike(
+    placements: list[Placement], points: np.ndarray, values: np.ndarray, surface: Surface, tolerance: float
+) -> list[Placement]:
+    """The same shifts, all with the rotation and magnification of the placement that explains most.
+
+    Over a small overlap these fit what happens to be there, such as the displacements of a few rows, and would make it the best.
+    """
+    reached = [int(_overlapping(points, surface, placement)[0].sum()) for placement in placements]
+    power = [count * (1 - _unexplained(points, values, surface, one)) for count, one in zip(reached, placements, strict=True)]
+    model = placements[int(np.argmax(power))]
+    middle = surface.extent[None] / 2
+    found = []
+    for one in placements:
+        start = replace(model, shift=(0.0, 0.0))
+        y, x = (one.on_experiment(middle) - start.on_experiment(middle))[0]
+        start = replace(model, shift=(float(y), float(x)))
+        found.append(settled(points, values, surface, start, Limits(rotation=0, scale=0), tolerance, rounds=8)[0])
+    return found
 
 
 def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -657,7 +680,10 @@ def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     unexplained = 1 - np.where(apart, np.maximum(own[:, None], own), np.maximum(explained, explained.T))
     # Of places that are apart the noise differs too.
     chance = 2 * math.sqrt(_SIGNIFICANT) * unexplained / np.sqrt(np.minimum(number[:, None], number))
-    return gained, np.maximum(_SAME, np.where(apart, chance, _SIGNIFICANT * unexplained / count)), unexplained
+    noise = np.where(apart, chance, _SIGNIFICANT * unexplained / count)
+    # The shift too is fitted to the few rows of a small overlap.
+    smaller = number[:, None] < _MUCH_LESS * number
+    return gained, np.maximum(np.maximum(_SAME, np.where(smaller, _FITTED_AWAY * unexplained, 0.0)), noise), unexplained
 
 
 def _candidates(found: _Correlated, seen: tuple[int, ...]) -> np.ndarray:
