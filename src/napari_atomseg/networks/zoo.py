@@ -45,11 +45,14 @@ def user_folder() -> Path:
 
 
 def list_models() -> dict[str, Path]:
-    """Folder of every model by its name: the user's first, newest first, then those that come with the plugin."""
+    """Folder of every model by its name: the user's first, newest first, then those that come with the plugin, by name."""
     found: dict[str, Path] = {}
     for folder in (user_folder(), shipped_folder()):
         inside = [path.parent for path in folder.glob(f"*/{NAME}")] if folder.is_dir() else []
-        for path in sorted(inside, key=lambda one: -(one / NAME).stat().st_mtime):
+        inside = sorted(inside, key=lambda one: one.name)
+        if folder == user_folder():
+            inside = sorted(inside, key=lambda one: -(one / NAME).stat().st_mtime)
+        for path in inside:
             found.setdefault(path.name, path)
     return found
 

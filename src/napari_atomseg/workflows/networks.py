@@ -225,7 +225,8 @@ def default_network() -> str:
     shipped = [name for name, folder in models.items() if folder.parent == shipped_folder()]
     if not models:
         raise AtomsegError(f"there is no network at hand; train one, or name the folder of yours in {ENVIRONMENT}")
-    return shipped[0] if shipped else next(iter(models))
+    # By name: files of a checkout are as old as chance will have it.
+    return min(shipped) if shipped else next(iter(models))
 
 
 def find_by_network(
