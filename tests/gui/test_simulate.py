@@ -1,10 +1,11 @@
 """From a dropped structure to its images, in the real window."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import drop, micrograph, open_panel, wait_until_idle
+from conftest import add_image, drop, micrograph, open_panel, wait_until_idle
 from napari.layers import Image
 from qtpy.QtWidgets import QApplication
 
@@ -16,9 +17,11 @@ from napari_atomseg.workflows import (
     CutParams,
     DetectorParams,
     MultisliceParams,
+    StemParams,
     fit_correction,
     make_pairs,
     read,
+    simulate,
     write_correction,
 )
 
@@ -141,6 +144,21 @@ def test_the_experiment_stays_the_image_and_lends_its_grid(qtbot, viewer, panel,
     simulate_page.as_image.setChecked(True)
     qtbot.waitUntil(lambda: viewer.layers["sto | convolution"].data.shape == (160, 160), timeout=10_000)
     assert tuple(viewer.layers["sto | convolution"].scale) == pytest.approx(tuple(viewer.layers["lattice"].scale))
+
+
+def test_the_structure_turns_to_the_image(qtbot, viewer, panel, shown, simulate_page):
+    crystal_params = simulate_page.params()
+    turned = replace(
+        crystal_params,
+        cut=replace(crystal_params.cut, zone_axis="1,1,0", rotation_deg=21, width_y=24, width_x=24),
+        stem=StemParams(),
+    )
+    add_image(viewer, simulate(crystal("SrTiO3"), turned).data, "turned")
+    simulate_page.zone.setCurrentText("1,1,0")
+    simulate_page.turn_to_image()
+    wait_until_idle(qtbot, panel)
+    assert simulate_page.turn.value().rotation_deg == pytest.approx(21, abs=1)
+    assert "turned by" in panel.status.text()
 
 
 def test_a_particle_is_built_and_recorded(qtbot, viewer, panel, simulate_page):

@@ -8,7 +8,7 @@ from spots import draw
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
-from napari_atomseg.imaging.registration import Limits, Placement, Surface, register, resampled
+from napari_atomseg.imaging.registration import Limits, Placement, Surface, register, resampled, turn_between
 
 SPACING, SIGMA = 3.9, 0.5
 
@@ -169,3 +169,17 @@ def test_large_images_are_searched_coarsely_and_refined_finely(model):
 def test_refusals(simulated, pixel, words, model):
     with pytest.raises(AtomsegError, match=words):
         run(register(simulated, seen(model, Placement(), (80, 80)), (pixel, pixel), (0.2, 0.2)))
+
+
+@pytest.mark.parametrize("degrees", [-80.0, -33.0, 4.5, 61.0])
+def test_any_turn_of_a_crystal_is_found_from_its_spectra(degrees):
+    turn = math.radians(degrees)
+    cells = np.stack(np.meshgrid(np.arange(-20, 30), np.arange(-20, 30), indexing="ij"), -1).reshape(-1, 2)
+    # An oblong cell: only half a turn looks the same.
+    places = cells * np.array([3.1, 4.7])
+    model = (places, np.full(len(places), 100.0))
+    middle = np.array([15.0, 15.0])
+    about = middle - np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) @ middle
+    turned = seen(model, Placement(rotation=turn, shift=tuple(about)), (150, 160), noise=20)
+    found = turn_between(seen(model, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
+    assert math.degrees(found) == pytest.approx(degrees, abs=0.5)

@@ -35,7 +35,7 @@ _TURN_STEP, _SCALE_STEP = math.radians(0.25), 0.0025
 _LOWEST_FREQUENCY = 4.0  # periods across the smaller field: what is slower is shape and illumination
 _SIGNIFICANT = 100.0  # difference of chi squared beyond which a shift is better: bright pixels are noisier than the mean
 _MUCH_LESS = 0.75  # overlap in parts of another's, with which a shift has to be better by much to be chosen:
-_FITTED_AWAY = 0.05  # by so much of the unexplained variance
+_FITTED_AWAY = 0.5  # by so much of the variance that is neither explained nor noise
 _SAME = 1e-4  # difference of squared correlations that interpolation may make
 _AS_GOOD = 0.02  # relative difference of the unexplained variance of shifts that are told
 _OPPOSITE = "the contrasts look opposite: one image seems to have bright columns where the other has dark ones"
@@ -202,6 +202,26 @@ def register(
         others=tuple(others),
         notes=(*_notes(placement, correlation, others, limits), *([_OPPOSITE] if opposite else [])),
     )
+
+
+def turn_between(
+    simulated: np.ndarray,
+    experimental: np.ndarray,
+    simulated_pixel: tuple[float, float],
+    experimental_pixel: tuple[float, float],
+) -> float:
+    """Angle, rad, by which a simulated image has to be turned from x towards y to lie as the experiment does.
+
+    From the spots of their spectra, which know neither the shift nor half a turn: from -pi/2 to pi/2, to a quarter of a
+    degree. Of a crystal with more symmetry one of several angles is found.
+    """
+    fields = [np.array(simulated.shape) * simulated_pixel, np.array(experimental.shape) * experimental_pixel]
+    step = max(min(experimental_pixel), min(simulated_pixel), float(np.max(fields)) / _SEARCHED)
+    expected, seen = (
+        _band_passed(_searchable(image, pixel, step, Placement())[0])
+        for image, pixel in ((simulated, simulated_pixel), (experimental, experimental_pixel))
+    )
+    return _by_spectra(expected, seen, Limits(rotation=math.pi / 2, scale=0.03)).rotation
 
 
 def resampled(surface: Surface, placement: Placement, shape: tuple[int, int], pixel_size: tuple[float, float]) -> np.ndarray:
@@ -615,7 +635,7 @@ def _chosen(
     for image, placement in zip(images, placements, strict=True):
         known, places = _overlapping(points, surface, placement)
         image[known] = surface.at(places)
-    gained, doubt, unexplained = _gains(values, images)
+    gained, doubt, unexplained = _gains(values, images, _noise_share(experimental))
     beaten = (gained - doubt).max(axis=0)
     chosen = int(np.argmax(beaten <= 0)) if (beaten <= 0).any() else int(np.argmin(beaten))
     middle = surface.extent[None] / 2
@@ -648,7 +668,14 @@ def _turned_alike(
     return found
 
 
-def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _noise_share(image: np.ndarray) -> float:
+    """Share of an image's variance that is noise from pixel to pixel (Immerkaer, Comput. Vis. Image Underst. 64 (1996) 300)."""
+    bent = ndimage.convolve(np.nan_to_num(image), np.outer([1, -2, 1], [1, -2, 1]) / 6)[1:-1, 1:-1]
+    sigma = 1.4826 * float(np.median(np.abs(bent)))
+    return min(1.0, sigma**2 / max(float(np.nanvar(image)), np.finfo(float).tiny))
+
+
+def _gains(values: np.ndarray, images: np.ndarray, noise_share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How much more of the variance one image explains than another, what of that noise can make, and what is left.
 
     Over the pixels that both reach, since noise differs from place to place; images that have none in common, over their own.
@@ -658,6 +685,8 @@ def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     values : ndarray, shape (P,)
     images : ndarray, shape (N, P)
         NaN where they do not reach.
+    noise_share : float
+        Of the variance of the values; what else is not explained is the model's, and differs from place to place.
 
     Returns
     -------
@@ -683,7 +712,8 @@ def _gains(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     noise = np.where(apart, chance, _SIGNIFICANT * unexplained / count)
     # The shift too is fitted to the few rows of a small overlap.
     smaller = number[:, None] < _MUCH_LESS * number
-    return gained, np.maximum(np.maximum(_SAME, np.where(smaller, _FITTED_AWAY * unexplained, 0.0)), noise), unexplained
+    misfit = _FITTED_AWAY * np.maximum(unexplained - noise_share, 0.0)
+    return gained, np.maximum(np.maximum(_SAME, np.where(smaller, misfit, 0.0)), noise), unexplained
 
 
 def _candidates(found: _Correlated, seen: tuple[int, ...]) -> np.ndarray:

@@ -25,6 +25,7 @@ from napari_atomseg.workflows.comparison import (
     compare,
     fit_simulation,
     line_profile,
+    match_rotation,
     write_comparison,
 )
 from napari_atomseg.workflows.correction import fit_correction, read_correction, write_correction
@@ -98,6 +99,7 @@ __all__ = [
     "low_index_zones",
     "make_pairs",
     "maps",
+    "match_rotation",
     "model_cards",
     "model_names",
     "model_table",

@@ -204,6 +204,33 @@ def compare(
 
 
 @job
+def match_rotation(structure: Atoms, params: SimulationParams, experimental: Micrograph) -> Generator[Progress, None, float]:
+    """In-plane rotation, degrees, with which a structure lies as in an image; see ``imaging.registration.turn_between``.
+
+    Parameters
+    ----------
+    structure : Atoms
+    params : SimulationParams
+        Whose rotation is left out of account.
+    experimental : Micrograph
+
+    Raises
+    ------
+    AtomsegError
+        If the structure cannot be simulated on the grid of the image.
+    """
+    from napari_atomseg.imaging.registration import turn_between
+
+    yield Progress(0, 2, "simulating")
+    upright = like(replace(params, method="convolution", cut=replace(params.cut, rotation_deg=0.0)), experimental)
+    model = simulate(structure, upright)
+    yield Progress(1, 2, "comparing spectra")
+    pixels = model.require_pixel_size(), experimental.require_pixel_size()
+    angle = turn_between(np.asarray(model.data, dtype=float), experimental.frame(0).astype(float), *pixels)
+    return round(float(np.degrees(angle)), 2)
+
+
+@job
 def fit_simulation(
     structure: Atoms,
     experimental: Micrograph,

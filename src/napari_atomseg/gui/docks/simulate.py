@@ -53,6 +53,7 @@ from napari_atomseg.workflows import (
     TemParams,
     like,
     low_index_zones,
+    match_rotation,
     simulate,
     simulation_cost,
 )
@@ -172,9 +173,12 @@ class SimulatePage(QWidget):
         self.remembered = (self.stem, self.detector, self.tem, self.convolution, self.multislice)
         for form in self.remembered:
             form.set_value(recall_params(type(form.value())))
+        self.turn_button = QPushButton("Turn to the image")
+        self.turn_button.setObjectName("turn_to_image")
+        self.turn_button.setProperty("tip", "Find the in-plane rotation from the spectra of the image and of the simulation.")
         self.recording = RecordBox(self._panel, self)
         parts = (
-            ("Rotation, tilt and defects", [self.turn]),
+            ("Rotation, tilt and defects", [self.turn, self.turn_button]),
             ("Lens and detector", [self.stem, self.detector, self.tem]),
             ("Calculation", [self.convolution, self.multislice]),
             ("Noise", [self.recording]),
@@ -192,6 +196,7 @@ class SimulatePage(QWidget):
         self.empty.linkActivated.connect(self.follow_link)
         for form in (self.cut, self.turn, *self.remembered):
             form.value_changed.connect(self._on_change)
+        self.turn_button.clicked.connect(self.turn_to_image)
         self.correction.chosen_anew.connect(self._on_change)
         layers = self._panel.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
@@ -264,6 +269,7 @@ class SimulatePage(QWidget):
         self.convolution.setVisible(self.method.currentText() in ("convolution", "corrected"))
         self.multislice.setVisible(not self.convolution.isVisibleTo(self.convolution.parentWidget()))
         self.as_image.setVisible(self._panel.image is not None)
+        enable(self.turn_button, self._panel.image is not None and not self._panel.busy, "Open an image first, and let jobs end.")
         self.recording.refresh()
         enable(self.build_button, not self._panel.busy, "A job is running; cancel it first.")
         self.cost.setVisible(bool(self.cost.text()))
@@ -387,6 +393,23 @@ class SimulatePage(QWidget):
             cost if isinstance(cost, str) else f"About {_duration(cost.seconds)}, {cost.memory_bytes / 1e9:.2g} GB; {cost.why}."
         )
         self.cost.setVisible(True)
+
+    def turn_to_image(self) -> None:
+        """Let the structure lie as the image of the panel does."""
+        layer, image = self.layer, self._panel.image
+        if layer is None or image is None:
+            return
+        try:
+            steps = match_rotation.steps(structure_of(layer), self.params(), to_micrograph(image))
+        except AtomsegError as error:
+            self._panel.complain(error)
+            return
+        self._panel.start(steps, self._turned, "Finding the rotation")
+
+    def _turned(self, angle: float) -> None:
+        self.turn.set_value(replace(self.turn.value(), rotation_deg=angle))
+        self._on_change()
+        self._panel.say(f"The structure is turned by {angle:.2f}° in the plane.")
 
     # -- the job -----------------------------------------------------------------------------------------------------
 
