@@ -39,9 +39,8 @@ def structure_layer_data(atoms: Atoms, name: str, params: SimulationParams | Non
     return places, options, "points"
 
 
-def show_structure(layer: Points, params: SimulationParams) -> None:
-    """Show the structure of a layer as it now lies in the microscope."""
-    places, numbers = projected_atoms(structure_of(layer), params)
+def show_structure(layer: Points, places: np.ndarray, numbers: np.ndarray) -> None:
+    """Show the structure of a layer as it now lies in the microscope: places (N, 2) in Angstrom, and atomic numbers."""
     look = _look(numbers)
     with layer.events.data.blocker():
         layer.data = places

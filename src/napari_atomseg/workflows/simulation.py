@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_atomseg.imaging.multislice_cost import Cost
 
 METHODS = ("convolution", "corrected", "prism", "multislice", "hrtem")
+DEEP_ENOUGH = 60.0
+"""Thickness, Angstrom, in which every column of a crystal along a low-index direction has an atom."""
 KEPT_ATOMS = 20_000
 """A structure of more atoms is not kept whole in every image that is made of it, only its file."""
 MOST_COARSE, GOOD_STRAIN = 16, 2e-3
@@ -262,7 +264,11 @@ def projected_atoms(structure: Atoms, params: SimulationParams) -> tuple[np.ndar
     """Places (N, 2) in (y, x), Angstrom, and atomic numbers of the atoms in the field, those on top of each other once."""
     from napari_atomseg.specimens.cutting import cut
 
-    atoms = cut(structure, params.cut)
+    wanted = params.cut
+    if wanted.tilt_y == wanted.tilt_x == 0:
+        # What lies deeper repeats it, but for vacancies.
+        wanted = replace(wanted, thickness=min(wanted.thickness, DEEP_ENOUGH), vacancies=0.0)
+    atoms = cut(structure, wanted)
     high = np.diag(atoms.cell.array)[[1, 0]]
     places = atoms.positions[:, [1, 0]]
     inside = np.all((places > -0.5 * params.pixel_size) & (places < high), axis=1)

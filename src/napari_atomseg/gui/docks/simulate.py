@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer, Points
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -26,6 +26,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.gui.colours import linked
 from napari_atomseg.gui.docks.correction import CorrectionButton
+from napari_atomseg.gui.docks.live_image import LiveImage, duration
 from napari_atomseg.gui.docks.particle import ParticleDialog
 from napari_atomseg.gui.docks.recording import RecordBox
 from napari_atomseg.gui.forms import Editor, Form, ResetLabel, align_labels, enable
@@ -35,12 +36,10 @@ from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.structures import (
     element_colours,
     show_simulated,
-    show_structure,
     structure_layer_data,
     structure_of,
     structures_in,
 )
-from napari_atomseg.gui.workers import Work
 from napari_atomseg.workflows import (
     METHODS,
     ConvolutionParams,
@@ -55,15 +54,12 @@ from napari_atomseg.workflows import (
     low_index_zones,
     match_rotation,
     simulate,
-    simulation_cost,
 )
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
 
 EMPTY = 'Drop a structure here (cif, xyz, POSCAR), <a href="open">open one</a>, or <a href="build">build a nanoparticle</a>.'
-LIVE_MS, COST_MS = 150, 400
-"""Pause after the last change before the convolution is made anew, and the cost of a multislice estimated."""
 SLOW = ("prism", "multislice")
 """Methods whose cost is told before they start."""
 CUT_FIELDS = ("thickness", "width_y", "width_x")
@@ -186,7 +182,7 @@ class SimulatePage(QWidget):
         return [_fold(title, forms) for title, forms in parts]
 
     def _connect(self) -> None:
-        self._soon, self._later = _timer(self, LIVE_MS, self._update), _timer(self, COST_MS, self._estimate)
+        self.live = LiveImage(self._panel, self)
         self.structure.currentIndexChanged.connect(self._on_structure)
         self.zone.currentTextChanged.connect(self._on_change)
         self.method.currentIndexChanged.connect(self._on_change)
@@ -338,61 +334,7 @@ class SimulatePage(QWidget):
         self.cost.clear()
         self.refresh()
         self._panel.refresh_run()
-        self._soon.start()
-        if self.method.currentText() in SLOW:
-            self._later.start()
-
-    def _update(self) -> None:
-        """The structure and its convolution as they now are; the panel's own jobs are not disturbed."""
-        layer = self.layer
-        if layer is None:
-            return
-        try:
-            params = self.params()
-            show_structure(layer, params)
-        except AtomsegError as error:
-            self._panel.complain(error)
-            return
-        if params.detector.kind == "annular" and params.method != "corrected":
-            self._start_live(layer, replace(params, method="convolution"))
-
-    def _start_live(self, layer: Points, params: SimulationParams) -> None:
-        begun = time.perf_counter()
-        work = Work(simulate.steps(structure_of(layer), params))
-        self._panel.keep("convolution", work)
-        work.finished.connect(lambda found: self._show_live(layer, found, time.perf_counter() - begun))
-        work.failed.connect(lambda sentence, _: self._panel.complain(sentence))
-        work.start()
-
-    def _show_live(self, layer: Points, found: Micrograph, seconds: float) -> None:
-        if layer not in self._panel.viewer.layers:
-            return
-        show_simulated(self._panel.viewer, layer, "convolution", found)
-        if not self._panel.busy:
-            self._panel.say(f"{escape(layer.name)}: convolution, {seconds * 1e3:.0f} ms.")
-
-    def _estimate(self) -> None:
-        """Time and memory of the image, beside the button."""
-        layer = self.layer
-        if layer is None or self._panel.busy:
-            return
-        try:
-            params = self.params()
-        except AtomsegError:
-            return
-        self.cost.setText("estimating …")
-        self.cost.setVisible(True)
-        work = Work(_estimate(structure_of(layer), params))
-        self._panel.keep("cost", work)
-        work.finished.connect(self._show_cost)
-        work.failed.connect(lambda sentence, _: self._show_cost(sentence))
-        work.start()
-
-    def _show_cost(self, cost: Any) -> None:
-        self.cost.setText(
-            cost if isinstance(cost, str) else f"About {_duration(cost.seconds)}, {cost.memory_bytes / 1e9:.2g} GB; {cost.why}."
-        )
-        self.cost.setVisible(True)
+        self.live.update_soon(self.method.currentText() in SLOW)
 
     def turn_to_image(self) -> None:
         """Let the structure lie as the image of the panel does."""
@@ -438,7 +380,7 @@ class SimulatePage(QWidget):
         spent = time.perf_counter() - self._begun
         if progress.total and progress.done and spent > 2:
             left = spent * (progress.total - progress.done) / progress.done
-            self._panel.progress.setFormat(f"{progress.message}  %p%, {_duration(left)} left")
+            self._panel.progress.setFormat(f"{progress.message}  %p%, {duration(left)} left")
 
     def _made(self, layer: Points, method: str, found: Micrograph) -> None:
         viewer = self._panel.viewer
@@ -451,12 +393,7 @@ class SimulatePage(QWidget):
         image.visible = True
         seconds = time.perf_counter() - self._begun
         notes = f" {escape('; '.join(found.notes))}" if found.notes else ""
-        self._panel.say(f"{escape(layer.name)}: {method}, {_duration(seconds)}.{notes}")
-
-
-def _estimate(atoms: Any, params: SimulationParams) -> Any:
-    yield SimulationProgress(0, 1, "estimating")
-    return simulation_cost(atoms, params)
+        self._panel.say(f"{escape(layer.name)}: {method}, {duration(seconds)}.{notes}")
 
 
 def _legend(atoms: Any) -> str:
@@ -471,14 +408,6 @@ def _legend(atoms: Any) -> str:
         lengths = " × ".join(f"{length:.3g}" for length in atoms.cell.lengths())
         told = f"{escape(atoms.get_chemical_formula('hill'))}, {lengths} Å"
     return f"{'&nbsp; '.join(parts)}&nbsp; {told}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1e3:.0f} ms"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _form_layout() -> QFormLayout:
@@ -498,11 +427,3 @@ def _fold(title: str, forms: list[Any]) -> QCollapsible:
     fold.setDuration(0)
     fold.addWidget(inside)
     return fold
-
-
-def _timer(parent: QWidget, pause: int, action: Any) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(pause)
-    timer.timeout.connect(action)
-    return timer
