@@ -111,6 +111,7 @@ class SimulatePage(QWidget):
         self.cut = Form(CutParams, CUT_FIELDS)
         self.method = QComboBox()
         self.method.setObjectName("method")
+        self.method.setToolTip("How the image is calculated; the list says what each way is good for.")
         self.method.addItems(METHODS)
         for row, method in enumerate(METHODS):
             self.method.setItemData(row, TIPS[method], Qt.ItemDataRole.ToolTipRole)
