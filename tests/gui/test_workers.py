@@ -205,3 +205,20 @@ def test_closing_the_window_while_a_file_is_looked_into(make_napari_viewer, file
     drop(viewer, files.tif)
     viewer.close()
     qtbot.waitUntil(lambda: not running_threads(), timeout=3000)
+
+
+def test_letting_go_of_what_has_ended_long_ago_is_harmless(qtbot):
+    from PyQt6 import sip
+
+    from napari_atomseg.gui.workers import Work
+
+    work = Work(iter_once())
+    with qtbot.waitSignal(work.ended, timeout=5000):
+        work.start()
+    sip.delete(work._worker.signals)
+    work.abandon()
+
+
+def iter_once():
+    yield Progress(1, 1, "done")
+    return 7

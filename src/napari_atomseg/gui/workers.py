@@ -58,9 +58,10 @@ class Work(QObject):
     def abandon(self) -> None:
         """Stop and never be heard of again: for a window that closes."""
         self._stop.set()
-        for signal in (self._worker.yielded, self._worker.returned, self._worker.finished, self._worker.warned):
+        for name in ("yielded", "returned", "finished", "warned"):
             try:
-                signal.disconnect()
+                # Of a worker that has ended long ago Qt's side may be gone.
+                getattr(self._worker, name).disconnect()
             except (TypeError, RuntimeError):
                 continue
         self._worker.quit()

@@ -87,6 +87,7 @@ class SimulatePage(QWidget):
         super().__init__()
         self._panel = panel
         self._begun = 0.0
+        self._first: tuple[float, int] | None = None
         self._build()
         self._connect()
         self.refresh()
@@ -364,7 +365,7 @@ class SimulatePage(QWidget):
         params = self.params()
         correction = self.correction.path if params.method == "corrected" else None
         steps = simulate.steps(structure_of(layer), params, correction=correction)
-        self._begun = time.perf_counter()
+        self._begun, self._first = time.perf_counter(), None
         self._panel.start(
             steps,
             lambda found: self._made(layer, params.method, found),
@@ -378,9 +379,14 @@ class SimulatePage(QWidget):
             return
         if progress.partial is not None:
             show_simulated(self._panel.viewer, layer, f"{method} so far", progress.partial)
-        spent = time.perf_counter() - self._begun
-        if progress.total and progress.done and spent > 2:
-            left = spent * (progress.total - progress.done) / progress.done
+        if progress.done and self._first is None:
+            self._first = time.perf_counter(), progress.done
+        if self._first is None or not progress.total:
+            return
+        # Counted from the first finished part: what was loaded and prepared before it comes but once.
+        spent, done = time.perf_counter() - self._first[0], progress.done - self._first[1]
+        if spent > 2 and done > 0:
+            left = spent * (progress.total - progress.done) / done
             self._panel.progress.setFormat(f"{progress.message}  %p%, {duration(left)} left")
 
     def _made(self, layer: Points, method: str, found: Micrograph) -> None:
