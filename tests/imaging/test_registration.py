@@ -183,3 +183,11 @@ def test_any_turn_of_a_crystal_is_found_from_its_spectra(degrees):
     turned = seen(model, Placement(rotation=turn, shift=tuple(about)), (150, 160), noise=20)
     found = turn_between(seen(model, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
     assert math.degrees(found) == pytest.approx(degrees, abs=0.5)
+
+
+def test_of_turns_that_look_alike_the_smallest_is_found():
+    cells = np.stack(np.meshgrid(np.arange(-20, 30), np.arange(-20, 30), indexing="ij"), -1).reshape(-1, 2) * SPACING
+    square = (cells, np.full(len(cells), 100.0))
+    turned = seen(square, Placement(rotation=math.radians(3)), (150, 160), noise=20)
+    found = turn_between(seen(square, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
+    assert math.degrees(found) == pytest.approx(3, abs=0.5)

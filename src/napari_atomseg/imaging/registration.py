@@ -36,6 +36,7 @@ _LOWEST_FREQUENCY = 4.0  # periods across the smaller field: what is slower is s
 _SIGNIFICANT = 100.0  # difference of chi squared beyond which a shift is better: bright pixels are noisier than the mean
 _MUCH_LESS = 0.75  # overlap in parts of another's, with which a shift has to be better by much to be chosen:
 _FITTED_AWAY = 0.5  # by so much of the variance that is neither explained nor noise
+_PEAK, _AS_HIGH = 41, 0.8  # turns among which a peak is the highest, and share of the highest that is as good
 _SAME = 1e-4  # difference of squared correlations that interpolation may make
 _AS_GOOD = 0.02  # relative difference of the unexplained variance of shifts that are told
 _OPPOSITE = "the contrasts look opposite: one image seems to have bright columns where the other has dark ones"
@@ -213,7 +214,7 @@ def turn_between(
     """Angle, rad, by which a simulated image has to be turned from x towards y to lie as the experiment does.
 
     From the spots of their spectra, which know neither the shift nor half a turn: from -pi/2 to pi/2, to a quarter of a
-    degree. Of a crystal with more symmetry one of several angles is found.
+    degree. Of the angles that are as good for a crystal of more symmetry the smallest is found.
     """
     fields = [np.array(simulated.shape) * simulated_pixel, np.array(experimental.shape) * experimental_pixel]
     step = max(min(experimental_pixel), min(simulated_pixel), float(np.max(fields)) / _SEARCHED)
@@ -221,7 +222,10 @@ def turn_between(
         _band_passed(_searchable(image, pixel, step, Placement())[0])
         for image, pixel in ((simulated, simulated_pixel), (experimental, experimental_pixel))
     )
-    return _by_spectra(expected, seen, Limits(rotation=math.pi / 2, scale=0.03)).rotation
+    turns, _, scores = _spectral_scores(expected, seen, Limits(rotation=math.pi / 2, scale=0.03))
+    heights = scores.max(axis=1)
+    peaks = np.flatnonzero((heights == ndimage.maximum_filter1d(heights, _PEAK)) & (heights >= _AS_HIGH * heights.max()))
+    return float(turns[peaks[np.argmin(np.abs(turns[peaks]))]])
 
 
 def resampled(surface: Surface, placement: Placement, shape: tuple[int, int], pixel_size: tuple[float, float]) -> np.ndarray:
@@ -553,6 +557,13 @@ def _broad_mean(image: np.ndarray, width: int) -> np.ndarray:
 
 def _by_spectra(expected: np.ndarray, seen: np.ndarray, limits: Limits) -> Placement:
     """Rotation and magnification that carry the strongest spots of one spectrum onto the other."""
+    turns, scales, scores = _spectral_scores(expected, seen, limits)
+    best = np.unravel_index(int(np.argmax(scores)), scores.shape)
+    return Placement(rotation=float(turns[best[0]]), magnification=float(1 + scales[best[1]]))
+
+
+def _spectral_scores(expected: np.ndarray, seen: np.ndarray, limits: Limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turns (T,), rad, relative changes of scale (S,), and how well the spectra's spots meet with each pair of them (T, S)."""
     side = fft.next_fast_len(2 * max(*expected.shape, *seen.shape), real=True)
     lowest = _LOWEST_FREQUENCY * side / min(*expected.shape, *seen.shape)
     frequency = fft.fftshift(fft.fftfreq(side, 1 / side))
@@ -569,8 +580,7 @@ def _by_spectra(expected: np.ndarray, seen: np.ndarray, limits: Limits) -> Place
         places = (spots @ _turn(turn).T)[None] / (1 + scales)[:, None, None] + side // 2
         values = ndimage.map_coordinates(spectra[1], places.reshape(-1, 2).T, order=1, mode="nearest")
         scores[row] = values.reshape(len(scales), -1) @ strengths
-    best = np.unravel_index(int(np.argmax(scores)), scores.shape)
-    return Placement(rotation=float(turns[best[0]]), magnification=float(1 + scales[best[1]]))
+    return turns, scales, scores
 
 
 def _steps(limit: float, step: float) -> np.ndarray:

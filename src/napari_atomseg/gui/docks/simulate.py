@@ -64,6 +64,8 @@ SLOW = ("prism", "multislice")
 """Methods whose cost is told before they start."""
 CUT_FIELDS = ("thickness", "width_y", "width_x")
 TURN_FIELDS = ("rotation_deg", "tilt_y", "tilt_x", "vacancies", "thermal", "thermal_of", "seed")
+STRAIGHT_DEG = 1.0
+"""Turns smaller than this are left to the comparison: of a crystal that is not turned, multislice needs one period only."""
 TIPS = {
     "convolution": "Z^1.7 under a Gaussian or the probe: at once, but without channelling.",
     "corrected": "The convolution after a fitted polynomial.",
@@ -351,9 +353,14 @@ class SimulatePage(QWidget):
         self._panel.start(steps, self._turned, "Finding the rotation")
 
     def _turned(self, angle: float) -> None:
-        self.turn.set_value(replace(self.turn.value(), rotation_deg=angle))
+        straight = abs(angle) < STRAIGHT_DEG
+        self.turn.set_value(replace(self.turn.value(), rotation_deg=0.0 if straight else angle))
         self._on_change()
-        self._panel.say(f"The structure is turned by {angle:.2f}° in the plane.")
+        self._panel.say(
+            f"The structure lies as the image does within {abs(angle):.2f}°, which a comparison takes off; it is not turned."
+            if straight
+            else f"The structure is turned by {angle:.2f}° in the plane."
+        )
 
     # -- the job -----------------------------------------------------------------------------------------------------
 
