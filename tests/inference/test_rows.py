@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from torch import nn
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.inference.grid import native_grid
@@ -58,9 +59,9 @@ def test_maps_and_columns_move_back_together(rng):
 
 @pytest.mark.parametrize("turned", [0, 1])
 def test_shifts_are_kept_with_the_columns(turned):
-    from napari_atomseg.inference.columns import as_columns
-    from napari_atomseg.localise.map_columns import map_columns
+    from napari_atomseg.inference.columns import as_columns, shown_columns
     from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.networks.zoo import Model
 
     y, x = np.mgrid[:60, :60]
     columns = np.exp(-((y - 30.0) ** 2 + (x - 31.0) ** 2) / 2).astype(np.float32)
@@ -68,7 +69,9 @@ def test_shifts_are_kept_with_the_columns(turned):
     shift[:, turned] = 0.75
     grid = native_grid((120, 120), (0.1, 0.1), 0.2)
     maps = {"columns": columns, "denoise": columns, "background": columns}
-    found = as_columns(map_columns(columns, 1.0), Prediction(grid=grid, maps=maps, shifts=shift), ModelCard(name="m"), 0.5)
+    seen = Prediction(grid=grid, maps=maps, shifts=shift)
+    card = ModelCard(name="m")
+    found = as_columns(shown_columns(seen, Model(card, nn.Identity())), seen, card, 0.5)
     assert found.positions == pytest.approx(np.array([[60.5, 62.5]]), abs=0.02)
     kept = found.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy()
     assert kept[0] == pytest.approx([1.5, 0.0] if turned == 0 else [0.0, 1.5])

@@ -2,33 +2,104 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
+import torch
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.inference.candidates import LEAST, Candidates, find_candidates
+from napari_atomseg.inference.evidence import evidence
 from napari_atomseg.inference.predict import Prediction
-from napari_atomseg.localise.map_columns import MapColumns, map_columns
+from napari_atomseg.localise.map_columns import map_columns
 from napari_atomseg.localise.scale import estimate_scale
 from napari_atomseg.networks.card import ModelCard
 
-NEEDED = ("columns", "denoise", "background")
+if TYPE_CHECKING:
+    from napari_atomseg.networks.judge import Judge
+    from napari_atomseg.networks.zoo import Model
+
+NEEDED = ("columns", "mask", "denoise", "background")
 """Maps that columns are read from."""
+NEAR = 0.4
+"""How far a column may be moved to where like places agree that it is, Angstrom."""
 USUAL_WIDTH = 0.45
 """Standard deviation of a column's image where the image itself does not tell, Angstrom."""
 
 
-def shown_columns(prediction: Prediction, card: ModelCard) -> MapColumns:
-    """Everything that the map of columns shows, sure or not; positions in native px."""
-    return map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """Columns that a network shows, sure or not.
+
+    Attributes
+    ----------
+    positions : ndarray, shape (N, 2), native px, (y, x)
+    confidence : ndarray, shape (N,)
+        Probability that a column stands there, by the judge if the model has one, else what the map says.
+    map_confidence : ndarray, shape (N,)
+        What the map says by itself.
+    spread : ndarray, shape (N,), native px
+        How far the map lets a column be off along one axis.
+    """
+
+    positions: np.ndarray
+    confidence: np.ndarray
+    map_confidence: np.ndarray
+    spread: np.ndarray
 
 
-def as_columns(shown: MapColumns, prediction: Prediction, card: ModelCard, least_confidence: float) -> Columns:
+def shown_columns(prediction: Prediction, model: Model) -> Shown:
+    """Everything that may be a column."""
+    card = model.card
+    if model.judge is None or prediction.image is None:
+        by_map = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
+        positions, sure, spread = by_map.positions, by_map.confidence, by_map.spread
+        confidence = sure
+    else:
+        found = find_candidates(prediction.maps["columns"], prediction.image, card.column_width, card.native_sampling)
+        positions, sure, spread = found.positions, found.confidence, found.spread
+        confidence = _judged(found, prediction, model.judge, card.native_sampling)
+    return Shown(positions=_agreed(positions, prediction, card), confidence=confidence, map_confidence=sure, spread=spread)
+
+
+def _agreed(positions: np.ndarray, prediction: Prediction, card: ModelCard) -> np.ndarray:
+    """Positions moved to the summits of the map that like places agree on, where there is one near."""
+    if prediction.agreed is None or not len(positions):
+        return positions
+    common = map_columns(prediction.agreed, card.column_width / card.native_sampling, threshold=LEAST).positions
+    if not len(common):
+        return positions
+    distance, nearest = cKDTree(common).query(positions)
+    # One summit for one column: of two that would go to the same the nearer goes.
+    order = np.argsort(distance)
+    _, first = np.unique(nearest[order], return_index=True)
+    moved = order[first]
+    moved = moved[distance[moved] < NEAR / card.native_sampling]
+    result = positions.copy()
+    result[moved] = common[nearest[moved]]
+    return result
+
+
+def _judged(found: Candidates, prediction: Prediction, judge: Judge, sampling: float) -> np.ndarray:
+    if not len(found) or prediction.image is None:
+        return np.zeros(0)
+    maps = {task: prediction.normal(task) for task in NEEDED}
+    told = evidence(found, maps, prediction.image, sampling)
+    with torch.inference_mode():
+        return np.asarray(judge(torch.from_numpy(told)).sigmoid().numpy(), float)
+
+
+def as_columns(shown: Shown, prediction: Prediction, card: ModelCard, least_confidence: float) -> Columns:
     """Those that are sure enough, in pixels of the image.
 
-    ``network_y_px`` and ``network_x_px`` keep the network's positions when the columns are fitted on the image afterwards,
-    ``network_std_px`` says how far the map lets a column be off along one axis. Where the maps were freed of displaced rows
-    the positions are too, and ``scan_shift_y_px``, ``scan_shift_x_px`` added to them give places in the image as it was scanned.
+    ``map_confidence`` is what the map said before candidates were judged. ``network_y_px`` and ``network_x_px`` keep the
+    network's positions when the columns are fitted on the image afterwards, ``network_std_px`` says how far the map lets a
+    column be off along one axis. Where the maps were freed of displaced rows the positions are too, and ``scan_shift_y_px``,
+    ``scan_shift_x_px`` added to them give places in the image as it was scanned.
     """
     sure = shown.confidence >= least_confidence
     native = shown.positions[sure]
@@ -44,6 +115,7 @@ def as_columns(shown: MapColumns, prediction: Prediction, card: ModelCard, least
             "sigma_px": np.full(len(native), width),
             "sigma_minor_px": np.full(len(native), width),
             "confidence": shown.confidence[sure],
+            "map_confidence": shown.map_confidence[sure],
             "origin": "model",
             "network_y_px": positions[:, 0],
             "network_x_px": positions[:, 1],
@@ -56,8 +128,8 @@ def as_columns(shown: MapColumns, prediction: Prediction, card: ModelCard, least
 
 
 def native_columns(prediction: Prediction, card: ModelCard) -> Columns:
-    """Columns that are more likely there than not, in native px, with what a lattice is told of them."""
-    shown = shown_columns(prediction, card)
+    """Columns of which the map is sure rather than not, in native px, with what a lattice is told of them."""
+    shown = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
     native = shown.positions[shown.confidence >= 0.5]
     width = np.full(len(native), _width(prediction, card))
     features = pd.DataFrame({"intensity": _at(prediction.maps["background"], native), "sigma_px": width, "origin": "model"})

@@ -23,6 +23,9 @@ class NetworkParams:
         What a pixel is taken for; if left out that of the image, and if it has none an estimate from the width of its columns.
     straighten : bool
         Undo what displaced whole scan rows, where the lattice of the columns tells it convincingly.
+    alike : bool
+        Compare places that look alike: what the raw image shows at all of them against the denoised one is put back, and what
+        is drawn without background, and where columns stand, is averaged but at places that differ.
     averaged : bool
         Ask also about the three mirror images and average; four times the work.
     device : {'auto', 'cpu', 'cuda', 'mps'}
@@ -33,6 +36,7 @@ class NetworkParams:
     polarity: Literal["auto", "bright", "dark"] = "auto"
     pixel_size: Annotated[float, Quantity(unit="Å", low=1e-3, high=10, decimals=4)] | None = None
     straighten: bool = True
+    alike: bool = True
     averaged: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 

@@ -48,12 +48,29 @@ class Prediction:
         Standard deviation over mirrored images, where that was asked for.
     shifts : ndarray, shape (Y', 2), native px, (y, x), or None
         How far each row was displaced in the image, where the maps are freed of that; see :mod:`.rows`.
+    image : ndarray, float32, shape (Y', X'), or None
+        What the network was given: the image, columns bright, as ``(sign * image - dark) / contrast``.
+    dark, contrast, sign : float
+    agreed : ndarray, shape (Y', X'), or None
+        The map of columns averaged over places that look alike; see :mod:`.agreement`.
     """
 
     grid: NativeGrid
     maps: Mapping[str, np.ndarray]
     spread: Mapping[str, np.ndarray] = field(default_factory=dict)
     shifts: np.ndarray | None = None
+    image: np.ndarray | None = None
+    dark: float = 0.0
+    contrast: float = 1.0
+    sign: float = 1.0
+    agreed: np.ndarray | None = None
+
+    def normal(self, task: str) -> np.ndarray:
+        """A map as the network gave it: intensities in units of its input's."""
+        if task not in IN_COUNTS:
+            return self.maps[task]
+        dark = self.dark if IN_COUNTS[task] else 0.0
+        return np.asarray((self.sign * self.maps[task] - dark) / self.contrast, np.float32)
 
     def on_image(self, task: str) -> np.ndarray:
         """A map on the image's own pixels, float32, shape (Y, X)."""
@@ -119,9 +136,10 @@ def predict(
         if spread is not None:
             spread[(slice(None), *inner)] = deviation[(slice(None), *place)]
     level, scale = float(dark), float(contrast)
-    maps = {task: _in_counts(task, found[row], level, scale, sign) for row, task in enumerate(tasks)}
+    given = normalised(image, dark, contrast)[0, 0].numpy()
+    maps = {task: in_counts(task, found[row], level, scale, sign) for row, task in enumerate(tasks)}
     wide = {} if spread is None else {task: _spread_in_counts(task, spread[row], scale) for row, task in enumerate(tasks)}
-    return Prediction(grid=grid, maps=maps, spread=wide)
+    return Prediction(grid=grid, maps=maps, spread=wide, image=given, dark=level, contrast=scale, sign=sign)
 
 
 def best_device() -> str:
@@ -225,7 +243,8 @@ def _padded(window: Tensor, below: int, right: int) -> Tensor:
     return torch.nn.functional.pad(window, (0, right, 0, below), mode="replicate")
 
 
-def _in_counts(task: str, values: np.ndarray, dark: float, contrast: float, sign: float) -> np.ndarray:
+def in_counts(task: str, values: np.ndarray, dark: float, contrast: float, sign: float) -> np.ndarray:
+    """A map in the image's intensities, of one that is in units of the network's input."""
     if task not in IN_COUNTS:
         return values
     return np.asarray(sign * (values * contrast + (dark if IN_COUNTS[task] else 0.0)), np.float32)

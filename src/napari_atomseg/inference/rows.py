@@ -55,12 +55,13 @@ def _strip(columns: Columns) -> Columns:
 
 
 def straightened(prediction: Prediction, shifts: np.ndarray) -> Prediction:
-    """The maps with every row where it belongs, given the displacements (Y', 2) in native px."""
+    """The maps, and what the network was given, with every row where it belongs; displacements (Y', 2) in native px."""
 
     def moved(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {task: _moved(values, shifts) for task, values in maps.items()}
 
-    return replace(prediction, maps=moved(prediction.maps), spread=moved(prediction.spread), shifts=shifts)
+    image = None if prediction.image is None else _moved(prediction.image, shifts)
+    return replace(prediction, maps=moved(prediction.maps), spread=moved(prediction.spread), shifts=shifts, image=image)
 
 
 def _moved(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:

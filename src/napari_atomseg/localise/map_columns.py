@@ -48,7 +48,7 @@ class MapColumns:
     threshold: float
 
 
-def map_columns(values: np.ndarray, sigma: float) -> MapColumns:
+def map_columns(values: np.ndarray, sigma: float, threshold: float | None = None) -> MapColumns:
     """Columns of a map.
 
     Parameters
@@ -57,14 +57,15 @@ def map_columns(values: np.ndarray, sigma: float) -> MapColumns:
         From 0 to 1; what is not finite counts as 0.
     sigma : float, px
         Width of the Gaussian of a sure column.
+    threshold : float, optional
+        Summits have to be higher; by default Otsu's, within limits.
 
     References
     ----------
     Otsu, IEEE Trans. Syst. Man Cybern. 9, 62 (1979); Lin et al., Sci. Rep. 11, 5386 (2021), who localise in the same order.
     """
     values = _without_haze(np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0), sigma)
-    taken = values[values > LEAST]
-    threshold = float(np.clip(threshold_otsu(taken), LEAST, MOST)) if taken.size and np.ptp(taken) > 0 else LEAST
+    threshold = _otsu(values) if threshold is None else threshold
     smooth = ndimage.gaussian_filter(values, SMOOTHING * sigma)
     summits = (values > threshold) & (smooth == ndimage.maximum_filter(smooth, 3))
     markers, count = ndimage.label(summits, structure=np.ones((3, 3)))
@@ -72,6 +73,11 @@ def map_columns(values: np.ndarray, sigma: float) -> MapColumns:
         return MapColumns(positions=np.zeros((0, 2)), confidence=np.zeros(0), spread=np.zeros(0), threshold=threshold)
     basins = watershed(-smooth, markers, mask=values > FOOT)
     return _measured(values, _near_summits(basins, markers, count, REACH * sigma), count, sigma, threshold)
+
+
+def _otsu(values: np.ndarray) -> float:
+    taken = values[values > LEAST]
+    return float(np.clip(threshold_otsu(taken), LEAST, MOST)) if taken.size and np.ptp(taken) > 0 else LEAST
 
 
 def _without_haze(values: np.ndarray, sigma: float) -> np.ndarray:

@@ -48,6 +48,8 @@ class ModelCard:
     modality : str
         Of the images that it was trained on.
     recipe : str
+    judge : mapping
+        Shape of the judge of its candidates and how it was taught; empty if it has none.
     training : mapping
         Settings, updates, seconds, machine, command.
     scores : mapping
@@ -69,6 +71,7 @@ class ModelCard:
     reach_px: int = 0
     modality: str = "ADF-STEM"
     recipe: str = ""
+    judge: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     licence: str = ""

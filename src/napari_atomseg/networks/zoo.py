@@ -16,6 +16,8 @@ from napari_atomseg.networks.card import NAME, WEIGHTS, ModelCard, ModelError, r
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from napari_atomseg.networks.judge import Judge
+
 ENVIRONMENT = "NAPARI_ATOMSEG_MODELS"
 """Names another folder for the user's models."""
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".bin")
@@ -23,10 +25,11 @@ PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".bin")
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network ready for use, and its card."""
+    """A network ready for use, its card, and the judge of its candidates if it has one."""
 
     card: ModelCard
     network: nn.Module
+    judge: Judge | None = None
 
 
 def shipped_folder() -> Path:
@@ -70,13 +73,19 @@ def load_model(name: str, device: str = "cpu") -> Model:
     if not folder.is_dir():
         raise ModelError(f'there is no model "{name}"; models at hand: {", ".join(models) or "none"}')
     card = read_card(folder)
-    weights = _checked_weights(folder, card)
-    network = build(card)
-    _fill(network, weights, folder)
-    network.eval()
     import torch
 
-    return Model(card, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
+    from napari_atomseg.networks.judge import split
+
+    weights, judgement = split(_checked_weights(folder, card))
+    network, judge = build(card), build_judge(card)
+    _fill(network, weights, folder)
+    network.eval()
+    if judge is not None or judgement:
+        judge = judge or _no_judge(folder)
+        _fill(judge, judgement, folder)
+        judge.eval()
+    return Model(card, network.to(device, memory_format=torch.channels_last), judge)  # type: ignore[call-overload]
 
 
 def build(card: ModelCard) -> nn.Module:
@@ -95,6 +104,35 @@ def build(card: ModelCard) -> nn.Module:
         return Unet(from_dict(UnetParams, card.network))
     except AtomsegError as error:
         raise ModelError(f"{card.name}: the card does not describe a network ({error}); get the model again") from error
+
+
+def build_judge(card: ModelCard) -> Judge | None:
+    """The judge of a card, with weights yet to come; None if it has none.
+
+    Raises
+    ------
+    ModelError
+        If it was taught on other evidence than this version gathers.
+    """
+    from napari_atomseg.core.errors import AtomsegError
+    from napari_atomseg.core.params import from_dict
+    from napari_atomseg.networks.judge import FEATURES, Judge, JudgeParams
+
+    if not card.judge:
+        return None
+    if tuple(card.judge.get("features", ())) != FEATURES:
+        raise ModelError(
+            f"{card.name}: its judge of candidates knows other evidence than this version gathers; update the plugin, or get the "
+            "model again"
+        )
+    try:
+        return Judge(from_dict(JudgeParams, {"width": card.judge.get("width")}))
+    except AtomsegError as error:
+        raise ModelError(f"{card.name}: the card does not describe a judge ({error}); get the model again") from error
+
+
+def _no_judge(folder: Path) -> Judge:
+    raise ModelError(f"{folder}: there are weights of a judge that the card does not mention; get the model again")
 
 
 def save_model(card: ModelCard, weights: Mapping[str, Tensor], folder: Path) -> ModelCard:

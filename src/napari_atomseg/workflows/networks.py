@@ -111,8 +111,15 @@ def predicted(
     tasks: tuple[str, ...],
     params: NetworkParams,
     box: tuple[slice, slice] | None = None,
+    *,
+    held: bool = False,
+    averages: tuple[str, ...] = (),
 ) -> Generator[Progress, None, tuple[Prediction, dict[str, Any]]]:
-    """Maps of one frame, or of a box in it, and what the network was told."""
+    """Maps of one frame, or of a box in it, and what the network was told.
+
+    With `held` the denoised image keeps to the raw one, and `averages` are averaged over like places, if the parameters allow.
+    """
+    from napari_atomseg.inference.agreement import agreed, held_to_image
     from napari_atomseg.inference.columns import NEEDED, native_columns
     from napari_atomseg.inference.predict import predict
     from napari_atomseg.inference.rows import row_shifts, straightened
@@ -123,17 +130,32 @@ def predicted(
     ready = opened(model, device_of(params))
     width = USUAL_WIDTH / float(np.mean(size))
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
-    wanted = tuple(dict.fromkeys((*tasks, *NEEDED))) if params.straighten else tasks
+    needed = NEEDED if params.straighten else ("background",) if params.alike and "background" in tasks else ()
+    wanted = tuple(dict.fromkeys((*tasks, *needed)))
     found = yield from predict(ready, plane, size, wanted, sign=sign, averaged=params.averaged, device=device_of(params))
     told = {"pixel_size_angstrom": list(size), "pixel_size_source": source, "polarity": "bright" if sign > 0 else "dark"}
-    if not params.straighten:
-        return found, told
-    yield Progress(0, 0, "comparing rows")
-    shifts = row_shifts(native_columns(found, ready.card), found.grid.native_shape[0])
+    if params.straighten:
+        yield Progress(0, 0, "comparing rows")
+        shifts = row_shifts(native_columns(found, ready.card), found.grid.native_shape[0])
+        told["rows"] = _rows_told(shifts, ready.card.native_sampling)
+    else:
+        shifts = None
+    if params.alike and held:
+        yield Progress(0, 0, "comparing with the raw image")
+        found = held_to_image(found)
+    if shifts is not None:
+        found = straightened(found, shifts)
+    if params.alike and averages:
+        yield Progress(0, 0, "comparing places that look alike")
+        found = agreed(found, averages)
+    return found, told
+
+
+def _rows_told(shifts: np.ndarray | None, native_sampling: float) -> str:
     if shifts is None:
-        return found, {**told, "rows": "as scanned"}
-    rms = 100 * ready.card.native_sampling * np.sqrt(np.mean(shifts**2, axis=0))
-    return straightened(found, shifts), {**told, "rows": f"straightened by {rms[0]:.0f} pm along y and {rms[1]:.0f} pm along x"}
+        return "as scanned"
+    rms = 100 * native_sampling * np.sqrt(np.mean(shifts**2, axis=0))
+    return f"straightened by {rms[0]:.0f} pm along y and {rms[1]:.0f} pm along x"
 
 
 def box_of(region: np.ndarray | None) -> tuple[slice, slice] | None:
@@ -190,7 +212,8 @@ def maps(
     found = {task: _room((len(indices), *shape) if stacked else shape) for task in tasks}
     told: dict[str, Any] = {}
     for row, index in enumerate(indices):
-        steps = predicted(micrograph, index, name, tasks, params, box)
+        averages = ("background",) if "background" in tasks else ()
+        steps = predicted(micrograph, index, name, tasks, params, box, held="denoise" in tasks, averages=averages)
         prediction, told = yield from labelled(steps, row, len(indices))
         for task in tasks:
             target = found[task][row] if stacked else found[task]
@@ -205,10 +228,16 @@ def maps(
             name=f"{micrograph.name} {task}",
             modality=micrograph.modality,
             frame_time_s=micrograph.frame_time_s,
-            notes=(f"{task} map by the network {name}: a belief, not a measurement ({note})",),
+            notes=(_note(task, name, params, note),),
         )
         for task in tasks
     }
+
+
+def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
+    if task == "denoise" and params.alike:
+        return f"denoised by the network {name} and held to the raw image where that speaks up ({told})"
+    return f"{task} map by the network {name}: a belief, not a measurement ({told})"
 
 
 def default_network() -> str:
@@ -236,9 +265,10 @@ def find_by_network(
     from napari_atomseg.inference.columns import NEEDED, as_columns, shown_columns
 
     box = box_of(region)
-    prediction, told = yield from predicted(micrograph, index, model, NEEDED, params, box)
-    card = opened(model, device_of(params)).card
-    columns = as_columns(shown_columns(prediction, card), prediction, card, params.least_confidence)
+    prediction, told = yield from predicted(micrograph, index, model, NEEDED, params, box, averages=("columns",))
+    ready = opened(model, device_of(params))
+    yield Progress(0, 0, "weighing candidates")
+    columns = as_columns(shown_columns(prediction, ready), prediction, ready.card, params.least_confidence)
     if told["polarity"] == "dark":
         columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())
     if box is None or region is None:

@@ -1,0 +1,111 @@
+"""Cases for a judge: what a network offers as columns in synthetic images, what speaks for each, and whether it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.inference.candidates import Candidates, find_candidates
+from napari_atomseg.inference.evidence import evidence
+from napari_atomseg.inference.normalise import contrast_of, normalised
+from napari_atomseg.inference.resample import resample
+from napari_atomseg.networks.zoo import Model
+from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training.examples import FINENESS, draw_examples
+from napari_atomseg.training.textures import draw_texture
+
+MATCH = 0.6
+"""Farthest distance of a candidate from its column, Angstrom."""
+BORDER = 1.6
+"""Candidates nearer to the border are not judged, Angstrom."""
+SIDES = ((128, 8), (192, 4), (256, 2), (192, 4))
+"""Sides of the images, native px, and how many there are in a batch."""
+EMPTY = 0.1
+"""Share of images of nothing."""
+TEXTURES = 0x7E7
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cases:
+    """Candidates of one image.
+
+    Attributes
+    ----------
+    features : ndarray, float32, shape (N, F)
+        See :data:`~napari_atomseg.inference.evidence.FEATURES`.
+    right : ndarray of bool, shape (N,)
+    confidence : ndarray, shape (N,)
+        What the map alone said.
+    unseen : int
+        Columns without a candidate.
+    """
+
+    features: np.ndarray
+    right: np.ndarray
+    confidence: np.ndarray
+    unseen: int
+
+
+def draw_cases(recipe: Recipe, model: Model, seed: int, number: int) -> Iterator[Cases]:
+    """Candidates of the images of batch `number`, always the same; those that one may see or not are left out."""
+    side, batch = SIDES[number % len(SIDES)]
+    native = model.card.native_sampling
+    examples = draw_examples(recipe, seed, number, batch, side, native)
+    rng = np.random.default_rng([seed, number, TEXTURES])
+    for row in range(batch):
+        if rng.uniform() < EMPTY:
+            yield from _cases(model, _nothing(rng, side, native), np.zeros((0, 2)), np.zeros((0, 2)))
+        else:
+            yield from _cases(model, examples.image[row : row + 1], examples.positions[row], examples.doubtful[row])
+
+
+def _nothing(rng: np.random.Generator, side: int, native: float) -> Tensor:
+    fine = round(side * float(rng.choice(FINENESS)))
+    given = torch.from_numpy(draw_texture(rng, (fine, fine), native * side / fine))[None, None]
+    image = resample(given, (side, side))
+    return normalised(image, *contrast_of(image))
+
+
+def _cases(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndarray) -> Iterator[Cases]:
+    native = model.card.native_sampling
+    with torch.inference_mode():
+        answer = model.network(image.to(memory_format=torch.channels_last)).float()[0]
+    maps = dict(zip(TASKS, torch.cat([answer[:2].sigmoid(), answer[2:]]).numpy(), strict=True))
+    raw = image[0, 0].numpy()
+    found = find_candidates(maps["columns"], raw, model.card.column_width, native)
+    if not len(found):
+        return
+    right = _right(found, true, MATCH / native)
+    side = np.array(raw.shape) - 1 - BORDER / native
+
+    def inside(places: np.ndarray) -> np.ndarray:
+        return np.all((places > BORDER / native) & (places < side), axis=1)
+
+    asked = inside(found.positions)
+    if len(doubtful):
+        asked &= right | (cKDTree(doubtful).query(found.positions)[0] > MATCH / native)
+    yield Cases(
+        features=evidence(found, maps, raw, native)[asked],
+        right=right[asked],
+        confidence=found.confidence[asked],
+        unseen=int(inside(true).sum() - (right & inside(found.positions)).sum()),
+    )
+
+
+def _right(found: Candidates, true: np.ndarray, limit: float) -> np.ndarray:
+    """One candidate for each column, (N,): the nearest that the map shows, else the nearest blob."""
+    right = np.zeros(len(found), bool)
+    if not len(true):
+        return right
+    distance, column = cKDTree(true).query(found.positions)
+    order = np.lexsort((distance, ~found.drawn))
+    order = order[distance[order] < limit]
+    _, first = np.unique(column[order], return_index=True)
+    right[order[first]] = True
+    return right

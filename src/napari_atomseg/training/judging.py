@@ -1,0 +1,201 @@
+"""Teaching a judge which of a network's candidates are columns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from typing import Annotated
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.params import check
+from napari_atomseg.core.quantities import Quantity
+from napari_atomseg.networks.judge import FEATURES, Judge, JudgeParams
+from napari_atomseg.networks.zoo import Model
+from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training.cases import Cases, draw_cases
+
+FARTHEST = 10**9
+HELD_OUT = 7
+"""Every so many-th image is kept for the report."""
+DECAY = 1e-2
+LEAST_DEVIATION = 1e-3
+"""Added to the deviation of what hardly varies."""
+CONFIDENCE = 0.5
+"""From which probability on a candidate counts as found, in the report."""
+BINS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgingParams:
+    """How a judge is taught.
+
+    Attributes
+    ----------
+    images : int
+        Synthetic images whose candidates are learnt from.
+    updates : int
+        Of its weights.
+    batch : int
+        Candidates of one update.
+    learning_rate : float
+        The highest.
+    width : int
+        Neurons of a layer.
+    seed : int
+        Of weights and images.
+    """
+
+    images: Annotated[int, Quantity(low=20, high=10**7)] = 6000
+    updates: Annotated[int, Quantity(low=1, high=10**7)] = 8000
+    batch: Annotated[int, Quantity(low=1, high=10**6)] = 2048
+    learning_rate: Annotated[float, Quantity(low=1e-7, high=1.0, decimals=6)] = 3e-3
+    width: Annotated[int, Quantity(low=2, high=1024)] = 96
+    seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 777
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Taught:
+    """A judge's weights, what a card says of it, and how much better candidates are told from each other with it."""
+
+    weights: dict[str, Tensor]
+    card: dict[str, object]
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Batches(Dataset[list[Cases]]):
+    recipe: Recipe
+    model: Model
+    seed: int
+
+    def __getitem__(self, number: int) -> list[Cases]:
+        return list(draw_cases(self.recipe, self.model, self.seed, number))
+
+
+def teach(
+    recipe: Recipe, model: Model, params: JudgingParams, *, minutes: float | None = None, workers: int = 1
+) -> Steps[Taught]:
+    """Draw images, let the network offer candidates, and teach a judge of them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of images of a STEM, many kinds of them: a judge that has seen one crystal only expects it everywhere.
+    model : Model
+        On the CPU.
+    params : JudgingParams
+    minutes : float, optional
+        Draw no more images after so many; what was drawn is learnt from.
+    workers : int
+        Processes that draw; 0 draws here.
+
+    Raises
+    ------
+    AtomsegError
+        If hardly any image was drawn in that time.
+    """
+    cases: list[Cases] = []
+    began = time.monotonic()
+    batches = _drawn(_Batches(recipe, model, params.seed), workers)
+    yield Progress(0, params.images, "drawing images")
+    for batch in batches:
+        cases += batch
+        yield Progress(min(len(cases), params.images), params.images, "drawing images")
+        if len(cases) >= params.images or (minutes is not None and time.monotonic() - began > 60 * minutes):
+            break
+    batches.close()  # type: ignore[attr-defined]  # a generator
+    if len(cases) < HELD_OUT or not any(case.right.any() for case in cases):
+        raise AtomsegError("too few images were drawn in that time to learn from; give it more minutes")
+    judge = yield from learn(cases, params)
+    scores = report(judge, cases[::HELD_OUT])
+    card = {**asdict(params), "images": len(cases), "features": list(FEATURES), "recipe": recipe.name}
+    return Taught(weights=dict(judge.state_dict()), card=card, scores=scores)
+
+
+def _drawn(batches: _Batches, workers: int) -> Iterator[list[Cases]]:
+    if workers == 0:
+        yield from (batches[number] for number in count())
+        return
+    yield from DataLoader(
+        batches,
+        sampler=range(FARTHEST),
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        multiprocessing_context="spawn",
+        worker_init_fn=_alone,
+    )
+
+
+def _as_it_is(given: list[Cases]) -> list[Cases]:
+    return given
+
+
+def _alone(worker: int) -> None:
+    torch.set_num_threads(1)
+
+
+def learn(cases: Sequence[Cases], params: JudgingParams) -> Steps[Judge]:
+    """A judge taught by all cases but those held out."""
+    taught = [case for row, case in enumerate(cases) if row % HELD_OUT]
+    features = torch.from_numpy(np.concatenate([case.features for case in taught]))
+    right = torch.from_numpy(np.concatenate([case.right for case in taught])).float()
+    random = torch.Generator().manual_seed(params.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(params.seed)
+        judge = Judge(JudgeParams(width=params.width))
+        judge.mean.copy_(features.mean(0))
+        judge.deviation.copy_(features.std(0) + LEAST_DEVIATION)
+        optimiser = torch.optim.AdamW(judge.parameters(), params.learning_rate, weight_decay=DECAY)
+        rates = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, params.learning_rate, total_steps=params.updates + 1, pct_start=0.1
+        )
+        for update in range(params.updates):
+            chosen = torch.randint(len(features), (params.batch,), generator=random)
+            loss = nn.functional.binary_cross_entropy_with_logits(judge(features[chosen]), right[chosen])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            rates.step()
+            if update % 100 == 0:
+                yield Progress(update, params.updates, "teaching the judge")
+    judge.eval()
+    return judge
+
+
+def report(judge: Judge, cases: Sequence[Cases]) -> dict[str, float]:
+    """F1 on cases by the map's word and by the judge's, and how far probabilities are from shares, on the mean."""
+    right = np.concatenate([case.right for case in cases])
+    before = np.concatenate([case.confidence for case in cases])
+    with torch.inference_mode():
+        after = judge(torch.from_numpy(np.concatenate([case.features for case in cases]))).sigmoid().numpy()
+    unseen = sum(case.unseen for case in cases)
+    return {
+        "f1_of_map": _f1(before >= CONFIDENCE, right, unseen),
+        "f1_judged": _f1(after >= CONFIDENCE, right, unseen),
+        "calibration_error": _calibration_error(after, right),
+    }
+
+
+def _f1(found: np.ndarray, right: np.ndarray, unseen: int) -> float:
+    hits = float((found & right).sum())
+    return 2 * hits / max(1.0, float(found.sum() + right.sum() + unseen))
+
+
+def _calibration_error(probability: np.ndarray, right: np.ndarray) -> float:
+    """Mean distance of the probability said from the share that is right, over equal steps of probability."""
+    step = np.minimum((probability * BINS).astype(int), BINS - 1)
+    number = np.bincount(step, minlength=BINS)
+    off = np.abs(np.bincount(step, probability, BINS) - np.bincount(step, right, BINS))
+    return float(off.sum() / max(1, number.sum()))
