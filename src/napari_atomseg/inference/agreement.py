@@ -1,8 +1,9 @@
-"""Maps that places which look alike agree on.
+"""What places that look alike agree on: images, and where columns stand that the map alone can hardly place.
 
 The denoised image is held to the raw one, which stays the judge of it. What has no raw image to be compared with, the image
-without background and the map of columns after rows were put back, is averaged over like places: a belief of its own, that what
-looks the same is the same, from which places are excepted that differ by more than chance. See :mod:`.like_patches`.
+without background after rows were put back, is averaged over like places: a belief of its own, that what looks the same is the
+same, from which places are excepted that differ by more than chance. Columns that the map places well stay where it puts them.
+See :mod:`.like_patches`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,21 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
+from napari_atomseg.inference.candidates import LEAST
+from napari_atomseg.inference.columns import Shown
 from napari_atomseg.inference.like_patches import averaged, corrected
 from napari_atomseg.inference.predict import Prediction, in_counts
+from napari_atomseg.localise.map_columns import map_columns
+from napari_atomseg.networks.card import ModelCard
+
+WELL_KNOWN = 0.08
+"""Standard deviation, Angstrom, up to which the map's own word on a place is taken as it is: columns of one kind differ by more,
+where something moves them."""
+NEAR = 0.4
+"""How far a column may be moved, Angstrom."""
+PROBABLE = 0.5
 
 
 def held_to_image(prediction: Prediction) -> Prediction:
@@ -24,25 +37,36 @@ def held_to_image(prediction: Prediction) -> Prediction:
     return _with(prediction, "denoise", corrected(given, torch.from_numpy(prediction.image)).numpy())
 
 
-def agreed(prediction: Prediction, tasks: tuple[str, ...]) -> Prediction:
-    """With the image without background, and the map of columns as :attr:`Prediction.agreed`, averaged over like places.
+def agreed_background(prediction: Prediction) -> Prediction:
+    """With an image without background that is averaged over like places."""
+    given = torch.from_numpy(prediction.normal("background"))
+    return _with(prediction, "background", averaged(given, given[None])[0].numpy())
 
-    Parameters
-    ----------
-    prediction : Prediction
-    tasks : tuple of str
-        What is wanted of the two, ``background`` and ``columns``.
+
+def agreed_positions(shown: Shown, prediction: Prediction, card: ModelCard) -> Shown:
+    """Columns moved towards where like places agree that they stand, the less the better the map knows their places.
+
+    Of a variance above that of :data:`WELL_KNOWN` the part above it is the weight of the others' word.
     """
-    if "background" not in prediction.maps:
-        return prediction
-    wanted = [task for task in ("background", "columns") if task in tasks and task in prediction.maps]
-    if not wanted:
-        return prediction
-    given = torch.from_numpy(np.stack([prediction.normal(task) for task in wanted]))
-    means = averaged(torch.from_numpy(prediction.normal("background")), given).numpy()
-    for task, mean in zip(wanted, means, strict=True):
-        prediction = replace(prediction, agreed=mean) if task == "columns" else _with(prediction, task, mean)
-    return prediction
+    known, near = WELL_KNOWN / card.native_sampling, NEAR / card.native_sampling
+    probable = shown.confidence >= PROBABLE
+    if not probable.any() or np.median(shown.spread[probable]) <= known:
+        return shown
+    given = torch.from_numpy(prediction.normal("background"))
+    common = averaged(given, torch.from_numpy(prediction.maps["columns"])[None])[0].numpy()
+    places = map_columns(common, card.column_width / card.native_sampling, threshold=LEAST).positions
+    if not len(places):
+        return shown
+    distance, nearest = cKDTree(places).query(shown.positions)
+    # One summit for one column: of two that would go to the same the nearer goes.
+    order = np.argsort(distance)
+    _, first = np.unique(nearest[order], return_index=True)
+    moved = order[first]
+    moved = moved[distance[moved] < near]
+    weight = np.maximum(1 - (known / np.maximum(shown.spread[moved], known)) ** 2, 0.0)[:, None]
+    positions = shown.positions.copy()
+    positions[moved] += weight * (places[nearest[moved]] - positions[moved])
+    return replace(shown, positions=positions)
 
 
 def _with(prediction: Prediction, task: str, values: np.ndarray) -> Prediction:

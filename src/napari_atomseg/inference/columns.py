@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.inference.candidates import LEAST, Candidates, find_candidates
+from napari_atomseg.inference.candidates import Candidates, find_candidates
 from napari_atomseg.inference.evidence import evidence
 from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.localise.map_columns import map_columns
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 NEEDED = ("columns", "mask", "denoise", "background")
 """Maps that columns are read from."""
-NEAR = 0.4
-"""How far a column may be moved to where like places agree that it is, Angstrom."""
 USUAL_WIDTH = 0.45
 """Standard deviation of a column's image where the image itself does not tell, Angstrom."""
 
@@ -63,25 +60,7 @@ def shown_columns(prediction: Prediction, model: Model) -> Shown:
         found = find_candidates(prediction.maps["columns"], prediction.image, card.column_width, card.native_sampling)
         positions, sure, spread = found.positions, found.confidence, found.spread
         confidence = _judged(found, prediction, model.judge, card.native_sampling)
-    return Shown(positions=_agreed(positions, prediction, card), confidence=confidence, map_confidence=sure, spread=spread)
-
-
-def _agreed(positions: np.ndarray, prediction: Prediction, card: ModelCard) -> np.ndarray:
-    """Positions moved to the summits of the map that like places agree on, where there is one near."""
-    if prediction.agreed is None or not len(positions):
-        return positions
-    common = map_columns(prediction.agreed, card.column_width / card.native_sampling, threshold=LEAST).positions
-    if not len(common):
-        return positions
-    distance, nearest = cKDTree(common).query(positions)
-    # One summit for one column: of two that would go to the same the nearer goes.
-    order = np.argsort(distance)
-    _, first = np.unique(nearest[order], return_index=True)
-    moved = order[first]
-    moved = moved[distance[moved] < NEAR / card.native_sampling]
-    result = positions.copy()
-    result[moved] = common[nearest[moved]]
-    return result
+    return Shown(positions=positions, confidence=confidence, map_confidence=sure, spread=spread)
 
 
 def _judged(found: Candidates, prediction: Prediction, judge: Judge, sampling: float) -> np.ndarray:

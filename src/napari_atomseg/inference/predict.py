@@ -51,8 +51,6 @@ class Prediction:
     image : ndarray, float32, shape (Y', X'), or None
         What the network was given: the image, columns bright, as ``(sign * image - dark) / contrast``.
     dark, contrast, sign : float
-    agreed : ndarray, shape (Y', X'), or None
-        The map of columns averaged over places that look alike; see :mod:`.agreement`.
     """
 
     grid: NativeGrid
@@ -63,7 +61,6 @@ class Prediction:
     dark: float = 0.0
     contrast: float = 1.0
     sign: float = 1.0
-    agreed: np.ndarray | None = None
 
     def normal(self, task: str) -> np.ndarray:
         """A map as the network gave it: intensities in units of its input's."""

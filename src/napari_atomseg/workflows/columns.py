@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,9 @@ CLASSICAL = "classical"
 """Name by which :func:`locate` uses no network."""
 
 Result = TypeVar("Result")
+Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
+Finder = Callable[[int], Found]
+"""Finds the columns of a frame by its index."""
 SAMPLE_SIDE = 512
 """Part of the image that tells the column width where no column does yet, in pixels."""
 
@@ -75,8 +79,9 @@ def locate(
     parts = []
     details: dict[str, Any] = {"model": chosen}
     indices = frames_of(micrograph, frames)
+    finder = yield from _finder(micrograph, indices[0], chosen, params, network, region)
     for row, index in enumerate(indices):
-        found, told = yield from labelled(_found(micrograph, index, chosen, params, network, region), row, len(indices))
+        found, told = yield from labelled(finder(index), row, len(indices))
         if refined and len(found):
             found = yield from labelled(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
         parts.append(replace(found, frame=np.full(len(found), index)))
@@ -86,24 +91,34 @@ def locate(
     return bound(join_frames(parts), micrograph, details)
 
 
-def _found(
+def _finder(
     micrograph: Micrograph,
-    index: int,
+    first: int,
     model: str,
     params: ClassicalParams | None,
     network: NetworkParams | None,
     region: np.ndarray | None,
-) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
-    """Columns of one frame, not yet fitted, and how they were found."""
+) -> Generator[Progress, None, Finder]:
+    """What finds the columns of a frame, not yet fitted, and says how; what holds for all frames is told by the first."""
     if model == CLASSICAL:
         given = params or ClassicalParams()
-        plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
-        return (yield from find_columns(plane, given, region)), {"parameters": to_dict(given)}
-    from napari_atomseg.workflows.networks import find_by_network
+        return partial(_found_without, micrograph, given, region)
+    from napari_atomseg.workflows.networks import device_of, find_by_network, opened
+    from napari_atomseg.workflows.pixel_size import told_size
 
     asked = network or NetworkParams()
-    found, told = yield from find_by_network(micrograph, index, model, asked, region)
-    return found, {"parameters": to_dict(asked), "network": told}
+    size = yield from told_size(micrograph, first, opened(model, device_of(asked)), asked)
+
+    def by_network(index: int) -> Found:
+        found, told = yield from find_by_network(micrograph, index, model, asked, size, region)
+        return found, {"parameters": to_dict(asked), "network": told}
+
+    return by_network
+
+
+def _found_without(micrograph: Micrograph, params: ClassicalParams, region: np.ndarray | None, index: int) -> Found:
+    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    return (yield from find_columns(plane, params, region)), {"parameters": to_dict(params)}
 
 
 def _require(model: str) -> None:

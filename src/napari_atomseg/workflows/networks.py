@@ -11,23 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import polarity_sign
-from napari_atomseg.localise.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.scale import centre_crop
+from napari_atomseg.workflows.pixel_size import SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 
 if TYPE_CHECKING:
     from napari_atomseg.inference.predict import Prediction
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.networks.zoo import Model
 
-SAMPLE_SIDE = 1024
-"""Part of the image that tells the width and polarity of its columns, in pixels."""
-USUAL_WIDTH = 0.48
-"""Standard deviation of a column's image by which the pixel size is estimated where a file has none, Angstrom."""
 IN_MEMORY = 2 * 2**30
 """Maps of a stack that take more bytes than this lie in a temporary file."""
 
@@ -83,61 +80,41 @@ def device_of(params: NetworkParams) -> str:
     return params.device
 
 
-def network_pixel_size(micrograph: Micrograph, params: NetworkParams, plane: Any) -> tuple[tuple[float, float], str]:
-    """Pixel size (y, x) in Angstrom that a network is told, and where it comes from.
-
-    Raises
-    ------
-    MissingCalibrationError
-        If it is known from nowhere, and nothing in the image tells it.
-    """
-    if params.pixel_size is not None:
-        return (params.pixel_size, params.pixel_size), "set by hand"
-    if micrograph.pixel_size is not None:
-        return micrograph.pixel_size, micrograph.pixel_size_source or "the file"
-    scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
-    if scale is None:
-        raise MissingCalibrationError(
-            f"{micrograph.name}: the pixel size is unknown and nothing in the image tells it; set it by hand"
-        )
-    size = USUAL_WIDTH / scale.sigma_px
-    return (size, size), f"estimated from columns that are {scale.sigma_px:.1f} px wide"
-
-
 def predicted(
     micrograph: Micrograph,
     index: int,
     model: str,
     tasks: tuple[str, ...],
     params: NetworkParams,
+    told: ToldSize,
     box: tuple[slice, slice] | None = None,
     *,
     held: bool = False,
-    averages: tuple[str, ...] = (),
+    averaged: bool = False,
 ) -> Generator[Progress, None, tuple[Prediction, dict[str, Any]]]:
     """Maps of one frame, or of a box in it, and what the network was told.
 
-    With `held` the denoised image keeps to the raw one, and `averages` are averaged over like places, if the parameters allow.
+    With `held` the denoised image keeps to the raw one, with `averaged` that without background is averaged over like places,
+    if the parameters allow.
     """
-    from napari_atomseg.inference.agreement import agreed, held_to_image
+    from napari_atomseg.inference.agreement import agreed_background, held_to_image
     from napari_atomseg.inference.columns import NEEDED, native_columns
     from napari_atomseg.inference.predict import predict
     from napari_atomseg.inference.rows import row_shifts, straightened
 
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
-    size, source = network_pixel_size(micrograph, params, plane)
+    size = told.size
     plane = plane if box is None else plane[box]
     ready = opened(model, device_of(params))
     width = USUAL_WIDTH / float(np.mean(size))
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
-    needed = NEEDED if params.straighten else ("background",) if params.alike and "background" in tasks else ()
-    wanted = tuple(dict.fromkeys((*tasks, *needed)))
+    wanted = tuple(dict.fromkeys((*tasks, *NEEDED))) if params.straighten else tasks
     found = yield from predict(ready, plane, size, wanted, sign=sign, averaged=params.averaged, device=device_of(params))
-    told = {"pixel_size_angstrom": list(size), "pixel_size_source": source, "polarity": "bright" if sign > 0 else "dark"}
+    says = {"pixel_size_angstrom": list(size), "pixel_size_source": told.source, "polarity": "bright" if sign > 0 else "dark"}
     if params.straighten:
         yield Progress(0, 0, "comparing rows")
         shifts = row_shifts(native_columns(found, ready.card), found.grid.native_shape[0])
-        told["rows"] = _rows_told(shifts, ready.card.native_sampling)
+        says["rows"] = _rows_told(shifts, ready.card.native_sampling)
     else:
         shifts = None
     if params.alike and held:
@@ -145,10 +122,10 @@ def predicted(
         found = held_to_image(found)
     if shifts is not None:
         found = straightened(found, shifts)
-    if params.alike and averages:
+    if params.alike and averaged:
         yield Progress(0, 0, "comparing places that look alike")
-        found = agreed(found, averages)
-    return found, told
+        found = agreed_background(found)
+    return found, says
 
 
 def _rows_told(shifts: np.ndarray | None, native_sampling: float) -> str:
@@ -211,9 +188,11 @@ def maps(
     stacked = len(indices) > 1
     found = {task: _room((len(indices), *shape) if stacked else shape) for task in tasks}
     told: dict[str, Any] = {}
+    size = yield from told_size(micrograph, indices[0], opened(name, device_of(params)), params)
     for row, index in enumerate(indices):
-        averages = ("background",) if "background" in tasks else ()
-        steps = predicted(micrograph, index, name, tasks, params, box, held="denoise" in tasks, averages=averages)
+        steps = predicted(
+            micrograph, index, name, tasks, params, size, box, held="denoise" in tasks, averaged="background" in tasks
+        )
         prediction, told = yield from labelled(steps, row, len(indices))
         for task in tasks:
             target = found[task][row] if stacked else found[task]
@@ -259,16 +238,20 @@ def default_network() -> str:
 
 
 def find_by_network(
-    micrograph: Micrograph, index: int, model: str, params: NetworkParams, region: np.ndarray | None
+    micrograph: Micrograph, index: int, model: str, params: NetworkParams, size: ToldSize, region: np.ndarray | None
 ) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
     """Columns of one frame by a network, unrefined, and what the network was told."""
+    from napari_atomseg.inference.agreement import agreed_positions
     from napari_atomseg.inference.columns import NEEDED, as_columns, shown_columns
 
     box = box_of(region)
-    prediction, told = yield from predicted(micrograph, index, model, NEEDED, params, box, averages=("columns",))
+    prediction, told = yield from predicted(micrograph, index, model, NEEDED, params, size, box)
     ready = opened(model, device_of(params))
     yield Progress(0, 0, "weighing candidates")
-    columns = as_columns(shown_columns(prediction, ready), prediction, ready.card, params.least_confidence)
+    shown = shown_columns(prediction, ready)
+    if params.alike:
+        shown = agreed_positions(shown, prediction, ready.card)
+    columns = as_columns(shown, prediction, ready.card, params.least_confidence)
     if told["polarity"] == "dark":
         columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())
     if box is None or region is None:

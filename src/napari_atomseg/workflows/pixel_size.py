@@ -1,0 +1,99 @@
+"""Which pixel size a network is told, where an image has none: what its columns' width says, and what the network makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
+from napari_atomseg.core.jobs import Progress
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.localise.find import polarity_sign
+from napari_atomseg.localise.scale import centre_crop, estimate_scale
+
+if TYPE_CHECKING:
+    from napari_atomseg.networks.zoo import Model
+
+SAMPLE_SIDE = 1024
+"""Part of the image that tells the width and polarity of its columns, in pixels."""
+ASKED_SIDE = 640
+"""Part of it that a network is asked about at several pixel sizes."""
+USUAL_WIDTH = 0.48
+"""Standard deviation of a column's image by which the pixel size is estimated where a file has none, Angstrom."""
+STEP = 1.25
+"""Factor between the pixel sizes that are tried; columns seldom differ more from the usual width."""
+WORTH = 1.03
+"""So many times as many columns, certain ones, have to be seen for another size than the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldSize:
+    """What a network is told.
+
+    Attributes
+    ----------
+    size : tuple of float, Angstrom, (y, x)
+    source : str
+    """
+
+    size: tuple[float, float]
+    source: str
+
+
+def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkParams) -> Generator[Progress, None, ToldSize]:
+    """Pixel size that a network is told of an image, and where it comes from.
+
+    Where it is known from nowhere, the width of the columns gives a first estimate, since probes are much the same, and the
+    network is asked about the middle of the image at that and at neighbouring sizes: the one at which it is sure of most.
+
+    Raises
+    ------
+    MissingCalibrationError
+        If nothing in the image tells it.
+    """
+    if params.pixel_size is not None:
+        return ToldSize(size=(params.pixel_size, params.pixel_size), source="set by hand")
+    if micrograph.pixel_size is not None:
+        return ToldSize(size=micrograph.pixel_size, source=micrograph.pixel_size_source or "the file")
+    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
+    if scale is None:
+        raise MissingCalibrationError(
+            f"{micrograph.name}: the pixel size is unknown and nothing in the image tells it; set it by hand"
+        )
+    yield Progress(0, 0, "estimating the pixel size")
+    size = yield from _surest(centre_crop(plane, ASKED_SIDE), float(USUAL_WIDTH / scale.sigma_px), model, params)
+    return ToldSize(size=(size, size), source=f"estimated from columns that are {scale.sigma_px:.1f} px wide")
+
+
+def _surest(plane: Any, first: float, model: Model, params: NetworkParams) -> Generator[Progress, None, float]:
+    """The size, among the first and its neighbours, at which the network is sure of most columns."""
+    sure = {}
+    for size in (first, first / STEP, first * STEP):
+        sure[size] = yield from _sure_columns(plane, size, model, params)
+    best = max(sure, key=lambda size: sure[size])
+    return best if sure[best] > WORTH * sure[first] else first
+
+
+def _sure_columns(plane: Any, size: float, model: Model, params: NetworkParams) -> Generator[Progress, None, float]:
+    """Columns that the map shows more likely than not, each as far as it is surer than that.
+
+    It is the map's word: it falls where columns are not as wide as those that the network has learnt, while a judge of
+    candidates, who compares them with each other, finds more of them the finer the texture is.
+    """
+    from napari_atomseg.inference.predict import predict
+    from napari_atomseg.localise.map_columns import map_columns
+
+    sign = polarity_sign(params.polarity, plane, USUAL_WIDTH / size)
+    device = str(next(model.network.parameters()).device)
+    try:
+        found = yield from predict(model, plane, (size, size), ("columns",), sign=sign, device=device)
+    except AtomsegError:
+        # Out of the model's range, or too few pixels are left.
+        return 0.0
+    confidence = map_columns(found.maps["columns"], model.card.column_width / model.card.native_sampling).confidence
+    return float(np.maximum(2 * confidence - 1, 0).sum())
