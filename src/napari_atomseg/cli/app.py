@@ -15,6 +15,7 @@ from napari_atomseg.cli.compare import compare
 from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
+from napari_atomseg.cli.judge import judge
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
@@ -38,6 +39,7 @@ app.command()(locate)
 app.command()(refine)
 app.command("map")(map_images)
 app.command()(train)
+app.command()(judge)
 app.command()(models)
 app.command()(simulate)
 app.command()(compare)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import AsScanned, Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of, require_model
+from napari_atomseg.cli.inputs import (
+    Alone,
+    AsScanned,
+    Dataset,
+    PixelSize,
+    frame_of,
+    open_image,
+    params_of,
+    pixel_size_of,
+    require_model,
+)
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import MissingCalibrationError
@@ -33,6 +43,7 @@ def locate(
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
     polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
     as_scanned: AsScanned = False,
+    alone: Alone = False,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -43,7 +54,7 @@ def locate(
 
     require_model(model, model_names())
     params = params_of(ClassicalParams, "--polarity", polarity=polarity)
-    network = params_of(NetworkParams, "--polarity", polarity=polarity, straighten=not as_scanned)
+    network = params_of(NetworkParams, "--polarity", polarity=polarity, straighten=not as_scanned, alike=not alone)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out)
     talk = Talk(quiet=quiet, debug=debug)

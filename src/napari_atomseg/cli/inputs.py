@@ -107,6 +107,11 @@ AsScanned = Annotated[
 ]
 
 
+Alone = Annotated[
+    bool, typer.Option("--alone", help="Let each place stand for itself: places that look alike are not compared; networks only.")
+]
+
+
 def params_of(cls: type[P], option: str, **values: Any) -> P:
     """Parameters out of what was typed.
 

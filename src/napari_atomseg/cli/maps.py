@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import AsScanned, Dataset, PixelSize, frame_of, open_image, params_of, pixel_size_of, require_model
+from napari_atomseg.cli.inputs import (
+    Alone,
+    AsScanned,
+    Dataset,
+    PixelSize,
+    frame_of,
+    open_image,
+    params_of,
+    pixel_size_of,
+    require_model,
+)
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import MAPS, refuse_existing, targets_of
 from napari_atomseg.core.errors import AtomsegError
@@ -34,6 +44,7 @@ def map_images(
     polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the network runs.")] = "auto",
     as_scanned: AsScanned = False,
+    alone: Alone = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -45,7 +56,9 @@ def map_images(
     if task not in TASKS:
         raise typer.BadParameter(f'there is no map "{task}"; choose one of {", ".join(TASKS)}', param_hint="--task")
     require_model(model, [name for name in model_names() if name != CLASSICAL])
-    params = params_of(NetworkParams, "--polarity and --device", polarity=polarity, device=device, straighten=not as_scanned)
+    params = params_of(
+        NetworkParams, "--polarity and --device", polarity=polarity, device=device, straighten=not as_scanned, alike=not alone
+    )
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out, MAPS)
     talk = Talk(quiet=quiet, debug=debug)

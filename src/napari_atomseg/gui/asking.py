@@ -187,6 +187,9 @@ def card_text(card: ModelCard) -> str:
         "Works at": f"{card.native_sampling:g} Å per pixel",
         "Images of": f"{low:g} to {high:g} Å per pixel, {card.modality}",
         "Network": f"{card.architecture}, {listed(card.network)}",
+        "Judge of candidates": f"taught on {card.judge.get('images', 'some')} images"
+        if card.judge
+        else "none: the map's own word",
         "Recipe": card.recipe or "–",
         "Scores": listed({name: f"{value:.4g}" for name, value in card.scores.items()}) or "none",
         "Training": listed(card.training) or "–",

@@ -29,6 +29,7 @@ from napari_atomseg.workflows.comparison import (
     write_comparison,
 )
 from napari_atomseg.workflows.correction import fit_correction, read_correction, write_correction
+from napari_atomseg.workflows.judging import train_judge
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
     calibrate_by_lattice,
@@ -126,6 +127,7 @@ __all__ = [
     "synthesise_into",
     "teach",
     "train",
+    "train_judge",
     "transfer",
     "true_columns",
     "why_unfit",

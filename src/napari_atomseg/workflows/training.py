@@ -79,6 +79,7 @@ def train(
         If the recipe, the device or the checkpoint will not do.
     """
     from napari_atomseg.inference.params import NetworkParams
+    from napari_atomseg.networks.judge import joined
     from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
     from napari_atomseg.training.fit import fit
@@ -89,19 +90,24 @@ def train(
     usual_shape, usual = run_settings(place if resume else None, start_from)
     if minutes is not None and not resume:
         usual = replace(usual, steps=0)
-    shape, weights, tuned = network or usual_shape, None, params or usual
+    shape, before, tuned = network or usual_shape, None, params or usual
     if start_from is not None:
         if network is not None and network != usual_shape:
             raise AtomsegError("a network that starts from a model has that model's shape; leave out one of the two")
-        weights = dict(load_model(start_from).network.state_dict())
+        before = load_model(start_from)
+    weights = dict(before.network.state_dict()) if before is not None else None
     chosen = device_of(NetworkParams(device=device))  # type: ignore[arg-type]  # checked there
     began = time.monotonic()
     found = yield from fit(
         given, shape, tuned, place, minutes=minutes, resume=resume, device=chosen, workers=workers, start_from=weights
     )
     card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen)
-    if start_from is not None:
+    if before is not None:
         card = replace(card, training={**card.training, "started_from": start_from})
+        if before.judge is not None:
+            # What speaks for a column stays the same when the network has seen more of one crystal.
+            card = replace(card, judge=before.card.judge)
+            found = joined(found, before.judge.state_dict())
     card = replace(card, training={**card.training, "seconds_of_last_session": round(time.monotonic() - began)})
     return save_model(card, found, user_folder())
 

@@ -36,7 +36,7 @@ TIPS = {
     "deblur": "Without noise and background, columns made narrow.",
 }
 ROWS_PUT_BACK = "Scan rows were put back in them where the lattice tells it; columns lie as scanned."
-FIELDS = ("polarity", "straighten", "averaged", "device")
+FIELDS = ("polarity", "straighten", "alike", "averaged", "device")
 
 
 class NetworksPage(QWidget):
