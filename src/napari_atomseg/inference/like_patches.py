@@ -28,10 +28,10 @@ COMPONENTS = 12
 """Numbers by which the look of a patch is told."""
 SIDES = (12, 8)
 """Sides of the patches, one pass after the other."""
-FINE, COARSE, LARGE = 2, 3, 400
-"""Step from patch to patch, and the coarser one in parts larger than this: they show more that is alike."""
-WIDE, WIDE_STEP = 24, 3
-"""Side and step of patches that are averaged: as wide as the unit cells of most crystals."""
+LARGE = 400
+"""Parts larger than this show more that is alike, and patches may lie farther apart."""
+WIDE = 24
+"""Side of patches that are averaged: as wide as the unit cells of most crystals."""
 FELLOWS = 16
 """Patches of a group that is averaged."""
 CLASSES = 8
@@ -75,13 +75,14 @@ def averaged(look: Tensor, maps: Tensor) -> Tensor:
             window = (slice(top, top + TILE), slice(left, left + TILE))
             if min(look[window].shape) < WIDE:
                 continue
-            looks = _patches(look[window], WIDE, WIDE_STEP)
+            step = 3 if look[window].numel() <= LARGE**2 else 4
+            looks = _patches(look[window], WIDE, step)
             if len(looks) < 2 * FELLOWS:
                 continue
             like, among = _like(_told(looks), FELLOWS)
             for row, drawn in enumerate(maps[(slice(None), *window)]):
-                means = _sums(like, _patches(drawn, WIDE, WIDE_STEP)[among], FELLOWS) / FELLOWS
-                mean, known = _overlaid(means, drawn.shape, WIDE, WIDE_STEP)
+                means = _sums(like, _patches(drawn, WIDE, step)[among], FELLOWS) / FELLOWS
+                mean, known = _overlaid(means, drawn.shape, WIDE, step)
                 result[(row, *window)] = torch.where(known, _unless_unlike(drawn, mean), drawn)
     return result
 
@@ -116,7 +117,7 @@ def _lacking(drawn: Tensor, residual: Tensor, side: int) -> Tensor:
     """What the residual has in common in patches that are drawn alike."""
     if min(drawn.shape) < side:
         return torch.zeros_like(drawn)
-    step = FINE if drawn.numel() <= LARGE**2 else COARSE
+    step = 2 if drawn.numel() <= LARGE**2 else round(side / 3)
     looks, given = _patches(drawn, side, step), _patches(residual, side, step)
     if len(looks) < 2 * LIKE:
         return torch.zeros_like(drawn)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import count
 from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
@@ -21,8 +20,8 @@ from napari_atomseg.networks.judge import FEATURES, Judge, JudgeParams
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.cases import Cases, draw_cases
+from napari_atomseg.training.drawing import drawn
 
-FARTHEST = 10**9
 HELD_OUT = 7
 """Every so many-th image is kept for the report."""
 DECAY = 1e-2
@@ -74,12 +73,12 @@ class Taught:
 
 
 @dataclass(frozen=True, eq=False)
-class _Batches(Dataset[list[Cases]]):
+class _Batches:
     recipe: Recipe
     model: Model
     seed: int
 
-    def __getitem__(self, number: int) -> list[Cases]:
+    def __call__(self, number: int) -> list[Cases]:
         return list(draw_cases(self.recipe, self.model, self.seed, number))
 
 
@@ -107,43 +106,19 @@ def teach(
     """
     cases: list[Cases] = []
     began = time.monotonic()
-    batches = _drawn(_Batches(recipe, model, params.seed), workers)
     yield Progress(0, params.images, "drawing images")
-    for batch in batches:
-        cases += batch
-        yield Progress(min(len(cases), params.images), params.images, "drawing images")
-        if len(cases) >= params.images or (minutes is not None and time.monotonic() - began > 60 * minutes):
-            break
-    batches.close()  # type: ignore[attr-defined]  # a generator
+    with closing(drawn(_Batches(recipe, model, params.seed), 0, workers)) as batches:
+        for batch in batches:
+            cases += batch
+            yield Progress(min(len(cases), params.images), params.images, "drawing images")
+            if len(cases) >= params.images or (minutes is not None and time.monotonic() - began > 60 * minutes):
+                break
     if len(cases) < HELD_OUT or not any(case.right.any() for case in cases):
         raise AtomsegError("too few images were drawn in that time to learn from; give it more minutes")
     judge = yield from learn(cases, params)
     scores = report(judge, cases[::HELD_OUT])
     card = {**asdict(params), "images": len(cases), "features": list(FEATURES), "recipe": recipe.name}
     return Taught(weights=dict(judge.state_dict()), card=card, scores=scores)
-
-
-def _drawn(batches: _Batches, workers: int) -> Iterator[list[Cases]]:
-    if workers == 0:
-        yield from (batches[number] for number in count())
-        return
-    yield from DataLoader(
-        batches,
-        sampler=range(FARTHEST),
-        batch_size=None,
-        collate_fn=_as_it_is,
-        num_workers=workers,
-        multiprocessing_context="spawn",
-        worker_init_fn=_alone,
-    )
-
-
-def _as_it_is(given: list[Cases]) -> list[Cases]:
-    return given
-
-
-def _alone(worker: int) -> None:
-    torch.set_num_threads(1)
 
 
 def learn(cases: Sequence[Cases], params: JudgingParams) -> Steps[Judge]:

@@ -1,0 +1,140 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from spots import draw, square_lattice
+
+from napari_atomseg.inference.agreement import NEAR, WELL_KNOWN, agreed_background, agreed_positions, held_to_image
+from napari_atomseg.inference.columns import Shown
+from napari_atomseg.inference.grid import native_grid
+from napari_atomseg.inference.predict import Prediction, in_counts
+from napari_atomseg.networks.card import ModelCard
+
+CARD = ModelCard(name="by hand")
+NATIVE = CARD.native_sampling
+SHAPE = (160, 150)
+DARK, CONTRAST = 12.0, 40.0
+ERROR_PX = 0.5
+"""Of the positions that the map is unsure of."""
+
+
+def predicted(sign=1.0, **maps):
+    """Maps in units of the network's input as those of an image in counts."""
+    counts = {task: in_counts(task, values.astype(np.float32), DARK, CONTRAST, sign) for task, values in maps.items()}
+    return Prediction(
+        grid=native_grid(SHAPE, (NATIVE, NATIVE), NATIVE), maps=counts, dark=DARK, contrast=CONTRAST, sign=sign, spread={}
+    )
+
+
+def rms(values):
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+@pytest.fixture
+def crystal():
+    return square_lattice(SHAPE, 16, margin=2)
+
+
+@pytest.fixture
+def unsure(crystal, rng):
+    """Columns placed at random about their true places, and the maps that show them there, and wide."""
+    said = crystal + rng.normal(0, ERROR_PX, crystal.shape)
+    columns = np.minimum(draw(said, 1.5, SHAPE, height=0.44, level=0.0), 1.0)
+    background = draw(crystal, 2.2, SHAPE, height=1.0, level=0.0)
+    shown = Shown(
+        positions=said,
+        confidence=np.ones(len(said)),
+        map_confidence=np.ones(len(said)),
+        spread=np.full(len(said), 1.1),
+    )
+    return shown, predicted(columns=columns, background=background)
+
+
+def test_columns_that_the_map_places_badly_come_nearer_to_the_truth(crystal, unsure):
+    shown, prediction = unsure
+    agreed = agreed_positions(shown, prediction, CARD)
+    inner = np.all((crystal > 20) & (crystal < np.array(SHAPE) - 21), axis=1)
+    assert rms((agreed.positions - crystal)[inner]) < 0.6 * rms((shown.positions - crystal)[inner])
+    np.testing.assert_array_equal(agreed.confidence, shown.confidence)
+
+
+def test_columns_that_the_map_places_well_stay_where_they_are(unsure):
+    shown, prediction = unsure
+    sure = replace(shown, spread=np.full(len(shown.spread), 0.9 * WELL_KNOWN / NATIVE))
+    np.testing.assert_array_equal(agreed_positions(sure, prediction, CARD).positions, shown.positions)
+
+
+def test_of_some_well_and_some_badly_placed_columns_only_these_move(unsure):
+    shown, prediction = unsure
+    well = np.arange(len(shown.spread)) % 3 == 0
+    mixed = replace(shown, spread=np.where(well, WELL_KNOWN / NATIVE, 1.1))
+    agreed = agreed_positions(mixed, prediction, CARD)
+    np.testing.assert_array_equal(agreed.positions[well], shown.positions[well])
+    assert rms((agreed.positions - shown.positions)[~well]) > 0.1
+
+
+def test_no_column_is_moved_by_more_than_the_limit_or_onto_another(unsure, rng):
+    shown, prediction = unsure
+    others = rng.uniform(0, 149, (60, 2))
+    many = Shown(
+        positions=np.concatenate([shown.positions, others]),
+        confidence=np.concatenate([shown.confidence, rng.uniform(0, 1, 60)]),
+        map_confidence=np.zeros(len(shown.positions) + 60),
+        spread=np.full(len(shown.positions) + 60, 2.0),
+    )
+    agreed = agreed_positions(many, prediction, CARD).positions
+    assert np.hypot(*(agreed - many.positions).T).max() < NEAR / NATIVE
+    assert len(np.unique(np.round(agreed, 3), axis=0)) == len(agreed)
+    assert rms(agreed - many.positions) > 0.05
+
+
+def test_a_column_off_its_site_is_not_drawn_to_it(crystal, unsure):
+    shown, prediction = unsure
+    middle = np.argmin(np.hypot(*(crystal - np.array(SHAPE) / 2).T))
+    moved = crystal.copy()
+    moved[middle] += [0.0, 3.0]
+    columns = draw(moved, 1.5, SHAPE, height=0.44, level=0.0)
+    clean = predicted(columns=columns, background=draw(moved, 2.2, SHAPE, height=1.0, level=0.0))
+    agreed = agreed_positions(replace(shown, positions=moved), clean, CARD)
+    assert np.hypot(*(agreed.positions - moved)[middle]) < 0.4
+
+
+@pytest.mark.parametrize("confidence", [0.0, 0.4])
+def test_where_no_column_is_probable_nothing_moves(unsure, confidence):
+    shown, prediction = unsure
+    doubted = replace(shown, confidence=np.full(len(shown.confidence), confidence))
+    assert agreed_positions(doubted, prediction, CARD) is doubted
+    none = Shown(positions=np.zeros((0, 2)), confidence=np.zeros(0), map_confidence=np.zeros(0), spread=np.zeros(0))
+    assert agreed_positions(none, prediction, CARD) is none
+    blank = predicted(columns=np.zeros(SHAPE), background=np.zeros(SHAPE))
+    np.testing.assert_array_equal(agreed_positions(shown, blank, CARD).positions, shown.positions)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_denoised_image_is_held_to_the_raw_one_in_counts(crystal, rng, sign):
+    clean = draw(crystal, 2.2, SHAPE, height=1.0, level=0.1)
+    wrong = draw(crystal, 2.2, SHAPE, height=0.75, level=0.1)
+    raw = (clean + rng.normal(0, 0.2, SHAPE)).astype(np.float32)
+    given = replace(predicted(sign, denoise=wrong, columns=clean), image=raw)
+    held = held_to_image(given)
+    true = in_counts("denoise", clean, DARK, CONTRAST, sign)
+    assert rms(held.maps["denoise"] - true) < 0.5 * rms(given.maps["denoise"] - true)
+    assert held.maps["columns"] is given.maps["columns"]
+
+
+def test_without_the_raw_image_the_network_keeps_its_word(crystal):
+    given = predicted(denoise=draw(crystal, 2.2, SHAPE, height=1.0))
+    assert held_to_image(given) is given
+    only = replace(predicted(columns=np.zeros(SHAPE)), image=np.zeros(SHAPE, np.float32))
+    assert held_to_image(only) is only
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_chance_in_the_image_without_background_averages_out_in_counts(crystal, rng, sign):
+    clean = draw(crystal, 2.2, SHAPE, height=1.0, level=0.0)
+    chance = ndimage.gaussian_filter(rng.normal(0, 1, SHAPE), 1.5)
+    given = predicted(sign, background=clean + 0.08 * chance / chance.std())
+    agreed = agreed_background(given).maps["background"]
+    true = in_counts("background", clean, DARK, CONTRAST, sign)
+    assert rms(agreed - true) < 0.6 * rms(given.maps["background"] - true)
