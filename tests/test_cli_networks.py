@@ -319,3 +319,46 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(models, tmp_path):
     assert (run / "checkpoint.safetensors").is_file()
     assert not list(run.glob("*.part"))
     assert not models.exists()
+
+
+def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, small, models, image, tmp_path):
+    few = ("--images", 20, "--updates", 5, "--workers", 0)
+    status, said, complaints = call("judge", small, *few, "--name", "judged")
+    assert (status, complaints) == (0, "")
+    assert "judged" in said
+    judged = zoo.load_model("judged")
+    assert judged.judge is not None
+    assert judged.card.judge["images"] >= 20
+    assert {"judge f1_of_map", "judge f1_judged", "judge calibration_error"} <= set(judged.card.scores)
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(
+            judged.network.state_dict().values(), zoo.load_model(small).network.state_dict().values(), strict=True
+        )
+    )
+    out = tmp_path / "columns.csv"
+    assert call("locate", image("scan.npy"), "-o", out, "--model", "judged", "--pixel-size", 0.2, "-q")[0] == 0
+    assert {"confidence", "map_confidence"} <= set(pd.read_csv(out, comment="#").columns)
+    tuned = ("--start-from", "judged", "--steps", 1, "--batch", 1, "--patch", 32, "--workers", 0, "--name", "tuned", "-q")
+    assert call("train", "columns_stem", *tuned)[0] == 0
+    weights = zoo.load_model("tuned").judge.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in judged.judge.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "words", [["nothing"], ["small", "--minutes", "0"], ["small", "--images", "1"], ["small", "--recipe", "unobtainium"]]
+)
+def test_a_judge_of_nothing_is_refused(call, small, words):
+    status, _, complaints = call("judge", *words)
+    assert status in (1, 2)
+    assert "Traceback" not in complaints
+    assert complaints
+
+
+def test_places_that_look_alike_are_left_to_themselves_if_asked(call, image, small, tmp_path):
+    scan = image("scan.npy")
+    words = ("map", scan, "--task", "background", "--pixel-size", 0.2, "-q", "--as-scanned")
+    assert call(*words, "-o", tmp_path / "together.npy")[0] == 0
+    assert call(*words, "-o", tmp_path / "alone.npy", "--alone")[0] == 0
+    together, alone = (np.load(tmp_path / f"{name}.npy") for name in ("together", "alone"))
+    assert not np.array_equal(together, alone)
