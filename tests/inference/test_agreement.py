@@ -90,7 +90,7 @@ def test_no_column_is_moved_by_more_than_the_limit_or_onto_another(unsure, rng):
 
 
 def test_a_column_off_its_site_is_not_drawn_to_it(crystal, unsure):
-    shown, prediction = unsure
+    shown, _ = unsure
     middle = np.argmin(np.hypot(*(crystal - np.array(SHAPE) / 2).T))
     moved = crystal.copy()
     moved[middle] += [0.0, 3.0]

@@ -82,6 +82,14 @@ def test_tiles_are_each_corrected_to_the_end(crystal, rng, monkeypatch):
             assert rms((result - clean)[place]) < 0.7 * rms((wrong - clean)[place])
 
 
+def test_the_strip_beyond_the_last_whole_tile_is_corrected_too(crystal, rng, monkeypatch):
+    monkeypatch.setattr(like_patches, "TILE", 72)
+    clean, wrong = drawn(crystal), drawn(crystal, height=0.75)
+    strip = (slice(144, None), slice(20, 140))
+    result = corrected(wrong, clean + noise(rng, 0.2))
+    assert rms((result - clean)[strip]) < 0.7 * rms((wrong - clean)[strip])
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (5, 60), (8, 8), (11, 90), (12, 12), (13, 25), (40, 9)])
 def test_images_of_a_few_pixels_stay_finite_and_nearly_what_they_were(rng, shape):
     clean = drawn(square_lattice(shape, SPACING_PX), shape=shape)
@@ -117,7 +125,7 @@ def test_a_place_that_differs_keeps_what_stands_there(crystal, rng, kind):
         place = place + SPACING_PX / 2 * np.array([0.9, 1.09])
         columns = np.concatenate([crystal, [place]])
     if kind == "shift":
-        columns = np.concatenate([columns, [place + [0.0, 3.0]]])
+        columns = np.concatenate([columns, [place + np.array([0.0, 3.0])]])
     clean = drawn(columns)
     wide = like_patches._blurred(noise(rng, 1.0), 1.5)
     off = clean + 0.03 * wide / wide.std()

@@ -40,7 +40,7 @@ def test_columns_of_the_map_and_of_the_image_alone_are_both_offered_once():
 @pytest.mark.parametrize(("apart_angstrom", "offered"), [(0.75 * APART, 1), (1.5 * APART, 2)])
 def test_a_blob_near_a_summit_of_the_map_is_that_column(apart_angstrom, offered):
     place = np.array([[50.0, 50.0]])
-    blob = place + [0, apart_angstrom / NATIVE]
+    blob = place + np.array([0.0, apart_angstrom / NATIVE])
     found = found_in(a_map(place), an_image(blob))
     assert len(cKDTree(found.positions).query_ball_point(place[0], 10)) == offered
 
@@ -76,8 +76,9 @@ def test_blobs_are_the_same_whatever_gain_and_offset(rng):
     assert np.quantile(cKDTree(plain.positions).query(other.positions)[0], 0.98) < 0.01
 
 
-def test_an_empty_map_and_image_offer_nothing():
-    assert len(found_in(np.zeros(SHAPE), np.zeros(SHAPE))) == 0
+@pytest.mark.parametrize("level", [0.0, 5e-7, 0.3])
+def test_an_empty_map_and_a_constant_image_offer_nothing(level):
+    assert len(found_in(np.zeros(SHAPE), np.full(SHAPE, level, np.float32))) == 0
 
 
 @pytest.mark.parametrize("width", [1.5, 2.25, 3.5])

@@ -87,7 +87,10 @@ def gone_astray(folder):
     ("spoil", "words"),
     [
         (lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "features": [*FEATURES[:-1], "colour"]}), "other evidence"),
-        (lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "features": list(FEATURES[1:] + FEATURES[:1])}), "other evidence"),
+        (
+            lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "features": list(FEATURES[1:] + FEATURES[:1])}),
+            "other evidence",
+        ),
         (lambda folder: on_card(folder, judge={"width": WIDTH}), "other evidence"),
         (lambda folder: on_card(folder, judge={"features": list(FEATURES)}), "does not describe a judge"),
         (lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "width": "wide"}), "does not describe a judge"),
