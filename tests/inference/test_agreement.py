@@ -89,6 +89,23 @@ def test_no_column_is_moved_by_more_than_the_limit_or_onto_another(unsure, rng):
     assert rms(agreed - many.positions) > 0.05
 
 
+def test_of_two_columns_near_one_summit_the_nearer_goes_there(crystal, unsure):
+    shown, prediction = unsure
+    inner = np.all((crystal > 20) & (crystal < np.array(SHAPE) - 21), axis=1)
+    near = inner & (np.hypot(*(shown.positions - crystal).T) < 0.7)
+    farther = crystal[near] + np.array([0.0, 1.6])
+    number = len(farther) + len(crystal)
+    both = Shown(
+        positions=np.concatenate([farther, shown.positions]),
+        confidence=np.ones(number),
+        map_confidence=np.ones(number),
+        spread=np.full(number, 1.1),
+    )
+    agreed = agreed_positions(both, prediction, CARD).positions
+    np.testing.assert_array_equal(agreed[: len(farther)], farther)
+    assert rms((agreed[len(farther) :] - shown.positions)[near]) > 0.1
+
+
 def test_a_column_off_its_site_is_not_drawn_to_it(crystal, unsure):
     shown, _ = unsure
     middle = np.argmin(np.hypot(*(crystal - np.array(SHAPE) / 2).T))
