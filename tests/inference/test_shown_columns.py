@@ -21,14 +21,14 @@ DARK, CONTRAST = 30.0, 200.0
 
 
 class OneNumber(nn.Module):
-    """A judge that takes one number of the evidence for its logit."""
+    """A judge that takes one number of the evidence for the logit of its answer."""
 
     def __init__(self, name, factor=1.0):
         super().__init__()
         self.row, self.factor = FEATURES.index(name), factor
 
     def forward(self, evidence):
-        return self.factor * evidence[:, self.row]
+        return (self.factor * evidence[:, self.row]).sigmoid()
 
 
 def judged_by(name, factor=1.0):

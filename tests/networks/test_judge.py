@@ -12,12 +12,13 @@ from napari_atomseg.networks.unet import Unet, UnetParams
 
 SMALL = {"width": 4, "depth": 2, "stem": 2, "row_context": 0}
 WIDTH = 6
-SHAPE_ON_CARD = {"width": WIDTH, "features": list(FEATURES)}
+MEMBERS = 2
+SHAPE_ON_CARD = {"width": WIDTH, "members": MEMBERS, "features": list(FEATURES)}
 
 
 def a_judge():
     torch.manual_seed(8)
-    judge = Judge(JudgeParams(width=WIDTH))
+    judge = Judge(JudgeParams(width=WIDTH, members=MEMBERS))
     judge.mean.copy_(torch.linspace(-1, 1, len(FEATURES)))
     judge.deviation.copy_(torch.linspace(0.5, 2, len(FEATURES)))
     return judge.eval()
@@ -42,7 +43,7 @@ def folder(tmp_path):
 def test_a_model_comes_back_with_its_judge(folder):
     model = zoo.load_model(str(folder))
     assert not model.judge.training
-    assert model.judge.params == JudgeParams(width=WIDTH)
+    assert model.judge.params == JudgeParams(width=WIDTH, members=MEMBERS)
     with torch.inference_mode():
         assert torch.equal(model.judge(some_evidence()), a_judge()(some_evidence()))
     assert tuple(model.card.judge["features"]) == FEATURES
@@ -96,6 +97,7 @@ def gone_astray(folder):
         (lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "width": "wide"}), "does not describe a judge"),
         (lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "width": 1}), "does not describe a judge"),
         (lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "width": WIDTH + 2}), "do not belong"),
+        (lambda folder: on_card(folder, judge={**SHAPE_ON_CARD, "members": MEMBERS + 1}), "do not belong"),
         (lambda folder: on_card(folder, judge={}), "weights of a judge that the card does not mention"),
         (without_judge, "do not belong"),
         (of_another_shape, "do not belong"),
@@ -121,6 +123,15 @@ def test_weights_are_split_as_they_were_joined():
 def test_a_judge_has_a_sensible_width(width):
     with pytest.raises(AtomsegError, match="width"):
         JudgeParams(width=width)
+
+
+def test_the_answer_is_the_mean_over_its_members():
+    judge = a_judge()
+    with torch.inference_mode():
+        each = judge.each(some_evidence())
+        assert each.shape == (MEMBERS, 30)
+        assert not torch.allclose(each[0], each[1])
+        assert torch.allclose(judge(some_evidence()), each.sigmoid().mean(0))
 
 
 def test_evidence_far_beyond_the_usual_says_no_more():

@@ -86,11 +86,12 @@ def test_evidence_that_never_varies_does_no_harm(toy):
 def by_hand(right, said, unseen):
     """The report on cases that are judged by their first number alone."""
     judge = Judge(JudgeParams(width=2)).eval()
-    judge.layers = nn.Sequential(nn.Linear(len(FEATURES), 1))
+    only = nn.Linear(len(FEATURES), 1)
+    judge.members = nn.ModuleList([only])
     with torch.no_grad():
-        judge.layers[0].weight.zero_()
-        judge.layers[0].weight[0, 0] = 1.0
-        judge.layers[0].bias.zero_()
+        only.weight.zero_()
+        only.weight[0, 0] = 1.0
+        only.bias.zero_()
     features = np.zeros((len(right), len(FEATURES)), np.float32)
     features[:, 0] = np.log(np.array(said) / (1 - np.array(said)))
     sure = np.ones(len(right))

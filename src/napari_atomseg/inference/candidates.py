@@ -16,6 +16,8 @@ BLOB = 0.45
 """Standard deviation of the blobs that are looked for in the raw image, Angstrom."""
 APART = 0.8
 """A blob nearer than this to a summit of the map is that column, Angstrom."""
+FAINTEST = 1e-3
+"""Blobs weaker than this share of the contrast are rounding errors."""
 UNKNOWN_SPREAD = 0.6
 """How well the place of a blob is known, Angstrom."""
 
@@ -79,7 +81,7 @@ def _blobs(image: np.ndarray, sampling: float) -> np.ndarray:
     side = 2 * round(BLOB / sampling) + 1
     dark = -response[response == ndimage.minimum_filter(response, side)]
     dark = dark[dark > 0]
-    least = float(np.quantile(dark, 0.5)) if dark.size else 0.0
+    least = max(float(np.quantile(dark, 0.5)) if dark.size else 0.0, FAINTEST)
     found = np.argwhere((response == ndimage.maximum_filter(response, side)) & (response > least))
     return _between_pixels(response, found)
 

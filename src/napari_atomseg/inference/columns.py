@@ -69,7 +69,7 @@ def _judged(found: Candidates, prediction: Prediction, judge: Judge, sampling: f
     maps = {task: prediction.normal(task) for task in NEEDED}
     told = evidence(found, maps, prediction.image, sampling)
     with torch.inference_mode():
-        return np.asarray(judge(torch.from_numpy(told)).sigmoid().numpy(), float)
+        return np.asarray(judge(torch.from_numpy(told)).numpy(), float)
 
 
 def as_columns(shown: Shown, prediction: Prediction, card: ModelCard, least_confidence: float) -> Columns:

@@ -58,9 +58,9 @@ def corrected(denoised: Tensor, image: Tensor) -> Tensor:
     """
     result = denoised.clone()
     rows, columns = image.shape
-    for top in _starts(rows):
-        for left in _starts(columns):
-            window = (slice(top, top + TILE), slice(left, left + TILE))
+    for below in _parts(rows):
+        for along in _parts(columns):
+            window = (below, along)
             for side in SIDES:
                 result[window] += _lacking(result[window], image[window] - result[window], side)
     return result
@@ -70,9 +70,9 @@ def averaged(look: Tensor, maps: Tensor) -> Tensor:
     """Maps (C, Y, X) averaged over places where the `look` (Y, X) is alike, but where a map differs from that too much."""
     result = maps.clone()
     rows, columns = look.shape
-    for top in _starts(rows):
-        for left in _starts(columns):
-            window = (slice(top, top + TILE), slice(left, left + TILE))
+    for below in _parts(rows):
+        for along in _parts(columns):
+            window = (below, along)
             if min(look[window].shape) < WIDE:
                 continue
             step = 3 if look[window].numel() <= LARGE**2 else 4
@@ -109,8 +109,10 @@ def _blurred(image: Tensor, width: float) -> Tensor:
     ]
 
 
-def _starts(length: int) -> range:
-    return range(0, length, TILE)
+def _parts(length: int) -> list[slice]:
+    """Equal parts that are no longer than a tile."""
+    number = -(-length // TILE)
+    return [slice(length * one // number, length * (one + 1) // number) for one in range(number)]
 
 
 def _lacking(drawn: Tensor, residual: Tensor, side: int) -> Tensor:

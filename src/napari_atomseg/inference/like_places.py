@@ -85,13 +85,13 @@ def vote(columns_map: np.ndarray, heights: np.ndarray, places: np.ndarray, sure:
     others = torch.from_numpy(_compared_with(columns_map.shape, sure)).float()
     asked = torch.from_numpy(np.asarray(places)).float()
     there = _read(maps, others)
-    theirs, _ = _surroundings(soft, others, sampling)
+    theirs, _, usual = _surroundings(soft, others, sampling)
     axes = _axes(theirs)
     theirs = theirs @ axes
     parts = []
     for start in range(0, len(asked), AT_A_TIME):
         some = asked[start : start + AT_A_TIME]
-        mine, size = _surroundings(soft, some, sampling)
+        mine, size, _ = _surroundings(soft, some, sampling, usual)
         parts.append((size, *_counted(mine @ axes, some, theirs, others, there, sampling)))
     around, best, fellows, seen, scatter, height = (torch.cat(one).numpy() for one in zip(*parts, strict=True))
     return Vote(
@@ -105,8 +105,9 @@ def vote(columns_map: np.ndarray, heights: np.ndarray, places: np.ndarray, sure:
 
 
 def _compared_with(shape: tuple[int, ...], sure: np.ndarray) -> np.ndarray:
-    """Places all over the image and columns of it, always the same ones."""
+    """Places all over the image and columns of it, always the same ones, in whatever order the columns come."""
     rng = np.random.default_rng(SEED)
+    sure = sure[np.lexsort(sure.T)]
     anywhere = rng.uniform(size=(ANYWHERE, 2)) * (np.array(shape) - 1)
     if len(sure) > AT_COLUMNS:
         sure = sure[rng.choice(len(sure), AT_COLUMNS, replace=False)]
@@ -131,8 +132,11 @@ def _read(maps: Tensor, places: Tensor) -> Tensor:
     return values[0, :, 0].reshape(len(maps), *places.shape[:-1])
 
 
-def _surroundings(maps: Tensor, places: Tensor, sampling: float) -> tuple[Tensor, Tensor]:
-    """What is around places: directions (N, D) of length 1, and how much there is, (N,)."""
+def _surroundings(maps: Tensor, places: Tensor, sampling: float, usual: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """What is around places: directions (N, D) of length 1, how much there is, (N,), and how much there is usually, (C,).
+
+    What is usual is that of these places, unless it is given.
+    """
     steps = torch.arange(-int(RING[1] / STEP), int(RING[1] / STEP) + 1) * STEP
     away = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).reshape(-1, 2)
     distance = away.norm(dim=1)
@@ -141,16 +145,18 @@ def _surroundings(maps: Tensor, places: Tensor, sampling: float) -> tuple[Tensor
     values = _read(maps, places[:, None] + away[ring] / sampling) * weight
     length = values.norm(dim=2)
     # Where nothing is around, nothing is like anything.
-    values = values / (length + 0.05 * length.mean(dim=1, keepdim=True) + 1e-3)[..., None]
-    return torch.cat(list(values), dim=1) / np.sqrt(len(maps)), length[0] / float(ring.sum()) ** 0.5
+    usual = length.mean(dim=1) if usual is None else usual
+    values = values / (length + 0.05 * usual[:, None] + 1e-3)[..., None]
+    return torch.cat(list(values), dim=1) / np.sqrt(len(maps)), length[0] / float(ring.sum()) ** 0.5, usual
 
 
 def _axes(surroundings: Tensor) -> Tensor:
     """Directions (D, COMPONENTS) in which surroundings (N, D) differ most, from some of them."""
-    some = surroundings[:: max(1, len(surroundings) // TELLING)]
+    # Where most surroundings are empty, single precision does not converge.
+    some = surroundings[:: max(1, len(surroundings) // TELLING)].double()
     power, mix = torch.linalg.eigh(some @ some.T)
     kept = power > 1e-5 * power[-1]
-    return (some.T @ mix[:, kept] / power[kept].sqrt())[:, -COMPONENTS:]
+    return (some.T @ mix[:, kept] / power[kept].sqrt())[:, -COMPONENTS:].float()
 
 
 def _counted(

@@ -41,16 +41,19 @@ class JudgeParams:
     ----------
     width : int
         Neurons of a layer.
+    members : int
+        Networks that learn side by side and answer together; where they have learnt nothing they disagree, and none is believed.
     """
 
     width: Annotated[int, Quantity(low=2, high=1024)] = 96
+    members: Annotated[int, Quantity(low=1, high=100)] = 3
 
     def __post_init__(self) -> None:
         check(self)
 
 
 class Judge(nn.Module):
-    """Logits (N,) of evidence (N, F); probability is their logistic function.
+    """Probabilities (N,) that candidates with evidence (N, F) are columns.
 
     Parameters
     ----------
@@ -65,15 +68,21 @@ class Judge(nn.Module):
         self.params = params
         self.register_buffer("mean", torch.zeros(len(FEATURES)))
         self.register_buffer("deviation", torch.ones(len(FEATURES)))
-        width = params.width
-        first, second = _layer(len(FEATURES), width), _layer(width, width)
-        last = (nn.Linear(width, width // 2), nn.GELU(), nn.Linear(width // 2, 1))
-        self.layers = nn.Sequential(*first, *second, *last)
+        self.members = nn.ModuleList(_member(params.width) for _ in range(params.members))
+
+    def each(self, evidence: Tensor) -> Tensor:
+        """Logits (M, N) of every member."""
+        usual = ((evidence - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST)
+        return torch.stack([member(usual)[..., 0] for member in self.members])
 
     def forward(self, evidence: Tensor) -> Tensor:
-        """Logits."""
-        usual = (evidence - self.mean) / self.deviation
-        return self.layers(usual.clamp(-FARTHEST, FARTHEST))[..., 0]
+        """Probabilities, the means over the members."""
+        return self.each(evidence).sigmoid().mean(dim=0)
+
+
+def _member(width: int) -> nn.Sequential:
+    first, second = _layer(len(FEATURES), width), _layer(width, width)
+    return nn.Sequential(*first, *second, nn.Linear(width, width // 2), nn.GELU(), nn.Linear(width // 2, 1))
 
 
 def _layer(given: int, width: int) -> tuple[nn.Module, ...]:

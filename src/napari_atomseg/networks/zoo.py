@@ -126,7 +126,7 @@ def build_judge(card: ModelCard) -> Judge | None:
             "model again"
         )
     try:
-        return Judge(from_dict(JudgeParams, {"width": card.judge.get("width")}))
+        return Judge(from_dict(JudgeParams, {name: card.judge.get(name) for name in ("width", "members")}))
     except AtomsegError as error:
         raise ModelError(f"{card.name}: the card does not describe a judge ({error}); get the model again") from error
 

@@ -94,8 +94,15 @@ def _cases(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndarray) 
         features=evidence(found, maps, raw, native)[asked],
         right=right[asked],
         confidence=found.confidence[asked],
-        unseen=int(inside(true).sum() - (right & inside(found.positions)).sum()),
+        unseen=_unseen(true[inside(true)], found.positions[right], MATCH / native),
     )
+
+
+def _unseen(true: np.ndarray, seen: np.ndarray, limit: float) -> int:
+    """Columns without a right candidate."""
+    if not len(true) or not len(seen):
+        return len(true)
+    return int((cKDTree(seen).query(true)[0] >= limit).sum())
 
 
 def _right(found: Candidates, true: np.ndarray, limit: float) -> np.ndarray:

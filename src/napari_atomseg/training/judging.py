@@ -48,15 +48,18 @@ class JudgingParams:
         The highest.
     width : int
         Neurons of a layer.
+    members : int
+        Networks that learn side by side.
     seed : int
         Of weights and images.
     """
 
     images: Annotated[int, Quantity(low=20, high=10**7)] = 6000
-    updates: Annotated[int, Quantity(low=1, high=10**7)] = 8000
+    updates: Annotated[int, Quantity(low=1, high=10**7)] = 3000
     batch: Annotated[int, Quantity(low=1, high=10**6)] = 2048
     learning_rate: Annotated[float, Quantity(low=1e-7, high=1.0, decimals=6)] = 3e-3
     width: Annotated[int, Quantity(low=2, high=1024)] = 96
+    members: Annotated[int, Quantity(low=1, high=100)] = 3
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 777
 
     def __post_init__(self) -> None:
@@ -129,7 +132,7 @@ def learn(cases: Sequence[Cases], params: JudgingParams) -> Steps[Judge]:
     random = torch.Generator().manual_seed(params.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.seed)
-        judge = Judge(JudgeParams(width=params.width))
+        judge = Judge(JudgeParams(width=params.width, members=params.members))
         judge.mean.copy_(features.mean(0))
         judge.deviation.copy_(features.std(0) + LEAST_DEVIATION)
         optimiser = torch.optim.AdamW(judge.parameters(), params.learning_rate, weight_decay=DECAY)
@@ -138,7 +141,8 @@ def learn(cases: Sequence[Cases], params: JudgingParams) -> Steps[Judge]:
         )
         for update in range(params.updates):
             chosen = torch.randint(len(features), (params.batch,), generator=random)
-            loss = nn.functional.binary_cross_entropy_with_logits(judge(features[chosen]), right[chosen])
+            said = judge.each(features[chosen])
+            loss = nn.functional.binary_cross_entropy_with_logits(said, right[chosen].expand_as(said))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -154,7 +158,7 @@ def report(judge: Judge, cases: Sequence[Cases]) -> dict[str, float]:
     right = np.concatenate([case.right for case in cases])
     before = np.concatenate([case.confidence for case in cases])
     with torch.inference_mode():
-        after = judge(torch.from_numpy(np.concatenate([case.features for case in cases]))).sigmoid().numpy()
+        after = judge(torch.from_numpy(np.concatenate([case.features for case in cases]))).numpy()
     unseen = sum(case.unseen for case in cases)
     return {
         "f1_of_map": _f1(before >= CONFIDENCE, right, unseen),
