@@ -82,8 +82,8 @@ def averaged(look: Tensor, maps: Tensor) -> Tensor:
             like, among = _like(_told(looks), FELLOWS)
             for row, drawn in enumerate(maps[(slice(None), *window)]):
                 means = _sums(like, _patches(drawn, WIDE, step)[among], FELLOWS) / FELLOWS
-                mean, known = _overlaid(means, drawn.shape, WIDE, step)
-                result[(row, *window)] = torch.where(known, _unless_unlike(drawn, mean), drawn)
+                mean = _overlaid(means, drawn.shape, WIDE, step)
+                result[(row, *window)] = _unless_unlike(drawn, mean)
     return result
 
 
@@ -133,12 +133,19 @@ def _lacking(drawn: Tensor, residual: Tensor, side: int) -> Tensor:
     power = (spectra.square() / variance[:, None]).mean(0)
     kept = (power - single).clamp_min(0) / power.clamp_min(1e-12)
     common = _transformed(spectra * kept, cosine.T) / math.sqrt(LIKE)
-    return _overlaid(common, drawn.shape, side, step)[0]
+    return _overlaid(common, drawn.shape, side, step)
 
 
 def _patches(image: Tensor, side: int, step: int) -> Tensor:
-    """Patches (N, side^2)."""
-    return torch.nn.functional.unfold(image[None, None], side, stride=step)[0].T.contiguous()
+    """Patches (N, side^2), the last ones of an image continued so that they cover all of it."""
+    below, right = _beyond(image.shape, side, step)
+    padded = torch.nn.functional.pad(image[None, None], (0, right, 0, below), mode="replicate")
+    return torch.nn.functional.unfold(padded, side, stride=step)[0].T.contiguous()
+
+
+def _beyond(shape: torch.Size, side: int, step: int) -> tuple[int, int]:
+    """Rows and columns by which an image is continued."""
+    return -(shape[0] - side) % step, -(shape[1] - side) % step
 
 
 def _variance(drawn: Tensor, residual: Tensor, classes: int = 16) -> Tensor:
@@ -197,13 +204,14 @@ def _transformed(patches: Tensor, rows: Tensor) -> Tensor:
     return (rows @ patches.reshape(-1, side, side) @ rows.T).reshape(len(patches), -1)
 
 
-def _overlaid(patches: Tensor, shape: torch.Size, side: int, step: int) -> tuple[Tensor, Tensor]:
-    """The weighted mean of overlapping patches, 0 where there is none, and where there is one."""
+def _overlaid(patches: Tensor, shape: torch.Size, side: int, step: int) -> Tensor:
+    """The weighted mean of overlapping patches."""
     along = torch.kaiser_window(side, periodic=False, beta=2.0, dtype=patches.dtype, device=patches.device)
     window = torch.outer(along, along).flatten()
+    below, right = _beyond(shape, side, step)
 
     def folded(values: Tensor) -> Tensor:
-        return torch.nn.functional.fold(values.T[None], tuple(shape), side, stride=step)[0, 0]
+        whole = torch.nn.functional.fold(values.T[None], (shape[0] + below, shape[1] + right), side, stride=step)
+        return whole[0, 0, : shape[0], : shape[1]]
 
-    weight = folded(window.expand(len(patches), -1))
-    return folded(patches * window) / weight.clamp_min(1e-6), weight > 0
+    return folded(patches * window) / folded(window.expand(len(patches), -1))
