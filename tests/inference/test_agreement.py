@@ -148,10 +148,20 @@ def test_without_the_raw_image_the_network_keeps_its_word(crystal):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_chance_in_the_image_without_background_averages_out_in_counts(crystal, rng, sign):
+@pytest.mark.parametrize("unsure", [True, False])
+def test_chance_in_an_image_that_the_network_is_unsure_of_averages_out(crystal, rng, sign, unsure):
     clean = draw(crystal, 2.2, SHAPE, height=1.0, level=0.0)
     chance = ndimage.gaussian_filter(rng.normal(0, 1, SHAPE), 1.5)
-    given = predicted(sign, background=clean + 0.08 * chance / chance.std())
-    agreed = agreed_background(given).maps["background"]
+    columns = draw(crystal, 1.5, SHAPE, height=0.44, level=0.0) if unsure else draw(crystal, 1.0, SHAPE, height=1.0, level=0.0)
+    given = predicted(sign, background=clean + 0.08 * chance / chance.std(), columns=columns)
+    agreed = agreed_background(given, CARD).maps["background"]
     true = in_counts("background", clean, DARK, CONTRAST, sign)
-    assert rms(agreed - true) < 0.6 * rms(given.maps["background"] - true)
+    if unsure:
+        assert rms(agreed - true) < 0.6 * rms(given.maps["background"] - true)
+    else:
+        assert agreed is given.maps["background"]
+
+
+def test_without_columns_the_image_without_background_stays(rng):
+    given = predicted(background=rng.normal(size=SHAPE), columns=np.zeros(SHAPE))
+    assert agreed_background(given, CARD) is given

@@ -67,28 +67,9 @@ EMPTY = {
 }
 
 
-STILL = {
-    "counts, few": "about four in 1,000 square Angstrom where a pixel counts 0.05: fewer than it was taught",
-    "fine film": "speckle as fine as a column looks like columns to it",
-}
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.xfail(reason=STILL[kind])) if kind in STILL else kind for kind in EMPTY]
-)
+@pytest.mark.parametrize("kind", EMPTY)
 def test_where_there_are_no_columns_hardly_any_are_found(name, kind):
     found, area = false_columns(name, kind)
-    assert 1000 * found / area < 1, f"{found} false columns in {area:.0f} square Angstrom"
-
-
-FEWEST = "1.3 in 1,000 square Angstrom where a pixel counts 0.05"
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.xfail(reason=FEWEST)) if kind == "counts, few" else kind for kind in EMPTY]
-)
-def test_the_cautious_network_finds_hardly_any_in_any_of_them(kind):
-    found, area = false_columns("adf-films", kind)
     assert 1000 * found / area < 1, f"{found} false columns in {area:.0f} square Angstrom"
 
 
@@ -116,6 +97,28 @@ def test_what_it_believes_does_not_erase_what_is_there(name, jitter):
             assert values["shift"] == pytest.approx(1.0, abs=0.25 if jitter else 0.1), scene.name
 
 
+def test_the_map_s_own_places_keep_most_of_a_shift_too(name):
+    module = beliefs()
+    for scene in module.scenes():
+        if scene.moved.any():
+            found = locate(module.recorded(scene, 0.2, 11), model=name, refined=False)
+            assert module.judged(scene, (found.positions + 0.5) * module.PIXEL)["shift"] > 0.65, scene.name
+
+
+def test_the_image_without_background_shows_vacancies_as_they_are(name):
+    """Averaging over places that look alike must not fill them."""
+    module = beliefs()
+    scene = next(scene for scene in module.scenes() if scene.name == "vacancies")
+    clean = maps(module.recorded(scene, 0.2, 11), model=name, tasks=("background",))["background"].frame()
+    inside = [np.rint(places / module.PIXEL - 0.5).astype(int) for places in (scene.empty, scene.positions)]
+    empty, full = (
+        clean[tuple(places[np.all((places > 20) & (places < np.array(clean.shape) - 20), axis=1)].T)] for places in inside
+    )
+    assert len(empty) > 3
+    assert np.median(empty) < 0.2 * np.median(full)
+    assert empty.max() < 0.5 * np.median(full)
+
+
 def test_displaced_rows_are_put_back(name):
     module = beliefs()
     scene = module.dislocation()
@@ -132,8 +135,9 @@ def test_the_fit_measures_as_scanned_and_the_network_keeps_its_own_positions(nam
     image = module.recorded(module.dislocation(), 0.2, 11)
     table = locate(image, model=name)
     plain = locate(image, model=name, network=NetworkParams(straighten=False))
-    assert len(table) == len(plain)
-    apart = cKDTree(plain.positions).query(table.positions)[0]
+    inner = np.all((table.positions > 10) & (table.positions < np.array(image.shape) - 11), axis=1)
+    apart = cKDTree(plain.positions).query(table.positions[inner])[0]
+    assert apart.max() < 2
     assert np.median(apart) < 0.1
     believed = table.features[["network_y_px", "network_x_px"]].to_numpy()
     assert np.median(np.hypot(*(believed - table.positions).T)) > 0.2
@@ -157,4 +161,4 @@ def test_the_columns_of_the_published_network_are_found(name, shared_data, stem,
     network = NetworkParams(pixel_size=size, straighten=False)
     found = locate(micrograph, model=name, refined=False, network=network).positions
     reach = 0.3 * np.median(cKDTree(theirs).query(theirs, k=2)[0][:, 1])
-    assert np.mean(cKDTree(found).query(theirs)[0] < reach) >= 0.97
+    assert np.mean(cKDTree(found).query(theirs)[0] < reach) >= 0.99

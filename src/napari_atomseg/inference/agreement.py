@@ -24,6 +24,9 @@ from napari_atomseg.networks.card import ModelCard
 WELL_KNOWN = 0.08
 """Standard deviation, Angstrom, up to which the map's own word on a place is taken as it is: columns of one kind differ by more,
 where something moves them."""
+CLEAR, UNCLEAR = 0.02, 0.05
+"""Where the map knows the places of most columns to within the first, Angstrom, the image without background stays as it was
+drawn; from the second on it is averaged."""
 NEAR = 0.4
 """How far a column may be moved, Angstrom."""
 PROBABLE = 0.5
@@ -37,10 +40,21 @@ def held_to_image(prediction: Prediction) -> Prediction:
     return _with(prediction, "denoise", corrected(given, torch.from_numpy(prediction.image)).numpy())
 
 
-def agreed_background(prediction: Prediction) -> Prediction:
-    """With an image without background that is averaged over like places."""
+def agreed_background(prediction: Prediction, card: ModelCard) -> Prediction:
+    """With an image without background that is averaged over like places as far as the network is unsure.
+
+    How unsure it is of the image its columns tell, by how well the map knows their places.
+    """
+    seen = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
+    probable = seen.confidence >= PROBABLE
+    if not probable.any():
+        return prediction
+    doubt = float(np.median(seen.spread[probable])) * card.native_sampling
+    share = min(1.0, (doubt - CLEAR) / (UNCLEAR - CLEAR))
+    if share <= 0:
+        return prediction
     given = torch.from_numpy(prediction.normal("background"))
-    return _with(prediction, "background", averaged(given, given[None])[0].numpy())
+    return _with(prediction, "background", given.lerp(averaged(given, given[None])[0], share).numpy())
 
 
 def agreed_positions(shown: Shown, prediction: Prediction, card: ModelCard) -> Shown:

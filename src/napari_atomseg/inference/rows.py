@@ -19,7 +19,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.inference.predict import Prediction
 
-ENOUGH = 1000
+ENOUGH = 800
 """So many columns tell of the rows as well as all, in a strip down the middle of the image."""
 
 

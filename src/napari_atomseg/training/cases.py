@@ -26,7 +26,7 @@ BORDER = 1.6
 """Candidates nearer to the border are not judged, Angstrom."""
 SIDES = ((128, 8), (192, 4), (256, 2), (192, 4))
 """Sides of the images, native px, and how many there are in a batch."""
-EMPTY = 0.25
+EMPTY = 0.33
 """Share of images of nothing."""
 TEXTURES = 0x7E7
 

@@ -7,6 +7,8 @@ from scipy import ndimage
 
 GRAIN = (0.2, 3.0)
 """Standard deviation of the blur that makes the texture, Angstrom."""
+LIKE_COLUMNS, HARD = (0.3, 0.8), 0.35
+"""Grain as fine as columns are wide, Angstrom, and the share of textures that have it: what is most easily taken for columns."""
 DEPTH = (0.02, 0.5)
 """Standard deviation of the texture in units of the mean."""
 COUNTS = (0.02, 300.0)
@@ -20,7 +22,7 @@ def draw_texture(rng: np.random.Generator, shape: tuple[int, int], pixel_size: f
     ----------
     pixel_size : float, Angstrom
     """
-    grain = _log_uniform(rng, GRAIN) / pixel_size
+    grain = _log_uniform(rng, LIKE_COLUMNS if rng.uniform() < HARD else GRAIN) / pixel_size
     texture = ndimage.gaussian_filter(rng.normal(size=shape), grain, mode="wrap")
     texture /= max(float(texture.std()), 1e-12)
     skew = rng.uniform(0, 0.5)

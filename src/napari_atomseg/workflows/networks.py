@@ -108,7 +108,8 @@ def predicted(
     ready = opened(model, device_of(params))
     width = USUAL_WIDTH / float(np.mean(size))
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
-    wanted = tuple(dict.fromkeys((*tasks, *NEEDED))) if params.straighten else tasks
+    needed = NEEDED if params.straighten else ("columns",) if params.alike and averaged else ()
+    wanted = tuple(dict.fromkeys((*tasks, *needed)))
     found = yield from predict(ready, plane, size, wanted, sign=sign, averaged=params.averaged, device=device_of(params))
     says = {"pixel_size_angstrom": list(size), "pixel_size_source": told.source, "polarity": "bright" if sign > 0 else "dark"}
     if params.straighten:
@@ -124,7 +125,7 @@ def predicted(
         found = straightened(found, shifts)
     if params.alike and averaged:
         yield Progress(0, 0, "comparing places that look alike")
-        found = agreed_background(found)
+        found = agreed_background(found, ready.card)
     return found, says
 
 
@@ -214,9 +215,8 @@ def maps(
 
 
 def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
-    if task == "denoise" and params.alike:
-        return f"denoised by the network {name} and held to the raw image where that speaks up ({told})"
-    return f"{task} map by the network {name}: a belief, not a measurement ({told})"
+    held = ", held to the raw image where that speaks up" if task == "denoise" and params.alike else ""
+    return f"{task} map by the network {name}: a belief, not a measurement{held} ({told})"
 
 
 def default_network() -> str:
