@@ -113,7 +113,7 @@ def test_what_the_map_shows_goes_before_a_nearer_blob():
 
 
 def test_a_batch_is_always_the_same_and_each_another(few):
-    first, again, other = (list(draw_cases(few, BRIGHT, 4, number)) for number in (2, 2, 3))
+    first, again, other = (list(draw_cases([few], BRIGHT, 4, number)) for number in (2, 2, 3))
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.features, two.features)
         np.testing.assert_array_equal(one.right, two.right)
@@ -122,7 +122,7 @@ def test_a_batch_is_always_the_same_and_each_another(few):
 
 
 def test_what_is_drawn_is_finite_and_holds_both_kinds(few):
-    drawn = [case for number in range(3) for case in draw_cases(few, BRIGHT, 5, number)]
+    drawn = [case for number in range(3) for case in draw_cases([few], BRIGHT, 5, number)]
     right = np.concatenate([case.right for case in drawn])
     assert all(np.isfinite(case.features).all() for case in drawn)
     assert 0.02 < right.mean() < 0.98
@@ -130,6 +130,6 @@ def test_what_is_drawn_is_finite_and_holds_both_kinds(few):
 
 def test_images_of_nothing_have_no_columns(few, monkeypatch):
     monkeypatch.setattr(cases, "EMPTY", 1.0)
-    drawn = [case for number in range(3) for case in draw_cases(few, BRIGHT, 5, number)]
+    drawn = [case for number in range(3) for case in draw_cases([few], BRIGHT, 5, number)]
     assert sum(len(case.right) for case in drawn) > 50
     assert not any(case.right.any() or case.unseen for case in drawn)

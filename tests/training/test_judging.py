@@ -122,7 +122,7 @@ class Bright(nn.Module):
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(cases_module, "SIDES", ((64, 6),))
-    return read_recipe("columns_stem"), Model(ModelCard(name="by hand"), Bright().eval())
+    return [read_recipe("columns_stem")], Model(ModelCard(name="by hand"), Bright().eval())
 
 
 def test_a_judge_is_taught_from_a_recipe_and_described_for_a_card(small):

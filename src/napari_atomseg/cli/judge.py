@@ -13,7 +13,10 @@ from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 
 def judge(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Network whose candidates are judged; see `models`.")],
-    recipe: Annotated[str, typer.Option(metavar="RECIPE", help="A preset or a YAML file.")] = "columns_stem",
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RECIPE", help="A preset or a YAML file; several take turns. By default crystals and single atoms."),
+    ] = None,
     images: Annotated[int | None, typer.Option(metavar="N", help="Synthetic images that are drawn.")] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Draw no more images after so many.")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the new model.")] = None,
@@ -26,6 +29,7 @@ def judge(
     """Teach a judge which of a network's candidates are columns; makes a new model and leaves the old one as it is."""
     from napari_atomseg.training.judging import JudgingParams
     from napari_atomseg.workflows import CLASSICAL, model_names
+    from napari_atomseg.workflows.judging import RECIPES
 
     if minutes is not None and not 0 < minutes < 1e6:
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
@@ -39,7 +43,7 @@ def judge(
         from napari_atomseg.core.jobs import run
         from napari_atomseg.workflows import train_judge as job
 
-        steps = job.steps(model, recipe=recipe, name=name, params=params, minutes=minutes, workers=workers)
+        steps = job.steps(model, recipes=recipe or RECIPES, name=name, params=params, minutes=minutes, workers=workers)
         card = run(steps, talk.reporter(subject))
         before, after = card.scores["judge f1_of_map"], card.scores["judge f1_judged"]
         talk.say(f"model {card.name}: F1 {before:.3f} -> {after:.3f} on images held out; use it with --model {card.name}")

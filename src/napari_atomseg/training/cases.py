@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +52,13 @@ class Cases:
     unseen: int
 
 
-def draw_cases(recipe: Recipe, model: Model, seed: int, number: int) -> Iterator[Cases]:
-    """Candidates of the images of batch `number`, always the same; those that one may see or not are left out."""
+def draw_cases(recipes: Sequence[Recipe], model: Model, seed: int, number: int) -> Iterator[Cases]:
+    """Candidates of the images of batch `number`, always the same; those that one may see or not are left out.
+
+    The recipes take turns.
+    """
     side, batch = SIDES[number % len(SIDES)]
+    recipe = recipes[number // len(SIDES) % len(recipes)]
     native = model.card.native_sampling
     examples = draw_examples(recipe, seed, number, batch, side, native)
     rng = np.random.default_rng([seed, number, TEXTURES])

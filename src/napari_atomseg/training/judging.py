@@ -77,23 +77,23 @@ class Taught:
 
 @dataclass(frozen=True, eq=False)
 class _Batches:
-    recipe: Recipe
+    recipes: Sequence[Recipe]
     model: Model
     seed: int
 
     def __call__(self, number: int) -> list[Cases]:
-        return list(draw_cases(self.recipe, self.model, self.seed, number))
+        return list(draw_cases(self.recipes, self.model, self.seed, number))
 
 
 def teach(
-    recipe: Recipe, model: Model, params: JudgingParams, *, minutes: float | None = None, workers: int = 1
+    recipes: Sequence[Recipe], model: Model, params: JudgingParams, *, minutes: float | None = None, workers: int = 1
 ) -> Steps[Taught]:
     """Draw images, let the network offer candidates, and teach a judge of them.
 
     Parameters
     ----------
-    recipe : Recipe
-        Of images of a STEM, many kinds of them: a judge that has seen one crystal only expects it everywhere.
+    recipes : sequence of Recipe
+        Of images of a STEM, many kinds of them: a judge that has seen one crystal only expects it everywhere. They take turns.
     model : Model
         On the CPU.
     params : JudgingParams
@@ -110,7 +110,7 @@ def teach(
     cases: list[Cases] = []
     began = time.monotonic()
     yield Progress(0, params.images, "drawing images")
-    with closing(drawn(_Batches(recipe, model, params.seed), 0, workers)) as batches:
+    with closing(drawn(_Batches(recipes, model, params.seed), 0, workers)) as batches:
         for batch in batches:
             cases += batch
             yield Progress(min(len(cases), params.images), params.images, "drawing images")
@@ -120,7 +120,7 @@ def teach(
         raise AtomsegError("too few images were drawn in that time to learn from; give it more minutes")
     judge = yield from learn(cases, params)
     scores = report(judge, cases[::HELD_OUT])
-    card = {**asdict(params), "images": len(cases), "features": list(FEATURES), "recipe": recipe.name}
+    card = {**asdict(params), "images": len(cases), "features": list(FEATURES), "recipes": [recipe.name for recipe in recipes]}
     return Taught(weights=dict(judge.state_dict()), card=card, scores=scores)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from napari_atomseg.synthesis.recipe import Recipe
     from napari_atomseg.training.judging import JudgingParams
 
-RECIPE = "columns_stem"
-"""Images of many kinds: a judge that has seen one crystal only expects it everywhere."""
+RECIPES = ("columns_stem", "columns_stem", "columns_stem", "single_atoms_stem")
+"""Images of many kinds, which take turns: a judge that has seen one crystal only expects it everywhere."""
 
 
 @job
 def train_judge(
     model: str,
     *,
-    recipe: str | Path | Recipe = RECIPE,
+    recipes: Sequence[str | Path | Recipe] = RECIPES,
     name: str | None = None,
     params: JudgingParams | None = None,
     minutes: float | None = None,
@@ -34,7 +34,7 @@ def train_judge(
     ----------
     model : str
         Name or folder; it stays as it is.
-    recipe : str, Path or Recipe
+    recipes : sequence of str, Path or Recipe
     name : str, optional
         Of the new model; by default the old one's with a number.
     params : JudgingParams, optional
@@ -59,7 +59,7 @@ def train_judge(
     from napari_atomseg.training.judging import JudgingParams, teach
     from napari_atomseg.workflows.training import free_name
 
-    given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    given = [recipe if isinstance(recipe, Recipe) else read_recipe(recipe) for recipe in recipes]
     ready = load_model(model)
     taught = yield from teach(given, ready, params or JudgingParams(), minutes=minutes, workers=workers)
     scores = {f"judge {key}": round(value, 4) for key, value in taught.scores.items()}
