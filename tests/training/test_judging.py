@@ -129,7 +129,7 @@ def test_a_judge_is_taught_from_a_recipe_and_described_for_a_card(small):
     progress = []
     taught = run(teach(*small, PARAMS, workers=0), progress.append)
     assert taught.card["features"] == list(FEATURES)
-    assert (taught.card["width"], taught.card["recipe"], taught.card["seed"]) == (8, "columns_stem", 777)
+    assert (taught.card["width"], taught.card["recipes"], taught.card["seed"]) == (8, ["columns_stem"], 777)
     assert taught.card["images"] >= PARAMS.images
     assert all(np.isfinite(value) for value in taught.scores.values())
     Judge(JudgeParams(width=8)).load_state_dict(taught.weights)
