@@ -5,7 +5,9 @@ import pytest
 from scipy import ndimage
 from spots import draw, square_lattice
 
-from napari_atomseg.inference.agreement import NEAR, WELL_KNOWN, agreed_background, agreed_positions, held_to_image
+from napari_atomseg.core.jobs import run
+from napari_atomseg.inference import agreement
+from napari_atomseg.inference.agreement import NEAR, WELL_KNOWN
 from napari_atomseg.inference.columns import Shown
 from napari_atomseg.inference.grid import native_grid
 from napari_atomseg.inference.predict import Prediction, in_counts
@@ -17,6 +19,18 @@ SHAPE = (160, 150)
 DARK, CONTRAST = 12.0, 40.0
 ERROR_PX = 0.5
 """Of the positions that the map is unsure of."""
+
+
+def agreed_positions(shown, prediction, card):
+    return run(agreement.agreed_positions(shown, prediction, card))
+
+
+def agreed_background(prediction, card):
+    return run(agreement.agreed_background(prediction, card))
+
+
+def held_to_image(prediction):
+    return run(agreement.held_to_image(prediction))
 
 
 def predicted(sign=1.0, **maps):

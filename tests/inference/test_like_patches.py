@@ -3,13 +3,22 @@ import pytest
 import torch
 from spots import draw, square_lattice
 
+from napari_atomseg.core.jobs import run
 from napari_atomseg.inference import like_patches
-from napari_atomseg.inference.like_patches import averaged, corrected
+from napari_atomseg.inference.like_patches import average, correct
 
 SHAPE = (150, 160)
 SPACING_PX = 14.0
 NOISE = 0.3
 WIDTH_PX = 2.2
+
+
+def corrected(denoised, image):
+    return run(correct(denoised, image))
+
+
+def averaged(look, maps):
+    return run(average(look, maps))
 
 
 def drawn(positions, width=WIDTH_PX, shape=SHAPE, height=1.0, level=0.2):

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from napari_atomseg.core.jobs import Steps
 from napari_atomseg.inference.candidates import LEAST
 from napari_atomseg.inference.columns import Shown
-from napari_atomseg.inference.like_patches import averaged, corrected
+from napari_atomseg.inference.like_patches import average, correct
 from napari_atomseg.inference.predict import Prediction, in_counts
 from napari_atomseg.localise.map_columns import map_columns
 from napari_atomseg.networks.card import ModelCard
@@ -32,15 +33,16 @@ NEAR = 0.4
 PROBABLE = 0.5
 
 
-def held_to_image(prediction: Prediction) -> Prediction:
+def held_to_image(prediction: Prediction) -> Steps[Prediction]:
     """With a denoised image that keeps to the raw one; for maps whose rows lie as they were scanned."""
     if prediction.image is None or "denoise" not in prediction.maps:
         return prediction
     given = torch.from_numpy(prediction.normal("denoise"))
-    return _with(prediction, "denoise", corrected(given, torch.from_numpy(prediction.image)).numpy())
+    better = yield from correct(given, torch.from_numpy(prediction.image))
+    return _with(prediction, "denoise", better.numpy())
 
 
-def agreed_background(prediction: Prediction, card: ModelCard) -> Prediction:
+def agreed_background(prediction: Prediction, card: ModelCard) -> Steps[Prediction]:
     """With an image without background that is averaged over like places as far as the network is unsure.
 
     How unsure it is of the image its columns tell, by how well the map knows their places.
@@ -54,10 +56,11 @@ def agreed_background(prediction: Prediction, card: ModelCard) -> Prediction:
     if share <= 0:
         return prediction
     given = torch.from_numpy(prediction.normal("background"))
-    return _with(prediction, "background", given.lerp(averaged(given, given[None])[0], share).numpy())
+    (mean,) = yield from average(given, given[None])
+    return _with(prediction, "background", given.lerp(mean, share).numpy())
 
 
-def agreed_positions(shown: Shown, prediction: Prediction, card: ModelCard) -> Shown:
+def agreed_positions(shown: Shown, prediction: Prediction, card: ModelCard) -> Steps[Shown]:
     """Columns moved towards where like places agree that they stand, the less the better the map knows their places.
 
     Of a variance above that of :data:`WELL_KNOWN` the part above it is the weight of the others' word.
@@ -67,8 +70,8 @@ def agreed_positions(shown: Shown, prediction: Prediction, card: ModelCard) -> S
     if not probable.any() or np.median(shown.spread[probable]) <= known:
         return shown
     given = torch.from_numpy(prediction.normal("background"))
-    common = averaged(given, torch.from_numpy(prediction.maps["columns"])[None])[0].numpy()
-    places = map_columns(common, card.column_width / card.native_sampling, threshold=LEAST).positions
+    (common,) = yield from average(given, torch.from_numpy(prediction.maps["columns"])[None])
+    places = map_columns(common.numpy(), card.column_width / card.native_sampling, threshold=LEAST).positions
     if not len(places):
         return shown
     distance, nearest = cKDTree(places).query(shown.positions)

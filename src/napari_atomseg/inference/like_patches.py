@@ -2,11 +2,11 @@
 
 Two uses. A network draws what it has learnt, and what it draws wrongly it draws wrongly wherever the image looks the same. The
 residual, raw less denoised, of one patch is mostly noise; its mean over many patches that the network drew alike is mostly the
-network's error, and is put back (:func:`corrected`). How much of each spatial frequency is put back is read from the image
+network's error, and is put back (:func:`correct`). How much of each spatial frequency is put back is read from the image
 itself: the power of the means above what noise alone leaves of it, Wiener's rule. Where counts are few nothing stands out and
 the network keeps its word. And where there is no raw image to compare with, because background and displaced rows were taken
 out, what is drawn differently in places that look alike is mostly chance, and their mean is nearer to the truth
-(:func:`averaged`), except at places that differ from the mean by more than others do.
+(:func:`average`), except at places that differ from the mean by more than others do.
 
 Grouping of patches as in Dabov et al., IEEE Trans. Image Process. 16, 2080 (2007).
 """
@@ -17,6 +17,8 @@ import math
 
 import torch
 from torch import Tensor
+
+from napari_atomseg.core.jobs import Progress, Steps
 
 LIKE = 32
 """Patches of a group."""
@@ -48,8 +50,8 @@ AT_A_TIME = 1024
 """Patches whose like ones are looked for together."""
 
 
-def corrected(denoised: Tensor, image: Tensor) -> Tensor:
-    """The denoised image with what the raw one says against it.
+def correct(denoised: Tensor, image: Tensor) -> Steps[Tensor]:
+    """The denoised image with what the raw one says against it, part by part.
 
     Parameters
     ----------
@@ -57,34 +59,40 @@ def corrected(denoised: Tensor, image: Tensor) -> Tensor:
         In the same units.
     """
     result = denoised.clone()
-    rows, columns = image.shape
-    for below in _parts(rows):
-        for along in _parts(columns):
-            window = (below, along)
-            for side in SIDES:
-                result[window] += _lacking(result[window], image[window] - result[window], side)
+    windows = _windows(image.shape)
+    for done, window in enumerate(windows):
+        yield Progress(done, len(windows), "comparing with the raw image")
+        for side in SIDES:
+            result[window] += _lacking(result[window], image[window] - result[window], side)
     return result
 
 
-def averaged(look: Tensor, maps: Tensor) -> Tensor:
+def average(look: Tensor, maps: Tensor) -> Steps[Tensor]:
     """Maps (C, Y, X) averaged over places where the `look` (Y, X) is alike, but where a map differs from that too much."""
     result = maps.clone()
-    rows, columns = look.shape
-    for below in _parts(rows):
-        for along in _parts(columns):
-            window = (below, along)
-            if min(look[window].shape) < WIDE:
-                continue
-            step = 3 if look[window].numel() <= LARGE**2 else 4
-            looks = _patches(look[window], WIDE, step)
-            if len(looks) < 2 * FELLOWS:
-                continue
-            like, among = _like(_told(looks), FELLOWS)
-            for row, drawn in enumerate(maps[(slice(None), *window)]):
-                means = _sums(like, _patches(drawn, WIDE, step)[among], FELLOWS) / FELLOWS
-                mean = _overlaid(means, drawn.shape, WIDE, step)
-                result[(row, *window)] = _unless_unlike(drawn, mean)
+    windows = _windows(look.shape)
+    for done, window in enumerate(windows):
+        yield Progress(done, len(windows), "comparing places that look alike")
+        result[(slice(None), *window)] = _averaged(look[window], maps[(slice(None), *window)])
     return result
+
+
+def _windows(shape: torch.Size) -> list[tuple[slice, slice]]:
+    return [(below, along) for below in _parts(shape[0]) for along in _parts(shape[1])]
+
+
+def _averaged(look: Tensor, maps: Tensor) -> Tensor:
+    if min(look.shape) < WIDE:
+        return maps
+    step = 3 if look.numel() <= LARGE**2 else 4
+    looks = _patches(look, WIDE, step)
+    if len(looks) < 2 * FELLOWS:
+        return maps
+    like, among = _like(_told(looks), FELLOWS)
+    means = (_sums(like, _patches(drawn, WIDE, step)[among], FELLOWS) / FELLOWS for drawn in maps)
+    return torch.stack(
+        [_unless_unlike(drawn, _overlaid(mean, look.shape, WIDE, step)) for drawn, mean in zip(maps, means, strict=True)]
+    )
 
 
 def _unless_unlike(drawn: Tensor, mean: Tensor) -> Tensor:

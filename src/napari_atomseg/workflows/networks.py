@@ -119,13 +119,11 @@ def predicted(
     else:
         shifts = None
     if params.alike and held:
-        yield Progress(0, 0, "comparing with the raw image")
-        found = held_to_image(found)
+        found = yield from held_to_image(found)
     if shifts is not None:
         found = straightened(found, shifts)
     if params.alike and averaged:
-        yield Progress(0, 0, "comparing places that look alike")
-        found = agreed_background(found, ready.card)
+        found = yield from agreed_background(found, ready.card)
     return found, says
 
 
@@ -250,7 +248,7 @@ def find_by_network(
     yield Progress(0, 0, "weighing candidates")
     shown = shown_columns(prediction, ready)
     if params.alike:
-        shown = agreed_positions(shown, prediction, ready.card)
+        shown = yield from agreed_positions(shown, prediction, ready.card)
     columns = as_columns(shown, prediction, ready.card, params.least_confidence)
     if told["polarity"] == "dark":
         columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())
