@@ -357,7 +357,7 @@ def test_a_judge_of_nothing_is_refused(call, small, words):
 
 def test_places_that_look_alike_are_left_to_themselves_if_asked(call, image, small, tmp_path):
     scan = image("scan.npy")
-    words = ("map", scan, "--task", "background", "--pixel-size", 0.2, "-q", "--as-scanned")
+    words = ("map", scan, "--task", "denoise", "--pixel-size", 0.2, "-q", "--as-scanned")
     assert call(*words, "-o", tmp_path / "together.npy")[0] == 0
     assert call(*words, "-o", tmp_path / "alone.npy", "--alone")[0] == 0
     together, alone = (np.load(tmp_path / f"{name}.npy") for name in ("together", "alone"))
