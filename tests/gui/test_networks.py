@@ -156,6 +156,12 @@ def test_an_image_without_a_pixel_size_gets_an_estimate(models, viewer, panel, n
     assert "estimated" in panel.status.text()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_finder_that_had_to_estimate_the_pixel_size_says_which(seeing, by_network, panel, known):
+    by_network(**({} if known else {"pixel_size": None}))
+    assert ("an estimate" in panel.status.text()) is not known
+
+
 def test_maps_can_be_cancelled_and_a_second_try_works(seeing, viewer, panel, networks, idle, qtbot, monkeypatch):
     add_image(viewer)
     at_work = Bright.forward

@@ -158,7 +158,7 @@ def told_sentence(image: Image | None, card: ModelCard | None, params: NetworkPa
     micrograph = to_micrograph(image)
     size = pixel_size_told(micrograph, params)
     if size is None:
-        return "The image has no pixel size: it is estimated from the width of its columns, unless you set it here.", False
+        return "The image has no pixel size: it is estimated from its columns, unless you set it here.", False
     problem = why_unfit(card, size)
     if problem:
         return problem, True

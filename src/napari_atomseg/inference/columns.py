@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
-from scipy import ndimage
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.inference.candidates import Candidates, find_candidates
-from napari_atomseg.inference.evidence import evidence
+from napari_atomseg.inference.evidence import evidence, value_at
 from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.localise.map_columns import map_columns
 from napari_atomseg.localise.scale import estimate_scale
@@ -85,12 +84,12 @@ def as_columns(shown: Shown, prediction: Prediction, card: ModelCard, least_conf
     positions = prediction.grid.to_image(native)
     ratio = float(np.sqrt(float(prediction.grid.ratio[0] * prediction.grid.ratio[1])))
     strayed = _strayed(prediction, native)
-    intensity = _at(prediction.maps["background"], native)
+    intensity = value_at(prediction.maps["background"], native)
     width = _width(prediction, card) * ratio
     features = pd.DataFrame(
         {
             "intensity": intensity,
-            "background": _at(prediction.maps["denoise"], native) - intensity,
+            "background": value_at(prediction.maps["denoise"], native) - intensity,
             "sigma_px": np.full(len(native), width),
             "sigma_minor_px": np.full(len(native), width),
             "confidence": shown.confidence[sure],
@@ -111,7 +110,7 @@ def native_columns(prediction: Prediction, card: ModelCard) -> Columns:
     shown = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
     native = shown.positions[shown.confidence >= 0.5]
     width = np.full(len(native), _width(prediction, card))
-    features = pd.DataFrame({"intensity": _at(prediction.maps["background"], native), "sigma_px": width, "origin": "model"})
+    features = pd.DataFrame({"intensity": value_at(prediction.maps["background"], native), "sigma_px": width, "origin": "model"})
     return Columns(positions=native, features=features)
 
 
@@ -122,10 +121,6 @@ def _strayed(prediction: Prediction, native: np.ndarray) -> np.ndarray:
     rows = np.arange(len(prediction.shifts))
     ratio = [float(one) for one in prediction.grid.ratio]
     return np.stack([ratio[axis] * np.interp(native[:, 0], rows, prediction.shifts[:, axis]) for axis in (0, 1)], axis=1)
-
-
-def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    return np.asarray(ndimage.map_coordinates(values, positions.T, order=1, mode="nearest"), float)
 
 
 def _width(prediction: Prediction, card: ModelCard) -> float:

@@ -53,7 +53,8 @@ def evidence(candidates: Candidates, maps: Mapping[str, np.ndarray], image: np.n
     return np.nan_to_num(np.stack([np.asarray(found[name], np.float32) for name in FEATURES], axis=1))
 
 
-def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def value_at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Values (N,) of a map (Y, X) at positions (N, 2), px, between its pixels."""
     return np.asarray(ndimage.map_coordinates(values, positions.T, order=1, mode="nearest"), float)
 
 
@@ -66,17 +67,17 @@ def _own(candidates: Candidates, maps: Mapping[str, np.ndarray], sampling: float
     places, height = candidates.positions, maps["background"]
     smooth = ndimage.gaussian_filter(maps["denoise"], 1.0)
     side = _side(FOOT, sampling)
-    here = _at(height, places)
+    here = value_at(height, places)
     return {
         "confidence": candidates.confidence,
         "log_confidence": np.log(candidates.confidence + 1e-3),
-        "summit": _at(ndimage.maximum_filter(maps["columns"], 3), places),
+        "summit": value_at(ndimage.maximum_filter(maps["columns"], 3), places),
         "spread": np.minimum(candidates.spread * sampling, 2.0),
-        "mask": _at(maps["mask"], places),
+        "mask": value_at(maps["mask"], places),
         "drawn": candidates.drawn,
         "height": here,
-        "prominence": here - _at(ndimage.minimum_filter(height, side), places),
-        "denoised_prominence": _at(maps["denoise"], places) - _at(ndimage.minimum_filter(smooth, side), places),
+        "prominence": here - value_at(ndimage.minimum_filter(height, side), places),
+        "denoised_prominence": value_at(maps["denoise"], places) - value_at(ndimage.minimum_filter(smooth, side), places),
     }
 
 
@@ -92,14 +93,14 @@ def _raw(candidates: Candidates, maps: Mapping[str, np.ndarray], image: np.ndarr
         deviation = np.sqrt(np.maximum(ndimage.uniform_filter(square, window), 0.0)) + 1e-6
         # The running sums of uniform_filter can fall a little below zero.
         dark = np.sqrt(2 * np.maximum(ndimage.uniform_filter(np.minimum(response, 0.0) ** 2, window), 0.0)) + 1e-6
-        values = _at(response, candidates.positions)
+        values = value_at(response, candidates.positions)
         middle = np.median(values)
         usual = 1.4826 * np.median(np.abs(values - middle)) + 1e-6
         found |= {
             f"blob_{width:g}": values,
-            f"significance_{width:g}": np.clip(values / _at(deviation, candidates.positions), -5, 30),
+            f"significance_{width:g}": np.clip(values / value_at(deviation, candidates.positions), -5, 30),
             f"against_texture_{width:g}": np.clip((values - middle) / usual, -5, 20),
-            f"against_dark_{width:g}": np.clip(values / _at(dark, candidates.positions), -5, 20),
+            f"against_dark_{width:g}": np.clip(values / value_at(dark, candidates.positions), -5, 20),
             f"rank_{width:g}": np.argsort(np.argsort(values)) / len(values),
         }
     return found

@@ -19,11 +19,8 @@ from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.examples import FINENESS, draw_examples
 from napari_atomseg.training.textures import draw_texture
+from napari_atomseg.training.validation import BORDER, MATCH
 
-MATCH = 0.6
-"""Farthest distance of a candidate from its column, Angstrom."""
-BORDER = 1.6
-"""Candidates nearer to the border are not judged, Angstrom."""
 SIDES = ((128, 8), (192, 4), (256, 2), (192, 4))
 """Sides of the images, native px, and how many there are in a batch."""
 EMPTY = 0.33

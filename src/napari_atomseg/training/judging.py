@@ -21,14 +21,13 @@ from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.cases import Cases, draw_cases
 from napari_atomseg.training.drawing import drawn
+from napari_atomseg.training.validation import CONFIDENCE
 
 HELD_OUT = 7
 """Every so many-th image is kept for the report."""
 DECAY = 1e-2
 LEAST_DEVIATION = 1e-3
 """Added to the deviation of what hardly varies."""
-CONFIDENCE = 0.5
-"""From which probability on a candidate counts as found, in the report."""
 BINS = 10
 
 

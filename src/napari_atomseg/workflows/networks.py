@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.networks.zoo import Model
 
+COMPARED = {
+    "denoise": ", held to the raw image where that speaks up",
+    "background": ", averaged over places that look alike where the network is unsure",
+}
+"""What comparing places that look alike has done to a map."""
 IN_MEMORY = 2 * 2**30
 """Maps of a stack that take more bytes than this lie in a temporary file."""
 
@@ -213,8 +218,8 @@ def maps(
 
 
 def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
-    held = ", held to the raw image where that speaks up" if task == "denoise" and params.alike else ""
-    return f"{task} map by the network {name}: a belief, not a measurement{held} ({told})"
+    more = COMPARED.get(task, "") if params.alike else ""
+    return f"{task} map by the network {name}: a belief, not a measurement{more} ({told})"
 
 
 def default_network() -> str:

@@ -87,11 +87,11 @@ def _sure_columns(plane: Any, size: float, model: Model, params: NetworkParams) 
     """
     from napari_atomseg.inference.predict import predict
     from napari_atomseg.localise.map_columns import map_columns
+    from napari_atomseg.workflows.networks import device_of
 
     sign = polarity_sign(params.polarity, plane, USUAL_WIDTH / size)
-    device = str(next(model.network.parameters()).device)
     try:
-        found = yield from predict(model, plane, (size, size), ("columns",), sign=sign, device=device)
+        found = yield from predict(model, plane, (size, size), ("columns",), sign=sign, device=device_of(params))
     except AtomsegError:
         # Out of the model's range, or too few pixels are left.
         return 0.0

@@ -23,7 +23,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.docks.bottom import bring_up
-from napari_atomseg.gui.docks.finder import Finder, nothing_found
+from napari_atomseg.gui.docks.finder import Finder, estimate_told, nothing_found
 from napari_atomseg.gui.docks.quality import QualityStrip
 from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
@@ -232,7 +232,7 @@ class ColumnsPage(QWidget):
         self.watch(session)
         if len(columns):
             self._panel.say(
-                f"{len(columns):,} columns, {seconds:.1f} s.{kept} "
+                f"{len(columns):,} columns, {seconds:.1f} s.{estimate_told(found)}{kept} "
                 '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
             )
 

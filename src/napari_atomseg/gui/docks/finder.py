@@ -15,6 +15,7 @@ from superqt import QLabeledDoubleSlider
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Steps
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.asking import Asking, ModelBox, ToldBox
 from napari_atomseg.gui.candidates import LEAST, Candidates, at_least, least_of
 from napari_atomseg.gui.editing import ColumnsSession
@@ -146,6 +147,15 @@ class Finder(QWidget):
 def is_by_network(columns: Columns) -> bool:
     """True for columns that say where a network saw them."""
     return "network_y_px" in columns.features
+
+
+def estimate_told(found: Columns) -> str:
+    """What pixel size a network was told, where it had to be estimated; empty where it was known."""
+    told = found.provenance.get("network", {})
+    if not str(told.get("pixel_size_source", "")).startswith("estimated"):
+        return ""
+    y, x = told["pixel_size_angstrom"]
+    return f" The network took pixels for {format_pixel_size((y, x))}, an estimate."
 
 
 def nothing_found(found: Columns, by_network: bool, least: float) -> str:
