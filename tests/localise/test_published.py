@@ -21,7 +21,7 @@ def test_the_joint_fit_of_a_particle_is_that_of_statstem(shared_data, start):
     truth = np.load(shared_data("truth/statstem_PtIr.npz"))
     size, image = float(truth["pixel_size_A"]), truth["image"].astype(float)
     theirs, begin = (truth[name][:, [1, 0]] / size - 1 for name in ("statstem_coords_A", start))
-    params = RefineParams(width="shared", background="shared", likelihood="least-squares")
+    params = RefineParams(width="shared", background="shared", likelihood="least-squares", beyond_gaussians=False)
     found = refine(Micrograph(data=image), Columns(positions=begin), params=params)
     fitted = (found.features["fit"] != "failed").to_numpy()
     assert fitted.sum() >= 136
@@ -45,8 +45,10 @@ def test_silicon_columns_are_as_evenly_spaced_as_a_published_network_saw_them(sh
     same = inner & (distance < 4)
     assert same.sum() > 0.97 * inner.sum()
     spreads = [9.77 * spread for _, spread, _, _ in spacing_precision(straight.positions[row[same]])[:3]]
-    # Published: 8.2, 8.9 and 6.6 pm on these columns; the spreads are known to about 4 %.
-    assert np.all(np.array(spreads) <= [8.5, 8.9, 7.1])
+    # Of these columns; each spread is known to about 4 %, their mean to about 2 %.
+    published = np.array([8.2, 8.9, 6.6])
+    assert np.mean(spreads) <= 1.02 * published.mean()
+    assert np.all(spreads <= 1.08 * published)
 
 
 def test_errors_on_multislice_images_are_near_the_bound(shared_data):

@@ -10,8 +10,8 @@ from napari_atomseg.localise.scene import Scene
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, X, Y
 from napari_atomseg.localise.windows import Windows
 
-SEEN_AGAIN = 6.0
-FAINTEST = 0.07
+SEEN_AGAIN = 3.0
+FAINTEST = 0.05
 """Of the strongest of the eight nearest."""
 APART = 1.6
 """Nearer than so many sigmas two columns are one."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
+from napari_atomseg.localise.beyond_gaussians import beyond_gaussians
 from napari_atomseg.localise.lost import let_loose
 from napari_atomseg.localise.rounds import (
     STEPS_OF_ROUNDS,
@@ -81,9 +82,12 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
         scene, state = yield from _with_rows_displaced(scene, state)
     if params.width == "each":
         state = yield from own_shapes(scene, state)
+    described = state
+    if params.beyond_gaussians:
+        scene, state, _ = yield from beyond_gaussians(scene, state)
     state.model[state.faint, HEIGHT] = 0
     covariance = yield from stated_covariances(scene, state)
-    return _verdict(columns, scene, state, covariance)
+    return _verdict(columns, scene, state, covariance, described.model)
 
 
 def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:
@@ -97,8 +101,8 @@ def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None
     return scene, state
 
 
-def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarray) -> Columns:
-    """Columns with the fit where it can be believed, and the verdict on each."""
+def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarray, described: np.ndarray) -> Columns:
+    """Columns with the fit where it can be believed, and the verdict on each; shapes are those of the model `described` (N, 8)."""
     model = state.model
     with np.errstate(invalid="ignore"):
         std = np.sqrt(np.einsum("nii->ni", covariance))
@@ -115,10 +119,10 @@ def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarra
     overlap = nearest_others(place, failed) < 1.5 * model[:, SIGMA]
     verdict = np.where(failed, "failed", np.where(border, "border", np.where(overlap, "overlap", "ok")))
     good = ~failed
-    major, minor, angle = axes(model)
+    major, minor, angle = axes(described)
     measured: dict[str, Any] = {
-        "intensity": scene.unit * model[:, HEIGHT],
-        "background": scene.zero + scene.unit * model[:, LEVEL],
+        "intensity": scene.unit * described[:, HEIGHT],
+        "background": scene.zero + scene.unit * described[:, LEVEL],
         "sigma_px": major,
     }
     if scene.params.shape == "elliptic":
@@ -126,7 +130,7 @@ def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarra
     kept = {name: np.where(good, values, columns.features[name].to_numpy(dtype=float)) for name, values in measured.items()}
     correlation = covariance[:, 0, 1] / np.maximum(std[:, 0] * std[:, 1], 1e-300)
     if scene.params.tails:
-        kept["tail_share"] = np.where(good, model[:, TAIL], np.nan)
+        kept["tail_share"] = np.where(good, described[:, TAIL], np.nan)
     return replace(
         columns.with_features(
             **kept,

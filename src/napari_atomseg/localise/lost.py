@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.faint import JOINT_SHOULDER_SHARE, all_too_faint, handed_over, look_again
-from napari_atomseg.localise.rounds import State, all_together, canvas_of, nearest_others, stated_covariances
+from napari_atomseg.localise.rounds import State, all_together, canvas_of, nearest_others, noise_covariances
 from napari_atomseg.localise.scene import Scene
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y
 
@@ -29,7 +29,9 @@ def let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
     model[lost, HEIGHT] = state.sign * FIRST_HEIGHT * np.median(np.abs(model[~lost, HEIGHT])) if not lost.all() else 0.0
     free = replace(state, model=model, faint=np.zeros_like(lost), away=np.zeros_like(lost))
     fitted = (yield from all_together(scene, free)) if not lost.all() else state
-    covariance = (yield from stated_covariances(scene, fitted)) if not lost.all() else np.zeros((len(model), 2, 2))
+    covariance = np.zeros((len(model), 2, 2))
+    if not lost.all():
+        covariance, _ = yield from noise_covariances(scene, canvas_of(scene, fitted.model), fitted)
     place, start = fitted.model[:, [Y, X]], scene.start[:, [Y, X]]
     error = np.sqrt(np.einsum("nii->n", covariance))
     believed = np.hypot(*(place - start).T) < HOLDS * fitted.model[:, SIGMA]

@@ -68,7 +68,7 @@ def noise_of_response(image: np.ndarray, sigma: float) -> np.ndarray:
     variance = ndimage.uniform_filter(ndimage.uniform_filter(residual, side, mode="reflect"), side, mode="reflect")
     # In a vacuum without counts nothing fluctuates, and nothing may become infinitely significant there.
     variance = np.maximum(variance, 0.02 * float(variance.mean()) + 1e-30)
-    return np.sqrt(variance * _squared_gain(sigma))
+    return np.sqrt(variance * squared_gain(sigma))
 
 
 def quantisation_floor(image: np.ndarray, noise: np.ndarray, sigma: float) -> float:
@@ -91,11 +91,11 @@ def quantisation_floor(image: np.ndarray, noise: np.ndarray, sigma: float) -> fl
     step = float(np.min(np.diff(levels)))
     whole = (levels - levels[0]) / step
     quantised = step > 1e-4 * float(np.ptp(levels)) and bool(np.all(np.abs(whole - np.round(whole)) < 1e-2))
-    variance = float(np.mean(noise.astype(np.float64) ** 2)) / _squared_gain(sigma)
+    variance = float(np.mean(noise.astype(np.float64) ** 2)) / squared_gain(sigma)
     return STEP_RESPONSE * step if quantised and variance < DITHERED * step**2 else 0.0
 
 
-def _squared_gain(sigma: float) -> float:
+def squared_gain(sigma: float) -> float:
     """Sum of squares of the band-pass kernel."""
     radius = int(np.ceil(4 * sigma))
     delta = np.zeros((2 * radius + 1, 2 * radius + 1), dtype=np.float64)

@@ -13,10 +13,11 @@ from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.coupled import coupled_step
 from napari_atomseg.localise.faint import all_too_faint, look_again
 from napari_atomseg.localise.least_squares import Prior, fit, heights_and_levels, problem, significances, stepped
+from napari_atomseg.localise.misfit import inflation, power_beyond_noise, sampled_rows
 from napari_atomseg.localise.parallel import each
 from napari_atomseg.localise.scene import RefineParams, Scene
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y
-from napari_atomseg.localise.uncertainty import SHAPES_SPREAD, WIDTHS_SPREAD, covariances
+from napari_atomseg.localise.uncertainty import SHAPES_SPREAD, WIDTHS_SPREAD, covariances, weighed_task
 from napari_atomseg.localise.windows import pairs_within
 
 LINEAR_SWEEPS = 4
@@ -39,7 +40,7 @@ PATIENCE = 8
 """After so many steps of all together a column must not leap any more."""
 FARTHEST = 2.2
 """No column is believed farther than this from where it was put, in sigma."""
-SEEN = 4.0
+SEEN = 2.0
 """Significance of a height below which nothing is there to be fitted."""
 NARROWEST, WIDEST = 0.4, 2.5
 """Limits of a shared width, in units of that of the separate fits."""
@@ -297,13 +298,34 @@ def unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarr
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
 
 
-def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, np.ndarray]:
-    """Of (y, x), shape (N, 2, 2), px squared; scaled up where the residuals are larger than the noise level says."""
+def noise_covariances(scene: Scene, canvas: np.ndarray, state: State) -> Generator[Progress, None, tuple[np.ndarray, float]]:
+    """Of (y, x), shape (N, 2, 2), px squared, scaled up where residuals are larger than the noise level says; and that scale."""
     model = state.model
     pairs = pairs_within(model, scene.radius + 3 * float(np.median(model[:, SIGMA])))
-    covariance, surplus = yield from covariances(scene, canvas_of(scene, model), model, stated_parameters(scene.params), pairs)
+    covariance, surplus = yield from covariances(scene, canvas, model, stated_parameters(scene.params), pairs)
     there = model[:, HEIGHT] != 0
-    return covariance * (max(1.0, float(np.median(surplus[there]))) if there.any() else 1.0)
+    scale = max(1.0, float(np.median(surplus[there]))) if there.any() else 1.0
+    return scale * covariance, scale
+
+
+def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, np.ndarray]:
+    """Of (y, x), shape (N, 2, 2), px squared, with what the model's own errors add to the noise."""
+    model = state.model
+    canvas = canvas_of(scene, model)
+    covariance, scale = yield from noise_covariances(scene, canvas, state)
+    rows = sampled_rows(model)
+    power = np.zeros(len(rows))
+    for chunk in scene.chunks(np.arange(len(rows))):
+        yield Progress(int(chunk[0]), len(rows), "stating uncertainties")
+        power[chunk] = power_beyond_noise(weighed_task(scene, canvas, model, rows[chunk]), model[rows[chunk]])
+    return covariance * inflation(model, rows, power / scale)[:, None, None]
+
+
+def without_lost(state: State) -> np.ndarray:
+    """The model (N, 8) in which columns that are not there have no height."""
+    model = state.model.copy()
+    model[state.faint | state.away, HEIGHT] = 0
+    return model
 
 
 def nearest_others(positions: np.ndarray, failed: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from napari_atomseg.localise.noise_level import NoiseLevel, estimate_noise
 from napari_atomseg.localise.parallel import each
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, blank_model
+from napari_atomseg.localise.starting_width import best_width
 from napari_atomseg.localise.windows import Windows, add_columns, cut, window_offsets, window_radius
 
 CHUNK_VALUES = 400_000
@@ -29,6 +30,8 @@ MEDIAN_OF_SQUARES = 0.455
 DIMMEST = 0.03
 """Pixels are not weighted as if less than this share of the column's height were expected there."""
 WIDER_IF_SHARED = 1.5
+FARTHEST_WIDTH = 2.0
+"""A given width that differs from the usual one by a larger factor is not believed."""
 SAMPLE_SIDE = 512
 """Part of the image that tells the column width where no column does, px."""
 REACH, TAIL_REACH = 4.5, 12.0
@@ -62,6 +65,9 @@ class RefineParams:
         Variance for each unit of intensity: 1 for an image in counts; empty: read from the image.
     offset : float or None
         Intensity where no electron arrives; empty: the darkest of the image, or 0 where a gain is given.
+    beyond_gaussians : bool
+        Take off the image, before positions are fitted for good, neighbours that nobody asked for and what the profile of all
+        columns has beyond a Gaussian; without it the fit is one of Gaussians alone.
     row_jitter : bool
         Take single scan rows for displaced, by what the columns that they cross show.
     window : float
@@ -77,6 +83,7 @@ class RefineParams:
     likelihood: Literal["poisson", "least-squares"] = "poisson"
     gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
     offset: Annotated[float, Quantity(low=-1e12, high=1e12, decimals=4)] | None = None
+    beyond_gaussians: bool = True
     row_jitter: bool = False
     window: Annotated[float, Quantity(low=1, high=6, decimals=1)] = 3.0
     rounds: Annotated[int, Quantity(low=1, high=200)] = 24
@@ -209,7 +216,7 @@ def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     start = blank_model(len(columns))
     # What is nowhere is put where no pixel is.
     start[:, [Y, X]] = np.clip(np.nan_to_num(columns.positions, nan=-NOWHERE), -NOWHERE, np.array(image.shape) + NOWHERE)
-    start[:, SIGMA] = _starting_widths(scaled, columns)
+    start[:, SIGMA] = _starting_widths(scaled, valid, columns)
     # A background of the whole image does not need to be told from the tails window by window.
     window = params.window * (WIDER_IF_SHARED if params.background == "shared" else 1.0)
     radius = window_radius(start[:, [Y, X]], float(np.median(start[:, SIGMA])), window)
@@ -236,8 +243,8 @@ def _scale_of(values: np.ndarray) -> tuple[float, float]:
     return float(middle), float(unit) if unit > 0 else 1.0
 
 
-def _starting_widths(image: np.ndarray, columns: Columns) -> np.ndarray:
-    """Width of each column from its features where known, else from the image; shape (N,), px."""
+def _starting_widths(image: np.ndarray, valid: np.ndarray, columns: Columns) -> np.ndarray:
+    """Width of each column to begin with, shape (N,), px: from its features where they fit the image, else from the image."""
     sigma = columns.features["sigma_px"].to_numpy(dtype=float, copy=True)
     # What a search without a fit knows is the width of the autocorrelation.
     searched = (columns.features["origin"] == "classical") & columns.features["y_std_px"].isna()
@@ -245,6 +252,10 @@ def _starting_widths(image: np.ndarray, columns: Columns) -> np.ndarray:
     unknown = ~np.isfinite(sigma) | (sigma <= 0.3)
     if unknown.all():
         scale = estimate_scale(centre_crop(image, SAMPLE_SIDE))
-        return np.full(len(sigma), WIDER_THAN_CORRELATION * scale.sigma_px if scale else 3.0)
-    sigma[unknown] = np.median(sigma[~unknown])
-    return np.asarray(sigma)
+        given = WIDER_THAN_CORRELATION * scale.sigma_px if scale else 3.0
+    else:
+        given = float(np.median(sigma[~unknown]))
+    usual = best_width(image, valid, np.nan_to_num(columns.positions, nan=-NOWHERE), given)
+    # Where all are wrong each is; one that differs far from all others was not measured.
+    odd = unknown | (sigma < usual / FARTHEST_WIDTH) | (sigma > FARTHEST_WIDTH * usual) | (usual != given)
+    return np.asarray(np.where(odd, usual, sigma))

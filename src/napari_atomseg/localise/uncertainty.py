@@ -116,7 +116,7 @@ def _known_of_each(
     scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], pairs: np.ndarray, chunk: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Information and surplus of a chunk of columns; and of their pairs the row in the chunk, the other, the cross term."""
-    task = _task(scene, canvas, model, chunk)
+    task = weighed_task(scene, canvas, model, chunk)
     residual, slopes = task.linearised(model[chunk], own)
     freedom = np.maximum(np.sum(task.windows.weight > 0, axis=1) - len(own) - 1, 1)
     mine, other = pairs_of(chunk, pairs)
@@ -134,7 +134,8 @@ def _add_prior(information: np.ndarray, usual: float, own: tuple[int, ...]) -> N
             information[:, own.index(name), own.index(name)] += 1 / spread**2
 
 
-def _task(scene: Scene, canvas: np.ndarray, model: np.ndarray, rows: np.ndarray) -> Problem:
+def weighed_task(scene: Scene, canvas: np.ndarray, model: np.ndarray, rows: np.ndarray) -> Problem:
+    """The windows of some rows of a model (N, 8), each pixel weighted by its own noise whatever the likelihood."""
     windows = scene.windows(rows)
     others = scene.others(canvas, windows, model[rows])
     return problem(scene.weighted(windows, others, model[rows], each_its_own=True), others, scene.params.background)
@@ -191,7 +192,7 @@ def _common_information(
     scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], first: np.ndarray, second: np.ndarray
 ) -> np.ndarray:
     """Covariance (K, F, F) of the gradients of two columns: only the pixels of both windows tell both."""
-    one, other = (_task(scene, canvas, model, rows) for rows in (first, second))
+    one, other = (weighed_task(scene, canvas, model, rows) for rows in (first, second))
     mine, theirs = one.linearised(model[first], own)[1], other.linearised(model[second], own)[1]
     reach = int(np.abs(scene.offsets).max())
     side = 2 * reach + 1

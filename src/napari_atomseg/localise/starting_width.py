@@ -1,0 +1,111 @@
+"""The width from which columns are fitted: the one whose Gaussians explain most of the image around them.
+
+A width that comes with a table may be a placeholder, and the autocorrelation may see a support instead of the columns. A fit that
+begins far too narrow or too wide does not come back: it takes each column for a part of its background. So widths are tried:
+heights and a smooth background are fitted linearly to the pixels about some columns, and the width that leaves least about
+the typical column wins. Points that stand on nothing, or on a label, are a minority that does not move the median.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import spatial
+
+SPREAD_OVER, EACH = 5, 10
+"""So many columns far apart are looked at, each with its so many nearest ones."""
+NEIGHBOURHOOD = 0.6
+"""Radius of the pixels that belong to a column, in units of the distance to its nearest neighbours."""
+LEAST_RADIUS, MOST_RADIUS = 2.5, 20.0
+"""Of the same, px."""
+NARROWEST, WIDEST, STEP = 0.14, 0.75, 1.2
+"""Widths that are tried, in units of that distance, and the ratio of one to the next."""
+LEAST_WIDTH = 0.6
+BETTER = 0.97
+"""A given width is kept unless another leaves less than this share of what it leaves."""
+
+
+def best_width(image: np.ndarray, valid: np.ndarray, positions: np.ndarray, given: float) -> float:
+    """Width, px, to begin with.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Finite intensities.
+    valid : ndarray of bool, shape (Y, X)
+    positions : ndarray, shape (N, 2), px
+        Of the columns, (y, x).
+    given : float
+        What is thought to be the width, px; kept where no other is clearly better.
+    """
+    inside = np.all((positions > -0.5) & (positions < np.array(image.shape) - 0.5), axis=1)
+    points = np.unique(np.round(positions[inside], 2), axis=0)
+    if len(points) == 0:
+        return given
+    apart = _usual_distance(points, given)
+    widths = _widths_to_try(apart, given)
+    left = np.full((0, len(widths)), np.nan)
+    for group in _groups(points):
+        left = np.concatenate([left, _left_over(image, valid, points, group, apart, widths)])
+    if not len(left) or not np.isfinite(left).any():
+        return given
+    # What is left counts in units of what the given width leaves, or bright columns would decide alone.
+    typical = np.nanmedian(left / np.maximum(left[:, :1], 1e-30), axis=0)
+    best = int(np.nanargmin(typical))
+    return float(widths[best]) if typical[best] < BETTER else given
+
+
+def _usual_distance(points: np.ndarray, given: float) -> float:
+    """Distance of a column from its nearest neighbours, px; of a lone one as if they stood eight widths away."""
+    if len(points) < 2:
+        return 8 * given
+    distance = spatial.cKDTree(points).query(points, k=min(4, len(points)))[0][:, 1:]
+    return float(np.clip(np.median(distance), 2.0, max(16 * given, 4.0)))
+
+
+def _widths_to_try(apart: float, given: float) -> np.ndarray:
+    """The given width and a series of others, ascending after it, shape (W,)."""
+    lowest, highest = max(LEAST_WIDTH, min(NARROWEST * apart, given / 2)), max(WIDEST * apart, 1.5 * given)
+    count = int(np.ceil(np.log(highest / lowest) / np.log(STEP))) + 1
+    return np.concatenate([[given], np.geomspace(lowest, highest, count)])
+
+
+def _groups(points: np.ndarray) -> list[np.ndarray]:
+    """Rows of some columns, far apart from each other, each with those nearest to it."""
+    tree = spatial.cKDTree(points)
+    seeds = [int(tree.query(points.mean(axis=0))[1])]
+    distance = np.full(len(points), np.inf)
+    while len(seeds) < min(SPREAD_OVER, len(points)):
+        distance = np.minimum(distance, np.hypot(*(points - points[seeds[-1]]).T))
+        seeds.append(int(np.argmax(distance)))
+    nearest = np.arange(1, min(EACH, len(points)) + 1)
+    return [tree.query(points[seed], k=nearest)[1] for seed in seeds]
+
+
+def _left_over(
+    image: np.ndarray, valid: np.ndarray, points: np.ndarray, group: np.ndarray, apart: float, widths: np.ndarray
+) -> np.ndarray:
+    """Mean squared rest about each column of a group for each width, shape (G, W)."""
+    radius = float(np.clip(NEIGHBOURHOOD * apart, LEAST_RADIUS, MOST_RADIUS))
+    low = np.maximum(np.floor(points[group].min(axis=0) - radius).astype(int), 0)
+    high = np.minimum(np.ceil(points[group].max(axis=0) + radius).astype(int) + 1, image.shape)
+    pixels = np.argwhere(valid[low[0] : high[0], low[1] : high[1]]) + low
+    distance, owner = spatial.cKDTree(points[group]).query(pixels)
+    pixels, owner = pixels[distance <= radius], owner[distance <= radius]
+    if len(pixels) < 2 * len(group):
+        return np.zeros((0, len(widths)))
+    values = image[tuple(pixels.T)]
+    near = points[spatial.cKDTree(points[group]).query(points)[0] < 2 * apart + radius]
+    squared = spatial.distance.cdist(pixels, near, "sqeuclidean")
+    # A background as smooth as the columns are far apart: each one's neighbourhood has a level of its own.
+    level = np.exp(-spatial.distance.cdist(pixels, points[group], "sqeuclidean") / (2 * apart**2))
+    level /= level.sum(axis=1, keepdims=True)
+    counts = np.bincount(owner, minlength=len(group))
+    found = np.full((len(group), len(widths)), np.nan)
+    for number, width in enumerate(widths):
+        design = np.concatenate([np.exp(-squared / (2 * width**2)), level], axis=1)
+        normal = design.T @ design
+        ridge = 1e-8 * np.trace(normal) / len(normal) * np.eye(len(normal))
+        rest = values - design @ np.linalg.solve(normal + ridge, design.T @ values)
+        enough = counts >= 6
+        found[enough, number] = np.bincount(owner, rest**2, minlength=len(group))[enough] / counts[enough]
+    return found
