@@ -18,9 +18,9 @@ from napari_atomseg.cli.inputs import (
     pixel_size_of,
     require_model,
 )
+from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
-from napari_atomseg.core.errors import MissingCalibrationError
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def locate(
                 f"{path.name}: rows {rows} for the network's own positions (network_y_px, network_x_px), not for fitted ones"
             )
         talk.say(summary(path, found, target))
+        require_fits(found, target, "check --polarity and --pixel-size, or leave the fit out with --no-refine")
 
     each(talk, targets, work)
 
@@ -112,6 +113,8 @@ def refine(
     straighten: Annotated[
         bool, typer.Option("--straighten-rows", help="Take off what all columns of the same rows are displaced by in common.")
     ] = False,
+    unit: Unit = None,
+    first_index: FirstIndex = None,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     force: Force = False,
@@ -134,6 +137,7 @@ def refine(
     }
     asked = {name: value for name, value in given_options.items() if value is not None}
     params = params_of(RefineParams, " and ".join(f"--{name}".replace("_", "-") for name in asked), **asked)
+    require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
     talk = Talk(quiet=quiet, debug=debug)
@@ -142,7 +146,7 @@ def refine(
         refuse_existing(files_of(target), force)
         micrograph = open_image(path, dataset, size, talk)
         _require_scale(micrograph, target, talk)
-        given = _read_table(columns, micrograph)
+        given = read_table(columns, micrograph, unit, first_index, talk)
         if given.image_shape not in (None, micrograph.shape):
             talk.note(f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}")
         fitted = run(job.steps(micrograph, given, params=params), talk.reporter(path))
@@ -150,6 +154,11 @@ def refine(
             fitted, _ = run(straighten_rows.steps(fitted), talk.reporter(path))
         write(fitted, target)
         talk.say(summary(columns, fitted, target))
+        # As they were given: a fit may have moved them.
+        doubt = doubt_of(given.with_features(fit=fitted.features["fit"].to_numpy()), micrograph)
+        require_fits(fitted, target, doubt or "check that the table belongs to this image")
+        if doubt:
+            talk.note(f"{columns.name}: {doubt}")
 
     each(talk, [image], work)
 
@@ -167,15 +176,3 @@ def _require_scale(micrograph: Micrograph, target: Path, talk: Talk) -> None:
         micrograph.require_pixel_size()
     elif micrograph.pixel_size is None:
         talk.note(f"{micrograph.name}: the pixel size is unknown, so lengths in Angstrom stay empty; --pixel-size gives it")
-
-
-def _read_table(path: Path, micrograph: Micrograph) -> Columns:
-    """Columns of a table in pixels; positions given as lengths are turned by the table's own pixel size, else by the image's."""
-    from napari_atomseg.workflows import read_columns
-
-    try:
-        return read_columns(path)
-    except MissingCalibrationError:
-        if micrograph.pixel_size is None:
-            raise
-        return read_columns(path, pixel_size=micrograph.pixel_size)

@@ -16,7 +16,7 @@ from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.editing import session_of
 from napari_atomseg.gui.layers import to_micrograph, usable_image
 from napari_atomseg.gui.preferences import PLUGIN
-from napari_atomseg.gui.results import documents_of, show_columns
+from napari_atomseg.gui.results import documents_of, reservations, show_columns
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import bound, read_columns, straighten_rows, transfer
 
@@ -99,11 +99,13 @@ class Tools(QObject):
         if image is None:
             self._panel.viewer.open(path, plugin=PLUGIN)
             return
-        columns = bound(columns, to_micrograph(image), dict(columns.provenance))
+        micrograph = to_micrograph(image)
+        columns = bound(columns, micrograph, dict(columns.provenance))
         session, _ = show_columns(self._panel.viewer, image, columns)
         self._panel.columns_page.watch(session)
+        doubts = "".join(f" ({said})" for said in reservations(columns, micrograph))
         self._panel.say(
-            f'{len(columns):,} columns from {Path(path).name}. <a href="refine">refine</a> · <a href="table">table</a>'
+            f'{len(columns):,} columns from {Path(path).name}{doubts}. <a href="refine">refine</a> · <a href="table">table</a>'
         )
 
     def _read(self, path: Path) -> Columns | None:

@@ -41,7 +41,7 @@ from napari_atomseg.workflows.lattice import (
 from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
 from napari_atomseg.workflows.pairs import correction_for, make_pairs, write_pairs
-from napari_atomseg.workflows.reading import read, read_columns
+from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.simulation import (
     METHODS,
     SimulationParams,
@@ -130,6 +130,7 @@ __all__ = [
     "train_judge",
     "transfer",
     "true_columns",
+    "why_misplaced",
     "why_unfit",
     "write_comparison",
     "write_correction",
