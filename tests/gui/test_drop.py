@@ -109,3 +109,26 @@ def test_foreign_table_opens_as_points_on_the_image(viewer, panel, files, header
     assert viewer.layers.units is not None
     assert image.data.shape == (SIDE, SIDE)
     assert panel.columns_page.session.image is image
+
+
+def test_a_dropped_table_of_lengths_takes_the_size_of_the_only_image(viewer, panel, files, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    drop(viewer, files.tif)
+    path = files.folder / "table.csv"
+    path.write_text(f"x (pm),y (pm)\n{1000 * PIXEL_SIZE},{2000 * PIXEL_SIZE}\n")
+    drop(viewer, path)
+    _, points = viewer.layers
+    np.testing.assert_allclose(points.data, [[20, 10]], rtol=1e-4)
+    assert said == ['table.csv: positions were taken to be in pm, as the table says ("x (pm)")']
+
+
+def test_a_dropped_table_that_lies_outside_says_so(viewer, panel, files, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    drop(viewer, files.tif)
+    path = files.folder / "table.csv"
+    path.write_text("x,y\n5000,6000\n7000,8000\n")
+    drop(viewer, path)
+    assert len(said) == 1
+    assert said[0].startswith("table.csv: most positions are outside the image of")

@@ -22,6 +22,7 @@ from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, re
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.jobs import run
+from napari_atomseg.core.quantities import format_pixel_size
 
 if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
@@ -67,6 +68,7 @@ def locate(
         steps = job.steps(image, model=model, params=params, network=network, refined=not no_refine, frames=frames)
         found = run(steps, talk.reporter(path))
         write(found, target)
+        _note_estimate(path, found, talk)
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
             talk.note(
@@ -168,6 +170,18 @@ def summary(path: Path, columns: Columns, target: Path) -> str:
     counts = columns.features["fit"].value_counts()
     fits = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "none")
     return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''} -> {target}"
+
+
+def _note_estimate(path: Path, found: Columns, talk: Talk) -> None:
+    """Say which pixel size a network worked with where nobody gave one."""
+    from napari_atomseg.workflows import estimated_size
+
+    told = estimated_size(found.provenance)
+    if told is not None:
+        size = format_pixel_size(told.size)
+        talk.note(
+            f"{path.name}: the network took {size}, {told.source}; the file gives none, and --pixel-size gives the true one"
+        )
 
 
 def _require_scale(micrograph: Micrograph, target: Path, talk: Talk) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.core.errors import UnreadableFileError
+from napari_atomseg.core.micrograph import RECORDED, SOURCE_KEY
 from napari_atomseg.readers import dm5, hdf5, metadata, mrc, tiff
 from napari_atomseg.readers.signals import Kind, Signal
 
@@ -55,7 +56,8 @@ def _tiff_signal(dictionary: Mapping[str, Any]) -> Signal:
     data, by_palette = tiff.without_palette(signal.data, signal.original)
     kind: Kind = "thumbnail" if tiff.is_reduced(signal.original) else "colour" if by_palette else "raw"
     notes = (*tiff.notes_of(signal.original), *(["a picture with a palette, turned into its luminance"] if by_palette else []))
-    return replace(signal, data=data, kind=kind, source=tiff.source_of(signal.original) or signal.source, notes=notes)
+    source = tiff.described(signal.original, SOURCE_KEY) or signal.source
+    return replace(signal, data=data, kind=kind, source=source, notes=notes)
 
 
 def _read_mrc(path: Path, plugin: str) -> list[Signal]:
@@ -118,7 +120,8 @@ def _signal(dictionary: Mapping[str, Any]) -> Signal:
     original = _as_dict(dictionary.get("original_metadata"))
     common = metadata.common(_as_dict(dictionary.get("metadata")), original, dictionary.get("mapping") or {})
     axes = list(dictionary.get("axes") or [{"name": None}] * np.ndim(dictionary["data"]))
-    return Signal(data=dictionary["data"], axes=axes, common=common, original=original)
+    source = str(metadata.lookup(common, f"General.{SOURCE_KEY}") or RECORDED)
+    return Signal(data=dictionary["data"], axes=axes, common=common, original=original, source=source)
 
 
 def _as_dict(tree: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_atomseg.core.errors import NoImageError
-from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.micrograph import RECORDED, Micrograph
 from napari_atomseg.core.quantities import angstrom_per
 from napari_atomseg.readers import calibration, metadata
 
@@ -59,7 +59,7 @@ class Signal:
     axes: Sequence[Mapping[str, Any]]
     common: Mapping[str, Any] = field(default_factory=dict)
     original: Mapping[str, Any] = field(default_factory=dict)
-    source: str = "the file"
+    source: str = RECORDED
     notes: tuple[str, ...] = ()
     kind: Kind = "raw"
 
@@ -122,7 +122,9 @@ def to_micrograph(signal: Signal, path: Path, index: int, name: str) -> Microgra
         frame_time_s=metadata.frame_time_s(signal.axes[0]) if stack else None,
         path=path,
         dataset=index,
-        notes=tuple(note for note in (*signal.notes, *found.notes, *notes, _many(data), known.note) if note),
+        notes=tuple(
+            note for note in (*signal.notes, *found.notes, *notes, _earlier(signal.source), _many(data), known.note) if note
+        ),
         metadata=_pane(signal, known),
     )
 
@@ -160,6 +162,12 @@ def _why_other_space(signal: Signal) -> str | None:
     if all(map(_RECIPROCAL_NAME.fullmatch, names)) and not any(angstrom_per(axis.get("units")) for axis in signal.axes[-2:]):
         return f"its axes are called {names[0]} and {names[1]}, as in a diffraction pattern, so it is no image in real space"
     return None
+
+
+def _earlier(source: str) -> str:
+    """Where a pixel size comes from that was not recorded with the image; empty if it was, or if another note tells."""
+    other = source != RECORDED and not source.endswith(".json")
+    return f"the pixel size was not recorded with the image; its source is: {source}" if other else ""
 
 
 def _many(data: Any) -> str:

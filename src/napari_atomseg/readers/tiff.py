@@ -19,8 +19,6 @@ _REDUCED = 1
 """Flag of the tag NewSubfileType: a smaller version of another image of the file."""
 _SWAPPED_BY_PLUGIN = ("fei_metadata", "TVIPS", "Olympus_SIS_metadata")
 _OME_DEFAULT = {"PhysicalSize": "µm", "TimeIncrement": "s"}
-SOURCE_KEY = "pixel_size_source"
-"""Line of ImageJ's description in which we write where a pixel size came from, if not from the recorded file."""
 
 
 def check(path: Path) -> None:
@@ -82,18 +80,9 @@ def is_reduced(original: Mapping[str, Any]) -> bool:
 
 def notes_of(original: Mapping[str, Any]) -> tuple[str, ...]:
     """What is worth knowing of how a page shows its numbers."""
-    inverted = _whole(original.get("PhotometricInterpretation"), 1) == 0
-    source = source_of(original)
-    notes = (
-        "the file shows low numbers as white; the numbers are used as they are" if inverted else "",
-        f"the pixel size was not recorded with the image: its source is {source}" if source else "",
-    )
-    return tuple(note for note in notes if note)
-
-
-def source_of(original: Mapping[str, Any]) -> str:
-    """Where a pixel size came from before we wrote it into this file; empty if the file does not say."""
-    return _described(original, SOURCE_KEY)
+    if _whole(original.get("PhotometricInterpretation"), 1) == 0:
+        return ("the file shows low numbers as white; the numbers are used as they are",)
+    return ()
 
 
 def ome_images(description: str | None) -> list[dict[str, Any]]:
@@ -209,11 +198,11 @@ def _imagej_axes(axes: list[dict[str, Any]], original: Mapping[str, Any]) -> lis
     ImageJ notes an axis that nobody calibrated as 1 of a unit, or of a unit of its own. Files with DigitalMicrograph's
     tags are left as they are: those are read right.
     """
-    unit = _described(original, "unit")
+    unit = described(original, "unit")
     if not unit or "65009" in original:
         return axes
     steps = {"height": _step(original.get("YResolution")), "width": _step(original.get("XResolution"))}
-    units = {"height": _described(original, "yunit") or unit, "width": unit}
+    units = {"height": described(original, "yunit") or unit, "width": unit}
     alone = {
         name: steps[name] == 1 and steps[other] not in (1, None) for name, other in (("height", "width"), ("width", "height"))
     }
@@ -221,13 +210,13 @@ def _imagej_axes(axes: list[dict[str, Any]], original: Mapping[str, Any]) -> lis
         name = str(axis.get("name"))
         if steps.get(name):
             axis.update(scale=steps[name], units=None if alone[name] else units[name])
-    interval = _number(_described(original, "finterval"))
+    interval = _number(described(original, "finterval"))
     if len(axes) == 3 and interval:
         axes[0].update(scale=interval, units="s")
     return axes
 
 
-def _described(original: Mapping[str, Any], key: str) -> str:
+def described(original: Mapping[str, Any], key: str) -> str:
     """Value of a line ``key=value`` in ImageJ's description, which writes other letters than ASCII as escapes."""
     description = str(original.get("ImageDescription", ""))
     found = re.search(rf"^{key}=(.*)$", description, re.MULTILINE) if description.startswith("ImageJ=") else None
