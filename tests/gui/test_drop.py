@@ -6,6 +6,7 @@ from conftest import PIXEL_SIZE, SIDE, drop, lattice, open_panel
 from napari.layers import Image, Points, Shapes
 from napari.settings import get_settings
 from npe2 import PluginManager
+from tifffile import TiffWriter
 
 OURS = "napari-atomseg"
 NM = PIXEL_SIZE / 10
@@ -132,3 +133,18 @@ def test_a_dropped_table_that_lies_outside_says_so(viewer, panel, files, monkeyp
     drop(viewer, path)
     assert len(said) == 1
     assert said[0].startswith("table.csv: most positions are outside the image of")
+
+
+def test_the_raw_image_of_a_file_is_chosen_and_not_its_thumbnail(viewer, panel, files):
+    for number, order in enumerate(((0, 1), (1, 0))):
+        path = files.folder / f"{number}.tif"
+        raw = (lattice(64) * 10).astype(np.uint16)
+        pages = [(raw, {}), ((raw[::4, ::4] // 256).astype(np.uint8), {"subfiletype": 1})]
+        with TiffWriter(path) as file:
+            for place in order:
+                data, options = pages[place]
+                file.write(data, photometric="minisblack", **options)
+        drop(viewer, path)
+        assert panel.image is viewer.layers[-1]
+        assert panel.image.data.shape == (64, 64)
+        viewer.layers.clear()

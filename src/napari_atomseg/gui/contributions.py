@@ -80,7 +80,8 @@ def _image_layers(path: Path) -> list[Any]:
     from napari_atomseg.gui.layers import image_layer_data
     from napari_atomseg.workflows import read
 
-    return [image_layer_data(micrograph) for micrograph in read(path)]
+    # The last layer lies on top and is the one that the panel chooses: that most likely meant, which is read first.
+    return [image_layer_data(micrograph) for micrograph in reversed(read(path))]
 
 
 def _structure_layer(path: Path) -> LayerData:
