@@ -19,7 +19,7 @@ from napari_atomseg.core.quantities import angstrom_per
 from napari_atomseg.readers import calibration, metadata
 
 _WORDS = {4: "four", 5: "five", 6: "six", 7: "seven"}
-_ENERGY_NAME = re.compile(r"(electron |x-?ray )?energy([ _-]?loss)?|wavelength|(energy )?channels?", re.I)
+_ENERGY_NAME = re.compile(r"(electron |x-?ray )?energy([ _-]?loss)?|wavelength|energy channels?", re.I)
 _RECIPROCAL_NAME = re.compile(r"[kqg][_ ]?[xy]", re.I)
 _DIFFRACTION = re.compile(r"diffraction", re.I)
 _SPECTRA = re.compile(r"EELS|EDS|EDX|CL|luminescence|spectrum", re.I)
