@@ -151,12 +151,25 @@ def test_very_many_small_frames_raise_a_doubt(tmp_path):
 
 
 def test_maps_of_elements_come_after_detectors(tmp_path):
-    titles = ["O", "Sr-L", "Ti Ka map", "HAADF", "BF", "thumbnail"]
+    titles = ["O", "Sr-L", "Ti Ka map", "HAADF", "BF", "thumbnail", "elastic map"]
     path = tmp_path / "a.hspy"
     make.write_hspy(path, [IMAGE + number for number in range(len(titles))], titles)
     found = read(path)
     order = [titles[int(image.data[0, 0])] for image in found]
     assert order[:2] == ["BF", "HAADF"]  # HyperSpy's own order is by name
-    assert set(order[2:5]) == {"O", "Sr-L", "Ti Ka map"}
-    assert order[5] == "thumbnail"
-    assert "a map of spectra, not the image" in found[2].notes
+    assert set(order[2:6]) == {"O", "Sr-L", "Ti Ka map", "elastic map"}
+    assert order[6] == "thumbnail"
+    assert "a map of an element or of spectra, not the image" in found[2].notes
+
+
+@pytest.mark.parametrize("change", ["signal_type", "navigate"])
+def test_what_is_left_of_spectra_comes_after_the_image(change, tmp_path):
+    path = tmp_path / "a.hspy"
+    make.write_hspy(path, [IMAGE, IMAGE + 1], ["a sum", "image"])
+    with h5py.File(path, "r+") as file:
+        group = next(group for group in file["Experiments"].values() if group["data"][0, 0] == 0)
+        if change == "signal_type":
+            group["metadata/Signal"].attrs["signal_type"] = "EDS_TEM"
+        else:
+            group["axis-0"].attrs["navigate"] = group["axis-1"].attrs["navigate"] = True
+    assert [int(image.data[0, 0]) for image in read(path)] == [1, 0]

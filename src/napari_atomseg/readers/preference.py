@@ -9,18 +9,18 @@ from typing import get_args
 
 import numpy as np
 
-from napari_atomseg.readers.signals import Kind, Signal
+from napari_atomseg.readers.signals import Kind, Signal, is_of_spectra
 
 _ORDER: tuple[Kind, ...] = get_args(Kind)
 _SAID = {
-    "map": "a map of spectra, not the image",
+    "map": "a map of an element or of spectra, not the image",
     "copy": "an 8-bit copy of another image of the file",
     "thumbnail": "a smaller version of another image of the file",
 }
 _MAP_TITLE = re.compile(
     r"([A-Z][a-z]?)([ _-]?[KLMN](α|a|alpha|β|b|beta)?\d?)?"
     r"([ _-]?(map|counts|net( intensity)?|intensity|(at|wt|mass|atomic)[ _.-]?(%|percent|fraction)?))?"
-    r"|.*\b(spectr(um|a|al)|eds|edx|elemental|chemical|colou?r) ?(image|map|mix|sum|overlay)\b.*",
+    r"|(?i:.*\b(spectr(um|a|al)|eds|edx|elemental|chemical|colou?r) ?(image|mix|sum|overlay)\b.*|.*\bmaps?\b.*)",
 )
 _THUMBNAIL_TITLE = re.compile(r".*\b(thumb(nail)?|preview|icon)\b.*", re.IGNORECASE)
 _ASPECT = 0.05  # relative difference of the sides' ratios of an image and a smaller version of it
@@ -57,7 +57,7 @@ def _kind(signal: Signal, others: Sequence[Signal]) -> Kind:
         return signal.kind
     if _THUMBNAIL_TITLE.fullmatch(signal.title):
         return "thumbnail"
-    if is_map_title(signal.title):
+    if _is_map(signal):
         return "map"
     if signal.data.dtype != np.uint8:
         return "raw"
@@ -67,11 +67,16 @@ def _kind(signal: Signal, others: Sequence[Signal]) -> Kind:
     return "copy" if any(other.data.dtype.itemsize > 1 for other in alike) else "raw"
 
 
-def is_map_title(title: str) -> bool:
-    """Whether an image is called after an element, one of its lines, or spectra."""
+def _is_map(signal: Signal) -> bool:
+    """Whether an image is called after an element, one of its lines, or spectra, or has places and no signal of its own.
+
+    The latter is what is left of a spectrum image that was summed over its energies.
+    """
     from ase.data import chemical_symbols
 
-    match = _MAP_TITLE.fullmatch(title.strip())
+    if is_of_spectra(signal) or all(axis.get("navigate") for axis in signal.axes):
+        return True
+    match = _MAP_TITLE.fullmatch(signal.title)
     return match is not None and (match[1] is None or match[1] in chemical_symbols[1:])
 
 

@@ -35,10 +35,7 @@ def read_signals(path: Path, plugin: str) -> list[Signal]:
     plugin : str
         Name of a package below ``rsciio``.
     """
-    if plugin == "tia":
-        return _read_tia(path)
-    reader = _READERS.get(plugin, _read_plainly)
-    return reader(path, plugin)
+    return _READERS.get(plugin, _read_plainly)(path, plugin)
 
 
 def _read_plainly(path: Path, plugin: str) -> list[Signal]:
@@ -130,28 +127,29 @@ def _as_dict(tree: Any) -> dict[str, Any]:
     return dict(tree) if isinstance(tree, Mapping) else {}
 
 
-def _read_tia(path: Path) -> list[Signal]:
+def _read_tia(path: Path, plugin: str) -> list[Signal]:
     """A TIA series, or all series that belong to an ``.emi`` file.
 
     The plugin finds only companions with one digit and none where the path has brackets; then they are read one by one.
     """
     if path.suffix.lower() != ".emi":
-        return [_signal(item) for item in _read_lazily(path, "tia")]
+        return [_signal(item) for item in _read_lazily(path, plugin)]
     pattern = re.compile(re.escape(path.stem) + r"_(\d+)\.ser", re.IGNORECASE)
     numbered = [(pattern.fullmatch(other.name), other) for other in path.parent.iterdir()]
     companions = [other for _, other in sorted((int(match[1]), other) for match, other in numbered if match)]
     if not companions:
         raise UnreadableFileError(f"its pixels are in {path.stem}_1.ser, which is not beside it; put both files into one folder")
     try:
-        dictionaries = list(_read_lazily(path, "tia"))
+        dictionaries = list(_read_lazily(path, plugin))
     except Exception:  # noqa: BLE001 - without metadata in the .emi file the plugin raises anything; the pixels are elsewhere
         dictionaries = []
     if len(dictionaries) < len(companions):
-        dictionaries = [item for companion in companions for item in _read_lazily(companion, "tia")]
+        dictionaries = [item for companion in companions for item in _read_lazily(companion, plugin)]
     return [_signal(item) for item in dictionaries]
 
 
 _READERS: Mapping[str, Callable[[Path, str], list[Signal]]] = {
+    "tia": _read_tia,
     "tiff": _read_tiff,
     "mrc": _read_mrc,
     "dm5": _read_dm5,

@@ -133,13 +133,13 @@ def _why_not_real_space(signal: Signal, shape: tuple[int, ...]) -> str | None:
     flags = [bool(axis.get("navigate", False)) for axis in signal.axes]
     if len(flags) == len(shape) and flags.count(False) == 1 and any(flags):
         return f"it holds spectra or profiles, shape {shape}, and no image"
-    if len(shape) == 3 and _is_of_spectra(signal):
+    if len(shape) == 3 and is_of_spectra(signal):
         return f"it is a spectrum image, shape {shape}: sum or map it over its energies, and open that"
     return _why_other_space(signal)
 
 
-def _is_of_spectra(signal: Signal) -> bool:
-    """Whether the first of three axes counts energies, or the file calls itself spectra."""
+def is_of_spectra(signal: Signal) -> bool:
+    """Whether the first axis counts energies, or the file calls itself spectra."""
     first = signal.axes[0]
     if calibration.other_kind(first.get("units")) == "an energy":
         return True
