@@ -271,6 +271,7 @@ def test_missing_file(tmp_path):
 
 def test_what_is_no_columns_table(write):
     assert not is_columns_table(write("1,2,3,4,5,6,7\n" * 9, "image.csv"))
+    assert not is_columns_table(write("0,1,2,3,4,5,6\n" + "1.5,2,3,4,5,6,7\n" * 9, "image.csv"))
     assert not is_columns_table(write("file,table\na.tif,a.csv\n", "pairs.csv"))
     assert not is_columns_table(write("2\ncomment\nH 0 0 0\nH 0 0 1\n", "molecule.xyz"))
     assert not is_columns_table(write("x,y\n1,2\n", "table.docx"))

@@ -18,6 +18,7 @@ PATH = Path("folder/scan.rpl")
         ),
         (OSError("unable to open external file 'frames_1.h5'"), "its data are in frames_1.h5,"),
         (OSError('RAW file "" does not exists'), "its data are in scan.raw,"),
+        (ModuleNotFoundError("no module", name="compression"), "the package imagecodecs is needed for it"),
         (ModuleNotFoundError("no module", name="mrcz"), "the package mrcz is needed for it and is not installed; install it"),
         (
             ValueError("codec not available: 'blosc'"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 import tifffile
@@ -200,21 +202,19 @@ def test_an_unknown_compression_is_named(tmp_path):
     raw[tag.valueoffset : tag.valueoffset + 2] = (34676).to_bytes(2, "little")
     path.write_bytes(raw)
     with pytest.raises(
-        UnreadableFileError, match=r"a\.tif: its pixels are compressed by .*; save it without compression"
+        UnreadableFileError, match=r"a\.tif: its pixels are compressed by .*, or save it without compression"
     ) as caught:
         read(path)
     assert "damaged" not in str(caught.value)
 
 
-def test_a_codec_that_is_not_installed_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("codec", ["zstd", "jpeg2000", "lerc"])
+def test_a_codec_that_is_not_installed_is_named(codec, tmp_path, monkeypatch):
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, IMAGE, compression="zstd")
-
-    def without(*_):
-        raise ImportError("requires the 'imagecodecs' package")
-
-    monkeypatch.setattr(tifffile.tifffile.CompressionCodec, "__getitem__", without)
-    with pytest.raises(UnreadableFileError, match="compressed by ZSTD, for which the package imagecodecs is needed; install it"):
+    tifffile.imwrite(path, IMAGE, compression=codec)
+    monkeypatch.setattr(tifffile.tifffile, "imagecodecs", types.SimpleNamespace())
+    monkeypatch.setattr(tifffile.TIFF, "DECOMPRESSORS", tifffile.tifffile.CompressionCodec(encode=False))
+    with pytest.raises(UnreadableFileError, match=r"the package imagecodecs is needed.*; install it"):
         read(path)
 
 

@@ -207,8 +207,9 @@ def is_columns_table(path: Path | str) -> bool:
         mapping = guess_mapping(path)
     except (AtomsegError, OSError):
         return False
-    # A wide table of bare numbers is an image; a points table seldom has more than x, y, type and a value or two.
-    return mapping.has_header or len(mapping.names) <= 5
+    # A wide table of bare numbers is an image, also where its columns are counted; a points table seldom has more than x, y,
+    # type and a value or two.
+    return (mapping.has_header and not mapping.x.isdecimal()) or len(mapping.names) <= 5
 
 
 def _read_text(path: Path, mapping: ColumnMapping | None, pixel_size: tuple[float, float] | None) -> Columns:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+_INSTEAD = {"compression": "imagecodecs"}
+"""Modules of a newer Python that readers look for, and the packages that bring the same."""
 _COMPANIONS = {".rpl": ".raw", ".hdr": ".img", ".asw": ".img"}
 _NO_FILE = re.compile(r"does not exist|no such file|not found|cannot find|unable to (open|find) (external )?file", re.IGNORECASE)
 _NAME = re.compile(r"""['"]([^'"]+\.\w+)['"]""")
@@ -18,7 +20,7 @@ _CODEC = re.compile(
 def whole_but(error: BaseException, path: Path) -> str:
     """What a whole file lacks to be read, and what to do, as the end of a sentence; empty if the error tells nothing of it."""
     if isinstance(error, ModuleNotFoundError):
-        return f"the package {error.name} is needed for it and is not installed; install it"
+        return f"the package {_INSTEAD.get(str(error.name), error.name)} is needed for it and is not installed; install it"
     text = str(error)
     if isinstance(error, OSError) and (isinstance(error, FileNotFoundError) or _NO_FILE.search(text)):
         return f"its data are in {_missing(error, path)}, which is not beside it; put both files into one folder"

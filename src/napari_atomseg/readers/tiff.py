@@ -103,15 +103,11 @@ def _require_codec(compression: int) -> None:
     name = COMPRESSION(compression).name if compression in COMPRESSION._value2member_map_ else str(compression)
     try:
         TIFF.DECOMPRESSORS[compression]
-    except (KeyError, ValueError, NotImplementedError):
-        raise UnreadableFileError(
-            f"its pixels are compressed by {name}, which cannot be undone here; save it without compression, or with LZW"
-        ) from None
-    except ImportError:
-        raise UnreadableFileError(
-            f"its pixels are compressed by {name}, for which the package imagecodecs is needed; install it, or save it without "
-            "compression"
-        ) from None
+    except (KeyError, ValueError, ImportError) as error:
+        # tifffile leaves all but the simplest codecs to that package.
+        missing = isinstance(error, ImportError) or "imagecodecs" in str(error)
+        mend = "for which the package imagecodecs is needed; install it" if missing else "which is not known here"
+        raise UnreadableFileError(f"its pixels are compressed by {name}, {mend}, or save it without compression") from None
 
 
 def _other_files(description: str | None) -> Iterator[str]:
