@@ -121,6 +121,7 @@ def test_a_dropped_table_of_lengths_takes_the_size_of_the_only_image(viewer, pan
     drop(viewer, path)
     _, points = viewer.layers
     np.testing.assert_allclose(points.data, [[20, 10]], rtol=1e-4)
+    assert panel.columns_page.session.columns.provenance["pixel_size_source"] == "the file"
     assert said == ['table.csv: positions were taken to be in pm, as the table says ("x (pm)")']
 
 

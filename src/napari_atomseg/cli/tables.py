@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,8 +54,7 @@ def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index
     except MissingCalibrationError:
         if micrograph.pixel_size is None:
             raise
-        columns = read_columns(path, mapping, micrograph.pixel_size)
-        columns = replace(columns, provenance={**columns.provenance, "pixel_size_source": micrograph.pixel_size_source})
+        columns = read_columns(path, mapping, micrograph.pixel_size, micrograph.pixel_size_source)
     for note in columns.provenance.get(NOTES, ()):
         talk.note(f"{path.name}: {note}")
     return columns

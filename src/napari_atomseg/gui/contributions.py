@@ -126,17 +126,17 @@ def _columns_layer(path: Path) -> LayerData:
 
 def _read_columns(path: Path) -> Columns:
     """Columns of a table; lengths are turned by the pixel size of the only image where the table gives none."""
-    from napari_atomseg.gui.layers import pixel_size_of
+    from napari_atomseg.gui.layers import to_micrograph
     from napari_atomseg.workflows import read_columns
 
     try:
         return read_columns(path)
     except MissingCalibrationError:
         image = matching_image(None)
-        size = pixel_size_of(image) if image is not None else None
-        if size is None:
+        micrograph = to_micrograph(image) if image is not None else None
+        if micrograph is None or micrograph.pixel_size is None:
             raise
-        return read_columns(path, None, size)
+        return read_columns(path, None, micrograph.pixel_size, micrograph.pixel_size_source)
 
 
 def with_pixel_size(columns: Columns, pixel_size: tuple[float, float] | None) -> Columns:

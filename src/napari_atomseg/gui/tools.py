@@ -114,14 +114,15 @@ class Tools(QObject):
         from napari_atomseg.readers.columns_table import guess_mapping
 
         image = self._panel.image
-        pixel_size = to_micrograph(image).pixel_size if image is not None else None
+        micrograph = to_micrograph(image) if image is not None else None
+        given = (micrograph.pixel_size, micrograph.pixel_size_source) if micrograph is not None else (None, "")
         if path.suffix.lower() in (".hdf5", ".h5", ".xyz"):
-            return read_columns(path, None, pixel_size)
+            return read_columns(path, None, *given)
         guessed = guess_mapping(path)
         if (guessed.y, guessed.x) == POSITION_NAMES[:2]:
             return read_columns(path)
         mapping = ask_mapping(self._panel, path, guessed)
-        return read_columns(path, mapping, pixel_size) if mapping is not None else None
+        return read_columns(path, mapping, *given) if mapping is not None else None
 
     def carry_over(self) -> None:
         """Use the columns of another image of the same field."""

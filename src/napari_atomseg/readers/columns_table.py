@@ -99,7 +99,10 @@ class ColumnMapping:
 
 
 def read_columns(
-    path: Path | str, mapping: ColumnMapping | None = None, pixel_size: tuple[float, float] | None = None
+    path: Path | str,
+    mapping: ColumnMapping | None = None,
+    pixel_size: tuple[float, float] | None = None,
+    source: str = "typed",
 ) -> Columns:
     """Columns from a table that we or another program wrote.
 
@@ -112,6 +115,8 @@ def read_columns(
         How to read a text table; guessed if not given.
     pixel_size : tuple of float, optional
         (y, x) in Angstrom; stands above what the file says.
+    source : str
+        Where `pixel_size` comes from.
 
     Returns
     -------
@@ -134,7 +139,7 @@ def read_columns(
         columns = _read_text(path, mapping, pixel_size)
     if pixel_size is None:
         return columns
-    return replace(columns, provenance={**columns.provenance, "pixel_size_source": "typed"})
+    return replace(columns, provenance={**columns.provenance, "pixel_size_source": source})
 
 
 def guess_mapping(path: Path | str) -> ColumnMapping:

@@ -23,12 +23,15 @@ def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
 
 
 def read_columns(
-    path: str | Path, mapping: ColumnMapping | None = None, pixel_size: tuple[float, float] | None = None
+    path: str | Path,
+    mapping: ColumnMapping | None = None,
+    pixel_size: tuple[float, float] | None = None,
+    source: str = "typed",
 ) -> Columns:
     """Columns from a table; see :func:`napari_atomseg.readers.columns_table.read_columns`."""
     from napari_atomseg.readers.columns_table import read_columns as read_table
 
-    return read_table(path, mapping, pixel_size)
+    return read_table(path, mapping, pixel_size, source)
 
 
 OUTSIDE = 0.5
