@@ -42,6 +42,15 @@ def test_ome_without_sizes_in_pixels_or_of_one_axis(tmp_path):
     assert "if the pixels are square, that of x is 12.5 pm" in image.notes[0]
 
 
+def test_a_broken_ome_description_costs_the_size_and_not_the_image(tmp_path):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, IMAGE, ome=True, metadata={"axes": "YX", "PhysicalSizeX": 0.0125, "PhysicalSizeXUnit": "nm"})
+    tifffile.tiffcomment(path, tifffile.tiffcomment(path).replace("</Pixels>", "<Pixels>").encode())
+    (image,) = read(path)
+    np.testing.assert_array_equal(image.data, IMAGE)
+    assert (image.pixel_size, image.notes) == (None, ("the file gives no pixel size",))
+
+
 def test_every_ome_image_has_its_own_size(tmp_path):
     path = tmp_path / "two.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:

@@ -89,9 +89,15 @@ def ome_images(description: str | None) -> list[dict[str, Any]]:
     """Attributes of the ``Pixels`` of every image in an OME description; none if it is not one."""
     if not description:
         return []
+    from xml.etree.ElementTree import ParseError
+
     from tifffile import xml2dict
 
-    tree = xml2dict(description).get("OME", {})
+    try:
+        tree = xml2dict(description).get("OME", {})
+    except ParseError:
+        # The pixels are whole; only their size is lost, which is said as for every file without one.
+        return []
     images = tree.get("Image", [])
     images = images if isinstance(images, list) else [images]
     return [image.get("Pixels", {}) for image in images]
@@ -100,7 +106,10 @@ def ome_images(description: str | None) -> list[dict[str, Any]]:
 def _require_codec(compression: int) -> None:
     from tifffile import COMPRESSION, TIFF
 
-    name = COMPRESSION(compression).name if compression in COMPRESSION._value2member_map_ else str(compression)
+    try:
+        name = COMPRESSION(compression).name
+    except ValueError:
+        name = f"method {compression}"
     try:
         TIFF.DECOMPRESSORS[compression]
     except (KeyError, ValueError, ImportError) as error:
