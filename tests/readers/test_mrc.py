@@ -146,6 +146,7 @@ def test_extended_headers(extended, kind, size, tmp_path):
     (image,) = read(write(tmp_path / "a.mrc", extended=extended, kind=kind))
     np.testing.assert_array_equal(image.data, IMAGE)
     assert image.pixel_size == pytest.approx((size, size))
+    assert image.unit_in_file == ("m" if size == 0.3 else "Å")
 
 
 @pytest.mark.parametrize(("mode", "said"), [(3, "complex"), (16, "colours"), (101, "4-bit")])

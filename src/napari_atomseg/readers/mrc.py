@@ -123,8 +123,9 @@ def mended(dictionary: Mapping[str, Any], header: Header) -> tuple[Any, list[Map
         # One pixel high or wide: the plugin drops that dimension together with its axis.
         data = data.reshape(header.count[1], header.count[0])
         axes = [{"name": name, "navigate": False} for name in "yx"]
+    unit, angstrom = ("m", ANGSTROM_PER_METRE) if _extended_size(header) else ("Å", 1.0)
     for axis, step in zip(axes[-2:], size or (1.0, 1.0), strict=True):
-        axis.update(scale=step, units="Å" if size else None)
+        axis.update(scale=step / angstrom, units=unit if size else None)
     return data, list(axes), (*notes, *more)
 
 
