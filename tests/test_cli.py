@@ -179,6 +179,88 @@ def test_refine_fits_a_table_again(call, image, tmp_path):
     assert call("refine", tmp_path / "none.csv", path, "-o", tmp_path / "x.csv")[0] == 1
 
 
+PIXEL = 0.2  # Angstrom
+OF_UNIT = {"A": 1.0, "nm": 0.1, "pm": 100.0, "px": 1 / PIXEL}
+
+
+@pytest.mark.parametrize("unit", OF_UNIT)
+@pytest.mark.parametrize("first", [0, 1])
+def test_refine_is_told_unit_and_first_index(call, image, tmp_path, unit, first):
+    path, table, out = image("scan.npy"), tmp_path / "hand.txt", tmp_path / "fit.csv"
+    np.savetxt(table, (np.round(TRUE[:, ::-1]) + first) * PIXEL * OF_UNIT[unit])
+    options = ("--unit", unit, "--first-index", first, "--pixel-size", f"{PIXEL}A", "-o", out)
+    status, _, said = call("refine", table, path, *options)
+    assert status == 0, said
+    assert np.abs(pd.read_csv(out)[["y_px", "x_px"]].to_numpy() - TRUE).max() < 0.4
+
+
+def test_refine_notes_what_the_header_says(call, image, tmp_path):
+    path, table = image("scan.npy"), tmp_path / "hand.csv"
+    x, y = np.round(TRUE[:, ::-1]).T * PIXEL * 100
+    pd.DataFrame({"frame": 1, "x (pm)": x, "y (pm)": y}).to_csv(table, index=False)
+    status, _, said = call("refine", table, path, "--pixel-size", f"{PIXEL}A", "-o", tmp_path / "fit.csv")
+    assert status == 0
+    assert 'note: hand.csv: positions were taken to be in pm, as the table says ("x (pm)")' in said
+    assert 'note: hand.csv: the lowest "frame" is 1, so that frames were taken to be counted from 1' in said
+    described = json.loads((tmp_path / "fit.json").read_text())
+    assert len(described["table_notes"]) == 2
+    assert described["pixel_size_source"] == "typed"
+
+
+@pytest.mark.parametrize(("unit", "where"), [("nm", "in the corner of"), ("pm", "outside")])
+def test_where_every_fit_fails_the_reason_is_told_and_the_table_kept(call, image, tmp_path, unit, where):
+    path, table, out = image("scan.npy"), tmp_path / "hand.csv", tmp_path / "fit.csv"
+    x, y = TRUE[:, ::-1].T * PIXEL * OF_UNIT[unit]
+    pd.DataFrame({"x": x, "y": y}).to_csv(table, index=False)
+    status, _, said = call("refine", table, path, "--pixel-size", f"{PIXEL}A", "-o", out)
+    assert status == 1
+    assert f"all {len(TRUE)} fits failed, so that no position in fit.csv is confirmed" in said
+    assert f"most positions are {where} the image of 100 x 110 px, the largest being y {y.max():.6g}, x {x.max():.6g} px" in said
+    assert f"they would fill it if they are in {unit}; say with --unit" in said
+    assert len(pd.read_csv(out)) == len(TRUE)
+
+
+def test_positions_outside_are_doubted_even_where_some_fit(call, image, tmp_path):
+    path, table = image("scan.npy"), tmp_path / "hand.csv"
+    places = np.concatenate([TRUE[:3], TRUE[3:] + 500])
+    pd.DataFrame({"x": places[:, 1], "y": places[:, 0]}).to_csv(table, index=False)
+    status, _, said = call("refine", table, path, "-o", tmp_path / "fit.csv")
+    assert status == 0
+    assert "note: hand.csv: most positions are outside the image of 100 x 110 px" in said
+    assert "would fill it" not in said
+
+
+def test_columns_of_a_corner_are_not_doubted(call, image, tmp_path):
+    path, table = image("scan.npy"), tmp_path / "hand.csv"
+    corner = TRUE[(TRUE < 28).all(axis=1)]
+    pd.DataFrame({"x": corner[:, 1], "y": corner[:, 0]}).to_csv(table, index=False)
+    status, _, said = call("refine", table, path, "--pixel-size", f"{PIXEL}A", "-o", tmp_path / "fit.csv")
+    assert (status, said) == (0, "")
+
+
+def test_locate_fails_where_every_fit_fails(call, image, tmp_path, monkeypatch):
+    from napari_atomseg import workflows
+
+    def without_a_fit(*arguments, **options):
+        found = yield from real(*arguments, **options)
+        return found.with_features(fit="failed")
+
+    real = workflows.locate.steps
+    monkeypatch.setattr(workflows.locate, "steps", without_a_fit)
+    status, said, complaints = call("locate", image("scan.npy"), "-o", tmp_path / "fit.csv", "--model", "classical")
+    assert status == 1
+    assert "fits failed, so that no position in fit.csv is confirmed; check --polarity" in complaints
+    assert str(len(pd.read_csv(tmp_path / "fit.csv"))) in said
+
+
+@pytest.mark.parametrize(("option", "value"), [("--unit", "furlong"), ("--first-index", 2)])
+def test_no_unit_and_no_first_index(call, image, tmp_path, option, value):
+    (tmp_path / "hand.csv").write_text("x,y\n1,2\n")
+    status, _, said = call("refine", tmp_path / "hand.csv", image("scan.npy"), "-o", tmp_path / "fit.csv", option, value)
+    assert status == 2
+    assert option in said
+
+
 def test_refine_weighs_pixels_as_told(call, rng, tmp_path):
     """In an image in counts the two likelihoods differ; left out, it is that of the parameters themselves."""
     path, table = tmp_path / "counts.npy", tmp_path / "hand.csv"

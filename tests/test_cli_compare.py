@@ -52,6 +52,28 @@ def test_a_folder_of_numbers_and_pictures(files, capsys):
     assert (told["rotation_deg"], told["magnification"]) == (0, 1)
 
 
+def test_columns_in_another_unit_are_told_or_doubted(files, capsys):
+    table = files / "theirs.csv"
+    pd.DataFrame((CELLS[:, ::-1] + 0.5) * 100 + 20).to_csv(table)
+    words = [
+        "compare",
+        files / "model.tif",
+        files / "recorded.npy",
+        "-o",
+        files / "out",
+        "--pixel-size",
+        "20pm",
+        "--columns",
+        table,
+    ]
+    assert call(*words, "--unit", "pm", "--first-index", 1) == 0
+    assert "the header only counts the columns" in capsys.readouterr().err
+    assert pd.read_csv(files / "out" / "columns.csv")["dy_pm"].abs().max() < 0.5
+    call(*words, "--force")
+    assert "they would fill it if they are in pm; say with --unit" in capsys.readouterr().err
+    assert call(*words, "--force", "--unit", "furlong") == 2
+
+
 def test_a_stack_needs_a_frame(files, capsys):
     plane = np.load(files / "recorded.npy")
     write_image(Micrograph(data=np.stack([0 * plane, plane]), pixel_size=(0.2, 0.2), frame_time_s=1), files / "stack.tif")

@@ -77,6 +77,19 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_locate_says_which_pixel_size_a_network_had_to_estimate(call, small, image, tmp_path):
+    path, out = image("scan.npy"), tmp_path / "found.csv"
+    options = ("--model", small, "--no-refine", "-o", out, "--force")
+    _, _, said = call("locate", path, *options)
+    assert "note: scan.npy: the network took" in said
+    assert "estimated from columns that are" in said
+    assert "; the file gives none, and --pixel-size gives the true one" in said
+    described = json.loads(out.with_suffix(".json").read_text())
+    assert (described["pixel_size_angstrom"], described["pixel_size_source"]) == (None, "")
+    assert "estimated" not in call("locate", path, *options, "--pixel-size", "0.2A")[2]
+    assert json.loads(out.with_suffix(".json").read_text())["pixel_size_source"] == "typed"
+
+
 @pytest.mark.parametrize("task", ["columns", "mask", "denoise", "background", "deblur"])
 def test_every_map_comes_back_with_the_image_s_pixels(call, image, small, tmp_path, task):
     status, said, complaints = call(

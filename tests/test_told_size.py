@@ -1,5 +1,7 @@
 """Which pixel size a network is told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,12 @@ from napari_atomseg.core.errors import MissingCalibrationError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.networks.card import ModelCard
+from napari_atomseg.networks.card import ModelCard, ModelError
 from napari_atomseg.networks.zoo import Model, load_model
 from napari_atomseg.synthesis.samples import draw_sample
+from napari_atomseg.workflows import networks
 from napari_atomseg.workflows import pixel_size as module
-from napari_atomseg.workflows.pixel_size import STEP, USUAL_WIDTH, told_size
+from napari_atomseg.workflows.pixel_size import STEP, USUAL_WIDTH, estimated_size, told_size
 
 FACTOR = 1.3
 """By which an estimate may be off."""
@@ -96,6 +99,30 @@ def test_a_network_that_is_sure_of_nothing_leaves_the_first_estimate():
 def test_sizes_out_of_the_models_range_are_not_chosen(largest_angstrom, factor):
     found = told(of_width(1.75), fond_of(STEP * USUAL_WIDTH, sampling_range=(0.02, largest_angstrom)))
     assert found.size[0] == pytest.approx(factor * USUAL_WIDTH / 1.75, rel=0.07)
+
+
+def test_an_estimate_that_does_not_fit_the_model_is_not_said_of_the_image(monkeypatch):
+    """The image has no pixel size: what is out of the model's range is the estimate."""
+    params = NetworkParams(straighten=False)
+    model = fond_of(USUAL_WIDTH, sampling_range=(0.02, 0.1))
+    monkeypatch.setattr(networks, "opened", lambda name, device: model)
+    for known, words in (
+        (None, r"\(the image gives no pixel size; this one was estimated from columns that are"),
+        ((0.2, 0.2), ""),
+    ):
+        micrograph = replace(of_width(2.4), pixel_size=known)
+        size = told(micrograph, model)
+        with pytest.raises(ModelError, match="knows images of 0.02 to 0.1 Å per pixel.*" + words) as caught:
+            run(networks.predicted(micrograph, 0, "by hand", ("columns",), params, size))
+        assert ("estimated" in str(caught.value)) == (known is None)
+
+
+def test_only_an_estimate_is_called_one():
+    for source, estimated in (("estimated from columns that are 3.9 px wide", True), ("the file", False), ("set by hand", False)):
+        found = estimated_size({"network": {"pixel_size_angstrom": [0.1, 0.12], "pixel_size_source": source}})
+        assert (found is not None) == estimated
+    assert found is None
+    assert estimated_size({}) is None
 
 
 def test_the_frame_that_is_asked_about_tells():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import PIXEL_SIZE, add_image, drop, lattice, nearest, open_panel, truth
-from qtpy.QtWidgets import QApplication, QDialog
+from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
 from napari_atomseg.gui.docks import mapping
 from napari_atomseg.readers.columns_table import guess_mapping
@@ -166,6 +166,29 @@ def test_foreign_columns_onto_the_chosen_image(viewer, panel, page, files, monke
     assert session.image is image
     assert nearest(session.layer.data, truth()).max() < 0.01
     assert set(session.columns.features["origin"]) == {"imported"}
+
+
+def test_the_mapping_dialog_says_what_it_guessed(qtbot, files):
+    path = files.folder / "table.csv"
+    path.write_text("frame,x (pm),y (pm)\n1,2.5,3.5\n")
+    dialog = mapping.MappingDialog(path, guess_mapping(path))
+    qtbot.addWidget(dialog)
+    assert dialog.unit.currentText() == "picometres"
+    assert any("taken to be in pm" in label.text() for label in dialog.findChildren(QLabel))
+    assert dialog.value().notes
+    dialog.unit.setCurrentText("micrometres")
+    assert (dialog.value().unit, dialog.value().notes) == ("um", ())
+
+
+def test_columns_in_another_unit_than_pixels_are_doubted(viewer, panel, page, files, monkeypatch):
+    answer_mapping(monkeypatch, QDialog.DialogCode.Accepted)
+    add_image(viewer)
+    path = files.folder / "table.txt"
+    np.savetxt(path, truth()[:, ::-1] * PIXEL_SIZE * 100, header="X,Y", comments="", delimiter=",")
+    panel.tools.open_columns(str(path))
+    said = panel.status.text()
+    assert "most positions are outside the image" in said
+    assert "they would fill it if they are in pm; open it again" in said
 
 
 def test_foreign_columns_given_up_or_broken(viewer, panel, page, files, monkeypatch):

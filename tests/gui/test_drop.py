@@ -6,6 +6,7 @@ from conftest import PIXEL_SIZE, SIDE, drop, lattice, open_panel
 from napari.layers import Image, Points, Shapes
 from napari.settings import get_settings
 from npe2 import PluginManager
+from tifffile import TiffWriter
 
 OURS = "napari-atomseg"
 NM = PIXEL_SIZE / 10
@@ -109,3 +110,42 @@ def test_foreign_table_opens_as_points_on_the_image(viewer, panel, files, header
     assert viewer.layers.units is not None
     assert image.data.shape == (SIDE, SIDE)
     assert panel.columns_page.session.image is image
+
+
+def test_a_dropped_table_of_lengths_takes_the_size_of_the_only_image(viewer, panel, files, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    drop(viewer, files.tif)
+    path = files.folder / "table.csv"
+    path.write_text(f"x (pm),y (pm)\n{1000 * PIXEL_SIZE},{2000 * PIXEL_SIZE}\n")
+    drop(viewer, path)
+    _, points = viewer.layers
+    np.testing.assert_allclose(points.data, [[20, 10]], rtol=1e-4)
+    assert panel.columns_page.session.columns.provenance["pixel_size_source"] == "the file"
+    assert said == ['table.csv: positions were taken to be in pm, as the table says ("x (pm)")']
+
+
+def test_a_dropped_table_that_lies_outside_says_so(viewer, panel, files, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    drop(viewer, files.tif)
+    path = files.folder / "table.csv"
+    path.write_text("x,y\n5000,6000\n7000,8000\n")
+    drop(viewer, path)
+    assert len(said) == 1
+    assert said[0].startswith("table.csv: most positions are outside the image of")
+
+
+def test_the_raw_image_of_a_file_is_chosen_and_not_its_thumbnail(viewer, panel, files):
+    for number, order in enumerate(((0, 1), (1, 0))):
+        path = files.folder / f"{number}.tif"
+        raw = (lattice(64) * 10).astype(np.uint16)
+        pages = [(raw, {}), ((raw[::4, ::4] // 256).astype(np.uint8), {"subfiletype": 1})]
+        with TiffWriter(path) as file:
+            for place in order:
+                data, options = pages[place]
+                file.write(data, photometric="minisblack", **options)
+        drop(viewer, path)
+        assert panel.image is viewer.layers[-1]
+        assert panel.image.data.shape == (64, 64)
+        viewer.layers.clear()

@@ -10,7 +10,7 @@ from npe2 import PluginManager, PluginManifest
 import napari_atomseg
 
 PLUGIN = "napari-atomseg"
-IMAGES = "dm3 dm4 emd ser emi mrc hspy zspy hdf5 h5 blo mib prz img tif tiff png jpg npy csv"
+IMAGES = "dm3 dm4 dm5 emd ser emi mrc hspy zspy hdf5 h5 blo mib prz img tif tiff png jpg npy npz csv"
 
 
 @pytest.fixture(scope="module", autouse=True)

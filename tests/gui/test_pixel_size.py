@@ -5,7 +5,8 @@ import pytest
 from conftest import PIXEL_SIZE, SPACING, add_image, lattice
 from qtpy.QtWidgets import QPushButton
 
-from napari_atomseg.gui.layers import pixel_size_of
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.gui.layers import pixel_size_of, to_micrograph
 from napari_atomseg.gui.regions import chosen_mask
 
 
@@ -206,3 +207,23 @@ def test_calibration_of_a_stack_keeps_the_time(viewer, panel):
     panel.head.set_pixel_size((0.25, 0.25), "you")
     np.testing.assert_allclose(image.scale, [1, 0.025, 0.025])
     np.testing.assert_allclose(pixel_size_of(image), 0.25)
+
+
+def test_a_scale_set_on_the_layer_is_not_the_files(viewer, panel):
+    image = add_image(viewer)
+    known = to_micrograph(image)
+    assert known.pixel_size == pytest.approx((PIXEL_SIZE, PIXEL_SIZE))
+    image.scale = tuple(2 * step for step in image.scale)
+    changed = to_micrograph(image)
+    assert changed.pixel_size == pytest.approx((2 * PIXEL_SIZE, 2 * PIXEL_SIZE))
+    assert changed.pixel_size_source == "the layer"
+    image.scale = tuple(step / 2 for step in image.scale)
+    assert to_micrograph(image).pixel_size_source == known.pixel_size_source
+
+
+def test_a_size_found_for_a_layer_of_another_reader_keeps_its_source(viewer, panel):
+    image = add_image(viewer, pixel_size=None)
+    found = Micrograph(data=np.zeros(image.data.shape), pixel_size=(0.3, 0.3), pixel_size_source="scan.json")
+    panel.head._adoption.calibration_found.emit(image, found)
+    assert to_micrograph(image).pixel_size == pytest.approx((0.3, 0.3))
+    assert "from scan.json" in panel.head.chip.text()

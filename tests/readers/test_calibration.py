@@ -20,6 +20,7 @@ from napari_atomseg.readers.calibration import (
 LENGTHS = {
     "m": 1e10, "mm": 1e7, "um": 1e4, "\u00b5m": 1e4, "\u03bcm": 1e4, "micron": 1e4, "microns": 1e4, "Micron": 1e4,
     "nm": 10, "n_m": 10, "[n_m]": 10, "nanometer": 10, "pm": 0.01, "p_m": 0.01, "fm": 1e-5,
+    r"$\AA$": 1, r"\AA": 1, r"$\mu$m": 1e4, r"$\mathrm{nm}$": 10, "nm/px": 10, "Å per pixel": 1,
     "A": 1, "\u00c5": 1, "\u212b": 1, "angstrom": 1, "Angstrom": 1,
 }  # fmt: skip
 
@@ -41,10 +42,25 @@ def test_every_spelling_of_a_length(unit, factor):
     [
         *(
             (unit, "a reciprocal length")
-            for unit in ("1/nm", "1 / nm", "nm^-1", "nm-1", "nm⁻¹", "1/Å", "1/A", "Å^-1", "cycles/nm")
+            for unit in (
+                *("1/nm", "1 / nm", "nm^-1", "nm-1", "nm⁻¹", "1/Å", "1/A", "Å^-1", "cycles/nm", "1/px", "lp/mm", "/nm", "per nm"),
+                *("$nm^{-1}$", "$A^{-1}$", r"\AA^{-1}", r"$\AA^{-1}$", r"$\mathrm{\AA}^{-1}$", r"$\rm{nm}^{-1}$", "${nm}^{-1}$"),
+                *(
+                    "nm^(-1)",
+                    "nm**-1",
+                    "nm −1",
+                    "nm^−1",
+                    "[n_m^-1]",
+                    "k_nm^-1",
+                    "q_A^-1",
+                    "inverse nm",
+                    "inv. Å",
+                    "reciprocal nm",
+                ),
+            )
         ),
-        *((unit, "an angle") for unit in ("rad", "mrad", "deg", "°", "µrad")),
-        *((unit, "an energy") for unit in ("eV", "keV", "meV")),
+        *((unit, "an angle") for unit in ("rad", "mrad", "deg", "°", "µrad", "2th_deg", r"$^\circ$")),
+        *((unit, "an energy") for unit in ("eV", "keV", "meV", "KeV")),
         *((unit, "a time") for unit in ("s", "ms", "us", "µs", "seconds", "min")),
     ],
 )
@@ -76,6 +92,29 @@ def test_a_print_resolution_is_no_size(unit):
     found = calibrate(axis(1 / 300, unit), axis(1 / 300, unit))
     assert found.pixel_size is None
     assert "print" in found.notes[0]
+
+
+@pytest.mark.parametrize(("unit", "angstrom"), [("cm", 1e8), ("inch", 2.54e8)])
+def test_a_resolution_that_no_print_has_is_believed_and_said(unit, angstrom):
+    found = calibrate(axis(0.3 / angstrom, unit), axis(0.3 / angstrom, unit))
+    assert found.pixel_size == pytest.approx((0.3, 0.3))
+    assert "is no print's" in found.notes[0]
+
+
+def test_a_size_of_one_axis_is_offered_and_not_used():
+    for pair, name in (((axis(0.02, "nm"), axis(1.0)), "y"), ((axis(1.0), axis(0.02, "nm")), "x")):
+        found = calibrate(*pair)
+        assert found.pixel_size is None
+        assert f"if the pixels are square, that of {name} is 20 pm" in found.notes[0]
+
+
+def test_axes_that_differ_more_than_any_detector_are_not_believed():
+    assert calibrate(axis(0.02, "nm"), axis(0.19, "nm")).pixel_size == pytest.approx((0.2, 1.9))
+    found = calibrate(axis(0.0125, "nm"), axis(1.0, "nm"))
+    assert found.pixel_size is None
+    assert found.notes[0].startswith(
+        "the file says 12.5 pm along y and 1 nm along x, so that one of the two axes was not calibrated"
+    )
 
 
 def test_an_unknown_unit_is_named():

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from napari_atomseg.core.errors import AtomsegWarning, ColumnsFileError, MissingCalibrationError
-from napari_atomseg.readers.columns_table import ColumnMapping, guess_mapping, is_columns_table, read_columns
+from napari_atomseg.readers.columns_table import (
+    NOTES,
+    ColumnMapping,
+    guess_mapping,
+    is_columns_table,
+    read_columns,
+    told_mapping,
+)
 
 SHARED = Path(os.environ.get("ATOMSEG_SHARED", Path(__file__).parents[3] / "shared"))
 LABELLED = SHARED / "data" / "labelled"
@@ -90,6 +97,116 @@ def test_lengths_need_a_pixel_size(write, header, unit):
     assert columns.pixel_size == (0.5, 0.25)
 
 
+PLACES = np.array([[4.0, 2.5], [8.0, 6.5], [12.0, 9.5]])  # y, x in pixels
+SIZE = 0.5  # Angstrom
+PER = {"px": 1 / SIZE, "A": 1.0, "nm": 10.0, "pm": 0.01, "um": 1e4}
+
+
+def rows(unit="px", index=False):
+    """Lines `x,y` in a unit, counted if asked."""
+    values = PLACES[:, ::-1] * SIZE / PER[unit] if unit != "px" else PLACES[:, ::-1]
+    return "".join(f"{f'{n},' if index else ''}{x:.9g},{y:.9g}\n" for n, (x, y) in enumerate(values))
+
+
+@pytest.mark.parametrize(
+    ("header", "unit", "named"),
+    [
+        ("x (pm),y (pm)", "pm", "pm"),
+        ("x_pm,y_pm", "pm", "pm"),
+        ("x [nm],y [nm]", "nm", "nm"),
+        ("X_nm,Y_nm", "nm", "nm"),
+        ("x_A,y_A", "A", "Å"),
+        ("x(Angstrom),y(Angstrom)", "A", "Å"),
+        ("POSITION_X (µm),POSITION_Y (µm)", "um", "µm"),
+        ("POSITION_X,POSITION_Y\nX,Y\n(nm),(nm)", "nm", "nm"),
+        ("x,y\npm,pm", "pm", "pm"),
+        ("# x (nm),y (nm)", "nm", "nm"),
+    ],
+)
+def test_units_are_read_where_the_table_says_them(write, header, unit, named):
+    path = write(f"{header}\n{rows(unit)}")
+    assert is_columns_table(path)
+    columns = read_columns(path, pixel_size=(SIZE, SIZE))
+    assert np.allclose(columns.positions, PLACES)
+    assert any(note.startswith(f"positions were taken to be in {named}, as the table says") for note in columns.provenance[NOTES])
+
+
+def test_a_column_may_hold_the_unit(write):
+    lines = rows("nm").replace("\n", ",nm\n")
+    columns = read_columns(write(f"Position X,Position Y,Unit\n{lines}"), pixel_size=(SIZE, SIZE))
+    assert np.allclose(columns.positions, PLACES)
+
+
+def test_two_units_in_one_table_are_refused(write):
+    with pytest.raises(ColumnsFileError, match=r"table\.csv: x is in nm and y in pm; bring both into one unit"):
+        read_columns(write("x (nm),y (pm)\n1,2\n"), pixel_size=(1.0, 1.0))
+
+
+@pytest.mark.parametrize("unit", PER)
+@pytest.mark.parametrize("first", [0, 1])
+def test_unit_and_first_index_may_be_told(write, unit, first):
+    values = (PLACES[:, ::-1] + first) * (SIZE / PER[unit] if unit != "px" else 1)
+    path = write("x (pm),y (pm)\n" + "".join(f"{x:.12g},{y:.12g}\n" for x, y in values))
+    columns = read_columns(path, told_mapping(path, unit, first), (SIZE, SIZE))
+    assert np.allclose(columns.positions, PLACES)
+    assert NOTES not in columns.provenance, "what is told is no guess"
+
+
+def test_what_cannot_be_told(write, tmp_path):
+    with pytest.raises(ColumnsFileError, match='never in "furlong"; choose one of A, nm, pm, um and px'):
+        told_mapping(write("x,y\n1,2\n"), "furlong")
+    with pytest.raises(ColumnsFileError, match="sets its unit and first index itself"):
+        told_mapping(tmp_path / "a.hdf5", "nm")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (rows(index=True), "the first column counts the rows, the next two were taken for x and y"),
+        (f",0,1\n{rows(index=True)}", "the header only counts the columns"),
+        (f"0,1\n{rows()}", "the header only counts the columns"),
+        (f"Unnamed: 0,x,y\n{rows(index=True)}", ""),
+        (f"# y,x\n{''.join(f'{y},{x}' + chr(10) for y, x in PLACES)}", ""),
+        (rows(), "there is no header: the first column was taken for x and the second for y"),
+    ],
+)
+def test_tables_as_pandas_and_numpy_write_them(write, text, said):
+    columns = read_columns(write(text))
+    assert np.allclose(columns.positions, PLACES)
+    assert not set(columns.features) - set(read_columns(write("x,y\n1,2\n")).features), "counting is no feature"
+    assert said in " ".join(columns.provenance.get(NOTES, ())) if said else NOTES not in columns.provenance
+
+
+def test_whole_numbers_without_a_header_are_positions(write):
+    assert read_columns(write("0,1\n5,7\n")).positions.tolist() == [[1, 0], [7, 5]]
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "expected", "noted"),
+    [
+        ("frame", (1, 1, 2), [0, 0, 1], True),
+        ("Slice", (1, 2, 3), [0, 1, 2], True),
+        ("FRAME", (0, 1, 1), [0, 1, 1], False),
+        ("frame", (2, 2, 3), [2, 2, 3], False),
+        ("axis-0", (1, 1, 2), [1, 1, 2], False),
+    ],
+)
+def test_frames_from_one_are_counted_from_nought(write, name, frames, expected, noted):
+    axes = "axis-1,axis-2" if name == "axis-0" else "y,x"
+    columns = read_columns(write(f"{name},{axes}\n" + "".join(f"{frame},2,1\n" for frame in frames)))
+    assert list(columns.frame) == expected
+    assert any("counted from 1" in note for note in columns.provenance.get(NOTES, ())) == noted
+
+
+def test_our_own_frames_are_what_they_are(write):
+    assert list(read_columns(write("y_px,x_px,frame\n1,2,1\n1,2,2\n")).frame) == [1, 2]
+
+
+def test_a_size_that_only_the_positions_tell_is_no_files(write):
+    columns = read_columns(write("y_px,x_px,y_angstrom,x_angstrom\n10,20,1.0,4.0\n"))
+    assert columns.provenance["pixel_size_source"] == "the table's positions in Angstrom"
+
+
 def test_mapping_may_be_changed(write):
     path = write("11 21 1\n12 22 2\n", "coordinates.txt")
     mapping = guess_mapping(path)
@@ -154,6 +271,7 @@ def test_missing_file(tmp_path):
 
 def test_what_is_no_columns_table(write):
     assert not is_columns_table(write("1,2,3,4,5,6,7\n" * 9, "image.csv"))
+    assert not is_columns_table(write("0,1,2,3,4,5,6\n" + "1.5,2,3,4,5,6,7\n" * 9, "image.csv"))
     assert not is_columns_table(write("file,table\na.tif,a.csv\n", "pairs.csv"))
     assert not is_columns_table(write("2\ncomment\nH 0 0 0\nH 0 0 1\n", "molecule.xyz"))
     assert not is_columns_table(write("x,y\n1,2\n", "table.docx"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -263,8 +264,41 @@ def test_leading_dimensions_of_one_are_dropped(tmp_path):
 def test_pickled_objects_are_never_loaded(tmp_path):
     path = tmp_path / "evil.npy"
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(UnreadableFileError):
+    with pytest.raises(UnreadableFileError, match=r"evil\.npy: it holds pickled Python objects, .* never loaded; save the image"):
         read(path)
+    path.write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(
+        UnreadableFileError, match=r"evil\.npy: it is a pickle of Python objects, .* never loaded; save the image"
+    ):
+        read(path)
+
+
+def test_arrays_of_an_archive_are_datasets(tmp_path):
+    path = tmp_path / "two.npz"
+    np.savez(path, image=IMAGE, objects=np.array([{"a": 1}], dtype=object), other=IMAGE[:5])
+    first, second = read(path)
+    np.testing.assert_array_equal(first.data, IMAGE)
+    assert [first.name, second.name] == ["two | image", "two | other"]
+    np.savez(path, objects=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(UnreadableFileError, match="pickled Python objects"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.tif", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a pointer of Git LFS, .*; fetch the file itself"),
+        ("a.dm4", b"<!DOCTYPE html><html>", "a web page, .*; download the file again"),
+        ("a.png", b"%PDF-1.7 ", "a PDF document"),
+        ("a.mrc.gz", b"\x1f\x8b\x08" + bytes(20), "a gzip archive; unpack it first"),
+        ("a.emd", b"\x1f\x8b\x08" + bytes(20), "a gzip archive; unpack it first"),
+    ],
+)
+def test_what_is_no_image_at_all_is_named(name, content, said, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=f"{name}: it is {said}") as caught:
+        read(tmp_path / name)
+    assert "damaged" not in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint32", "float16", "float64", ">u2", ">f4"])

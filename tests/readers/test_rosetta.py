@@ -174,3 +174,39 @@ def test_a_damaged_blockfile_fails_at_once(tmp_path):
     path.write_bytes(raw)
     with pytest.raises(UnreadableFileError, match=r"^cube\.blo"):
         read(path)
+
+
+RIPPLE = {
+    "width": 20,
+    "height": 24,
+    "depth": 1,
+    "offset": 0,
+    "data-length": 1,
+    "data-type": "unsigned",
+    "byte-order": "dont-care",
+}
+
+
+def ripple(path, **told):
+    lines = [f"{key}\t{value}" for key, value in {"key": "value", **RIPPLE, "record-by": "dont-care", **told}.items()]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_ripple_file_needs_its_pixels(tmp_path):
+    path = ripple(tmp_path / "scan.rpl")
+    with pytest.raises(
+        UnreadableFileError, match=r"scan\.rpl: its pixels are in scan\.raw, which is not beside it; put both files"
+    ):
+        read(path)
+    IMAGE.tofile(tmp_path / "scan.raw")
+    np.testing.assert_array_equal(read(path)[0].data, IMAGE)
+    with pytest.raises(UnreadableFileError, match=r"scan\.raw: these are bare pixels; open scan\.rpl"):
+        read(tmp_path / "scan.raw")
+
+
+def test_energies_of_a_ripple_file_are_no_frames(tmp_path):
+    path = ripple(tmp_path / "scan.rpl", depth=5, **{"record-by": "image", "depth-units": "eV", "depth-scale": 10})
+    np.stack([IMAGE] * 5).tofile(tmp_path / "scan.raw")
+    with pytest.raises(NoImageError, match=r"it is a spectrum image, shape \(5, 24, 20\)"):
+        read(path)

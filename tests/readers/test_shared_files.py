@@ -30,7 +30,7 @@ EXPECTED = {
     "formats/rsciio_imageJ_no_scale.tif": ([(68, 68)], "float32", None, ""),
     "formats/rsciio_jpg_no_exif_tags.jpg": ([(182, 255)], "uint8", None, ""),
     "formats/rsciio_ncem_example_image.emd": ([(3, 3)], "int32", None, ""),
-    "formats/rsciio_olympus_SIS.tif": ([(101, 112)] * 2, "float32", None, ""),
+    "formats/rsciio_olympus_SIS.tif": ([(101, 112)] * 2, "uint16", 0.23928, ""),
     "formats/rsciio_saved_with_DM.tif": ([(68, 68)], "int32", 0.168675 * UM, ""),
     "formats/rsciio_saved_with_imageJ.tif": ([(68, 68)], "float32", 0.168675 * UM, ""),
     "formats/rsciio_stackbuilder_imagestack.dm3": ([(3, 2, 16)], "uint32", 0.0599829 * UM, ""),

@@ -34,6 +34,15 @@ def test_round_trip(tmp_path, suffix, shape, lazy):
     assert [other.name for other in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("suffix", [suffix for suffix in IMAGE_SUFFIXES if suffix != ".npy"])
+@pytest.mark.parametrize("source", ["typed", "a line", "the simulation", "the file", ""])
+def test_a_size_that_was_not_recorded_never_becomes_that_of_the_file(tmp_path, suffix, source):
+    given = Micrograph(data=np.eye(12), pixel_size=(0.1, 0.1), pixel_size_source=source)
+    (back,) = read(write_image(given, tmp_path / f"x{suffix}"))
+    assert back.pixel_size_source == (source or "the file")
+    assert any("not recorded with the image" in note for note in back.notes) == (source not in ("", "the file"))
+
+
 @pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
 def test_no_pixel_size_stays_none(tmp_path, suffix):
     given = Micrograph(data=np.eye(12, dtype=np.int16))

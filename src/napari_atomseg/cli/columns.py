@@ -18,10 +18,11 @@ from napari_atomseg.cli.inputs import (
     pixel_size_of,
     require_model,
 )
+from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
-from napari_atomseg.core.errors import MissingCalibrationError
 from napari_atomseg.core.jobs import run
+from napari_atomseg.core.quantities import format_pixel_size
 
 if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
@@ -67,12 +68,14 @@ def locate(
         steps = job.steps(image, model=model, params=params, network=network, refined=not no_refine, frames=frames)
         found = run(steps, talk.reporter(path))
         write(found, target)
+        _note_estimate(path, found, talk)
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
             talk.note(
                 f"{path.name}: rows {rows} for the network's own positions (network_y_px, network_x_px), not for fitted ones"
             )
         talk.say(summary(path, found, target))
+        require_fits(found, target, "check --polarity and --pixel-size, or leave the fit out with --no-refine")
 
     each(talk, targets, work)
 
@@ -112,6 +115,8 @@ def refine(
     straighten: Annotated[
         bool, typer.Option("--straighten-rows", help="Take off what all columns of the same rows are displaced by in common.")
     ] = False,
+    unit: Unit = None,
+    first_index: FirstIndex = None,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     force: Force = False,
@@ -134,6 +139,7 @@ def refine(
     }
     asked = {name: value for name, value in given_options.items() if value is not None}
     params = params_of(RefineParams, " and ".join(f"--{name}".replace("_", "-") for name in asked), **asked)
+    require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
     talk = Talk(quiet=quiet, debug=debug)
@@ -142,7 +148,7 @@ def refine(
         refuse_existing(files_of(target), force)
         micrograph = open_image(path, dataset, size, talk)
         _require_scale(micrograph, target, talk)
-        given = _read_table(columns, micrograph)
+        given = read_table(columns, micrograph, unit, first_index, talk)
         if given.image_shape not in (None, micrograph.shape):
             talk.note(f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}")
         fitted = run(job.steps(micrograph, given, params=params), talk.reporter(path))
@@ -150,6 +156,11 @@ def refine(
             fitted, _ = run(straighten_rows.steps(fitted), talk.reporter(path))
         write(fitted, target)
         talk.say(summary(columns, fitted, target))
+        # As they were given: a fit may have moved them.
+        doubt = doubt_of(given.with_features(fit=fitted.features["fit"].to_numpy()), micrograph)
+        require_fits(fitted, target, doubt or "check that the table belongs to this image")
+        if doubt:
+            talk.note(f"{columns.name}: {doubt}")
 
     each(talk, [image], work)
 
@@ -161,21 +172,21 @@ def summary(path: Path, columns: Columns, target: Path) -> str:
     return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''} -> {target}"
 
 
+def _note_estimate(path: Path, found: Columns, talk: Talk) -> None:
+    """Say which pixel size a network worked with where nobody gave one."""
+    from napari_atomseg.workflows import estimated_size
+
+    told = estimated_size(found.provenance)
+    if told is not None:
+        size = format_pixel_size(told.size)
+        talk.note(
+            f"{path.name}: the network took {size}, {told.source}; the file gives none, and --pixel-size gives the true one"
+        )
+
+
 def _require_scale(micrograph: Micrograph, target: Path, talk: Talk) -> None:
     """A structure is made of lengths; a table can do without."""
     if target.suffix.lower() in STRUCTURES:
         micrograph.require_pixel_size()
     elif micrograph.pixel_size is None:
         talk.note(f"{micrograph.name}: the pixel size is unknown, so lengths in Angstrom stay empty; --pixel-size gives it")
-
-
-def _read_table(path: Path, micrograph: Micrograph) -> Columns:
-    """Columns of a table in pixels; positions given as lengths are turned by the table's own pixel size, else by the image's."""
-    from napari_atomseg.workflows import read_columns
-
-    try:
-        return read_columns(path)
-    except MissingCalibrationError:
-        if micrograph.pixel_size is None:
-            raise
-        return read_columns(path, pixel_size=micrograph.pixel_size)

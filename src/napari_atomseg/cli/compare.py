@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_atomseg.cli.inputs import Dataset, PixelSize, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_units
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import refuse_existing
-from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.core.micrograph import Micrograph
 
 
 def compare(
@@ -25,6 +25,8 @@ def compare(
     columns: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Columns of the experiment: their differences are written too.")
     ] = None,
+    unit: Unit = None,
+    first_index: FirstIndex = None,
     pixel_size: PixelSize = None,
     no_rotation: Annotated[bool, typer.Option("--no-rotation", help="The simulated image is not turned.")] = False,
     no_scale: Annotated[bool, typer.Option("--no-scale", help="Its magnification is not adjusted.")] = False,
@@ -48,6 +50,7 @@ def compare(
         scale=not no_scale,
         intensities="absolute" if absolute else "linear",
     )
+    require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     talk = Talk(quiet=quiet, debug=debug)
 
@@ -58,10 +61,13 @@ def compare(
         if out.exists() and not out.is_dir():
             raise AtomsegError(f"{out} is a file; give a folder")
         image, model = open_image(path, dataset, size, talk), open_image(simulated, None, None, talk)
-        given = _read_table(columns, image) if columns else None
+        given = read_table(columns, image, unit, first_index, talk) if columns else None
         if image.frames > 1 and frame is None:
             raise AtomsegError(f"{image.name} is a stack of {image.frames} images; choose one with --frame")
-        if given is not None:
+        if columns is not None and given is not None:
+            doubt = doubt_of(given, image)
+            if doubt:
+                talk.note(f"{columns.name}: {doubt}")
             given = _of_frame(given, frame or 0)
         found = run(job.steps(model, one_frame(image, frame or 0), columns=given, params=params), talk.reporter(path))
         write_comparison(found, out, force=force)
@@ -86,14 +92,3 @@ def _of_frame(columns: Columns, frame: int) -> Columns:
 
     chosen = columns.of_frame(frame) if columns.frame.any() else columns
     return replace(chosen, frame=0 * chosen.frame)
-
-
-def _read_table(path: Path, micrograph: Micrograph) -> Columns:
-    from napari_atomseg.workflows import read_columns
-
-    try:
-        return read_columns(path)
-    except MissingCalibrationError:
-        if micrograph.pixel_size is None:
-            raise
-        return read_columns(path, pixel_size=micrograph.pixel_size)

@@ -11,6 +11,11 @@ import numpy as np
 
 from napari_atomseg.core.errors import MissingCalibrationError
 
+RECORDED = "the file"
+"""Source of a pixel size that stands in the file of the image itself."""
+SOURCE_KEY = "pixel_size_source"
+"""Name under which files that we write keep any other source."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Micrograph:

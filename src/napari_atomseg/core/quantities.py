@@ -50,16 +50,41 @@ _LONG_NAMES = {
 }  # fmt: skip
 
 
+_TEX_LETTERS = (
+    (re.compile(r"\\(?:AA|angstrom|r\s*\{?A\}?|mathring\s*\{?A\}?)(?![A-Za-z])"), "Å"),
+    (re.compile(r"\\(?:up)?(?:mu|micro)(?![A-Za-z])\s*"), "\u00b5"),
+    (re.compile(r"\\circ(?![A-Za-z])"), "°"),
+    (re.compile(r"\\(?:math|text)?(?:rm|it|sf|bf|up|text|mathregular)(?![A-Za-z])\s*"), ""),
+    (re.compile(r"\\[,;:! ]|[$~]"), ""),
+)
+_PER_PIXEL = re.compile(r"(?<=[^\W\d])\s*(?:/|\bper\b)\s*(?:px|pix|pixels?)$", re.IGNORECASE)
+
+
+def plain_unit(unit: str | None) -> str:
+    r"""A unit as it would be typed: without LaTeX, brackets around it, or "per pixel"; empty if there is none.
+
+    ``$\mathrm{nm}^{-1}$`` becomes ``nm^-1``, ``\AA`` the letter Å, ``[n_m]`` ``n_m``, ``nm/px`` ``nm``.
+    """
+    spelling = "" if unit is None else str(unit).strip()
+    if "$" in spelling or "\\" in spelling:
+        for written, meant in _TEX_LETTERS:
+            spelling = written.sub(meant, spelling)
+        spelling = spelling.replace("{", "").replace("}", "").replace("\\", "")
+    spelling = spelling.replace("\u2212", "-").strip("[]()<>^ ")
+    return _PER_PIXEL.sub("", spelling)
+
+
 def angstrom_per(unit: str | None) -> float | None:
-    """Number of Angstrom in one `unit` of length, or None if `unit` is no length.
+    r"""Number of Angstrom in one `unit` of length, or None if `unit` is no length.
 
     Every spelling met in microscope files is understood: ``nm``, ``n_m``, ``µm`` with either micro sign, ``micron``,
-    the letter Å or the Angstrom sign, ``A``. Reciprocal lengths, angles, energies, times, centimetres (which in
-    microscope files are detector or print sizes, not specimen lengths), pixels and empty strings give None.
+    the letter Å or the Angstrom sign, ``A``, ``$\AA$``, ``nm/px``. Reciprocal lengths, angles, energies, times,
+    centimetres (which in microscope files are detector or print sizes, not specimen lengths), pixels and empty strings
+    give None.
     """
     if unit is None:
         return None
-    spelling = str(unit).strip().strip("[]()").replace("_", "").replace(" ", "").translate(_MICRO)
+    spelling = plain_unit(unit).replace("_", "").replace(" ", "").translate(_MICRO)
     if spelling in ("M", "MM", "NM", "PM", "UM"):
         # One capital letter changes a prefix ("Mm" is no micrograph's unit), a whole capital word does not.
         spelling = spelling.lower()

@@ -22,7 +22,7 @@ class Adoption(QObject):
     """Looks into the file of each uncalibrated image that another reader opened, once."""
 
     calibration_found = Signal(object, object)
-    """The layer, and its pixel size in Angstrom (y, x)."""
+    """The layer, and the micrograph whose pixel size it gets."""
 
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
@@ -51,7 +51,7 @@ class Adoption(QObject):
             return
         fitting = [one for one in found if one.shape == tuple(layer.data.shape) and one.pixel_size is not None]
         if len(fitting) == 1:
-            self.calibration_found.emit(layer, fitting[0].pixel_size)
+            self.calibration_found.emit(layer, fitting[0])
 
 
 def _read_quietly(path: Path) -> Generator[Progress, None, list[Micrograph]]:

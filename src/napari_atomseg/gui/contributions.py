@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_atomseg.core.errors import AtomsegError, AtomsegWarning, ColumnsFileError, NoImageError
+from napari_atomseg.core.errors import AtomsegError, AtomsegWarning, ColumnsFileError, MissingCalibrationError, NoImageError
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -80,7 +80,8 @@ def _image_layers(path: Path) -> list[Any]:
     from napari_atomseg.gui.layers import image_layer_data
     from napari_atomseg.workflows import read
 
-    return [image_layer_data(micrograph) for micrograph in read(path)]
+    # The last layer lies on top and is the one that the panel chooses: that most likely meant, which is read first.
+    return [image_layer_data(micrograph) for micrograph in reversed(read(path))]
 
 
 def _structure_layer(path: Path) -> LayerData:
@@ -109,20 +110,33 @@ def _columns_or_give_up(path: Path, error: AtomsegError) -> list[Any]:
 def _columns_layer(path: Path) -> LayerData:
     from napari.utils.notifications import show_warning
 
-    from napari_atomseg.gui.layers import points_layer_data
-    from napari_atomseg.workflows import read_columns
+    from napari_atomseg.gui.layers import pixel_size_of, points_layer_data, to_micrograph
+    from napari_atomseg.gui.results import reservations
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AtomsegWarning)
-        columns = read_columns(path)
-    for item in caught:
-        show_warning(str(item.message))
+        columns = _read_columns(path)
     image = matching_image(columns)
+    for said in (*(str(item.message) for item in caught), *reservations(columns, to_micrograph(image) if image else None)):
+        show_warning(f"{path.name}: {said.removeprefix(f'{path.name}: ')}")
     if image is not None and columns.pixel_size is None:
-        from napari_atomseg.gui.layers import pixel_size_of
-
         columns = with_pixel_size(columns, pixel_size_of(image))
     return points_layer_data(columns, image, f"{image.name if image is not None else path.stem} | columns")
+
+
+def _read_columns(path: Path) -> Columns:
+    """Columns of a table; lengths are turned by the pixel size of the only image where the table gives none."""
+    from napari_atomseg.gui.layers import to_micrograph
+    from napari_atomseg.workflows import read_columns
+
+    try:
+        return read_columns(path)
+    except MissingCalibrationError:
+        image = matching_image(None)
+        micrograph = to_micrograph(image) if image is not None else None
+        if micrograph is None or micrograph.pixel_size is None:
+            raise
+        return read_columns(path, None, micrograph.pixel_size, micrograph.pixel_size_source)
 
 
 def with_pixel_size(columns: Columns, pixel_size: tuple[float, float] | None) -> Columns:
@@ -132,14 +146,16 @@ def with_pixel_size(columns: Columns, pixel_size: tuple[float, float] | None) ->
     return replace(columns, pixel_size=pixel_size)
 
 
-def matching_image(columns: Columns) -> Image | None:
-    """The image of the current viewer that columns belong to: by name, else by shape, else the only one."""
+def matching_image(columns: Columns | None) -> Image | None:
+    """The image of the current viewer that columns, if known, belong to: by name, else by shape, else the only one."""
     import napari
 
     from napari_atomseg.gui.layers import usable_image
 
     viewer = napari.current_viewer()
     images = [layer for layer in viewer.layers if usable_image(layer)] if viewer is not None else []
+    if columns is None:
+        return images[0] if len(images) == 1 else None
     named = [image for image in images if image.name == columns.image_name]
     shaped = [image for image in images if columns.image_shape and tuple(image.data.shape) == tuple(columns.image_shape)]
     for candidates in (named, shaped):

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.adoption import Adoption
 from napari_atomseg.gui.editing import has_session, session_of
@@ -169,9 +170,9 @@ class Head(QWidget):
             if image is not None and image in self._viewer.layers:
                 self.choose(image)
 
-    def _on_adopted(self, image: Image, pixel_size: tuple[float, float]) -> None:
+    def _on_adopted(self, image: Image, found: Micrograph) -> None:
         if image in self._viewer.layers:
-            self._calibrate_together(image, pixel_size, "the file")
+            self._calibrate_together(image, found.pixel_size, found.pixel_size_source)
 
     def _show_facts(self, event: Any = None) -> None:
         image = self.image

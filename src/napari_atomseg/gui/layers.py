@@ -58,9 +58,16 @@ def to_micrograph(layer: Image) -> Micrograph:
     """The micrograph that a layer shows: its data, its calibration as the layer has it now, and what the file said."""
     known = layer.metadata.get(KEY, {}).get("micrograph")
     pixel_size = pixel_size_of(layer)
-    if isinstance(known, Micrograph):
-        return replace(known, data=_plain(layer), pixel_size=pixel_size, name=layer.name)
     source = "the layer" if pixel_size else ""
+    if isinstance(known, Micrograph):
+        # A scale that was set on the layer itself, by a script or by napari's own dialogs, is no longer the file's.
+        same = (
+            pixel_size is not None
+            and known.pixel_size is not None
+            and np.allclose(pixel_size, known.pixel_size, rtol=1e-9, atol=0)
+        )
+        source = known.pixel_size_source if same else source
+        return replace(known, data=_plain(layer), pixel_size=pixel_size, pixel_size_source=source, name=layer.name)
     path = Path(layer.source.path) if layer.source.path else None
     return Micrograph(data=_plain(layer), pixel_size=pixel_size, pixel_size_source=source, name=layer.name, path=path)
 

@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image, Points
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.layers import (
     DIFFERENCE,
@@ -18,6 +19,8 @@ from napari_atomseg.gui.layers import (
     source_of,
     spatial_options,
 )
+from napari_atomseg.readers.columns_table import NOTES
+from napari_atomseg.workflows import why_misplaced
 
 RESIDUAL = "residual"
 SHOWN_PERCENT = 99.5
@@ -118,3 +121,10 @@ def precision(columns: Columns) -> str:
         return f"Median fit uncertainty {spread:.3f} px per axis (noise alone, without scan distortion)."
     picometres = spread * np.mean(columns.pixel_size) * 100
     return f"Median fit uncertainty {picometres:.2g} pm per axis (noise alone, without scan distortion)."
+
+
+def reservations(columns: Columns, micrograph: Micrograph | None) -> list[str]:
+    """What was guessed of a table, and where its positions are probably in another unit, in sentences."""
+    doubt = why_misplaced(columns, micrograph) if micrograph is not None else ""
+    mend = "; open it again under Open columns and choose another unit there"
+    return [*columns.provenance.get(NOTES, ()), *([doubt + mend] if doubt else [])]

@@ -16,7 +16,7 @@ from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.editing import session_of
 from napari_atomseg.gui.layers import to_micrograph, usable_image
 from napari_atomseg.gui.preferences import PLUGIN
-from napari_atomseg.gui.results import documents_of, show_columns
+from napari_atomseg.gui.results import documents_of, reservations, show_columns
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import bound, read_columns, straighten_rows, transfer
 
@@ -99,11 +99,13 @@ class Tools(QObject):
         if image is None:
             self._panel.viewer.open(path, plugin=PLUGIN)
             return
-        columns = bound(columns, to_micrograph(image), dict(columns.provenance))
+        micrograph = to_micrograph(image)
+        columns = bound(columns, micrograph, dict(columns.provenance))
         session, _ = show_columns(self._panel.viewer, image, columns)
         self._panel.columns_page.watch(session)
+        doubts = "".join(f" ({said})" for said in reservations(columns, micrograph))
         self._panel.say(
-            f'{len(columns):,} columns from {Path(path).name}. <a href="refine">refine</a> · <a href="table">table</a>'
+            f'{len(columns):,} columns from {Path(path).name}{doubts}. <a href="refine">refine</a> · <a href="table">table</a>'
         )
 
     def _read(self, path: Path) -> Columns | None:
@@ -112,14 +114,15 @@ class Tools(QObject):
         from napari_atomseg.readers.columns_table import guess_mapping
 
         image = self._panel.image
-        pixel_size = to_micrograph(image).pixel_size if image is not None else None
+        micrograph = to_micrograph(image) if image is not None else None
+        given = (micrograph.pixel_size, micrograph.pixel_size_source) if micrograph is not None else (None, "")
         if path.suffix.lower() in (".hdf5", ".h5", ".xyz"):
-            return read_columns(path, None, pixel_size)
+            return read_columns(path, None, *given)
         guessed = guess_mapping(path)
         if (guessed.y, guessed.x) == POSITION_NAMES[:2]:
             return read_columns(path)
         mapping = ask_mapping(self._panel, path, guessed)
-        return read_columns(path, mapping, pixel_size) if mapping is not None else None
+        return read_columns(path, mapping, *given) if mapping is not None else None
 
     def carry_over(self) -> None:
         """Use the columns of another image of the same field."""

@@ -13,18 +13,38 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.core.quantities import angstrom_per, format_length
+from napari_atomseg.core.quantities import angstrom_per, format_length, plain_unit
 
 SMALLEST, LARGEST = 1e-3, 1e8  # Angstrom: no microscope's pixel lies outside
 SAME, NEARLY_SAME = 1e-3, 1e-2  # relative difference of y and x: one value / two values / resampled
 LARGEST_RESAMPLED = 64_000_000  # pixels
+LARGEST_RATIO = 10.0  # of y and x: no detector has longer pixels, one of the two was never calibrated
 
 _NO_UNIT = {"", "px", "pix", "pixel", "pixels", "none", "undefined", "unknown", "au", "arb", "arbunits", "unit", "units"}
-_PRINT = {"cm", "centimeter", "centimetre", "centimeters", "centimetres", "in", "inch", "inches", '"', "dpi", "dpcm"}
+_PRINT = {
+    **dict.fromkeys(("cm", "centimeter", "centimetre", "centimeters", "centimetres"), 1e8),
+    **dict.fromkeys(("in", "inch", "inches", '"'), 2.54e8),
+    **dict.fromkeys(("dpi", "dpcm"), math.nan),
+}
+"""Units of prints and their Angstrom; as one pixel of a microscope they are believed below `FINEST_PRINT` only."""
+FINEST_PRINT = 1e4  # Angstrom: 1 micrometre, 25 400 dots per inch
 _OTHER_KINDS = (
-    (re.compile(r"1\s*/.*|.*(\^|\*\*)\s*[({]?-\s*1[)}]?|.*[a-zå]-1|.*⁻¹|(cycles|lines)?/\s*.*m", re.I), "a reciprocal length"),
-    (re.compile(r"[muµμ]?(rad|radian|radians)|mradian|deg|degs|degree|degrees|°", re.I), "an angle"),
-    (re.compile(r"[mkM]?eV|[mkM]?J"), "an energy"),
+    (
+        re.compile(
+            r"1\s*/.*|.*(\^|\*\*)\s*[({]?\s*[-⁻]\s*[12¹²][)}]?|.*[a-zå]\s?-\s?[12]|.*⁻\s*[1¹2²]"
+            r"|(cycles|lines|line pairs|lp)?\s*(/|per)\s*.*(m|å|a|angstroms?|px|pixels?)"
+            r"|(inv(erse)?|recip(rocal)?|reziproke?)[\s._]*[a-zåµμ].*|r\.?l\.?u\.?",
+            re.I,
+        ),
+        "a reciprocal length",
+    ),
+    (
+        re.compile(
+            r"(2?th(eta)?_)?([muµμ]|milli|micro)?(rad|rads|radian|radians)|(2?th(eta)?_)?(deg|degs|degree|degrees)|°", re.I
+        ),
+        "an angle",
+    ),
+    (re.compile(r"[mkKM]?e[Vv]|([Kk]ilo)?[Ee]lectron ?[Vv]olts?|[mkM]?J"), "an energy"),
     (re.compile(r"[fpnumµμ]?s|[mµμun]?secs?|(milli|micro|nano)?seconds?|mins?|minutes?|hours?|h", re.I), "a time"),
     (re.compile(r"[kMG]?Hz|[mkM]?V|[pnumµμ]?A/.*|°?[KC]|[mk]?Pa|mbar|[mµμ]?T", re.I), "no length"),
 )
@@ -68,20 +88,21 @@ def calibrate(y_axis: Mapping[str, Any], x_axis: Mapping[str, Any]) -> Calibrati
     if not all(math.isfinite(step) and step > 0 for step in steps):
         note = f"the pixel size in the file, {steps[0]:g} x {steps[1]:g}, is no size and was left out"
         return Calibration(unit_in_file=unit_in_file, notes=(note,))
-    factors = [angstrom_per(unit) for unit in units]
+    factors = [_factor(unit, step) for unit, step in zip(units, steps, strict=True)]
     notes: tuple[str, ...] = ()
     if (factors[0] is None) != (factors[1] is None):
         if (_bare(units[0]) and _bare(units[1])) or not _alike(steps[0], steps[1], SAME):
-            note = "only one of the two axes has a known unit of length, so there is no pixel size"
-            return Calibration(unit_in_file=unit_in_file, notes=(note,))
+            return Calibration(unit_in_file=unit_in_file, notes=(_one_axis_only(steps, factors),))
         factors = [factors[0] or factors[1]] * 2
         notes = ("only one of the two axes has a unit; it was used for both",)
     if factors[0] is None or factors[1] is None:
         return Calibration(unit_in_file=unit_in_file, notes=(_why_uncalibrated(units, steps),))
     sizes = (steps[0] * factors[0], steps[1] * factors[1])
-    if not all(SMALLEST <= size <= LARGEST for size in sizes):
-        note = f"the pixel size in the file, {steps[1]:g} {units[1]}, is not believable and was left out"
-        return Calibration(unit_in_file=unit_in_file, notes=(*notes, note))
+    doubt = _why_not_believed(sizes, steps[1], units[1])
+    if _bare(units[1]).lower() in _PRINT:
+        notes = (*notes, f"a resolution of {steps[1]:.4g} {units[1]} is no print's, and was taken for the pixel size")
+    if doubt:
+        return Calibration(unit_in_file=unit_in_file, notes=(*notes, doubt))
     return Calibration(pixel_size=sizes, unit_in_file=unit_in_file, notes=notes)
 
 
@@ -142,6 +163,36 @@ def resample_square(data: np.ndarray, pixel_size: tuple[float, float]) -> tuple[
     return planes, note
 
 
+def _factor(unit: str, step: float) -> float | None:
+    """Angstrom in a unit of length, those of prints included where so fine a step was never printed."""
+    factor = angstrom_per(unit)
+    if factor is None:
+        factor = _PRINT.get(_bare(unit).lower(), math.nan)
+        return factor if step * factor <= FINEST_PRINT else None
+    return factor
+
+
+def _one_axis_only(steps: Sequence[float], factors: Sequence[float | None]) -> str:
+    axis, step, factor = ("y", steps[0], factors[0]) if factors[0] is not None else ("x", steps[1], factors[1])
+    size = step * (factor or 1.0)
+    return (
+        f"only one of the two axes has a known unit of length, so there is no pixel size; if the pixels are square, that of "
+        f"{axis} is {format_length(size)}"
+    )
+
+
+def _why_not_believed(sizes: tuple[float, float], step: float, unit: str) -> str:
+    """Reason why two sizes in Angstrom are none of a microscope's pixel; empty if they may be."""
+    if not all(SMALLEST <= size <= LARGEST for size in sizes):
+        return f"the pixel size in the file, {step:g} {unit}, is not believable and was left out"
+    if max(sizes) > LARGEST_RATIO * min(sizes):
+        return (
+            f"the file says {format_length(sizes[0])} along y and {format_length(sizes[1])} along x, so that one of the two axes "
+            "was not calibrated, and both were left out"
+        )
+    return ""
+
+
 def _alike(a: float, b: float, tolerance: float) -> bool:
     return abs(a / b - 1) < tolerance
 
@@ -151,8 +202,8 @@ def _spelled(unit: object) -> str:
 
 
 def _bare(unit: object) -> str:
-    """`unit` without brackets and blanks; empty if it stands for no unit at all."""
-    spelling = _spelled(unit).strip("[]()<> ")
+    """`unit` as it would be typed; empty if it stands for no unit at all."""
+    spelling = plain_unit(_spelled(unit))
     return "" if spelling.lower().replace(".", "").replace(" ", "") in _NO_UNIT else spelling
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,13 +17,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.core.columns import FEATURES, FILE_NAMES, FITS, ORIGINS, Columns
+from napari_atomseg.core.columns import FEATURES, FILE_NAMES, FITS, ORIGINS, POSITION_NAMES, Columns
 from napari_atomseg.core.errors import AtomsegError, AtomsegWarning, ColumnsFileError, MissingCalibrationError
 from napari_atomseg.core.quantities import angstrom_per
 from napari_atomseg.readers.text_table import (
     column_names,
+    comment_above,
     guess_decimal,
     guess_delimiter,
+    header_rows,
     is_number,
     read_lines,
     read_table,
@@ -33,6 +36,8 @@ HDF5_SUFFIXES = (".hdf5", ".h5")
 XYZ_SUFFIXES = (".xyz", ".extxyz")
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 
+NOTES = "table_notes"
+"""Where provenance keeps what was guessed in reading a table."""
 _SNIFFED_BYTES = 1 << 16
 _SNIFFED_ROWS = 25
 _AXIS_NAME = re.compile(
@@ -41,8 +46,12 @@ _AXIS_NAME = re.compile(
     re.IGNORECASE,
 )
 _AXES = {"x": "x", "y": "y", "row": "y", "col": "x", "column": "x"}
-_INDEX_NAMES = {"", "index", "id", "no", "nr", "#", "label", "point"}
-_Unit = Literal["px", "angstrom", "nm"]
+_INDEX_NAMES = {"", "index", "id", "no", "nr", "#", "label", "point", "unnamed: 0"}
+_FRAME_NAMES = {"frame", "frames", "frame number", "frame_number", "frame index", "slice"}
+_Unit = Literal["px", "angstrom", "nm", "pm", "um"]
+UNITS: Mapping[_Unit, float | None] = {"px": None, "angstrom": 1.0, "nm": 10.0, "pm": 0.01, "um": 1e4}
+"""Units in which a table may give positions, with their Angstrom."""
+_SHOWN = {"angstrom": "Å", "um": "µm"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +65,7 @@ class ColumnMapping:
     frame : str
         Name of the column that holds the frame; empty if there is none.
     unit : str
-        ``px``, ``angstrom`` or ``nm``.
+        ``px``, ``angstrom``, ``nm``, ``pm`` or ``um``.
     one_based : bool
         True if the first pixel is number 1.
     delimiter : str
@@ -67,6 +76,12 @@ class ColumnMapping:
         True if the first row holds names.
     names : tuple of str
         Every column of the table, to choose from.
+    index : str
+        Name of the column that only counts the rows; empty if there is none.
+    skipped : int
+        Rows between the header and the first numbers.
+    notes : tuple of str
+        What was guessed, in sentences.
     """
 
     x: str
@@ -78,10 +93,16 @@ class ColumnMapping:
     decimal: str = "."
     has_header: bool = True
     names: tuple[str, ...] = ()
+    index: str = ""
+    skipped: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def read_columns(
-    path: Path | str, mapping: ColumnMapping | None = None, pixel_size: tuple[float, float] | None = None
+    path: Path | str,
+    mapping: ColumnMapping | None = None,
+    pixel_size: tuple[float, float] | None = None,
+    source: str = "typed",
 ) -> Columns:
     """Columns from a table that we or another program wrote.
 
@@ -94,6 +115,8 @@ def read_columns(
         How to read a text table; guessed if not given.
     pixel_size : tuple of float, optional
         (y, x) in Angstrom; stands above what the file says.
+    source : str
+        Where `pixel_size` comes from.
 
     Returns
     -------
@@ -116,7 +139,7 @@ def read_columns(
         columns = _read_text(path, mapping, pixel_size)
     if pixel_size is None:
         return columns
-    return replace(columns, provenance={**columns.provenance, "pixel_size_source": "typed"})
+    return replace(columns, provenance={**columns.provenance, "pixel_size_source": source})
 
 
 def guess_mapping(path: Path | str) -> ColumnMapping:
@@ -127,31 +150,52 @@ def guess_mapping(path: Path | str) -> ColumnMapping:
     ColumnsFileError
         If no two columns look like positions.
     """
-    lines = read_lines(Path(path), _SNIFFED_BYTES)[: _SNIFFED_ROWS + 1]
+    path = Path(path)
+    lines = read_lines(path, _SNIFFED_BYTES)[: _SNIFFED_ROWS + 1]
     if not lines:
         raise ColumnsFileError(f"{path}: the table is empty; choose a file with one row per column")
-    body = lines[1:] or lines
+    head = max(1, header_rows(lines))
+    body = lines[head:] or lines
     delimiter = guess_delimiter(body)
     if delimiter is None:
         raise ColumnsFileError(f"{path}: no table of numbers was seen; save the positions as comma-separated values, x and y")
-    first = split(lines[0], delimiter)
-    has_header = not all(is_number(cell, delimiter) for cell in first)
-    names = column_names(first, has_header)
-    axes = _named_axes(names) if has_header else (names[0], names[1], "")
-    if axes is None:
+    rows = [split(line, delimiter) for line in body]
+    layout = _layout(path, split(lines[0], delimiter), rows, delimiter)
+    if layout is None:
+        names = column_names(split(lines[0], delimiter), True)
         seen = ", ".join(name for name in names if name)[:120]
         raise ColumnsFileError(f"{path}: no positions among the columns {seen}; name two of them x and y")
-    x, y, frame = axes
-    return ColumnMapping(
-        x=x,
-        y=y,
-        frame=frame,
-        unit=_unit_of(x),
+    units = [split(line, delimiter) for line in lines[1:head]]
+    unit, note = _told_unit(path, layout, units, rows)
+    return replace(
+        layout,
+        unit=unit,
         delimiter=delimiter,
         decimal=guess_decimal(body, delimiter),
-        has_header=has_header,
-        names=names,
+        skipped=head - 1,
+        notes=tuple(text for text in (*layout.notes, note) if text),
     )
+
+
+def told_mapping(path: Path | str, unit: str | None = None, first_index: int | None = None) -> ColumnMapping:
+    """How a text table is to be read if its unit, or the number of its first pixel, is told; guessed where it is not.
+
+    Raises
+    ------
+    ColumnsFileError
+        If the file is no text table, or no two columns look like positions.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (*HDF5_SUFFIXES, *XYZ_SUFFIXES):
+        raise ColumnsFileError(f"{path}: such a file sets its unit and first index itself; leave the options out")
+    mapping = guess_mapping(path)
+    if unit is not None:
+        told = unit_called(unit)
+        if told is None:
+            raise ColumnsFileError(f'{path}: positions are never in "{unit}"; choose one of A, nm, pm, um and px')
+        guessed = _unit_note(mapping.unit, "")
+        mapping = replace(mapping, unit=told, notes=tuple(note for note in mapping.notes if not note.startswith(guessed)))
+    return mapping if first_index is None else replace(mapping, one_based=first_index == 1)
 
 
 def is_columns_table(path: Path | str) -> bool:
@@ -168,13 +212,16 @@ def is_columns_table(path: Path | str) -> bool:
         mapping = guess_mapping(path)
     except (AtomsegError, OSError):
         return False
-    # A wide table of bare numbers is an image; a points table seldom has more than x, y, type and a value or two.
-    return mapping.has_header or len(mapping.names) <= 5
+    # A wide table of bare numbers is an image, also where its columns are counted; a points table seldom has more than x, y,
+    # type and a value or two.
+    return (mapping.has_header and not mapping.x.isdecimal()) or len(mapping.names) <= 5
 
 
 def _read_text(path: Path, mapping: ColumnMapping | None, pixel_size: tuple[float, float] | None) -> Columns:
     mapping = mapping or guess_mapping(path)
-    table = read_table(path, mapping.delimiter, mapping.decimal, mapping.has_header)
+    table = read_table(path, mapping.delimiter, mapping.decimal, mapping.has_header, mapping.skipped)
+    if not mapping.has_header and len(mapping.names) == table.shape[1]:
+        table.columns = pd.Index(mapping.names)
     described = _description(path) if {"y_px", "x_px"} <= set(table) else {}
     missing = [name for name in (mapping.x, mapping.y) if name not in table]
     if missing:
@@ -185,23 +232,37 @@ def _read_text(path: Path, mapping: ColumnMapping | None, pixel_size: tuple[floa
         raise ColumnsFileError(
             f"{path}: {mapping.x} and {mapping.y} hold text ({problem}); choose two columns of numbers"
         ) from None
-    pixel_size = pixel_size or _known_size(described) or _derived_size(table)
+    known = pixel_size or _known_size(described)
+    pixel_size = known or _derived_size(table)
     if mapping.unit != "px":
         if pixel_size is None:
             raise MissingCalibrationError(
                 f"{path}: positions are in {mapping.unit}; give the pixel size to turn them into pixels"
             )
-        positions = positions * (angstrom_per(mapping.unit) or 1.0) / np.asarray(pixel_size)
-    frame = _frames(table, mapping.frame)
-    used = {mapping.x, mapping.y, mapping.frame, *set(FILE_NAMES).difference(FEATURES)}
+        positions = positions * (UNITS[mapping.unit] or 1.0) / np.asarray(pixel_size)
+    frame, note = _frames(table, mapping.frame, foreign=(mapping.y, mapping.x) != POSITION_NAMES[:2])
+    notes = [*mapping.notes, *([note] if note else [])]
+    described = {key: value for key, value in described.items() if key != NOTES} or {"table": path.name}
+    if notes:
+        described[NOTES] = notes
+    if known is None and pixel_size is not None:
+        described["pixel_size_source"] = "the table's positions in Angstrom"
+    used = {mapping.x, mapping.y, mapping.frame, mapping.index, *set(FILE_NAMES).difference(FEATURES)}
     rest = [name for name in map(str, table) if name not in used and name.lower() not in _INDEX_NAMES]
     return _finish(path, positions - mapping.one_based, table[rest], frame, pixel_size, described)
 
 
-def _frames(table: pd.DataFrame, name: str) -> np.ndarray | None:
+def _frames(table: pd.DataFrame, name: str, foreign: bool) -> tuple[np.ndarray | None, str]:
+    """Frame of each row counted from 0, None if unknown, and a note where a table of others counts from 1.
+
+    napari's axes count from 0, as our own tables do; programs that have a column "frame" or "slice" begin with 0 or 1.
+    """
     if not name or name not in table or not pd.api.types.is_numeric_dtype(table[name]):
-        return None
-    return np.nan_to_num(table[name].to_numpy(dtype=float)).astype(int)
+        return None, ""
+    frame = np.nan_to_num(table[name].to_numpy(dtype=float)).astype(int)
+    if foreign and name.lower() in _FRAME_NAMES and len(frame) and frame.min() == 1:
+        return frame - 1, f'the lowest "{name}" is 1, so that frames were taken to be counted from 1'
+    return frame, ""
 
 
 def _read_atomap(path: Path, pixel_size: tuple[float, float] | None) -> Columns:
@@ -316,11 +377,74 @@ def _mended(features: pd.DataFrame) -> pd.DataFrame:
     return mended
 
 
+def _layout(path: Path, first: list[str], rows: list[list[str]], delimiter: str) -> ColumnMapping | None:
+    """Which columns hold what, by the first row and the rows of numbers; None if no two of them look like positions."""
+    if all(is_number(cell, delimiter) or not cell for cell in first):
+        return _counted_layout(first, rows) or _bare_layout(path, [first, *rows], delimiter)
+    names = column_names(first, True)
+    axes = _named_axes(names)
+    return None if axes is None else ColumnMapping(x=axes[0], y=axes[1], frame=axes[2], names=names)
+
+
+def _counted_layout(first: list[str], rows: list[list[str]]) -> ColumnMapping | None:
+    """Layout of a table whose header only counts its columns, as pandas names those without a name; None if it is none."""
+    names = first[1:] if first[0] == "" else first
+    written = any(set(".,eE") & set(cell) for row in rows for cell in row[len(first) - len(names) :])
+    if len(names) < 2 or names != [str(number) for number in range(len(names))] or not written:
+        return None
+    note = "the header only counts the columns; the first was taken for x and the second for y"
+    return ColumnMapping(x="0", y="1", names=column_names(first, True), notes=(note,))
+
+
+def _bare_layout(path: Path, rows: list[list[str]], delimiter: str) -> ColumnMapping:
+    """Layout of a table without a header, whose names a comment may give, and whose first column may count the rows."""
+    names = column_names(rows[0], False)
+    told = column_names(split(comment_above(path, _SNIFFED_BYTES) or " ", delimiter), True)
+    axes = _named_axes(told) if len(told) == len(names) else None
+    if axes is not None:
+        return ColumnMapping(x=axes[0], y=axes[1], frame=axes[2], has_header=False, names=told)
+    if len(names) > 2 and _counts_rows([row[0] for row in rows]):
+        note = "there is no header: the first column counts the rows, the next two were taken for x and y"
+        return ColumnMapping(x=names[1], y=names[2], has_header=False, names=names, index=names[0], notes=(note,))
+    note = "there is no header: the first column was taken for x and the second for y"
+    return ColumnMapping(x=names[0], y=names[1], has_header=False, names=names, notes=(note,))
+
+
+def _counts_rows(cells: list[str]) -> bool:
+    """Whether cells are 0, 1, 2 ... or 1, 2, 3 ..., three at least."""
+    return len(cells) > 2 and any(cells == [str(first + number) for number in range(len(cells))] for first in (0, 1))
+
+
+def _told_unit(path: Path, layout: ColumnMapping, units: list[list[str]], rows: list[list[str]]) -> tuple[_Unit, str]:
+    """Unit of the positions by the name of their column, a row of units below it, or a column of units; and a note.
+
+    Raises
+    ------
+    ColumnsFileError
+        If x and y are in different units.
+    """
+    told = []
+    for name in (layout.x, layout.y):
+        place = layout.names.index(name)
+        below = [unit_called(row[place]) for row in units if place < len(row)]
+        told.append(_unit_of(name) or next((unit for unit in below if unit), None))
+    if None not in told and told[0] != told[1]:
+        raise ColumnsFileError(f"{path}: x is in {told[0]} and y in {told[1]}; bring both into one unit")
+    beside = next((place for place, name in enumerate(layout.names) if name.lower() in ("unit", "units")), None)
+    by_column = unit_called(rows[0][beside]) if beside is not None and beside < len(rows[0]) else None
+    unit = told[0] or told[1] or by_column or "px"
+    return unit, "" if unit == "px" else _unit_note(unit, f', as the table says ("{layout.x}")')
+
+
+def _unit_note(unit: str, why: str) -> str:
+    return f"positions were taken to be in {_SHOWN.get(unit, unit)}{why}"
+
+
 def _named_axes(names: tuple[str, ...]) -> tuple[str, str, str] | None:
     """Which of the names are x, y and the frame (or an empty text); None if there is no pair."""
     if "vertex-index" in names:
         return None  # napari's shapes, whose points are corners
-    frame = "frame" if "frame" in names else ""
+    frame = next((name for name in names if name.lower() in _FRAME_NAMES), "")
     if {"y_px", "x_px"} <= set(names):
         return "x_px", "y_px", frame
     if {"centroid-0", "centroid-1"} <= set(names):
@@ -331,22 +455,23 @@ def _named_axes(names: tuple[str, ...]) -> tuple[str, str, str] | None:
     found: dict[str, str] = {}
     for name in names:
         match = _AXIS_NAME.match(name)
-        if match and (not match[2] or _spelled_unit(match[2])):
+        if match and (not match[2] or unit_called(match[2])):
             found.setdefault(_AXES[match[1].lower()], name)
     return (found["x"], found["y"], frame) if {"x", "y"} <= set(found) else None
 
 
-def _unit_of(name: str) -> _Unit:
+def _unit_of(name: str) -> _Unit | None:
     match = _AXIS_NAME.match(name)
-    return (_spelled_unit(match[2]) if match and match[2] else None) or "px"
+    return unit_called(match[2]) if match and match[2] else None
 
 
-def _spelled_unit(text: str) -> _Unit | None:
-    spelling = text.strip(" _.-")
+def unit_called(text: str) -> _Unit | None:
+    """The unit of positions that a text means; None if it means none."""
+    spelling = text.strip(" _.-()[]")
     if spelling.lower() in ("px", "pix", "pixel", "pixels"):
         return "px"
     angstrom = angstrom_per(spelling)
-    return "angstrom" if angstrom == 1 else "nm" if angstrom == 10 else None
+    return next((unit for unit, known in UNITS.items() if angstrom is not None and known == angstrom), None)
 
 
 def _description(path: Path) -> dict[str, Any]:

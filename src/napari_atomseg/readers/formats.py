@@ -5,6 +5,7 @@ A new format is one line in `FORMATS`, and one in `MAGIC` if it begins with a si
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ class Format:
     suffixes : tuple of str
         Lower case, with the dot.
     plugins : tuple of str
-        RosettaSciIO plugins in the order in which they are tried; empty for formats read by :mod:`.plain`.
+        RosettaSciIO plugins (and ``dm5``, our own) in the order in which they are tried; empty for formats read by :mod:`.plain`.
     signed : bool
         Every file of the format begins with one of its entries in `MAGIC`.
     """
@@ -32,9 +33,9 @@ class Format:
     signed: bool = False
 
 
-_IN_HDF5 = ("hspy", "emd", "nexus", "delmic", "arina")
 FORMATS: Mapping[str, Format] = {
     "dm": Format(title="DigitalMicrograph file", suffixes=(".dm3", ".dm4"), plugins=("digitalmicrograph",), signed=True),
+    "dm5": Format(title="DigitalMicrograph 5 file", suffixes=(".dm5",), plugins=("dm5",), signed=True),
     "emd": Format(title="EMD file", suffixes=(".emd", ".de5"), plugins=("emd", "hspy"), signed=True),
     "ser": Format(title="TIA series", suffixes=(".ser",), plugins=("tia",), signed=True),
     "emi": Format(title="TIA .emi file", suffixes=(".emi",), plugins=("tia",), signed=True),
@@ -58,6 +59,7 @@ FORMATS: Mapping[str, Format] = {
     "tiff": Format(title="TIFF image", suffixes=(".tif", ".tiff"), plugins=("tiff",), signed=True),
     "picture": Format(title="picture", suffixes=(".png", ".jpg", ".jpeg", ".bmp", ".gif"), signed=True),
     "npy": Format(title="NumPy array", suffixes=(".npy",), signed=True),
+    "npz": Format(title="archive of NumPy arrays", suffixes=(".npz",), signed=True),
 }
 SUFFIXES: tuple[str, ...] = tuple(suffix for known in FORMATS.values() for suffix in known.suffixes)
 
@@ -79,7 +81,39 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "zip"),
     (b"IMGBLO", "blo"),
 )
-_INSIDE = {"hspy": "hdf5", "emd": "hdf5", "nexus": "hdf5", "de5": "hdf5", "prz": "zip", "zspy": "zip"}
+_INSIDE = {
+    "hspy": "hdf5",
+    "dm5": "hdf5",
+    "npz": "zip",
+    "emd": "hdf5",
+    "nexus": "hdf5",
+    "de5": "hdf5",
+    "prz": "zip",
+    "zspy": "zip",
+}
+
+
+_FOREIGN = (
+    (
+        re.compile(rb"\x80[\x02-\x05][\x00-\xff]"),
+        "a pickle of Python objects, which may run any code and is never loaded; save the image itself, as an array",
+    ),
+    (re.compile(rb"\x1f\x8b\x08"), "a gzip archive; unpack it first"),
+    (re.compile(rb"BZh[1-9]"), "a bzip2 archive; unpack it first"),
+    (re.compile(rb"\xfd7zXZ\x00|7z\xbc\xaf\x27\x1c|Rar!|\x28\xb5\x2f\xfd"), "an archive; unpack it first"),
+    (re.compile(rb"%PDF-"), "a PDF document; export the image from the program that made it"),
+    (re.compile(rb"version https://git-lfs"), "a pointer of Git LFS, a note that stands for the file; fetch the file itself"),
+    (re.compile(rb"\s*<(!DOCTYPE )?html", re.I), "a web page, as a failed download leaves; download the file again"),
+    (re.compile(rb"\s*<\?xml"), "an XML text, which holds no pixels; choose the image that it describes"),
+)
+"""Beginnings of files that are no image, and what they are."""
+
+
+def foreign(path: Path) -> str:
+    """What a file is that no reader knows, with what to do, as the end of a sentence; empty if its beginning does not tell."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    return next((what for start, what in _FOREIGN if start.match(head)), "")
 
 
 def by_suffix(path: Path) -> str | None:

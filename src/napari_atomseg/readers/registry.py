@@ -20,7 +20,8 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError, NoImageError, UnreadableFileError
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.readers.formats import FORMATS, SUFFIXES, by_content, by_suffix, container, is_telling
+from napari_atomseg.readers.faults import whole_but
+from napari_atomseg.readers.formats import FORMATS, SUFFIXES, by_content, by_suffix, container, foreign, is_telling
 
 __all__ = ["SUFFIXES", "describe", "read"]
 
@@ -43,7 +44,8 @@ def read(path: str | os.PathLike[str], dataset: int | None = None) -> list[Micro
     Returns
     -------
     list of Micrograph
-        In the order of the file. `Micrograph.dataset` is the same index as above. Data are loaded if the images of
+        Raw images before maps, colour pictures and thumbnails, else in the order of the file. `Micrograph.dataset` is the
+        same index as above. Data are loaded if the images of
         the file together are small, else lazy: a dask array, or a NumPy array mapped from disk.
 
     Raises
@@ -68,9 +70,8 @@ def read(path: str | os.PathLike[str], dataset: int | None = None) -> list[Micro
         ) from error
     except Exception as error:
         # Foreign readers raise anything on damaged files, and a traceback helps nobody who dropped a file.
-        raise UnreadableFileError(
-            f"{path.name}: {_said(error)}; it may be damaged, so copy it again from the microscope"
-        ) from error
+        reason = whole_but(error, path) or f"{_said(error)}; it may be damaged, so copy it again from the microscope"
+        raise UnreadableFileError(f"{path.name}: {reason}") from error
 
 
 def describe(micrograph: Micrograph) -> dict[str, Any]:
@@ -117,8 +118,15 @@ def _format_of(path: Path) -> tuple[str, str]:
     if key is None or (found is not None and found != container(key) and (FORMATS[key].signed or is_telling(path))):
         return _known_by_content(path, found)
     if found is None and FORMATS[key].signed:
+        _refuse_foreign(path)
         raise UnreadableFileError(f"its contents are not those of a {FORMATS[key].title}; it is damaged, or its suffix is wrong")
     return key, ""
+
+
+def _refuse_foreign(path: Path) -> None:
+    what = foreign(path)
+    if what:
+        raise UnreadableFileError(f"it is {what}")
 
 
 def _require_contents(path: Path) -> None:
@@ -137,6 +145,10 @@ def _known_by_content(path: Path, found: str | None) -> tuple[str, str]:
         raise UnreadableFileError(f'this is a {FORMATS[found].title} in spite of its suffix "{suffix}"; rename it to .{found}')
     if found is not None and found in FORMATS and is_telling(path):
         return found, f'this is a {FORMATS[found].title} in spite of its suffix "{suffix}", and was read as such'
+    header = path.with_suffix(".rpl")
+    if suffix == ".raw" and header.is_file():
+        raise UnreadableFileError(f"these are bare pixels; open {header.name}, which describes them")
+    _refuse_foreign(path)
     if suffix in SUFFIXES:
         raise UnreadableFileError(f'its contents do not belong to the suffix "{suffix}"; export it again, or mend the suffix')
     seen = f'files with the suffix "{suffix}"' if suffix else "files without a suffix"
@@ -147,48 +159,54 @@ def _signals(path: Path, key: str) -> list[Any]:
     """Datasets of a file by the first reader that gives any."""
     from napari_atomseg.readers import plain, rosetta
 
-    if key == "npy":
-        return list(plain.read_array(path))
-    if key == "picture":
-        return list(plain.read_picture(path))
-    failures = []
+    without_plugin = {"npy": plain.read_array, "npz": plain.read_archive, "picture": plain.read_picture}
+    if key in without_plugin:
+        return list(without_plugin[key](path))
+    failures: list[Exception] = []
     for plugin in FORMATS[key].plugins:
         try:
             signals = rosetta.read_signals(path, plugin)
         except (AtomsegError, MemoryError, PermissionError):
             raise
         except Exception as error:  # noqa: BLE001 - each plugin has its own; all reasons are told together below
-            failures.append(_said(error))
+            failures.append(error)
             continue
         if signals:
             return list(signals)
-    if not failures:
-        return []
-    reasons = " / ".join(_once(failures))
-    raise UnreadableFileError(f"it cannot be read as a {FORMATS[key].title} ({reasons}); it may be damaged, so copy it again")
+    if failures:
+        raise UnreadableFileError(_why_unread(failures, path, FORMATS[key].title))
+    return []
+
+
+def _why_unread(failures: Sequence[Exception], path: Path, title: str) -> str:
+    """What a whole file lacks, if any reader says so; else what all of them say of a file that is probably damaged."""
+    lacking = next((text for text in (whole_but(error, path) for error in failures) if text), "")
+    reasons = " / ".join(_once(map(_said, failures)))
+    return lacking or f"it cannot be read as a {title} ({reasons}); it may be damaged, so copy it again"
 
 
 def _sorted_out(
     path: Path, signals: Sequence[Any], dataset: int | None
 ) -> tuple[list[Micrograph], list[tuple[tuple[int, str], str]]]:
     """Images, and for each other dataset its index, title and the reason why it is none."""
+    from napari_atomseg.readers.preference import preferred
     from napari_atomseg.readers.signals import tidied, to_micrograph, why_no_image
 
     names = _names(path.stem, [signal.title for signal in signals])
+    neat = [tidied(signal) for signal in signals]
+    reasons = [why_no_image(signal) for signal in neat]
     images, refused = [], []
-    for index, raw in enumerate(signals):
+    for index, signal in preferred(neat, [reason is None for reason in reasons]):
         if dataset not in (None, index):
             continue
-        signal = tidied(raw)
-        reason = why_no_image(signal)
-        if reason is None:
-            try:
+        try:
+            if reasons[index] is None:
                 images.append(to_micrograph(signal, path, index, names[index]))
-                continue
-            except NoImageError as error:
-                reason = str(error)
-        refused.append(((index, f' "{raw.title}"' if raw.title else ""), reason))
-    return images, refused
+        except NoImageError as error:
+            reasons[index] = str(error)
+        if reasons[index] is not None:
+            refused.append(((index, f' "{signal.title}"' if signal.title else ""), str(reasons[index])))
+    return images, sorted(refused)
 
 
 def _names(stem: str, titles: Sequence[str]) -> list[str]:
@@ -231,8 +249,6 @@ def _said(error: BaseException) -> str:
     text = lines[0].strip().rstrip(".") if lines else ""
     if isinstance(error, (KeyError, IndexError)):
         return "something that belongs into it is missing"
-    if isinstance(error, ModuleNotFoundError):
-        return f"the package {error.name} is needed for it and is not installed"
     return (text[:117] + "..." if len(text) > 120 else text) or type(error).__name__
 
 

@@ -5,19 +5,32 @@ All readers end here, so that the rules (what is an image, how it is calibrated,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_atomseg.core.errors import NoImageError
-from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.micrograph import RECORDED, Micrograph
+from napari_atomseg.core.quantities import angstrom_per
 from napari_atomseg.readers import calibration, metadata
 
 _WORDS = {4: "four", 5: "five", 6: "six", 7: "seven"}
-_LUMINANCE = {"R": 0.299, "G": 0.587, "B": 0.114}  # Rec. 601
+_ENERGY_NAME = re.compile(r"(electron |x-?ray )?energy([ _-]?loss)?|wavelength|energy channels?", re.I)
+_RECIPROCAL_NAME = re.compile(r"[kqg][_ ]?[xy]", re.I)
+_DIFFRACTION = re.compile(r"diffraction", re.I)
+_SPECTRA = re.compile(r"EELS|EDS|EDX|CL|luminescence|spectrum", re.I)
+_MANY_FRAMES = 4
+"""So many times as many frames as pixels along a side are rather the channels of spectra."""
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue, Rec. 601."""
+
+
+Kind = Literal["raw", "map", "copy", "colour", "thumbnail"]
+"""What an image is beside the others of its file, the one most likely meant first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,14 +51,17 @@ class Signal:
         What the pixel size comes from.
     notes : tuple of str
         What was mended so far.
+    kind : str
+        One of :data:`Kind`.
     """
 
     data: Any
     axes: Sequence[Mapping[str, Any]]
     common: Mapping[str, Any] = field(default_factory=dict)
     original: Mapping[str, Any] = field(default_factory=dict)
-    source: str = "the file"
+    source: str = RECORDED
     notes: tuple[str, ...] = ()
+    kind: Kind = "raw"
 
     @property
     def title(self) -> str:
@@ -106,7 +122,9 @@ def to_micrograph(signal: Signal, path: Path, index: int, name: str) -> Microgra
         frame_time_s=metadata.frame_time_s(signal.axes[0]) if stack else None,
         path=path,
         dataset=index,
-        notes=tuple(note for note in (*signal.notes, *found.notes, *notes, known.note) if note),
+        notes=tuple(
+            note for note in (*signal.notes, *found.notes, *notes, _earlier(signal.source), _many(data), known.note) if note
+        ),
         metadata=_pane(signal, known),
     )
 
@@ -115,13 +133,48 @@ def _why_not_real_space(signal: Signal, shape: tuple[int, ...]) -> str | None:
     flags = [bool(axis.get("navigate", False)) for axis in signal.axes]
     if len(flags) == len(shape) and flags.count(False) == 1 and any(flags):
         return f"it holds spectra or profiles, shape {shape}, and no image"
+    if len(shape) == 3 and is_of_spectra(signal):
+        return f"it is a spectrum image, shape {shape}: sum or map it over its energies, and open that"
+    return _why_other_space(signal)
+
+
+def is_of_spectra(signal: Signal) -> bool:
+    """Whether the first axis counts energies, or the file calls itself spectra."""
+    first = signal.axes[0]
+    if calibration.other_kind(first.get("units")) == "an energy":
+        return True
+    named = str(first.get("name") or "").strip()
+    known = str(metadata.lookup(signal.common, "Signal.signal_type") or "")
+    return bool(_ENERGY_NAME.fullmatch(named) or _SPECTRA.match(known))
+
+
+def _why_other_space(signal: Signal) -> str | None:
     for axis in signal.axes[-2:]:
         kind = calibration.other_kind(axis.get("units"))
         if kind:
             name = f'"{axis["name"]}" ' if axis.get("name") else ""
             hint = ", as in a diffraction pattern" if kind in ("a reciprocal length", "an angle") else ""
             return f"its axis {name}is in {axis['units']}, {kind}{hint}, so it is no image in real space"
+    known = str(metadata.lookup(signal.common, "Signal.signal_type") or "")
+    if _DIFFRACTION.search(known):
+        return f'the file calls it "{known}", so it is no image in real space'
+    names = [str(axis.get("name") or "") for axis in signal.axes[-2:]]
+    if all(map(_RECIPROCAL_NAME.fullmatch, names)) and not any(angstrom_per(axis.get("units")) for axis in signal.axes[-2:]):
+        return f"its axes are called {names[0]} and {names[1]}, as in a diffraction pattern, so it is no image in real space"
     return None
+
+
+def _earlier(source: str) -> str:
+    """Where a pixel size comes from that was not recorded with the image; empty if it was, or if another note tells."""
+    other = source != RECORDED and not source.endswith(".json")
+    return f"the pixel size was not recorded with the image; its source is: {source}" if other else ""
+
+
+def _many(data: Any) -> str:
+    """A doubt about a stack of so many small frames; empty if there is none."""
+    if data.ndim != 3 or data.shape[0] <= _MANY_FRAMES * max(data.shape[1:]):
+        return ""
+    return f"{data.shape[0]} frames of {data.shape[1]} x {data.shape[2]} pixels: if these are spectra, sum them first"
 
 
 def _on_square_pixels(data: Any, size: tuple[float, float] | None) -> tuple[Any, tuple[float, float] | None, tuple[str, ...]]:
@@ -143,14 +196,16 @@ def _on_square_pixels(data: Any, size: tuple[float, float] | None) -> tuple[Any,
 def _without_colour(signal: Signal) -> Signal:
     """Luminance of a picture with named colour fields, or as found if all its colours are one grey."""
     names = signal.data.dtype.names
-    if not names or not set(_LUMINANCE) <= set(names):
+    if not names or not set("RGB") <= set(names):
         return signal
     red, green, blue = (np.asarray(signal.data[name]) for name in "RGB")
     if np.array_equal(red, green) and np.array_equal(red, blue):
-        return replace(signal, data=red, notes=(*signal.notes, "a grey picture saved in colour; one of its channels is used"))
+        return replace(
+            signal, data=red, kind="colour", notes=(*signal.notes, "a grey picture saved in colour; one of its channels is used")
+        )
     planes = (plane.astype(np.float32) for plane in (red, green, blue))
-    grey = np.asarray(sum(weight * plane for weight, plane in zip(_LUMINANCE.values(), planes, strict=True)), np.float32)
-    return replace(signal, data=grey, notes=(*signal.notes, "a colour picture, turned into its luminance"))
+    grey = np.asarray(sum(weight * plane for weight, plane in zip(LUMINANCE.tolist(), planes, strict=True)), np.float32)
+    return replace(signal, data=grey, kind="colour", notes=(*signal.notes, "a colour picture, turned into its luminance"))
 
 
 def _pane(signal: Signal, known: metadata.Facts) -> dict[str, Any]:

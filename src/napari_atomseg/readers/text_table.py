@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_atomseg.core.errors import ColumnsFileError
 
+_MARKS = (";", "\t", ",", " ")
 _COMMENTS = ("#", "%", "//")
 _NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?(nan|inf)$", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"^[-+]?\d*,\d+([eE][-+]?\d+)?$")
@@ -40,8 +41,30 @@ def read_lines(path: Path, limit: int = -1) -> list[str]:
     return [line for line in lines if line.strip() and not line.lstrip().startswith(_COMMENTS)]
 
 
-def read_table(path: Path, delimiter: str, decimal: str, has_header: bool) -> pd.DataFrame:
+def comment_above(path: Path, limit: int) -> str:
+    """The last comment above the first row, where some programs put the names of the columns; empty if there is none."""
+    with path.open("rb") as file:
+        text = _decoded(file.read(limit), True).lstrip("\ufeff")
+    found = ""
+    for line in filter(str.strip, text.splitlines()):
+        mark = next((mark for mark in _COMMENTS if line.lstrip().startswith(mark)), "")
+        if not mark:
+            break
+        found = line.lstrip().removeprefix(mark).strip()
+    return found
+
+
+def header_rows(lines: list[str]) -> int:
+    """How many rows at the top hold words and no number, 0 if none or all do; some programs put units below the names."""
+    return next(
+        (n for n, line in enumerate(lines) if any(_has_number(line, mark) for mark in _MARKS) or not line.strip(" ,;\t")), 0
+    )
+
+
+def read_table(path: Path, delimiter: str, decimal: str, has_header: bool, skipped: int = 0) -> pd.DataFrame:
     """Cells as numbers where a whole column is made of them, as true or false likewise, else as text.
+
+    The `skipped` rows below the first are left out.
 
     Raises
     ------
@@ -51,6 +74,7 @@ def read_table(path: Path, delimiter: str, decimal: str, has_header: bool) -> pd
     lines = read_lines(path)
     if not lines:
         raise ColumnsFileError(f"{path}: the table is empty; choose a file with one row per column")
+    lines = [*lines[:1], *lines[1 + skipped :]]
     text = "\n".join(line.strip() for line in lines) if delimiter == " " else "\n".join(lines)
     try:
         with warnings.catch_warnings():
@@ -75,7 +99,7 @@ def read_table(path: Path, delimiter: str, decimal: str, has_header: bool) -> pd
 
 def guess_delimiter(lines: list[str]) -> str | None:
     """Semicolon, tab, comma, or a blank for any white space; None if none of them gives rows with two numbers each."""
-    return next((mark for mark in (";", "\t", ",", " ") if _fits(lines, mark)), None)
+    return next((mark for mark in _MARKS if _fits(lines, mark)), None)
 
 
 def guess_decimal(lines: list[str], delimiter: str) -> str:
@@ -100,6 +124,10 @@ def column_names(first: list[str], has_header: bool) -> tuple[str, ...]:
     if not has_header:
         return tuple(f"column {n}" for n in range(1, len(first) + 1))
     return tuple(name if first.index(name) == n else f"{name}.{first[:n].count(name)}" for n, name in enumerate(first))
+
+
+def _has_number(line: str, delimiter: str) -> bool:
+    return any(is_number(cell, delimiter) for cell in split(line, delimiter))
 
 
 def _fits(lines: list[str], delimiter: str) -> bool:

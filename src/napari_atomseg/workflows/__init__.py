@@ -41,7 +41,8 @@ from napari_atomseg.workflows.lattice import (
 from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
 from napari_atomseg.workflows.pairs import correction_for, make_pairs, write_pairs
-from napari_atomseg.workflows.reading import read, read_columns
+from napari_atomseg.workflows.pixel_size import estimated_size
+from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.simulation import (
     METHODS,
     SimulationParams,
@@ -91,6 +92,7 @@ __all__ = [
     "correction_for",
     "default_network",
     "estimate_lattice",
+    "estimated_size",
     "fit_correction",
     "fit_simulation",
     "image_of",
@@ -130,6 +132,7 @@ __all__ = [
     "train_judge",
     "transfer",
     "true_columns",
+    "why_misplaced",
     "why_unfit",
     "write_comparison",
     "write_correction",

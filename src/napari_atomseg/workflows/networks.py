@@ -18,7 +18,7 @@ from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import polarity_sign
 from napari_atomseg.localise.scale import centre_crop
-from napari_atomseg.workflows.pixel_size import SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
+from napari_atomseg.workflows.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 
 if TYPE_CHECKING:
     from napari_atomseg.inference.predict import Prediction
@@ -106,6 +106,7 @@ def predicted(
     from napari_atomseg.inference.columns import NEEDED, native_columns
     from napari_atomseg.inference.predict import predict
     from napari_atomseg.inference.rows import row_shifts, straightened
+    from napari_atomseg.networks.card import ModelError
 
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
     size = told.size
@@ -115,7 +116,12 @@ def predicted(
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
     needed = NEEDED if params.straighten else ("columns",) if params.alike and averaged else ()
     wanted = tuple(dict.fromkeys((*tasks, *needed)))
-    found = yield from predict(ready, plane, size, wanted, sign=sign, averaged=params.averaged, device=device_of(params))
+    try:
+        found = yield from predict(ready, plane, size, wanted, sign=sign, averaged=params.averaged, device=device_of(params))
+    except ModelError as error:
+        if not told.source.startswith(ESTIMATED):
+            raise
+        raise ModelError(f"{error} (the image gives no pixel size; this one was {told.source})") from error
     says = {"pixel_size_angstrom": list(size), "pixel_size_source": told.source, "polarity": "bright" if sign > 0 else "dark"}
     if params.straighten:
         yield Progress(0, 0, "comparing rows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,19 @@ class ToldSize:
     source: str
 
 
+ESTIMATED = "estimated"
+"""How the source of a size begins that nobody gave."""
+
+
+def estimated_size(provenance: Mapping[str, Any]) -> ToldSize | None:
+    """The size that a network was told of columns with this provenance, if it had to be estimated."""
+    told = provenance.get("network", {})
+    if not str(told.get("pixel_size_source", "")).startswith(ESTIMATED):
+        return None
+    y, x = told["pixel_size_angstrom"]
+    return ToldSize(size=(y, x), source=told["pixel_size_source"])
+
+
 def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkParams) -> Generator[Progress, None, ToldSize]:
     """Pixel size that a network is told of an image, and where it comes from.
 
@@ -67,7 +80,7 @@ def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkP
         )
     yield Progress(0, 0, "estimating the pixel size")
     size = yield from _surest(centre_crop(plane, ASKED_SIDE), float(USUAL_WIDTH / scale.sigma_px), model, params)
-    return ToldSize(size=(size, size), source=f"estimated from columns that are {scale.sigma_px:.1f} px wide")
+    return ToldSize(size=(size, size), source=f"{ESTIMATED} from columns that are {scale.sigma_px:.1f} px wide")
 
 
 def _surest(plane: Any, first: float, model: Model, params: NetworkParams) -> Generator[Progress, None, float]:

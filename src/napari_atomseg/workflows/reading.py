@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
@@ -20,9 +23,60 @@ def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
 
 
 def read_columns(
-    path: str | Path, mapping: ColumnMapping | None = None, pixel_size: tuple[float, float] | None = None
+    path: str | Path,
+    mapping: ColumnMapping | None = None,
+    pixel_size: tuple[float, float] | None = None,
+    source: str = "typed",
 ) -> Columns:
     """Columns from a table; see :func:`napari_atomseg.readers.columns_table.read_columns`."""
     from napari_atomseg.readers.columns_table import read_columns as read_table
 
-    return read_table(path, mapping, pixel_size)
+    return read_table(path, mapping, pixel_size, source)
+
+
+OUTSIDE = 0.5
+"""Share of the positions outside the image from which on they are in another unit, or belong to another image."""
+CORNER = 0.25
+"""Share of both sides of the image; positions that fill no more of it, and cannot be fitted there, are in another unit."""
+UNIT_WORDS: Mapping[str, str] = {"angstrom": "A", "nm": "nm", "pm": "pm", "um": "um"}
+"""Units of tables, as they are typed."""
+
+
+def why_misplaced(columns: Columns, micrograph: Micrograph) -> str:
+    """A sentence where positions taken for pixels are probably something else, with the unit that they fit in; else empty.
+
+    Parameters
+    ----------
+    columns : Columns
+        As read, in pixels. Where most of their fits failed, positions crowded into the corner at (0, 0) are doubted too.
+    micrograph : Micrograph
+    """
+    if len(columns) == 0:
+        return ""
+    shape = np.array(micrograph.shape[-2:])
+    outside = ((columns.positions < -0.5) | (columns.positions > shape - 0.5)).any(axis=1)
+    failed = bool(np.mean(columns.features["fit"] == "failed") > OUTSIDE)
+    crowded = failed and bool((columns.positions.max(axis=0) < CORNER * shape).all())
+    if np.mean(outside) <= OUTSIDE and not crowded:
+        return ""
+    y, x = columns.positions.max(axis=0)
+    where = "outside" if not crowded else "in the corner of"
+    unit = fitting_unit(columns.positions, micrograph)
+    probably = f"; they would fill it if they are in {UNIT_WORDS[unit]}" if unit else ""
+    return (
+        f"most positions are {where} the image of {shape[0]} x {shape[1]} px, the largest being y {y:.6g}, x {x:.6g} px{probably}"
+    )
+
+
+def fitting_unit(positions: np.ndarray, micrograph: Micrograph) -> str:
+    """The unit in which numbers taken for pixels lie inside an image and fill it, as tables call it; empty if there is none."""
+    from napari_atomseg.readers.columns_table import UNITS
+
+    if micrograph.pixel_size is None:
+        return ""
+    shape = np.array(micrograph.shape[-2:])
+    for unit in UNIT_WORDS:
+        farthest = positions.max(axis=0) * (UNITS[unit] or 1.0) / np.asarray(micrograph.pixel_size)  # type: ignore[index]
+        if (farthest <= 1.05 * shape).all() and (farthest > CORNER * shape).all():
+            return unit
+    return ""

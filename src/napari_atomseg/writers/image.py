@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_atomseg import __version__
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.micrograph import RECORDED, SOURCE_KEY, Micrograph
 from napari_atomseg.writers.atomic import replacing
 from napari_atomseg.writers.micrograph_tiff import write_tiff
 
@@ -154,8 +154,10 @@ def _axes(micrograph: Micrograph) -> list[dict[str, Any]]:
 
 def _metadata(micrograph: Micrograph) -> dict[str, dict[str, Any]]:
     """Title, and what was assumed and made."""
+    other = micrograph.pixel_size is not None and micrograph.pixel_size_source not in ("", RECORDED)
+    source = {SOURCE_KEY: micrograph.pixel_size_source} if other else {}
     return {
-        "General": {"title": micrograph.name, "notes": "; ".join(micrograph.notes)},
+        "General": {"title": micrograph.name, "notes": "; ".join(micrograph.notes), **source},
         "Signal": {"signal_type": ""},
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.micrograph import RECORDED, SOURCE_KEY, Micrograph
 from napari_atomseg.writers.atomic import replacing
 
 _ANGSTROM_PER_MICRON = 1e4
@@ -59,6 +59,8 @@ def _calibration(micrograph: Micrograph) -> dict[str, Any]:
         metadata["finterval"] = micrograph.frame_time_s
     if micrograph.pixel_size is None:
         return {"metadata": metadata}
+    if micrograph.pixel_size_source not in ("", RECORDED):
+        metadata[SOURCE_KEY] = " ".join(micrograph.pixel_size_source.split())
     y, x = (_ANGSTROM_PER_MICRON / length for length in micrograph.pixel_size)
     # Of the units that ImageJ knows, "micron" is the one that all readers understand in this dialect.
     # "NONE" leaves the unit to ImageJ's text: the tag itself knows only inch and centimetre.

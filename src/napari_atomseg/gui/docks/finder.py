@@ -20,7 +20,7 @@ from napari_atomseg.gui.asking import Asking, ModelBox, ToldBox
 from napari_atomseg.gui.candidates import LEAST, Candidates, at_least, least_of
 from napari_atomseg.gui.editing import ColumnsSession
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.workflows import CLASSICAL, ClassicalParams, locate
+from napari_atomseg.workflows import CLASSICAL, ClassicalParams, estimated_size, locate
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
@@ -151,11 +151,8 @@ def is_by_network(columns: Columns) -> bool:
 
 def estimate_told(found: Columns) -> str:
     """What pixel size a network was told, where it had to be estimated; empty where it was known."""
-    told = found.provenance.get("network", {})
-    if not str(told.get("pixel_size_source", "")).startswith("estimated"):
-        return ""
-    y, x = told["pixel_size_angstrom"]
-    return f" The network took pixels for {format_pixel_size((y, x))}, an estimate."
+    told = estimated_size(found.provenance)
+    return f" The network took pixels for {format_pixel_size(told.size)}, an estimate." if told else ""
 
 
 def nothing_found(found: Columns, by_network: bool, least: float) -> str:

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_atomseg.readers.columns_table import ColumnMapping
 
-UNITS = {"pixels": "px", "Angstrom": "angstrom", "nanometres": "nm"}
+UNITS = {"pixels": "px", "Angstrom": "angstrom", "nanometres": "nm", "picometres": "pm", "micrometres": "um"}
 PREVIEW_LINES = 6
 
 
@@ -61,20 +61,25 @@ class MappingDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(QLabel("The first lines of the file:"))
         layout.addWidget(preview)
+        if guess.notes:
+            guesses = QLabel("; ".join(guess.notes))
+            guesses.setWordWrap(True)
+            layout.addWidget(guesses)
         layout.addLayout(form)
         layout.addWidget(buttons)
         self.setMinimumWidth(420)
 
     def value(self) -> ColumnMapping:
-        """The mapping as the dialog shows it."""
+        """The mapping as the dialog shows it; what was guessed of it is no longer a guess once something is changed."""
         unit = list(UNITS.values())[self.unit.currentIndex()]
-        return replace(
+        chosen = replace(
             self._guess,
             x=self.x.currentText(),
             y=self.y.currentText(),
             unit=unit,
             one_based=self.one_based.isChecked(),
         )
+        return chosen if chosen == self._guess else replace(chosen, notes=())
 
 
 def ask_mapping(parent: QWidget, path: Path, guess: ColumnMapping) -> ColumnMapping | None:

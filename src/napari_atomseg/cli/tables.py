@@ -1,0 +1,87 @@
+"""Tables of columns on the command line: how they are to be read, what was guessed, and whether their fits went well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_atomseg.cli.talk import Talk
+from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
+
+if TYPE_CHECKING:
+    from napari_atomseg.core.columns import Columns
+    from napari_atomseg.core.micrograph import Micrograph
+
+Unit = Annotated[
+    str | None,
+    typer.Option(metavar="A|nm|pm|px", help="What the table's positions are in; by its header, or pixels, if left out."),
+]
+FirstIndex = Annotated[
+    int | None, typer.Option(metavar="0|1", help="Number of the table's first pixel; 1 in MATLAB and StatSTEM, 0 if left out.")
+]
+
+
+def require_units(unit: str | None, first_index: int | None) -> None:
+    """Refuse what is no unit of positions, and no number of a first pixel.
+
+    Raises
+    ------
+    typer.BadParameter
+        Names those that are.
+    """
+    from napari_atomseg.readers.columns_table import unit_called
+
+    if unit is not None and unit_called(unit) is None:
+        raise typer.BadParameter(f'positions are in A, nm, pm, um or px, not in "{unit}"', param_hint="--unit")
+    if first_index not in (None, 0, 1):
+        raise typer.BadParameter(f"the first pixel has the number 0 or 1, not {first_index}", param_hint="--first-index")
+
+
+def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index: int | None, talk: Talk) -> Columns:
+    """Columns of a table in pixels, what was guessed being noted.
+
+    Positions given as lengths are turned by the table's own pixel size, else by the image's.
+    """
+    from napari_atomseg.readers.columns_table import NOTES, told_mapping
+    from napari_atomseg.workflows import read_columns
+
+    told = unit is not None or first_index is not None
+    mapping = told_mapping(path, unit, first_index) if told else None
+    try:
+        columns = read_columns(path, mapping)
+    except MissingCalibrationError:
+        if micrograph.pixel_size is None:
+            raise
+        columns = read_columns(path, mapping, micrograph.pixel_size, micrograph.pixel_size_source)
+    for note in columns.provenance.get(NOTES, ()):
+        talk.note(f"{path.name}: {note}")
+    return columns
+
+
+def doubt_of(columns: Columns, micrograph: Micrograph) -> str:
+    """Where positions taken for pixels are probably something else: what was seen, and which options mend it; else empty."""
+    from napari_atomseg.workflows import why_misplaced
+
+    doubt = why_misplaced(columns, micrograph)
+    return (
+        f"{doubt}; say with --unit what they are in, and with --first-index 1 that the first pixel is number 1" if doubt else ""
+    )
+
+
+def require_fits(columns: Columns, target: Path, reason: str) -> None:
+    """Refuse to call it a success where no fit went well; the table has been written all the same.
+
+    Raises
+    ------
+    AtomsegError
+        If every fit failed; `reason` is the end of the sentence, what was seen and what to do.
+    """
+    if all_failed(columns):
+        raise AtomsegError(f"all {len(columns)} fits failed, so that no position in {target.name} is confirmed; {reason}")
+
+
+def all_failed(columns: Columns) -> bool:
+    """Whether there are columns, and every fit of them failed."""
+    return len(columns) > 0 and bool((columns.features["fit"] == "failed").all())
