@@ -9,9 +9,12 @@ from scipy import ndimage
 
 from napari_atomseg.localise.repair import repair
 from napari_atomseg.localise.response import band_pass, noise_of_response, quantisation_floor
+from napari_atomseg.localise.side_lobes import own_heights
 
 CREST = 10.0
 """Largest ratio of the two curvatures of a maximum that is still a spot."""
+RESPONSE_WIDTH = 1.35
+"""Width of the response to a column in units of the filter's, which is a tenth wider than the column."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,13 +29,19 @@ class Candidates:
         Response there, in units of the image.
     significance : ndarray, shape (N,)
         Response divided by its standard deviation for noise alone.
+    own : ndarray, shape (N,)
+        Share of the height that is not side lobes of neighbours.
+    dark : ndarray of int, shape (M, 2), (y, x)
+        Pixels of the maxima of the inverted image.
     decoys : ndarray, shape (M,)
-        Significances of the maxima of the inverted image.
+        Significances of these, as far as they are not side lobes of neighbours.
     """
 
     pixel: np.ndarray
     height: np.ndarray
     significance: np.ndarray
+    own: np.ndarray
+    dark: np.ndarray
     decoys: np.ndarray
 
     def __len__(self) -> int:
@@ -45,6 +54,8 @@ def join(parts: list[Candidates]) -> Candidates:
         pixel=np.concatenate([part.pixel for part in parts]),
         height=np.concatenate([part.height for part in parts]),
         significance=np.concatenate([part.significance for part in parts]),
+        own=np.concatenate([part.own for part in parts]),
+        dark=np.concatenate([part.dark for part in parts]),
         decoys=np.concatenate([part.decoys for part in parts]),
     )
 
@@ -72,12 +83,16 @@ def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.nda
     usable = ndimage.binary_erosion(valid, iterations=max(1, round(sigma)), border_value=True) if not valid.all() else valid
     pixel = _maxima(response, sigma, floor, usable)
     dark = _maxima(-response, sigma, floor, usable)
-    index = tuple(pixel.T)
+    height, depth = response[tuple(pixel.T)].astype(float), -response[tuple(dark.T)].astype(float)
+    bright_noise, dark_noise = noise[tuple(pixel.T)].astype(float), noise[tuple(dark.T)].astype(float)
+    own = own_heights(np.concatenate([pixel, dark]), np.concatenate([height, -depth]), RESPONSE_WIDTH * sigma)
     return Candidates(
         pixel=pixel,
-        height=response[index].astype(float),
-        significance=(response[index] / noise[index]).astype(float),
-        decoys=(-response[tuple(dark.T)] / noise[tuple(dark.T)]).astype(float),
+        height=height,
+        significance=height / bright_noise,
+        own=np.clip(own[: len(pixel)] / height, 0, None),
+        dark=dark,
+        decoys=np.clip(-own[len(pixel) :], 0, None) / dark_noise,
     ), response
 
 

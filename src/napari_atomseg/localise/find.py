@@ -202,12 +202,18 @@ def _search(cut: Cutter, region: np.ndarray | None) -> Generator[Progress, None,
 
 def _within(candidates: Candidates, tile: Tile, region: np.ndarray | None) -> Candidates:
     """Candidates of the tile's core and the region, in pixels of the whole image."""
-    pixel = candidates.pixel + [part.start for part in tile.window]
-    mine = np.all([(pixel[:, axis] >= tile.core[axis][0]) & (pixel[:, axis] < tile.core[axis][1]) for axis in (0, 1)], axis=0)
+    start = [part.start for part in tile.window]
+    pixel, dark = candidates.pixel + start, candidates.dark + start
+    mine, dark_mine = tile.owns(pixel), tile.owns(dark)
     if region is not None:
         mine &= region[tuple(pixel.T)]
     return Candidates(
-        pixel=pixel[mine], height=candidates.height[mine], significance=candidates.significance[mine], decoys=candidates.decoys
+        pixel=pixel[mine],
+        height=candidates.height[mine],
+        significance=candidates.significance[mine],
+        own=candidates.own[mine],
+        dark=dark[dark_mine],
+        decoys=candidates.decoys[dark_mine],
     )
 
 
@@ -226,8 +232,7 @@ def _measure(cut: Cutter, accepted: np.ndarray) -> Generator[Progress, None, tup
         repaired, _ = repair(cut.read(tile))
         response = band_pass(repaired, cut.sigma)
         regions = measure_regions(response, accepted[seen] - start, cut.sigma)
-        core = np.array(tile.core)
-        own = np.all((accepted[seen] >= core[:, 0]) & (accepted[seen] < core[:, 1]), axis=1)
+        own = tile.owns(accepted[seen])
         centre[seen[own]] = regions.centre[own] + start
         area[seen[own]] = regions.area[own]
         background[seen[own]] = _level(repaired, response)[tuple((accepted[seen[own]] - start).T)]

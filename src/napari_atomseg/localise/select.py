@@ -26,6 +26,11 @@ REACH_IN_SPACINGS = 3.2
 TOLERANCE_IN_SIGMA = 1.0
 FEWEST_VECTORS = 4
 MOST_SHARED = 0.65
+BEYOND_DECOYS = 2.0
+"""A maximum that is so many times as significant as the most significant dark spot is none of the noise's."""
+BEYOND_CLUTTER = 3.0
+"""The same for the dark spots around, of which the highest may be left out."""
+DECOYS_AROUND = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,15 +87,16 @@ def select_columns(
         strong = significant
     relative = candidates.height / height_around(candidates, strong)
     recurrence = recurrence_of(candidates, relative, strong, sigma, shape)
+    clear = significant & (relative > FAINTEST) & clear_of_clutter(candidates)
     if recurrence is None:
         # Nothing repeats (single atoms, glass, noise): the image's own dark spots tell how high its noise reaches, and
         # without the witness of repetition the fainter half of the scale stays open.
-        level = max(level, decoy_level(candidates.significance, candidates.decoys, false_share))
-        keep = (candidates.significance > level) & (relative > 0.4 * contrast)
+        level = max(level, _level_of_decoys(candidates, false_share))
+        keep = clear | ((candidates.significance * candidates.own > level) & (relative > 0.4 * contrast))
         witness = np.full(len(candidates), 0.5)
     else:
         faint = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
-        keep = (significant & (relative > contrast)) | (faint & (recurrence > RECURRENCE))
+        keep = clear | (significant & (relative > contrast)) | (faint & (recurrence > RECURRENCE))
         witness = recurrence
     return Selection(keep=keep, confidence=_confidence(candidates.significance, level, relative, witness), recurrence=recurrence)
 
@@ -112,6 +118,23 @@ def decoy_level(significance: np.ndarray, decoys: np.ndarray, false_share: float
     """
     levels = np.geomspace(2.0, 200.0, 200)
     return _lowest(levels, _above(decoys, levels) + 1.0, _above(significance, levels), false_share)
+
+
+def _level_of_decoys(candidates: Candidates, false_share: float) -> float:
+    """That of the decoys, or where there are too few columns for a share of them, well above the highest decoy."""
+    darkest = float(np.max(candidates.decoys, initial=0.0))
+    own = candidates.significance * candidates.own
+    return min(decoy_level(own, candidates.decoys, false_share), BEYOND_DECOYS * darkest)
+
+
+def clear_of_clutter(candidates: Candidates) -> np.ndarray:
+    """True for maxima (N,) that stand out from all that is dark around them as nothing does that has no sign."""
+    if len(candidates.decoys) == 0:
+        return np.ones(len(candidates), bool)
+    count = min(DECOYS_AROUND, len(candidates.decoys))
+    _, near = spatial.cKDTree(candidates.dark).query(candidates.pixel, k=count)
+    around = np.quantile(candidates.decoys[near].reshape(len(candidates), count), 0.9, axis=1)
+    return np.asarray(candidates.significance * candidates.own > BEYOND_CLUTTER * around)
 
 
 def _above(values: np.ndarray, levels: np.ndarray) -> np.ndarray:

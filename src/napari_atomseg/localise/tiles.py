@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
@@ -20,6 +22,11 @@ class Tile:
 
     window: tuple[slice, slice]
     core: tuple[tuple[int, int], tuple[int, int]]
+
+    def owns(self, pixel: np.ndarray) -> np.ndarray:
+        """True for pixels (N, 2) of the whole image that lie in the core."""
+        core = np.array(self.core)
+        return np.all((pixel >= core[:, 0]) & (pixel < core[:, 1]), axis=1)
 
 
 def tiles_of(shape: tuple[int, int], side: int, margin: int) -> list[Tile]:
