@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from napari_atomseg.localise.noise_level import noise_by_level
 from napari_atomseg.localise.repair import repair
 from napari_atomseg.localise.response import band_pass, noise_of_response, quantisation_floor
 from napari_atomseg.localise.side_lobes import own_heights
@@ -77,7 +78,7 @@ def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.nda
     """
     repaired, valid = repair(image)
     response = band_pass(repaired, sigma)
-    noise = noise_of_response(repaired, sigma)
+    noise = noise_by_level(repaired, noise_of_response(repaired, sigma), sigma)
     # Rounding errors of a constant image are no structure.
     floor = max(1e-5 * float(np.max(np.abs(repaired))), quantisation_floor(repaired, noise, sigma))
     usable = ndimage.binary_erosion(valid, iterations=max(1, round(sigma)), border_value=True) if not valid.all() else valid

@@ -12,11 +12,14 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from napari_atomseg.localise.repair import SPIKE_LIMIT, mean_without_spikes
-from napari_atomseg.localise.response import DIFFERENCE
+from napari_atomseg.localise.response import DIFFERENCE, mean_around
 
 BINS = 24
 SMALLEST_BIN = 1000
 """So that the nine pixels that a spike reaches are few among those of a bin."""
+SAMPLED_SIDE = 512
+LEAST_SHARE = 0.05
+"""Of the variance around, at a pixel where nothing is counted."""
 _RING_WIDTH = 1.8
 _RING_REACH = 3
 
@@ -75,6 +78,34 @@ def estimate_noise(image: np.ndarray) -> NoiseLevel:
     design = np.stack([mean - pedestal, np.ones_like(mean)], axis=1) * weight[:, None]
     (gain, read_variance), _ = optimize.nnls(design, spread * weight)
     return NoiseLevel(gain=float(gain), read_variance=float(read_variance), pedestal=pedestal)
+
+
+def noise_by_level(image: np.ndarray, around: np.ndarray, sigma: float) -> np.ndarray:
+    """Noise of the response, shared out in its surroundings as that of counts is, by the image's own mean-variance relation.
+
+    A faint column between strong ones, or in a gap, has less noise than these.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Finite intensities.
+    around : ndarray, shape (Y, X)
+        Standard deviation of the response as measured over a few columns around each pixel.
+    sigma : float
+        Width of the filter, px.
+
+    Returns
+    -------
+    ndarray, shape (Y, X)
+        Never more than `around`.
+    """
+    starts = [max(0, (length - SAMPLED_SIDE) // 2) for length in image.shape]
+    noise = estimate_noise(image[starts[0] : starts[0] + SAMPLED_SIDE, starts[1] : starts[1] + SAMPLED_SIDE])
+    # The square of the band-pass kernel has the second moment of this Gaussian.
+    level = ndimage.gaussian_filter(image, sigma / np.sqrt(2), mode="reflect")
+    expected = noise.variance(mean_around(image, sigma))
+    share = noise.variance(level) / np.maximum(expected, 1e-30)
+    return np.asarray(around * np.sqrt(np.clip(share, LEAST_SHARE, 1.0)))
 
 
 def _ring() -> np.ndarray:

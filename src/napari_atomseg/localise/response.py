@@ -63,12 +63,17 @@ def noise_of_response(image: np.ndarray, sigma: float) -> np.ndarray:
     residual = ndimage.convolve(image, DIFFERENCE, mode="reflect") ** 2
     # Leftover spikes are no noise: no pixel may count for more than eight sigma.
     residual = np.minimum(residual, SPIKE_LIMIT * mean_without_spikes(residual) + 1e-30)
-    # Two running means cost the same for any width; together they are a smooth window of about four sigma.
-    side = 2 * round(3.5 * sigma) + 1
-    variance = ndimage.uniform_filter(ndimage.uniform_filter(residual, side, mode="reflect"), side, mode="reflect")
+    variance = mean_around(residual, sigma)
     # In a vacuum without counts nothing fluctuates, and nothing may become infinitely significant there.
     variance = np.maximum(variance, 0.02 * float(variance.mean()) + 1e-30)
     return np.sqrt(variance * squared_gain(sigma))
+
+
+def mean_around(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Mean over a smooth window of about four sigma around each pixel, shape (Y, X)."""
+    # Two running means cost the same for any width.
+    side = 2 * round(3.5 * sigma) + 1
+    return np.asarray(ndimage.uniform_filter(ndimage.uniform_filter(image, side, mode="reflect"), side, mode="reflect"))
 
 
 def quantisation_floor(image: np.ndarray, noise: np.ndarray, sigma: float) -> float:

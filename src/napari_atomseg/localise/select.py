@@ -17,20 +17,21 @@ from napari_atomseg.localise.candidates import Candidates
 from napari_atomseg.localise.response import expected_noise_maxima
 
 NEIGHBOURS = 10
-FAINTEST = 0.1
+FAINTEST = 0.05
 """No column is fainter than this share of the strong ones around it (visibility by eye ends at about 0.1)."""
 FAINT_SIGNIFICANCE = 2.5
 RECURRENCE = 0.3
 SIMILAR_HEIGHT = np.log(1.8)
 REACH_IN_SPACINGS = 3.2
 TOLERANCE_IN_SIGMA = 1.0
+CHANCE_DEVIATIONS = 2.0
 FEWEST_VECTORS = 4
 MOST_SHARED = 0.65
 BEYOND_DECOYS = 2.0
 """A maximum that is so many times as significant as the most significant dark spot is none of the noise's."""
-BEYOND_CLUTTER = 3.0
+BEYOND_CLUTTER = 2.3
 """The same for the dark spots around, of which the highest may be left out."""
-DECOYS_AROUND = 20
+DECOYS_AROUND = 30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -173,6 +174,7 @@ def recurrence_of(
     tree = spatial.cKDTree(points)
     partners = np.zeros(len(points))
     possible = np.zeros(len(points))
+    chance = _chance_of_partner(points, logs, tolerance, shape)
     for vector in vectors:
         target = points + vector
         inside = np.all((target >= 0) & (target < shape), axis=1)
@@ -182,8 +184,18 @@ def recurrence_of(
         partners += hit & inside
         possible += inside
     share = np.zeros(len(candidates))
-    share[able] = partners / np.maximum(possible, 1)
+    possible = np.maximum(possible, 1)
+    # What so many like maxima give by chance is no recurrence.
+    by_chance = chance + CHANCE_DEVIATIONS * np.sqrt(chance * (1 - chance) / possible)
+    share[able] = np.where(partners > by_chance * possible, partners / possible, 0.0)
     return share
+
+
+def _chance_of_partner(points: np.ndarray, logs: np.ndarray, tolerance: float, shape: tuple[int, int]) -> np.ndarray:
+    """Probability that a maximum of like height stands at a place by chance, shape (N,)."""
+    order = np.sort(logs)
+    alike = np.searchsorted(order, logs + SIMILAR_HEIGHT) - np.searchsorted(order, logs - SIMILAR_HEIGHT)
+    return np.asarray(-np.expm1(-alike * np.pi * tolerance**2 / float(np.prod(shape))))
 
 
 def repeat_vectors(points: np.ndarray, sigma: float, tolerance: float) -> np.ndarray:
