@@ -14,6 +14,9 @@ from napari_atomseg.localise.side_lobes import own_heights
 
 CREST = 10.0
 """Largest ratio of the two curvatures of a maximum that is still a spot."""
+FILTER_IN_COLUMNS = 1.1
+OUTSIDE = 0.15
+"""Centres that seem to lie beyond the border by less than so many widths may well lie inside it."""
 RESPONSE_WIDTH = 1.35
 """Width of the response to a column in units of the filter's, which is a tenth wider than the column."""
 
@@ -83,6 +86,7 @@ def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.nda
     floor = max(1e-5 * float(np.max(np.abs(repaired))), quantisation_floor(repaired, noise, sigma))
     usable = ndimage.binary_erosion(valid, iterations=max(1, round(sigma)), border_value=True) if not valid.all() else valid
     pixel = _maxima(response, sigma, floor, usable)
+    pixel = pixel[~_centred_outside(repaired, pixel, sigma)]
     dark = _maxima(-response, sigma, floor, usable)
     height, depth = response[tuple(pixel.T)].astype(float), -response[tuple(dark.T)].astype(float)
     bright_noise, dark_noise = noise[tuple(pixel.T)].astype(float), noise[tuple(dark.T)].astype(float)
@@ -105,6 +109,30 @@ def _maxima(response: np.ndarray, sigma: float, floor: float, usable: np.ndarray
     peak = (response == ndimage.maximum_filter(response, side, mode="reflect")) & (response > floor) & usable
     pixel = np.argwhere(peak)
     return pixel[_highest_around(response, pixel, reach) & _round(response, pixel, reach)]
+
+
+def _centred_outside(image: np.ndarray, pixel: np.ndarray, sigma: float) -> np.ndarray:
+    """True for maxima at the border, shape (N,), that are flanks of columns whose centres lie beyond it.
+
+    How much more steeply the image falls over the first half width from the border than over the second tells where the
+    centre of a Gaussian is, whatever its height and background.
+    """
+    step = max(1, round(sigma / 2))
+    width = sigma / FILTER_IN_COLUMNS
+    inside = step * np.arange(3) + (step - 1) / 2 + OUTSIDE * width + 0.5
+    model = np.exp(-(inside**2) / (2 * width**2))
+    steepest = float((model[0] - model[1]) / (model[1] - model[2]))
+    outside = np.zeros(len(pixel), bool)
+    for axis in (0, 1):
+        if image.shape[axis] <= 3 * step:
+            continue
+        rows = np.moveaxis(image, axis, 0)
+        for strips, near in ((rows, pixel[:, axis] <= 1), (rows[::-1], pixel[:, axis] >= image.shape[axis] - 2)):
+            some = np.flatnonzero(near)
+            along = np.clip(pixel[some, 1 - axis, None] + np.arange(-step, step + 1), 0, strips.shape[1] - 1)
+            level = [np.mean(strips[row * step : (row + 1) * step][:, along], axis=(0, 2)) for row in range(3)]
+            outside[some] |= level[0] - level[1] > steepest * np.maximum(level[1] - level[2], 0)
+    return outside
 
 
 def _highest_around(response: np.ndarray, pixel: np.ndarray, reach: int) -> np.ndarray:

@@ -32,7 +32,7 @@ USUAL_FILTER = 1.1
 """The one that serves where nothing repeats; neighbours make the autocorrelation a little too narrow."""
 TRIAL_SIDE = 512
 SURELY_REPEATED = 0.4
-"""Recurrence above which a maximum speaks for the filter that found it."""
+"""Recurrence above which a maximum speaks for the filter that found it, as one that is clear of all clutter does."""
 NARROWEST_FILTER = 1.2
 """A narrower Laplacian of Gaussian is not sampled well enough to be isotropic, in pixels."""
 
@@ -145,7 +145,7 @@ class Cutter:
 
 
 def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) -> Generator[Progress, None, float]:
-    """Width of the band-pass, in px, at which the most maxima repeat and the fewest stand alone.
+    """Width of the band-pass, in px, at which the most maxima repeat or stand out, and the fewest do neither.
 
     Correlated noise makes the autocorrelation too narrow and touching columns make it too wide; repetition tells.
     """
@@ -166,8 +166,8 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
         )
         if verdict.recurrence is None:
             continue
-        repeated = verdict.recurrence[verdict.keep] > SURELY_REPEATED
-        gain = trust * float(repeated.sum() - 0.5 * (~repeated).sum())
+        sure = (verdict.recurrence > SURELY_REPEATED) | verdict.clear
+        gain = trust * float((verdict.keep & sure).sum() - 0.5 * (verdict.keep & ~sure).sum())
         if gain > most:
             best, most = sigma, gain
     return best

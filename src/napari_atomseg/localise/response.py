@@ -15,6 +15,9 @@ DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) /
 """Kernel blind to any plane and any saddle, with unit gain for white noise (Immerkaer, CVIU 64, 300 (1996))."""
 
 MOSTLY_SLOPE = 0.1
+ROOM_OF_BEND = 16
+"""A slope bends once in so many widths of a column at most."""
+STEEPEST_DEGREE = 8
 SAMPLED_VALUES = 65536
 STEP_RESPONSE = 0.3
 DITHERED = 0.05
@@ -31,27 +34,34 @@ def band_pass(image: np.ndarray, sigma: float) -> np.ndarray:
     sigma : float
         Width of the columns, px.
     """
-    response: np.ndarray = ndimage.gaussian_laplace(_without_slope(image), sigma, mode="reflect", truncate=4.0)
+    response: np.ndarray = ndimage.gaussian_laplace(_without_slope(image, sigma), sigma, mode="reflect", truncate=4.0)
     return -(sigma**2) * response
 
 
-def _without_slope(image: np.ndarray) -> np.ndarray:
-    """The image less its level or, if it is hardly anything but a slope, less its plane.
+def _without_slope(image: np.ndarray, sigma: float) -> np.ndarray:
+    """The image less its level or, if it is hardly anything but a slope, less that.
 
     The sum of the cut-off kernel is not quite zero, so that a high level would show through; and a slope that is
     reflected at the border has a crease there.
     """
-    flat = image - plane_of(image)
+    flat = image - slope_of(image, sigma)
     return flat if float(np.var(flat)) < MOSTLY_SLOPE * float(np.var(image)) else image - np.min(image)
 
 
-def plane_of(image: np.ndarray) -> np.ndarray:
-    """Plane through an image by least squares, shape (Y, X)."""
-    y = np.arange(image.shape[0]) - (image.shape[0] - 1) / 2
-    x = np.arange(image.shape[1]) - (image.shape[1] - 1) / 2
-    slope_y = float(y @ image.mean(axis=1)) / max(float(y @ y), 1.0)
-    slope_x = float(x @ image.mean(axis=0)) / max(float(x @ x), 1.0)
-    return np.asarray(float(image.mean()) + slope_y * y[:, None] + slope_x * x, dtype=image.dtype)
+def slope_of(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Slope of an image along y plus that along x by least squares, shape (Y, X).
+
+    Both are polynomials of a degree that cannot follow columns of width `sigma` px: planes in small fields.
+    """
+    along_y = _smooth(image.mean(axis=1, dtype=np.float64), sigma)
+    along_x = _smooth(image.mean(axis=0, dtype=np.float64), sigma)
+    return np.asarray(along_y[:, None] + along_x - float(along_x.mean()), dtype=image.dtype)
+
+
+def _smooth(profile: np.ndarray, sigma: float) -> np.ndarray:
+    degree = int(np.clip(len(profile) // (ROOM_OF_BEND * sigma), 1, STEEPEST_DEGREE)) if len(profile) > 1 else 0
+    place = np.linspace(-1, 1, len(profile))
+    return np.asarray(np.polynomial.legendre.legval(place, np.polynomial.legendre.legfit(place, profile, degree)))
 
 
 def noise_of_response(image: np.ndarray, sigma: float) -> np.ndarray:

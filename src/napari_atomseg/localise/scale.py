@@ -15,6 +15,14 @@ from napari_atomseg.localise.repair import repair
 
 LARGEST_CROP = 1024
 SMALLEST_SIDE = 12
+BACKGROUND_IN_SIGMA = 3.0
+"""What is narrower than so many widths of a column is no background."""
+FEW_COLUMNS_ROUNDS = 4
+STEEP = 10.0
+"""Variance of an image, relative to that without background, beyond which its background towers above all else."""
+STEEP_ROUNDS = 4
+STEEP_WIDTH = 0.6
+STEEP_BORDER = 1.5
 CHANCE_LIMIT = 5.0
 """Standard deviations of a chance correlation beyond which neighbouring pixels are believed to belong together."""
 
@@ -53,14 +61,27 @@ def estimate_scale(image: np.ndarray) -> ColumnScale | None:
     if min(image.shape) < SMALLEST_SIDE:
         return None
     crop, _ = repair(centre_crop(image, LARGEST_CROP))
-    lag, correlation = _radial_autocorrelation(crop)
+    # Anything wider than a twelfth of the field is background, unless only a few columns fill the field.
+    background = min(crop.shape) / 12
+    scale = _scale_of(_flattened(crop, background))
+    for _ in range(FEW_COLUMNS_ROUNDS):
+        if scale is None or background >= BACKGROUND_IN_SIGMA * scale.sigma_px:
+            break
+        background = BACKGROUND_IN_SIGMA * scale.sigma_px
+        scale = _scale_of(_flattened(crop, background))
+    return scale
+
+
+def _scale_of(flat: np.ndarray) -> ColumnScale | None:
+    """Width and spacing of what is left of an image without its background."""
+    lag, correlation = _radial_autocorrelation(flat)
     # Row jitter makes sampled bins ragged; a quarter-pixel grid smoothed over 1.5 of its steps loses nothing.
     grid = np.arange(1.0, lag[-1], 0.25)
     if len(grid) < 8:
         return None
     profile = ndimage.gaussian_filter1d(np.interp(grid, lag, correlation), 1.5)
     # Neighbouring pixels of white noise, whatever its distribution, are correlated by chance only.
-    chance = CHANCE_LIMIT * float(correlation[0]) / np.sqrt(crop.size)
+    chance = CHANCE_LIMIT * float(correlation[0]) / np.sqrt(flat.size)
     if not np.isfinite(profile).all() or profile[0] <= chance:
         return None
     dip = _first_dip(profile)
@@ -71,6 +92,23 @@ def estimate_scale(image: np.ndarray) -> ColumnScale | None:
     return ColumnScale(sigma_px=sigma, spacing_px=float(grid[ring]), order=float(profile[ring] / profile[0]))
 
 
+def _flattened(image: np.ndarray, width: float) -> np.ndarray:
+    """An image without what is wider than `width` px.
+
+    Where the background towers above all else, the filter's answer to its curvature does so too; then it is applied again
+    and again, and the border, which has no other side, is cut off.
+    """
+    flat = image - ndimage.gaussian_filter(image, width)
+    if float(np.var(image)) < STEEP * float(np.var(flat)):
+        return np.asarray(flat)
+    width *= STEEP_WIDTH
+    flat = image
+    for _ in range(STEEP_ROUNDS):
+        flat = flat - ndimage.gaussian_filter(flat, width)
+    cut = min(round(STEEP_BORDER * width), min(image.shape) // 4)
+    return np.asarray(flat[cut:-cut, cut:-cut])
+
+
 def centre_crop(image: np.ndarray, side: int) -> np.ndarray:
     """The middle of an image, at most `side` pixels along each axis."""
     starts = [max(0, (length - side) // 2) for length in image.shape]
@@ -78,14 +116,12 @@ def centre_crop(image: np.ndarray, side: int) -> np.ndarray:
     return image[window]
 
 
-def _radial_autocorrelation(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _radial_autocorrelation(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean autocorrelation over rings of half a pixel; lag in pixels, zero lag included."""
-    # Anything wider than a twelfth of the field is background, not columns.
-    flat = image - ndimage.gaussian_filter(image, min(image.shape) / 12)
-    shape = [fft.next_fast_len(2 * n, real=True) for n in image.shape]
+    shape = [fft.next_fast_len(2 * n, real=True) for n in flat.shape]
     product = fft.irfft2(np.abs(fft.rfft2(flat, shape)) ** 2, shape)
     pairs = fft.irfft2(np.abs(fft.rfft2(np.ones_like(flat), shape)) ** 2, shape)
-    half = [n // 2 for n in image.shape]
+    half = [n // 2 for n in flat.shape]
     lag_y = fft.fftfreq(shape[0], 1 / shape[0])[:, None]
     lag_x = fft.fftfreq(shape[1], 1 / shape[1])[None, :]
     inside = (np.abs(lag_y) <= half[0]) & (lag_x >= 0) & (lag_x <= half[1])

@@ -19,6 +19,8 @@ from napari_atomseg.localise.response import expected_noise_maxima
 NEIGHBOURS = 10
 FAINTEST = 0.05
 """No column is fainter than this share of the strong ones around it (visibility by eye ends at about 0.1)."""
+FAINT = 0.1
+"""Below this share recurrence has to be beyond chance."""
 FAINT_SIGNIFICANCE = 2.5
 RECURRENCE = 0.3
 SIMILAR_HEIGHT = np.log(1.8)
@@ -32,6 +34,8 @@ BEYOND_DECOYS = 2.0
 BEYOND_CLUTTER = 2.3
 """The same for the dark spots around, of which the highest may be left out."""
 DECOYS_AROUND = 30
+FEWEST_ALIKE = 4
+SPREAD_ALIKE = 0.15
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,12 +48,15 @@ class Selection:
         The columns.
     confidence : ndarray, shape (N,)
         From 0 to 1; the rarer noise of that height is and the better it is repeated, the higher.
+    clear : ndarray of bool, shape (N,)
+        Stands out from everything dark around it as no noise or texture without a sign does.
     recurrence : ndarray or None, shape (N,)
         Share of the image's repeat vectors at which a like maximum stands; None if nothing repeats.
     """
 
     keep: np.ndarray
     confidence: np.ndarray
+    clear: np.ndarray
     recurrence: np.ndarray | None
 
 
@@ -77,7 +84,8 @@ def select_columns(
     -------
     Selection
     """
-    nothing = Selection(keep=np.zeros(len(candidates), bool), confidence=np.zeros(len(candidates)), recurrence=None)
+    none = np.zeros(len(candidates), bool)
+    nothing = Selection(keep=none, confidence=np.zeros(len(candidates)), clear=none, recurrence=None)
     area = float(np.prod(shape))
     level = significance_level(candidates.significance, sigma, area, false_share)
     if not np.isfinite(level):
@@ -92,14 +100,16 @@ def select_columns(
     if recurrence is None:
         # Nothing repeats (single atoms, glass, noise): the image's own dark spots tell how high its noise reaches, and
         # without the witness of repetition the fainter half of the scale stays open.
-        level = max(level, _level_of_decoys(candidates, false_share))
+        if not alike(candidates.height[significant]):
+            level = max(level, _level_of_decoys(candidates, false_share))
         keep = clear | ((candidates.significance * candidates.own > level) & (relative > 0.4 * contrast))
         witness = np.full(len(candidates), 0.5)
     else:
         faint = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
         keep = clear | (significant & (relative > contrast)) | (faint & (recurrence > RECURRENCE))
         witness = recurrence
-    return Selection(keep=keep, confidence=_confidence(candidates.significance, level, relative, witness), recurrence=recurrence)
+    confidence = _confidence(candidates.significance, level, relative, witness)
+    return Selection(keep=keep, confidence=confidence, clear=clear, recurrence=recurrence)
 
 
 def significance_level(significance: np.ndarray, sigma: float, area: float, false_share: float) -> float:
@@ -126,6 +136,11 @@ def _level_of_decoys(candidates: Candidates, false_share: float) -> float:
     darkest = float(np.max(candidates.decoys, initial=0.0))
     own = candidates.significance * candidates.own
     return min(decoy_level(own, candidates.decoys, false_share), BEYOND_DECOYS * darkest)
+
+
+def alike(height: np.ndarray) -> bool:
+    """True for heights (N,) of which all are nearly the same, as those of noise never are."""
+    return len(height) >= FEWEST_ALIKE and float(np.std(height)) < SPREAD_ALIKE * float(np.mean(height))
 
 
 def clear_of_clutter(candidates: Candidates) -> np.ndarray:
@@ -185,9 +200,10 @@ def recurrence_of(
         possible += inside
     share = np.zeros(len(candidates))
     possible = np.maximum(possible, 1)
-    # What so many like maxima give by chance is no recurrence.
+    # Among the faintest are so many that what they give by chance is no recurrence.
     by_chance = chance + CHANCE_DEVIATIONS * np.sqrt(chance * (1 - chance) / possible)
-    share[able] = np.where(partners > by_chance * possible, partners / possible, 0.0)
+    believed = (relative[able] > FAINT) | (partners > by_chance * possible)
+    share[able] = np.where(believed, partners / possible, 0.0)
     return share
 
 
@@ -203,8 +219,9 @@ def repeat_vectors(points: np.ndarray, sigma: float, tolerance: float) -> np.nda
     if len(points) < NEIGHBOURS:
         return np.zeros((0, 2))
     tree = spatial.cKDTree(points)
-    nearest = np.median(tree.query(points, k=2)[0][:, 1])
-    reach = REACH_IN_SPACINGS * nearest
+    distance = np.median(tree.query(points, k=NEIGHBOURS)[0], axis=0)
+    # In a lattice of dumbbells the nearest neighbour says nothing of the translations.
+    reach = REACH_IN_SPACINGS * max(distance[1], 0.5 * distance[-1])
     pairs = tree.query_pairs(reach, output_type="ndarray")
     differences = (points[pairs[:, 1]] - points[pairs[:, 0]]).astype(float)
     differences = np.concatenate([differences, -differences])
