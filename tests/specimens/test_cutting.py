@@ -5,7 +5,7 @@ from ase.build import bulk
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.specimens.cif import is_crystal
+from napari_atomseg.specimens.repetition import is_crystal
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, cut, field_of, low_index_zones, period, thermal_by_element, zone_of
 from napari_atomseg.specimens.library import crystal
