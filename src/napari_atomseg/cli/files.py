@@ -63,7 +63,7 @@ def info(
 
 def structure_lines(told: Description) -> list[str]:
     """A structure in a line, its notes below it."""
-    from napari_atomseg.specimens.description import summary
+    from napari_atomseg.workflows.structures import summary
 
     return [f"  {summary(told)}", *(f"         {note}" for note in told.notes)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,9 +71,13 @@ def simulate(
     rotation: Annotated[float | None, typer.Option(metavar="DEG", help="In the plane.")] = None,
     tilt: Annotated[str | None, typer.Option(metavar="MRAD,MRAD", help="Mistilt about y and x.")] = None,
     vacancies: Annotated[float | None, typer.Option(metavar="SHARE", help="Of the atoms, drawn at random.")] = None,
-    thermal: Annotated[str | None, typer.Option(metavar="LENGTH", help="Root mean square displacement along one axis; the file's, else 0.08A.")] = None,
+    thermal: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Root mean square displacement along one axis; the file's, else 0.08A.")
+    ] = None,
     configurations: Annotated[int | None, typer.Option(metavar="N", help="Frozen phonons; 0 for a still lattice; 8.")] = None,
-    psf: Annotated[str | None, typer.Option(metavar="gaussian|probe", help="Of a convolution; gaussian, or probe if its lens is told.")] = None,
+    psf: Annotated[
+        str | None, typer.Option(metavar="gaussian|probe", help="Of a convolution; gaussian, or probe if its lens is told.")
+    ] = None,
     psf_sigma: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of the Gaussian; 0.38A.")] = None,
     exponent: Annotated[float | None, typer.Option(metavar="GAMMA", help="Of the atomic number; 1.7.")] = None,
     correction: Annotated[Path | None, typer.Option(metavar="FILE", help="From fit-correction, for --method corrected.")] = None,
@@ -84,15 +89,7 @@ def simulate(
     debug: Debug = False,
 ) -> None:
     """Simulate the image of an atomic structure, in fractions of the incident beam."""
-    from napari_atomseg.workflows import METHODS
-    from napari_atomseg.workflows import simulate as job
-
-    if method not in METHODS:
-        raise typer.BadParameter(f'there is no method "{method}"; choose one of {", ".join(METHODS)}', param_hint="--method")
-    if method == "corrected" and correction is None:
-        raise typer.BadParameter("corrected images need a correction; fit one with fit-correction", param_hint="--correction")
-    if method != "corrected" and correction is not None:
-        raise typer.BadParameter("it belongs to --method corrected", param_hint="--correction")
+    _refuse_wrong_method(method, correction)
     _refuse_beside_like(like, pixel_size, width)
     lens = {"defocus": _length(defocus, "--defocus"), "Cs": _length(cs, "--cs")}
     sides = _pair(width, "--width", _length) or (None, None)
@@ -112,44 +109,75 @@ def simulate(
         "convolution": {"psf": psf, "sigma": _length(psf_sigma, "--psf-sigma"), "exponent": exponent},
         "multislice": {"configurations": configurations, "seed": seed, "device": device},
     }  # fmt: skip
-    told_lens = method == "convolution" and psf is None and _typed(parts, PROBE_ONLY)
+    told_lens = _typed(parts, PROBE_ONLY) if method == "convolution" and psf is None else ""
     if told_lens:
         parts["convolution"]["psf"] = "probe"
     params = _params(method, _length(pixel_size, "--pixel-size"), parts)
     _refuse_without_effect(params, parts)
+    request = _Request(params=params, like=like, correction=correction, force=force, thick=thickness is not None, lens=told_lens)
     targets = targets_of(structures, out, PICTURES)
     talk = Talk(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
-        from napari_atomseg.specimens.cutting import has_thickness
-        from napari_atomseg.specimens.description import summary
-        from napari_atomseg.workflows import describe_structure, read_structure
-        from napari_atomseg.workflows import like as on_grid_of
-        from napari_atomseg.writers.atomic import replacing
-        from napari_atomseg.writers.image import write_image
-
         target = targets[path]
         if target.resolve() in {one.resolve() for one in structures}:
             raise AtomsegError(f"{target} is one of the structures themselves; write to another name or folder")
-        told = target.with_suffix(".json")
-        refuse_existing([target, told], force)
-        wanted = params if like is None else on_grid_of(params, open_image(like, None, None, talk))
-        atoms = read_structure(path)
-        if thickness is not None and not has_thickness(atoms, wanted.cut):
-            talk.note(f"{path.name}: nothing is repeated along the beam, so it stays whole, whatever the thickness")
-        if told_lens:
-            talk.note(f"{path.name}: {told_lens} belongs to the probe, which takes the place of the Gaussian (--psf probe)")
-        found = run(job.steps(atoms, wanted, correction=correction), talk.reporter(path))
-        write_image(found, target)
-        with replacing(told) as part:
-            part.write_text(json.dumps(found.metadata["simulation"], indent=1), encoding="utf-8")
-        for note in found.notes:
-            talk.note(f"{path.name}: {note}")
-        shape = " x ".join(str(side) for side in found.shape)
-        talk.say(f"{path.name}: {summary(describe_structure(atoms, wanted.cut.repeat))}")
-        talk.say(f"{path.name}: {method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
+        _simulate(path, target, request, talk)
 
     each(talk, targets, work)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What is asked for of every structure; `thick` and `lens` tell that options were typed which not every image knows."""
+
+    params: SimulationParams
+    like: Path | None
+    correction: Path | None
+    force: bool
+    thick: bool
+    lens: str
+
+
+def _simulate(path: Path, target: Path, request: _Request, talk: Talk) -> None:
+    """The image of one structure, and beside it how it was made."""
+    from napari_atomseg.workflows import describe_structure, read_structure
+    from napari_atomseg.workflows import like as on_grid_of
+    from napari_atomseg.workflows import simulate as job
+    from napari_atomseg.workflows.structures import has_thickness, summary
+    from napari_atomseg.writers.atomic import replacing
+    from napari_atomseg.writers.image import write_image
+
+    told = target.with_suffix(".json")
+    refuse_existing([target, told], request.force)
+    params = request.params
+    if request.like is not None:
+        params = on_grid_of(params, open_image(request.like, None, None, talk))
+    atoms = read_structure(path)
+    if request.thick and not has_thickness(atoms, params.cut):
+        talk.note(f"{path.name}: nothing is repeated along the beam, so it stays whole, whatever the thickness")
+    if request.lens:
+        talk.note(f"{path.name}: {request.lens} belongs to the probe, which takes the place of the Gaussian (--psf probe)")
+    found = run(job.steps(atoms, params, correction=request.correction), talk.reporter(path))
+    write_image(found, target)
+    with replacing(told) as part:
+        part.write_text(json.dumps(found.metadata["simulation"], indent=1), encoding="utf-8")
+    for note in found.notes:
+        talk.note(f"{path.name}: {note}")
+    shape = " x ".join(str(side) for side in found.shape)
+    talk.say(f"{path.name}: {summary(describe_structure(atoms, params.cut.repeat))}")
+    talk.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
+
+
+def _refuse_wrong_method(method: str, correction: Path | None) -> None:
+    from napari_atomseg.workflows import METHODS
+
+    if method not in METHODS:
+        raise typer.BadParameter(f'there is no method "{method}"; choose one of {", ".join(METHODS)}', param_hint="--method")
+    if method == "corrected" and correction is None:
+        raise typer.BadParameter("corrected images need a correction; fit one with fit-correction", param_hint="--correction")
+    if method != "corrected" and correction is not None:
+        raise typer.BadParameter("it belongs to --method corrected", param_hint="--correction")
 
 
 def _params(method: str, pixel_size: float | None, parts: dict[str, dict[str, Any]]) -> SimulationParams:
@@ -183,14 +211,17 @@ def _refuse_without_effect(params: SimulationParams, parts: dict[str, dict[str, 
         belonging = belongs_to(field, params)
         if belonging and _value(parts, field) is not None:
             raise typer.BadParameter(
-                f"{option} changes nothing of this image by --method {params.method}; it belongs to {belonging}", param_hint=option
+                f"{option} changes nothing of this image by --method {params.method}; it belongs to {belonging}",
+                param_hint=option,
             )
 
 
 def _refuse_beside_like(like: Path | None, pixel_size: str | None, width: str | None) -> None:
     for option, value in (("--pixel-size", pixel_size), ("--width", width)):
         if like is not None and value is not None:
-            raise typer.BadParameter(f"{option} changes nothing beside --like, which gives both; leave one out", param_hint=option)
+            raise typer.BadParameter(
+                f"{option} changes nothing beside --like, which gives both; leave one out", param_hint=option
+            )
 
 
 def _length(text: str | None, option: str) -> float | None:

@@ -42,7 +42,8 @@ def shared_patterns() -> list[str]:
     from npe2 import PluginManager
 
     manager = PluginManager.instance()
-    ours, others = set(), set()
+    ours: set[str] = set()
+    others: set[str] = set()
     for manifest in manager.iter_manifests():
         for reader in manifest.contributions.readers or []:
             (ours if manifest.name == PLUGIN else others).update(reader.filename_patterns)

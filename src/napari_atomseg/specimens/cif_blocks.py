@@ -73,7 +73,9 @@ def read_symbols(block: Mapping[str, Any], formula: Sequence[str]) -> list[Readi
 def _read_symbol(kind: str, label: str, formula: Sequence[str]) -> Reading:
     told = kind or label
     if not told or (not kind and told.isdecimal()):
-        raise AtomsegError(f'the element of the atom "{told}" is not given; add _atom_site_type_symbol with its symbol, such as Ni')
+        raise AtomsegError(
+            f'the element of the atom "{told}" is not given; add _atom_site_type_symbol with its symbol, such as Ni'
+        )
     reading = element_of(told, formula)
     if reading.fits:
         return reading

@@ -16,9 +16,9 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Angstrom, Fraction, Quantity
+from napari_atomseg.core.quantities import Fraction, Quantity
 from napari_atomseg.specimens.projection import THERMAL_WIDTH
-from napari_atomseg.specimens.repetition import AUTO, Repetition, is_crystal, repeat_of, repetition
+from napari_atomseg.specimens.repetition import AUTO, Repetition, repeat_of, repetition
 from napari_atomseg.specimens.zone_axis import completed, reduced
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def cut(structure: Atoms, params: CutParams) -> Atoms:
 
 
 def period(structure: Atoms, params: CutParams) -> Atoms | None:
-    """One rectangular period of a crystal along its zone axis, or of a sheet across the beam, periodic in x and y, if there is one.
+    """One rectangular period, in x and y, of a crystal along its zone axis or of a sheet across the beam, if there is one.
 
     There is none of particles and wires, of turned, tilted or defective crystals, and of lattices whose vectors are nowhere at
     right angles in projection.
@@ -177,7 +177,7 @@ def period(structure: Atoms, params: CutParams) -> Atoms | None:
         return None
     if not (all(given.repeated) or _lies_flat(given, zone)):
         return None
-    vectors, rectangular = _lattice(given.atoms, zone)
+    vectors, rectangular = _lattice(given.unit, zone)
     if not rectangular:
         return None
     width = (float(vectors[0, 0]), float(vectors[1, 1]))
@@ -381,18 +381,18 @@ def _shares(occupancy: np.ndarray, site: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _frame(given: Repetition, zone: tuple[int, int, int]) -> np.ndarray:
     """Rows x, y, z: the zone axis along z, and x along a lattice vector that has another one at a right angle, if any has."""
-    return _frame_and_vectors(given.atoms, zone)[0] if given.in_cell else _cartesian_frame(zone)
+    return _frame_and_vectors(given.unit, zone)[0] if given.in_cell else _cartesian_frame(zone)
 
 
-def _lattice(structure: Atoms, zone: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
+def _lattice(cell: np.ndarray, zone: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
     """Two lattice vectors (2, 2) in projection, (x, y) along the axes of the frame, and whether they are at a right angle."""
-    _, vectors, rectangular = _frame_and_vectors(structure, zone)
+    _, vectors, rectangular = _frame_and_vectors(cell, zone)
     return vectors, rectangular
 
 
-def _frame_and_vectors(structure: Atoms, zone: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, bool]:
+def _frame_and_vectors(cell: np.ndarray, zone: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, bool]:
     along = np.array(zone) // gcd(*zone)
-    vectors = completed(along) @ structure.cell.array
+    vectors = completed(along) @ cell
     length = float(np.linalg.norm(vectors[2]))
     z = vectors[2] / length
     flat = np.array([vector - (vector @ z) * z for vector in vectors[:2]])

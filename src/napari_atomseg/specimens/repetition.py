@@ -6,7 +6,7 @@ in the microscope.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,8 @@ class Repetition:
         Along a, b and c.
     empty : tuple of float, Angstrom
         Thickness of the widest slab without atoms across each axis.
+    unit : ndarray, shape (3, 3), Angstrom
+        Vectors a, b, c of one cell, in rows.
     in_cell : bool
         Whether directions are those of the cell; else of x, y and z, since the cell is but a box about the atoms.
     """
@@ -47,6 +49,7 @@ class Repetition:
     atoms: Atoms
     repeated: tuple[bool, bool, bool]
     empty: tuple[float, float, float]
+    unit: np.ndarray
     in_cell: bool
 
 
@@ -92,9 +95,7 @@ def repetition(structure: Atoms, repeat: str = AUTO) -> Repetition:
         raise AtomsegError("the structure has no unit cell that could be repeated; take the repetition auto or none")
     if count * len(structure) > MOST_ATOMS:
         raise AtomsegError(f"{count:,} cells would hold {count * len(structure):,} atoms; up to {MOST_ATOMS:,} can be made")
-    return Repetition(
-        atoms=found.atoms.repeat(cells), repeated=(False,) * 3, empty=found.empty, in_cell=found.in_cell
-    )
+    return replace(found, atoms=found.atoms.repeat(cells), repeated=(False,) * 3)
 
 
 def is_crystal(atoms: Atoms) -> bool:
@@ -106,7 +107,7 @@ def _as_it_is(structure: Atoms) -> Repetition:
     periodic = np.asarray(structure.pbc) & (np.linalg.norm(structure.cell.array, axis=1) > 0)
     cell = structure.cell.complete().array
     if not periodic.any() or len(structure) == 0 or abs(np.linalg.det(cell)) < FLAT:
-        return Repetition(atoms=structure, repeated=(False,) * 3, empty=(0.0,) * 3, in_cell=False)
+        return Repetition(atoms=structure, repeated=(False,) * 3, empty=(0.0,) * 3, unit=cell, in_cell=False)
     shares = structure.positions @ np.linalg.inv(cell)
     spacing = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
     empty, repeated = np.zeros(3), periodic.copy()
@@ -125,6 +126,7 @@ def _as_it_is(structure: Atoms) -> Repetition:
         atoms=atoms,
         repeated=(first, second, third),
         empty=(float(empty[0]), float(empty[1]), float(empty[2])),
+        unit=cell,
         in_cell=bool(repeated.any()),
     )
 

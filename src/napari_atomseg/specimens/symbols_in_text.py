@@ -28,9 +28,7 @@ def read_poscar(text: str) -> tuple[Atoms, tuple[str, ...]]:
     return _read(text, "vasp", _poscar_in_order)
 
 
-def _read(
-    text: str, format: str, in_order: Callable[[list[str], dict[str, str]], list[str]]
-) -> tuple[Atoms, tuple[str, ...]]:
+def _read(text: str, format: str, in_order: Callable[[list[str], dict[str, str]], list[str]]) -> tuple[Atoms, tuple[str, ...]]:
     from ase.io import read
 
     notes: dict[str, str] = {}

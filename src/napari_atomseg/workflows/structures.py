@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from napari_atomseg.specimens.cutting import CutParams
     from napari_atomseg.specimens.description import Description
 
 STRUCTURE_SUFFIXES = (".cif", ".xyz", ".extxyz", ".vasp", ".poscar")
@@ -36,3 +37,17 @@ def describe_structure(structure: Atoms, repeat: str = "auto") -> Description:
     from napari_atomseg.specimens.description import describe_structure as describe
 
     return describe(structure, repeat)
+
+
+def summary(description: Description) -> str:
+    """A description as one line."""
+    from napari_atomseg.specimens.description import summary as in_a_line
+
+    return in_a_line(description)
+
+
+def has_thickness(structure: Atoms, cut: CutParams) -> bool:
+    """Whether a structure goes on along the beam, so that its piece is as thick as it is wanted to be."""
+    from napari_atomseg.specimens.cutting import has_thickness as goes_on
+
+    return goes_on(structure, cut)
