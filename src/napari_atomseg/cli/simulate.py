@@ -89,7 +89,7 @@ def simulate(
     debug: Debug = False,
 ) -> None:
     """Simulate the image of an atomic structure, in fractions of the incident beam."""
-    _refuse_wrong_method(method, correction)
+    _refuse_wrong_method(method, correction, detector)
     _refuse_beside_like(like, pixel_size, width)
     lens = {"defocus": _length(defocus, "--defocus"), "Cs": _length(cs, "--cs")}
     sides = _pair(width, "--width", _length) or (None, None)
@@ -169,8 +169,9 @@ def _simulate(path: Path, target: Path, request: _Request, talk: Talk) -> None:
     talk.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
 
 
-def _refuse_wrong_method(method: str, correction: Path | None) -> None:
+def _refuse_wrong_method(method: str, correction: Path | None, detector: str | None) -> None:
     from napari_atomseg.workflows import METHODS
+    from napari_atomseg.workflows.effects import CONVOLUTIONS, PROBES
 
     if method not in METHODS:
         raise typer.BadParameter(f'there is no method "{method}"; choose one of {", ".join(METHODS)}', param_hint="--method")
@@ -178,6 +179,11 @@ def _refuse_wrong_method(method: str, correction: Path | None) -> None:
         raise typer.BadParameter("corrected images need a correction; fit one with fit-correction", param_hint="--correction")
     if method != "corrected" and correction is not None:
         raise typer.BadParameter("it belongs to --method corrected", param_hint="--correction")
+    if method in CONVOLUTIONS and detector not in (None, "annular"):
+        raise typer.BadParameter(
+            f"--detector {detector} is not known to --method {method}; it belongs to the methods {', '.join(PROBES)}",
+            param_hint="--detector",
+        )
 
 
 def _params(method: str, pixel_size: float | None, parts: dict[str, dict[str, Any]]) -> SimulationParams:
