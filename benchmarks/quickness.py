@@ -1,7 +1,7 @@
 """How long what a user waits for takes, each beside a plain way to the same end or a familiar unit, in one run, as a table.
 
-``python benchmarks/quickness.py`` needs nothing but the plugin; the argument ``window`` adds what happens in the window, where there
-is a display (or ``xvfb-run``). Times depend on the machine; the last column, a ratio of two times of the same run, hardly does.
+``python benchmarks/quickness.py`` needs nothing but the plugin; the argument ``window`` adds what happens in the window, where
+there is a display (or ``xvfb-run``). Times depend on the machine; the last column, a ratio of two times of the same run, hardly.
 """
 
 from __future__ import annotations
