@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from conftest import HANGING, add_image, drop, micrograph, open_panel, wait_until_idle
 from napari.layers import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_atomseg.gui.structures import is_structure, method_of, simulated_of
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import (
     AcquisitionParams,
+    ConvolutionParams,
     CutParams,
     DetectorParams,
     MultisliceParams,
@@ -232,3 +233,51 @@ def test_closing_during_a_run_ends_cleanly(qtbot, viewer, panel, shown, simulate
     viewer.window.remove_dock_widget("all")
     QApplication.processEvents()
     assert open_panel(viewer) is not panel
+
+
+def visible(form, name):
+    return form.findChild(QWidget, name).isVisibleTo(form)
+
+
+def test_only_what_the_method_depends_on_is_shown(shown, simulate_page):
+    page = simulate_page
+    page.multislice.set_value(replace(CHEAP, configurations=2))
+    seen = {}
+    for method in ("convolution", "multislice", "hrtem"):
+        page.method.setCurrentText(method)
+        seen[method] = {name for name in ("energy", "semiangle", "defocus", "Cs", "source_size") if visible(page.stem, name)}
+        seen[method] |= {name for name in ("thermal",) if visible(page.turn, name)}
+    assert seen["convolution"] == {"energy", "semiangle"}
+    assert seen["multislice"] == {"energy", "semiangle", "defocus", "Cs", "source_size", "thermal"}
+    assert seen["hrtem"] == {"energy", "thermal"}
+    page.method.setCurrentText("convolution")
+    page.convolution.set_value(ConvolutionParams(psf="probe"))
+    page.refresh()
+    assert visible(page.stem, "defocus")
+    assert not visible(page.convolution, "sigma")
+    assert page.params().stem == page.stem.value()
+
+
+def test_what_was_read_is_shown_and_follows_the_repetition(shown, simulate_page):
+    told = simulate_page.legend.text()
+    assert "O3SrTi, 5 atoms, 5.12 g/cm³, 3.905 × 3.905 × 3.905 Å, repeated along a, b, c" in told
+    line = simulate_page.cut.findChild(QWidget, "repeat")
+    line.setText("2,2,1")
+    line.editingFinished.emit()
+    assert "not repeated" in simulate_page.legend.text()
+    assert not visible(simulate_page.cut, "thickness")
+    line.setText("twice")
+    line.editingFinished.emit()
+    assert "auto, none, or three numbers" in simulate_page.why_not()
+    line.setText("auto")
+    line.editingFinished.emit()
+    assert simulate_page.why_not() == ""
+
+
+def test_a_dropped_monolayer_says_why_it_ends(qtbot, viewer, simulate_page, tmp_path):
+    path = tmp_path / "sheet.vasp"
+    crystal("MoS2").write(path)
+    drop(viewer, path)
+    wait_for_layer(qtbot, viewer, "sheet | convolution")
+    assert "empty slab of 16.9 A along c" in simulate_page.legend.text()
+    assert not visible(simulate_page.cut, "thickness")

@@ -210,7 +210,10 @@ def _field(given: Repetition, params: CutParams) -> tuple[float, float]:
 
 
 def low_index_zones(structure: Atoms, number: int = 8) -> list[str]:
-    """Zone axes with the shortest periods, fit to choose from; those that the lattice parameters cannot tell apart once."""
+    """Zone axes with the shortest periods, fit to choose from; those that the lattice parameters cannot tell apart once.
+
+    Of a sheet the axis that crosses it comes first.
+    """
     steps = [np.array([u, v, w]) for u in range(3) for v in range(-2, 3) for w in range(-2, 3)]
     cell = structure.cell.complete().array
     seen: dict[tuple[float, float], tuple[int, int, int]] = {}
@@ -226,7 +229,10 @@ def low_index_zones(structure: Atoms, number: int = 8) -> list[str]:
         across = reduced(np.array([vector - (vector @ vectors[2]) / length**2 * vectors[2] for vector in vectors[:2]]))
         key = (round(length, 2), round(float(np.linalg.norm(across[0])), 2))
         seen.setdefault(key, (int(step[0]), int(step[1]), int(step[2])))
-    return [",".join(map(str, zone)) for zone in list(seen.values())[:number]]
+    zones = [",".join(map(str, zone)) for zone in list(seen.values())[:number]]
+    repeated = repetition(structure).repeated
+    crossing = [",".join(str(int(not goes_on)) for goes_on in repeated)] if sum(repeated) == 2 else []
+    return list(dict.fromkeys([*crossing, *zones]))[:number]
 
 
 def _piece(given: Repetition, params: CutParams, rng: np.random.Generator) -> Atoms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,3 +65,16 @@ def belongs_to(name: str, params: SimulationParams) -> str:
         return f"the method{'s' * (len(methods) > 1)} {', '.join(methods)}"
     holds, told = _CONDITIONS.get(name, (None, ""))
     return told if holds is not None and not holds(params) else ""
+
+
+def without_effect(params: SimulationParams) -> tuple[str, ...]:
+    """Sentences about the lens and the thermal motion that were set and that the image does not show."""
+    usual = type(params)()
+    found: dict[str, list[str]] = {}
+    for part in ("stem", "cut"):
+        mine, default = getattr(params, part), getattr(usual, part)
+        for field in fields(mine):
+            belonging = belongs_to(f"{part}.{field.name}", params)
+            if belonging and getattr(mine, field.name) != getattr(default, field.name):
+                found.setdefault(belonging, []).append(f"{part}.{field.name}")
+    return tuple(f"{', '.join(names)}: not in this image, but belonging to {where}" for where, names in found.items())

@@ -18,6 +18,7 @@ from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice_params import MultisliceParams
 from napari_atomseg.specimens.cutting import CutParams, field_of, with_field
+from napari_atomseg.workflows.effects import without_effect
 from napari_atomseg.workflows.structures import describe_structure, read_structure
 
 if TYPE_CHECKING:
@@ -471,6 +472,6 @@ def _micrograph(
         name=f"{name} | {params.method}",
         modality="hrtem" if params.method == "hrtem" else MODALITIES[params.detector.kind],
         energy=params.stem.energy,
-        notes=(*described.notes, *notes),
+        notes=(*described.notes, *without_effect(params), *notes),
         metadata={"simulation": told},
     )
