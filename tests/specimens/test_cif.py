@@ -239,3 +239,31 @@ def test_cases_from_reports(name, elements):
     found = read_structure(shared(f"../cases/{name}"))
     assert set(found.get_chemical_symbols()) == elements
     assert found.arrays["occupancy"] == pytest.approx(1)
+
+
+def test_an_atom_without_a_place_is_named(tmp_path):
+    with pytest.raises(AtomsegError, match='the place of A is "\\?"'):
+        read_structure(cif(tmp_path, TYPED, ["Ni A 0 ? 0", "O B 0.5 0 0"]))
+
+
+@pytest.mark.parametrize(
+    ("shares", "fine"), [(("0.7", "0.3"), True), (("0.67", "0.34"), True), (("0.7", "0.7"), False), (("?", "?"), False)]
+)
+def test_a_site_holds_one_atom(tmp_path, shares, fine):
+    path = cif(tmp_path, f"{TYPED} occupancy", [f"Sr A 0 0 0 {shares[0]}", f"Ba B 0 0 0 {shares[1]}", "Ti C 0.5 0.5 0.5 1"])
+    if fine:
+        assert len(read_structure(path)) == 3
+        return
+    with pytest.raises(AtomsegError, match="fill one site"):
+        read_structure(path)
+
+
+def test_occupancies_that_a_pdb_file_left_at_zero_are_whole_atoms(tmp_path):
+    path = tmp_path / "a.pdb"
+    path.write_text(
+        "HETATM    1 NI    NI A   1       0.000   0.000   0.000  0.00  0.00          NI\n"
+        "HETATM    2  O    NI A   1       2.000   2.000   2.000  0.00  0.00           O\nEND\n"
+    )
+    found = read_structure(path)
+    assert found.get_chemical_symbols() == ["Ni", "O"]
+    assert found.arrays["occupancy"] == pytest.approx(1)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.specimens.cutting import sites_of
 from napari_atomseg.specimens.repetition import FLAT, MOST_ATOMS
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+OVERFULL = 1.02
+"""Sum of the occupancies of a site up to which it is full: shares are rounded."""
 NOTES = "notes"
 """Where in the information of a structure it stands what was assumed as it was read."""
 
@@ -49,6 +52,7 @@ def read_structure(path: str | Path) -> Atoms:
     if np.any(atoms.numbers < 1):
         raise AtomsegError(f"{path}: holds an atom of an unknown element (X); name its element in the file")
     found = _with_occupancies(atoms)
+    _refuse_overfull(path, found)
     found.info[NOTES] = notes
     return found
 
@@ -72,7 +76,10 @@ def _read(path: Path) -> tuple[Atoms, tuple[str, ...]]:
         return by_text[kind](path.read_text(encoding="utf-8", errors="replace"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of ase, to its developers
-        return read(str(path), format=kind), ()
+        atoms = read(str(path), format=kind)
+    # What other formats call so, such as pdb, is often left at zero.
+    atoms.arrays.pop("occupancy", None)
+    return atoms, ()
 
 
 def read_crystal(path: str | Path) -> Atoms:
@@ -108,6 +115,18 @@ def _with_occupancies(atoms: Atoms) -> Atoms:
     found = Structure(symbols, positions=places, cell=atoms.cell, pbc=True)
     found.set_array("occupancy", np.array(shares))
     return found
+
+
+def _refuse_overfull(path: Path, atoms: Atoms) -> None:
+    """Elements that share a site, as a file with occupancies has them, have shares."""
+    if len(np.unique(atoms.numbers)) < 2:
+        return
+    site = sites_of(atoms.positions)
+    filled = np.bincount(site, atoms.arrays["occupancy"])
+    worst = int(np.argmax(filled))
+    if filled[worst] > OVERFULL:
+        names = " and ".join(dict.fromkeys(np.array(atoms.get_chemical_symbols())[site == worst]))
+        raise AtomsegError(f"{path}: {names} fill one site {filled[worst]:g} times; give their shares as occupancies, 1 together")
 
 
 def _first_line(error: Exception) -> str:

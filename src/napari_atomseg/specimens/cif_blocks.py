@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 TYPE, LABEL, OCCUPANCY = "_atom_site_type_symbol", "_atom_site_label", "_atom_site_occupancy"
+PLACES = tuple(f"_atom_site_{kind}_{axis}" for kind in ("fract", "cartn") for axis in "xyz")
 FORMULAS = ("_chemical_formula_sum", "_chemical_formula_structural")
 UNKNOWN = ("?", ".")
 OVERFULL = 1.001
@@ -41,6 +42,7 @@ def read_cif(path: Path) -> tuple[Atoms, tuple[str, ...]]:
         block = blocks[-1]
         formula = formula_elements(block)
         readings = read_symbols(block, formula)
+        _refuse_lost(block)
         shares, assumed = read_occupancies(block, _sites(block))
         mended = {**block, TYPE: [reading.element for reading in readings], **({OCCUPANCY: shares} if shares else {})}
         atoms = CIFBlock(block.name, mended).get_atoms()
@@ -107,6 +109,15 @@ def read_occupancies(block: Mapping[str, Any], count: int) -> tuple[list[float],
             unknown.append(name)
         shares.append(1.0 if text in UNKNOWN else _share(name, text))
     return shares, [f"the occupancy of {', '.join(unknown)} is not known and taken for 1"] if unknown else []
+
+
+def _refuse_lost(block: Mapping[str, Any]) -> None:
+    """An atom whose place is not known belongs nowhere."""
+    names = _texts(block, LABEL) or _texts(block, TYPE)
+    for tag in PLACES:
+        for name, value in zip(names, _listed(block.get(tag, [])), strict=False):
+            if not isinstance(value, (int, float)):
+                raise AtomsegError(f'the place of {name} is "{value}" ({tag}); give a number, or leave the atom out')
 
 
 def _share(name: str, text: Any) -> float:
