@@ -422,7 +422,7 @@ def test_training_gives_a_new_model_that_is_chosen(models, few_scenes, viewer, p
     idle(panel)
     assert few_scenes == [(cif, (1, 0, 1), None)]
     assert turns > 20  # the window has been answering meanwhile
-    assert len(train.curve.values) > 2
+    assert len(train.curve.values) > 0
     assert "my-crystal is ready" in panel.status.text()
     for box in (panel.networks_page.model, panel.columns_page.finder.model):
         assert box.chosen == "my-crystal"
