@@ -267,3 +267,11 @@ def test_occupancies_that_a_pdb_file_left_at_zero_are_whole_atoms(tmp_path):
     found = read_structure(path)
     assert found.get_chemical_symbols() == ["Ni", "O"]
     assert found.arrays["occupancy"] == pytest.approx(1)
+
+
+def test_a_symbol_that_ase_does_not_know_is_named_in_a_sentence(tmp_path):
+    path = tmp_path / "a.gen"
+    path.write_text("2 C\nQQ O\n1 1 0 0 0\n2 2 0 0 2\n")
+    with pytest.raises(AtomsegError, match="'QQ' names no element") as caught:
+        read_structure(path)
+    assert "a.gen" in str(caught.value)

@@ -39,6 +39,11 @@ def read_structure(path: str | Path) -> Atoms:
         atoms, notes = _read(path)
     except AtomsegError as error:
         raise AtomsegError(f"{path}: not readable as a structure: {error}") from error
+    except KeyError as error:
+        # What ase says of a symbol that it does not know.
+        raise AtomsegError(
+            f"{path}: not readable as a structure: {error} names no element; write its symbol, such as Ni"
+        ) from error
     except Exception as error:  # ase raises whatever its parsers meet
         raise AtomsegError(
             f"{path}: not readable as a structure ({_first_line(error)}); check the file or export it as CIF"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_atomseg.specimens.cutting import CutParams
     from napari_atomseg.specimens.description import Description
 
-STRUCTURE_SUFFIXES = (".cif", ".xyz", ".extxyz", ".vasp", ".poscar")
+STRUCTURE_SUFFIXES = (".cif", ".xyz", ".extxyz", ".vasp", ".poscar", ".pdb", ".xsf")
 STRUCTURE_NAMES = ("poscar", "contcar")
 
 
