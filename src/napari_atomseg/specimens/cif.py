@@ -33,21 +33,7 @@ def read_structure(path: str | Path) -> Atoms:
         If the file is missing, unreadable, empty, too large, or holds an element that does not exist.
     """
     path = Path(path)
-    if not path.exists():
-        raise AtomsegError(f"{path}: there is no such file")
-    try:
-        atoms, notes = _read(path)
-    except AtomsegError as error:
-        raise AtomsegError(f"{path}: not readable as a structure: {error}") from error
-    except KeyError as error:
-        # What ase says of a symbol that it does not know.
-        raise AtomsegError(
-            f"{path}: not readable as a structure: {error} names no element; write its symbol, such as Ni"
-        ) from error
-    except Exception as error:  # ase raises whatever its parsers meet
-        raise AtomsegError(
-            f"{path}: not readable as a structure ({_first_line(error)}); check the file or export it as CIF"
-        ) from error
+    atoms, notes = _read_or_say_why_not(path)
     if isinstance(atoms, list) or len(atoms) == 0:
         raise AtomsegError(f"{path}: holds no atoms")
     if len(atoms) > MOST_ATOMS:
@@ -60,6 +46,25 @@ def read_structure(path: str | Path) -> Atoms:
     _refuse_overfull(path, found)
     found.info[NOTES] = notes
     return found
+
+
+def _read_or_say_why_not(path: Path) -> tuple[Atoms, tuple[str, ...]]:
+    """What the file says, or a sentence that names it."""
+    if not path.exists():
+        raise AtomsegError(f"{path}: there is no such file")
+    try:
+        return _read(path)
+    except AtomsegError as error:
+        raise AtomsegError(f"{path}: not readable as a structure: {error}") from error
+    except KeyError as error:
+        # What ase says of a symbol that it does not know.
+        raise AtomsegError(
+            f"{path}: not readable as a structure: {error} names no element; write its symbol, such as Ni"
+        ) from error
+    except Exception as error:  # ase raises whatever its parsers meet
+        raise AtomsegError(
+            f"{path}: not readable as a structure ({_first_line(error)}); check the file or export it as CIF"
+        ) from error
 
 
 def _read(path: Path) -> tuple[Atoms, tuple[str, ...]]:
