@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import add_image
+from conftest import HANGING, add_image
 from napari.layers import Points
 from qtpy.QtWidgets import QApplication
 
@@ -200,7 +200,7 @@ def test_a_comparison_can_be_cancelled(viewer, panel, compare_page, image, made,
     assert panel.busy
     assert "cancel it first" in compare_page.lens.button.toolTip()
     panel.cancel_button.click()
-    qtbot.waitUntil(lambda: not panel.busy, timeout=2000)
+    qtbot.waitUntil(lambda: not panel.busy, timeout=HANGING)
     assert names(viewer) == before
     assert "cancelled" in panel.status.text()
 
@@ -338,14 +338,14 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     first = dock.plot.table
     assert first["distance_angstrom"].iloc[-1] == pytest.approx(0.5 * 75 * PIXEL)
     line.data = [[[10, 10], [10, 40]]]
-    qtbot.waitUntil(lambda: dock.plot.table is not first, timeout=2000)
+    qtbot.waitUntil(lambda: dock.plot.table is not first, timeout=HANGING)
     assert dock.plot.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
     dock.width_box.setValue(5)
     assert "difference" in dock.told.text()
     second = dock.plot.table
     line._data_view.shift(0, np.array([5, 0]))  # what napari does while a shape is dragged
     line.refresh()
-    qtbot.waitUntil(lambda: dock.plot.table is not second, timeout=2000)
+    qtbot.waitUntil(lambda: dock.plot.table is not second, timeout=HANGING)
     for suffix in (".png", ".svg"):
         files = dock.save(str(tmp_path / f"line{suffix}"))
         assert all(file.stat().st_size > 500 for file in files)
@@ -353,7 +353,7 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     assert dock.save(str(tmp_path / "nowhere" / "line.png")) == []
     assert "could not be saved" in dock.told.text().lower()
     line.data = []
-    qtbot.waitUntil(lambda: dock.plot.table is None, timeout=2000)
+    qtbot.waitUntil(lambda: dock.plot.table is None, timeout=HANGING)
     assert not dock.save_button.isEnabled()
     compared.profile_button.click()
     assert dock.plot.table is not None

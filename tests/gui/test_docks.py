@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import PIXEL_SIZE, add_image, drop, lattice, nearest, open_panel, truth
+from conftest import HANGING, PIXEL_SIZE, add_image, drop, lattice, nearest, open_panel, truth
 from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
 from napari_atomseg.gui.docks import mapping
@@ -55,7 +55,7 @@ def shown(make_napari_viewer):
 
 
 def settled(qtbot, dock):
-    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None and not dock._timer.isActive(), timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None and not dock._timer.isActive(), timeout=HANGING)
 
 
 def test_diffractogram_follows_the_view(shown, qtbot):
@@ -68,7 +68,7 @@ def test_diffractogram_follows_the_view(shown, qtbot):
     assert len(spots.strengths) > 0
     assert "lattice spots" in dock.reading.text()
     viewer.scene.camera.zoom *= 2
-    qtbot.waitUntil(lambda: dock._result[0] is not whole, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result[0] is not whole, timeout=HANGING)
     settled(qtbot, dock)
     assert dock._result[0].power.size < whole.power.size
     zoomed = dock._result[0]
@@ -78,10 +78,10 @@ def test_diffractogram_follows_the_view(shown, qtbot):
     assert dock._result[0] is zoomed
     assert dock._work is None
     dock.parent().show()
-    qtbot.waitUntil(lambda: dock._result[0] is not zoomed, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result[0] is not zoomed, timeout=HANGING)
     settled(qtbot, dock)
     viewer.layers.remove(image)
-    qtbot.waitUntil(lambda: dock._result is None, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result is None, timeout=HANGING)
     assert viewer.layers.units is None or not viewer.layers
 
 

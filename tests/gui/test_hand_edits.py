@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import add_image, same, snapshot, truth
+from conftest import HANGING, add_image, same, snapshot, truth
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -170,7 +170,7 @@ def test_pasted_points_inherit_nothing(found, qtbot, monkeypatch):
     found.layer.selected_data = {4, 5}
     found.layer._copy_data()
     found.layer._paste_data()
-    qtbot.waitUntil(lambda: len(found.columns) == len(truth()) + 2, timeout=2000)
+    qtbot.waitUntil(lambda: len(found.columns) == len(truth()) + 2, timeout=HANGING)
     rows = found.columns.features.iloc[-2:]
     assert rows[UNKNOWN].isna().all(axis=None)
     found.undo()

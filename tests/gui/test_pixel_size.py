@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import PIXEL_SIZE, SPACING, add_image, lattice
+from conftest import HANGING, PIXEL_SIZE, SPACING, add_image, lattice
 from qtpy.QtWidgets import QPushButton
 
 from napari_atomseg.core.micrograph import Micrograph
@@ -154,7 +154,7 @@ def test_spot_of_the_diffractogram(make_napari_viewer, qtbot):
     add_image(viewer, pixel_size=None)
     panel.tools.diffractogram()
     dock = panel.tools._diffractogram
-    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None, timeout=HANGING)
     dock.calibrate()
     assert "Click a spot" in dock.reading.text()
     spot = dock._result[1].frequencies[0]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import add_image, drop, open_panel
+from conftest import HANGING, add_image, drop, open_panel
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
@@ -63,7 +63,7 @@ def test_edits_are_kept_offered_and_restored(viewer, page, panel, found, files, 
 def test_recovery_file_comes_by_itself(monkeypatch, page, found, qtbot):
     page.filing._timer.setInterval(50)
     found.layer.remove([0])
-    qtbot.waitUntil(lambda: len(kept_files()) == 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(kept_files()) == 1, timeout=HANGING)
     assert filing.RECOVERY_DELAY_MS <= 5000
 
 

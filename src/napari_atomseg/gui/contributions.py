@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 NOTHING: list[Any] = [(None,)]
 """What tells napari that a file was dealt with and gives no layer."""
 TABLES = (".csv",)
-STRUCTURES = (".cif", ".xyz", ".extxyz", ".vasp", ".poscar")
-STRUCTURE_NAMES = ("poscar", "contcar")
 MAYBE_TABLES = (".hdf5", ".h5")
 """Atomap keeps its lattices in files with the same suffix as images."""
 
@@ -63,10 +61,12 @@ def open_one(path: Path) -> list[Any]:
     AtomsegError
         If neither this plugin nor, for the formats that it shares with it, napari itself can read the file.
     """
+    from napari_atomseg.workflows.structures import is_structure_file
+
     suffix = path.suffix.lower()
     if suffix in TABLES:
         return _columns_or_napari(path)
-    if suffix in STRUCTURES or path.name.lower() in STRUCTURE_NAMES:
+    if is_structure_file(path):
         return [_structure_layer(path)]
     try:
         return _image_layers(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -56,6 +57,11 @@ class Form(QWidget, Generic[P]):
         for name, value in to_dict(params).items():
             if name in self._editors:
                 self._editors[name].set_value(value)
+
+    def show_fields(self, shown: Callable[[str], bool]) -> None:
+        """Show the fields whose names pass a test; the others keep their values."""
+        for name, editor in self._editors.items():
+            self.form.setRowVisible(editor.widget, shown(name))
 
 
 class ResetLabel(QLabel):

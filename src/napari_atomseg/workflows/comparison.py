@@ -697,7 +697,7 @@ def _uncertainty(scene: _Scene, params: SimulationParams, settings: np.ndarray) 
 
 
 def _require_variable(structure: Atoms, experimental: Micrograph, vary: tuple[str, ...]) -> None:
-    from napari_atomseg.specimens.cif import is_crystal
+    from napari_atomseg.specimens.repetition import is_crystal
 
     unknown = [name for name in vary if name not in VARIED]
     if unknown or not vary:
