@@ -57,7 +57,8 @@ class RefineParams:
     tails : bool
         Give all columns a Lorentzian share, the same for all, as the tails of a probe ask for.
     background : str
-        A flat level under each column, a tilted one, or one constant level under the whole image.
+        A flat level under each column, a tilted one, one constant level under the whole image, or (auto) flat levels unless
+        the image shows that they do not fit.
     likelihood : str
         Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
         all alike (least squares).
@@ -79,7 +80,7 @@ class RefineParams:
     width: Literal["shared", "each"] = "shared"
     shape: Literal["round", "elliptic"] = "round"
     tails: bool = False
-    background: Literal["local", "tilted", "shared"] = "local"
+    background: Literal["auto", "local", "tilted", "shared"] = "auto"
     likelihood: Literal["poisson", "least-squares"] = "poisson"
     gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
     offset: Annotated[float, Quantity(low=-1e12, high=1e12, decimals=4)] | None = None
@@ -197,6 +198,8 @@ class Scene:
 
 def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     """Everything that the refinement of an image's columns needs; see :class:`Scene`."""
+    # Until the image has been fitted flat levels are as good a guess as any.
+    params = replace(params, background="local") if params.background == "auto" else params
     # Beyond single precision squares of intensities would overflow.
     image = np.asarray(image)
     if image.dtype not in (np.float32, np.float64):

@@ -17,7 +17,7 @@ NEIGHBOURHOOD = 0.6
 """Radius of the pixels that belong to a column, in units of the distance to its nearest neighbours."""
 LEAST_RADIUS, MOST_RADIUS = 2.5, 20.0
 """Of the same, px."""
-NARROWEST, WIDEST, STEP = 0.14, 0.75, 1.2
+NARROWEST, WIDEST, STEP = 0.12, 0.75, 1.2
 """Widths that are tried, in units of that distance, and the ratio of one to the next."""
 LEAST_WIDTH = 0.6
 BETTER = 0.97
@@ -64,7 +64,7 @@ def _usual_distance(points: np.ndarray, given: float) -> float:
 
 def _widths_to_try(apart: float, given: float) -> np.ndarray:
     """The given width and a series of others, ascending after it, shape (W,)."""
-    lowest, highest = max(LEAST_WIDTH, min(NARROWEST * apart, given / 2)), max(WIDEST * apart, 1.5 * given)
+    lowest, highest = max(LEAST_WIDTH, min(NARROWEST * apart, given / 4)), max(WIDEST * apart, 1.5 * given)
     count = int(np.ceil(np.log(highest / lowest) / np.log(STEP))) + 1
     return np.concatenate([[given], np.geomspace(lowest, highest, count)])
 
