@@ -2,7 +2,8 @@
 
 ``python benchmarks/multislice_truth.py FOLDER [NAME ...]`` writes one ``NAME.npz`` for each structure (image, pixel size,
 columns, sum of atomic numbers), made by the plugin's own multislice engine: dumbbells, light columns beside heavy ones,
-particles, walls, monolayers. What is there already is left alone, so that the set can be made in pieces; it takes some minutes on one core.
+particles, walls, monolayers. What is there already is left alone, so that the set can be made in pieces; it takes some
+minutes on one core.
 ``benchmarks/calibration.py FOLDER`` reads it.
 """
 

@@ -29,7 +29,7 @@ SUBSPACE = 40
 RIDGE = 1e-6
 HIGHEST = 3.0
 """A rest that is so many times higher than a typical column is none."""
-STRANGEST = 16.0
+STRANGEST = 100.0
 """A column that leaves so many times more in its window than most is not one of them."""
 
 

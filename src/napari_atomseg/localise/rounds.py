@@ -145,7 +145,7 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     canvas = canvas_of(scene, model)
     waiting = np.flatnonzero(~faint)
     fitted = model.copy()
-    which = (Y, X, SIGMA, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
+    which = (Y, X, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
 
     def work(chunk: np.ndarray) -> np.ndarray:
         windows = scene.windows(chunk)
