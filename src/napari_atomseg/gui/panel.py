@@ -29,6 +29,7 @@ from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.closing import CloseGuard
 from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.head import Head
 from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
 from napari_atomseg.gui.tools import Tools
@@ -97,6 +98,7 @@ class AtomSegPanel(QWidget):
         layout.addWidget(self.status)
         self.setMinimumWidth(300)
         self._add_pages()
+        teach(self)
         self.refresh_run()
 
     def _add_pages(self) -> None:

@@ -19,8 +19,9 @@ from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.asking import Asking, ModelBox, ToldBox
 from napari_atomseg.gui.candidates import LEAST, Candidates, at_least, least_of
 from napari_atomseg.gui.editing import ColumnsSession
+from napari_atomseg.gui.forms import ResetLabel, Setting
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.workflows import CLASSICAL, ClassicalParams, estimated_size, locate
+from napari_atomseg.workflows import CLASSICAL, ClassicalParams, NetworkParams, estimated_size, locate
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
@@ -72,7 +73,7 @@ class Finder(QWidget):
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.form.addRow("Finder", self.model)
-        self.form.addRow("Confidence", self.least)
+        self.form.addRow(ResetLabel("Confidence", Setting(self.least, NetworkParams().least_confidence)), self.least)
         self.form.addRow(self.told)
         self.form.setVerticalSpacing(4)
 

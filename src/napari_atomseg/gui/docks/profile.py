@@ -11,8 +11,9 @@ from napari.layers import Shapes
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_atomseg.gui.controls import CountBox
 from napari_atomseg.gui.forms import enable
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import line_profile
@@ -55,7 +56,7 @@ class ProfileDock(QWidget):
         self._soon.timeout.connect(self.update_plot)
 
     def _build(self) -> None:
-        self.width_box = QSpinBox()
+        self.width_box = CountBox()
         self.width_box.setObjectName("profile_width")
         self.width_box.setRange(1, 999)
         self.width_box.setSuffix(" px")
