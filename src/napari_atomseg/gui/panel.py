@@ -31,6 +31,8 @@ from napari_atomseg.gui.closing import CloseGuard
 from napari_atomseg.gui.colours import linked
 from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.head import Head
+from napari_atomseg.gui.known_files import KnownFiles
+from napari_atomseg.gui.offer import Offer
 from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
@@ -66,6 +68,8 @@ class AtomSegPanel(QWidget):
 
     def _build(self) -> None:
         self.head = Head(self.viewer)
+        self.offer = Offer()
+        self.known_files = KnownFiles(self)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
         self.run_button = QPushButton()
@@ -90,9 +94,9 @@ class AtomSegPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(6)
-        for widget in (self.head, self.pages, line):
+        for widget in (self.head, self.offer, self.pages, line):
             layout.addWidget(widget)
-        layout.setStretch(1, 1)
+        layout.setStretch(2, 1)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
@@ -136,6 +140,9 @@ class AtomSegPanel(QWidget):
         self.head.image_changed.connect(self._on_image)
         self.head.calibrated.connect(self.columns_page.on_calibrated)
         self.head.calibrated.connect(self.networks_page.refresh)
+        self.head.set_by_hand.connect(self.known_files.note)
+        self.known_files.moved_edits_found.connect(self.columns_page.filing.offer_moved)
+        self.offer.answered.connect(self.follow_link)
         self.tools = Tools(self)
         self.head.chip.clicked.connect(self.tools.calibration)
         # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
@@ -291,6 +298,7 @@ class AtomSegPanel(QWidget):
             self.say("" if self.image is not None else EMPTY)
         for page in (self.columns_page, self.networks_page, self.simulate_page, self.compare_page):
             page.on_image()
+        self.known_files.look(self.image)
 
     def _show_busy(self) -> None:
         self.run_button.setEnabled(False)

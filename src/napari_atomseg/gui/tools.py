@@ -153,9 +153,7 @@ class Tools(QObject):
             self._calibration.diffractogram_wanted.connect(self.diffractogram)
             self._panel.head.image_changed.connect(self._calibration.refresh)
             self._panel.head.calibrated.connect(self._calibration.refresh)
-        self._calibration.refresh()
-        self._calibration.show()
-        self._calibration.raise_()
+        self._calibration.show_beside_the_image()
 
     def diffractogram(self) -> None:
         """Dock the live diffractogram."""

@@ -345,6 +345,8 @@ class ColumnsPage(QWidget):
     def _on_layers(self, event: Any = None) -> None:
         for layer in self._viewer.layers:
             adopt(self._viewer, layer)
+        if event is not None and event.type == "removed":
+            self.filing.keep_removed(event.value)
         if self._session is not None:
             try:
                 gone = self._session.layer not in self._viewer.layers
@@ -376,7 +378,7 @@ class ColumnsPage(QWidget):
         return self._session is not None and self.filing.save(self._session, path)
 
     def _recover(self) -> None:
-        session = self.filing.restore(self._panel.image)
+        session = self.filing.restore()
         if session is not None:
             self.watch(session)
 
@@ -410,7 +412,8 @@ class ColumnsPage(QWidget):
             "save": self.save,
             "flagged": self.next_flagged,
             "recover": self._recover,
-            "forget": lambda: self.filing.throw_away(self._panel.image),
+            "forget": self.filing.throw_away,
+            "own_pixel_size": lambda: self._panel.known_files.give_back(self._panel.image),
             "details": self._panel.show_details,
         }
         actions[link]()
