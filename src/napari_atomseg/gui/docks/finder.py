@@ -20,6 +20,7 @@ from napari_atomseg.gui.asking import Asking, ModelBox, ToldBox
 from napari_atomseg.gui.candidates import LEAST, Candidates, at_least, least_of
 from napari_atomseg.gui.editing import ColumnsSession
 from napari_atomseg.gui.forms import ResetLabel, Setting
+from napari_atomseg.gui.results import beside_other_frames
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import CLASSICAL, ClassicalParams, NetworkParams, estimated_size, locate
 
@@ -97,10 +98,12 @@ class Finder(QWidget):
         """Those that the threshold lets through."""
         return at_least(found, self.least.value()) if is_by_network(found) else found
 
-    def keep(self, session: ColumnsSession, found: Columns) -> None:
-        """Keep everything that was found, so that the threshold of this document can be moved."""
-        self._candidates.pop(session.layer, None)
+    def keep(self, session: ColumnsSession, found: Columns, frame: int | None = None) -> None:
+        """Keep everything that was found, in one frame or in all, so that the threshold of this document can be moved."""
+        kept = self._candidates.pop(session.layer, None)
         if is_by_network(found):
+            if frame is not None:
+                found = beside_other_frames(kept.everything if kept is not None else session.columns, found, frame)
             self._candidates[session.layer] = Candidates(session, found)
 
     def watch(self, session: ColumnsSession | None) -> None:
