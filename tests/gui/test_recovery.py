@@ -5,7 +5,7 @@ import pytest
 from conftest import HANGING, add_image, drop, open_panel
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_atomseg.gui import filing, recovery
 from napari_atomseg.gui.panel import CloseGuard
@@ -135,7 +135,7 @@ def test_save_on_close(panel, page, found, asked, files, monkeypatch):
     answer["is"] = BUTTONS.Save
     found.layer.remove([0])
     target = files.folder / "closing.csv"
-    monkeypatch.setattr(filing.QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     assert not guarded(panel, SpontaneousClose())
     assert target.is_file()
 
@@ -144,7 +144,7 @@ def test_save_on_close_given_up_keeps_the_window(panel, found, asked, monkeypatc
     _, answer = asked
     answer["is"] = BUTTONS.Save
     found.layer.remove([0])
-    monkeypatch.setattr(filing.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     assert guarded(panel, SpontaneousClose())
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Points
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QFileDialog
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -17,7 +16,7 @@ from napari_atomseg.gui import recovery
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.layers import to_micrograph
 from napari_atomseg.gui.results import documents_of, show_columns
-from napari_atomseg.gui.saving import usual_path, write_table
+from napari_atomseg.gui.saving import ask_where, usual_path, write_table
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import bound
 
@@ -57,7 +56,7 @@ class Filing(QObject):
         if path is None:
             proposed = usual_path(session.columns, str(recall("folder", "")))
             kinds = "Columns (*.csv);;Extended xyz (*.xyz)"
-            path, _ = QFileDialog.getSaveFileName(self._panel, "Save columns", str(proposed), kinds)
+            path = ask_where(self._panel, "Save columns", proposed, kinds)
         if not path:
             return False
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,12 +34,16 @@ from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.head import Head
 from napari_atomseg.gui.known_files import KnownFiles
 from napari_atomseg.gui.offer import Offer
-from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
+from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
 
 SIMULATE_TAB = 2
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
+
+
+def _nothing() -> str:
+    return "nothing was changed."
 
 
 _in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
@@ -63,6 +68,7 @@ class AtomSegPanel(QWidget):
         self._build()
         self._connect()
         prefer_our_reader()
+        prefer_our_writers()
         show_scale_bar_once(self.viewer)
         QTimer.singleShot(0, self._settle)
 
@@ -198,8 +204,13 @@ class AtomSegPanel(QWidget):
             raise RuntimeError("no image is chosen")
         return image.data[int(self.viewer.dims.current_step[0])] if image.ndim == 3 else image.data
 
-    def start(self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None) -> None:
-        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` is told of its end."""
+    def start(
+        self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None, left: Callable[[], str] = _nothing
+    ) -> None:
+        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` hears of its end.
+
+        If it is cancelled, the foot says what `left` gives.
+        """
         if self.busy:
             return
         work = Work(steps)
@@ -212,7 +223,7 @@ class AtomSegPanel(QWidget):
         work.finished.connect(done)
         work.failed.connect(self._on_failed)
         work.warned.connect(show_info)
-        work.cancelled.connect(lambda: self.say(f"{what} cancelled; nothing was changed."))
+        work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
         work.ended.connect(self._on_ended)
         self.progress.setRange(0, 0)
         self.progress.setFormat(what)
@@ -304,7 +315,7 @@ class AtomSegPanel(QWidget):
         self.run_button.setEnabled(False)
         self.run_button.setToolTip("A job is running; cancel it first.")
         self.cancel_button.setEnabled(True)
-        self.cancel_button.setToolTip("Stop the job; nothing is changed.")
+        self.cancel_button.setToolTip("Stop the job.")
         self.progress.setVisible(True)
 
     def _show_idle(self) -> None:

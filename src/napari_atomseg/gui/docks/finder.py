@@ -127,6 +127,8 @@ class Finder(QWidget):
             blocked = self.least.blockSignals(True)
             self.least.setValue(least)
             self.least.blockSignals(blocked)
+            # What was dragged and undone is not what the next start begins with.
+            self._asking.tell(least_confidence=round(least, 3))
 
     def _on_chosen(self, _: int = 0) -> None:
         remember("finder", self.model.chosen)
