@@ -400,6 +400,28 @@ def test_fitted_values_go_to_the_page_that_simulates(viewer, panel, compared, mo
     assert panel.page is page
 
 
+def test_a_fit_that_explains_little_says_so(viewer, panel, compared, monkeypatch, idle):
+    """57.3 ± 0.14 Å at 1 - R2 = 0.35 promised what the fit could not hold."""
+    comparison = compared.found
+
+    def fit(structure, experimental, params, *, vary):
+        yield Progress(0, 1, "fitting")
+        return FittedSimulation(
+            params=replace(params, stem=replace(params.stem, defocus=57.3)),
+            one_minus_r2=0.35,
+            uncertainty={"defocus": 0.14, "source_size": 0.03},
+            steps=(),
+            comparison=comparison,
+        )
+
+    monkeypatch.setattr(lens_fit.fit_simulation, "steps", fit)
+    compared.lens.button.click()
+    idle(panel)
+    assert "about 57.3 Å" in compared.lens.told.text()
+    assert "±" not in compared.lens.told.text() + panel.status.text()
+    assert "explains little" in panel.status.text()
+
+
 def test_the_lens_needs_a_structure_and_something_to_vary(viewer, panel, compare_page, image, made, scene):
     for tick in compare_page.lens.ticks.values():
         tick.setChecked(False)

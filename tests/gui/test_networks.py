@@ -542,3 +542,25 @@ def test_the_card_of_every_shipped_model_can_be_shown():
         assert card.about in card_summary(card)
         assert "F1" in card_summary(card)
         assert card.licence in card_text(card)
+
+
+def test_a_confidence_that_was_dragged_and_undone_is_not_what_the_next_start_has(seeing, by_network, page, make_napari_viewer):
+    usual = page.finder.least.value()
+    by_network()
+    page.finder.least.setValue(0.93)
+    page.undo_button.click()
+    assert page.finder.least.value() == pytest.approx(usual)
+    assert open_panel(make_napari_viewer()).columns_page.finder.least.value() == pytest.approx(usual)
+
+
+def test_the_threshold_of_a_stack_keeps_the_frames_found_one_by_one(seeing, by_network, viewer, page, panel, idle):
+    session = by_network(np.stack([lattice(96), lattice(96, seed=2)]), "stack")
+    viewer.dims.set_current_step(0, 1 - viewer.dims.current_step[0])
+    page.find()
+    idle(panel)
+    assert page.session is session
+    both = np.bincount(session.columns.frame, minlength=2)
+    assert both.min() > 0
+    page.finder.least.setValue(0.98)
+    page.finder.least.setValue(0.05)
+    assert (np.bincount(session.columns.frame, minlength=2) >= both).all()

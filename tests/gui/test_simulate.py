@@ -124,6 +124,8 @@ def test_cancel_in_the_middle_leaves_what_there_is(qtbot, viewer, panel, shown, 
     panel.cancel_button.click()
     assert not panel.busy
     assert "cancelled" in panel.status.text()
+    assert "nothing was changed" not in panel.status.text()
+    assert partial.name in panel.status.text()
     viewer.layers.remove(partial)
     assert panel.run_button.isEnabled()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ SHOWN_PERCENT = 99.5
 """Share of a residual's pixels that the colours tell apart."""
 
 
-def show_columns(viewer: Any, image: Image, columns: Columns) -> tuple[ColumnsSession, bool]:
+def show_columns(viewer: Any, image: Image, columns: Columns, frame: int | None = None) -> tuple[ColumnsSession, bool]:
     """Put columns into the viewer.
 
     Parameters
@@ -38,24 +39,41 @@ def show_columns(viewer: Any, image: Image, columns: Columns) -> tuple[ColumnsSe
     image : Image
         The layer they were found in; it may have been removed meanwhile.
     columns : Columns
+    frame : int, optional
+        The only frame of a stack that they were found in: what was found in the others stays.
 
     Returns
     -------
     session : ColumnsSession
     replaced : bool
-        True if an untouched earlier result was replaced.
+        True if an untouched earlier result was replaced, or one of other frames completed.
     """
-    earlier = [layer for layer in documents_of(viewer, image) if not session_of(layer).edited and not layer.locked]
+    earlier = [layer for layer in documents_of(viewer, image) if not layer.locked and _open_to(session_of(layer), frame)]
     if earlier:
         session = session_of(earlier[-1])
-        session.apply(columns)
+        edited = session.edited
+        session.apply(columns if frame is None else beside_other_frames(session.columns, columns, frame))
         session.layer.size = ring_diameter(columns)
-        session.mark_saved()
+        if not edited:
+            session.mark_saved()
         viewer.layers.selection.active = session.layer
         return session, True
     data, options, _ = points_layer_data(columns, image, f"{image.name} | columns")
     layer = viewer.add_points(data, **options)
     return session_of(layer, image), False
+
+
+def _open_to(session: ColumnsSession, frame: int | None) -> bool:
+    """True for a document without hand edits, and for one that has nothing in the frame yet."""
+    return not session.edited or (frame is not None and not (session.columns.frame == frame).any())
+
+
+def beside_other_frames(now: Columns, found: Columns, frame: int) -> Columns:
+    """What was found in one frame, among what there is in all other frames, in order of the frames."""
+    others = now.select(now.frame != frame)
+    both = others.joined(found)
+    deleted = {"deleted_px": now.provenance["deleted_px"]} if "deleted_px" in now.provenance else {}
+    return replace(both.select(np.argsort(both.frame, kind="stable")), provenance={**found.provenance, **deleted})
 
 
 def show_residual(viewer: Any, image: Image, left: np.ndarray, frame: int) -> Image:

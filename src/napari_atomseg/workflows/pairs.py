@@ -106,9 +106,9 @@ def correction_for(
 
 def write_pairs(pairs: list[ImagePair], folder: Path) -> list[Path]:
     """Write the pairs as ``.npz`` files, which :func:`~napari_atomseg.workflows.correction.fit_correction` reads."""
-    from napari_atomseg.writers.atomic import replacing
+    from napari_atomseg.writers.atomic import make_folder, replacing
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = []
     for pair in pairs:
         path = folder / f"{pair.name}.npz"

@@ -36,6 +36,7 @@ from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.structures import (
     element_colours,
     show_simulated,
+    simulated_of,
     structure_layer_data,
     structure_of,
     structures_in,
@@ -397,7 +398,15 @@ class SimulatePage(QWidget):
             lambda found: self._made(layer, params.method, found),
             f"Simulating ({params.method})",
             heard=lambda progress: self._show_partial(layer, params.method, progress),
+            left=lambda: self._left_of(layer, params.method),
         )
+
+    def _left_of(self, layer: Points, method: str) -> str:
+        """What a cancelled simulation leaves."""
+        partial = simulated_of(self._panel.viewer, layer, f"{method} so far")
+        if partial is None:
+            return "nothing was changed."
+        return f'the image of what was calculated stays as "{escape(partial.name)}".'
 
     def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
         """The image as far as it is, and the time left."""
