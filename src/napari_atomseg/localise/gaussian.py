@@ -122,7 +122,8 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
     if params.width == "each":
         state = yield from own_shapes(scene, state)
     described, taken = state, Beyond()
-    sloping = params.background == "local" and on_slopes(scene, state)
+    # What tails leave over looks like slopes, and slopes would take the tails for their own.
+    sloping = params.background == "local" and not params.tails and on_slopes(scene, state)
     if params.beyond_gaussians:
         scene, state, taken = yield from beyond_gaussians(scene, state)
     state.model[state.faint, HEIGHT] = 0
