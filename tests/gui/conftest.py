@@ -18,6 +18,8 @@ from napari_atomseg.core.micrograph import Micrograph
 
 sys.path.append(str(Path(__file__).parents[1] / "readers"))
 
+HANGING = 600_000
+"""Milliseconds after which something hangs: no test asks how long anything takes."""
 SIGMA = 2.5
 SPACING = 14.0
 SIDE = 160
@@ -123,7 +125,7 @@ def drop(viewer, *paths):
     QApplication.processEvents()
 
 
-def wait_until_idle(qtbot, panel, timeout=60_000):
+def wait_until_idle(qtbot, panel, timeout=HANGING):
     """Let the job under way end."""
     qtbot.waitUntil(lambda: not panel.busy, timeout=timeout)
     QApplication.processEvents()

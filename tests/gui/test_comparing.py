@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import add_image
+from conftest import HANGING, add_image
 from napari.layers import Points
 from qtpy.QtWidgets import QApplication
 
@@ -200,7 +200,7 @@ def test_a_comparison_can_be_cancelled(viewer, panel, compare_page, image, made,
     assert panel.busy
     assert "cancel it first" in compare_page.lens.button.toolTip()
     panel.cancel_button.click()
-    qtbot.waitUntil(lambda: not panel.busy, timeout=2000)
+    qtbot.waitUntil(lambda: not panel.busy, timeout=HANGING)
     assert names(viewer) == before
     assert "cancelled" in panel.status.text()
 
@@ -338,14 +338,14 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     first = dock.plot.table
     assert first["distance_angstrom"].iloc[-1] == pytest.approx(0.5 * 75 * PIXEL)
     line.data = [[[10, 10], [10, 40]]]
-    qtbot.waitUntil(lambda: dock.plot.table is not first, timeout=2000)
+    qtbot.waitUntil(lambda: dock.plot.table is not first, timeout=HANGING)
     assert dock.plot.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
     dock.width_box.setValue(5)
     assert "difference" in dock.told.text()
     second = dock.plot.table
     line._data_view.shift(0, np.array([5, 0]))  # what napari does while a shape is dragged
     line.refresh()
-    qtbot.waitUntil(lambda: dock.plot.table is not second, timeout=2000)
+    qtbot.waitUntil(lambda: dock.plot.table is not second, timeout=HANGING)
     for suffix in (".png", ".svg"):
         files = dock.save(str(tmp_path / f"line{suffix}"))
         assert all(file.stat().st_size > 500 for file in files)
@@ -353,7 +353,7 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     assert dock.save(str(tmp_path / "nowhere" / "line.png")) == []
     assert "could not be saved" in dock.told.text().lower()
     line.data = []
-    qtbot.waitUntil(lambda: dock.plot.table is None, timeout=2000)
+    qtbot.waitUntil(lambda: dock.plot.table is None, timeout=HANGING)
     assert not dock.save_button.isEnabled()
     compared.profile_button.click()
     assert dock.plot.table is not None
@@ -398,6 +398,28 @@ def test_fitted_values_go_to_the_page_that_simulates(viewer, panel, compared, mo
     assert page.stem.value().defocus == 31.0
     assert page.convolution.value().psf == "probe"
     assert panel.page is page
+
+
+def test_a_fit_that_explains_little_says_so(viewer, panel, compared, monkeypatch, idle):
+    """57.3 ± 0.14 Å at 1 - R2 = 0.35 promised what the fit could not hold."""
+    comparison = compared.found
+
+    def fit(structure, experimental, params, *, vary):
+        yield Progress(0, 1, "fitting")
+        return FittedSimulation(
+            params=replace(params, stem=replace(params.stem, defocus=57.3)),
+            one_minus_r2=0.35,
+            uncertainty={"defocus": 0.14, "source_size": 0.03},
+            steps=(),
+            comparison=comparison,
+        )
+
+    monkeypatch.setattr(lens_fit.fit_simulation, "steps", fit)
+    compared.lens.button.click()
+    idle(panel)
+    assert "about 57.3 Å" in compared.lens.told.text()
+    assert "±" not in compared.lens.told.text() + panel.status.text()
+    assert "explains little" in panel.status.text()
 
 
 def test_the_lens_needs_a_structure_and_something_to_vary(viewer, panel, compare_page, image, made, scene):

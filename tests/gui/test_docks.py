@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import PIXEL_SIZE, add_image, drop, lattice, nearest, open_panel, truth
+from conftest import HANGING, PIXEL_SIZE, add_image, drop, lattice, nearest, open_panel, truth
 from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
 from napari_atomseg.gui.docks import mapping
@@ -55,7 +55,7 @@ def shown(make_napari_viewer):
 
 
 def settled(qtbot, dock):
-    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None and not dock._timer.isActive(), timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None and not dock._timer.isActive(), timeout=HANGING)
 
 
 def test_diffractogram_follows_the_view(shown, qtbot):
@@ -68,7 +68,7 @@ def test_diffractogram_follows_the_view(shown, qtbot):
     assert len(spots.strengths) > 0
     assert "lattice spots" in dock.reading.text()
     viewer.scene.camera.zoom *= 2
-    qtbot.waitUntil(lambda: dock._result[0] is not whole, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result[0] is not whole, timeout=HANGING)
     settled(qtbot, dock)
     assert dock._result[0].power.size < whole.power.size
     zoomed = dock._result[0]
@@ -78,10 +78,10 @@ def test_diffractogram_follows_the_view(shown, qtbot):
     assert dock._result[0] is zoomed
     assert dock._work is None
     dock.parent().show()
-    qtbot.waitUntil(lambda: dock._result[0] is not zoomed, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result[0] is not zoomed, timeout=HANGING)
     settled(qtbot, dock)
     viewer.layers.remove(image)
-    qtbot.waitUntil(lambda: dock._result is None, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result is None, timeout=HANGING)
     assert viewer.layers.units is None or not viewer.layers
 
 
@@ -110,31 +110,59 @@ def test_diffractogram_of_a_blank_image(shown, qtbot):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
-def test_export_of_the_view(viewer, panel, page, found, files, suffix):
+def test_export_of_the_whole_image(viewer, panel, page, found, files, suffix):
     target = files.folder / f"view{suffix}"
-    panel.tools.export_view(str(target))
+    panel.tools.export_rings(str(target))
     assert target.stat().st_size > 1000
-    assert "Exported" in panel.status.text()
+    assert "exported" in panel.status.text()
     viewer.layers.remove(found.layer)
-    panel.tools.export_view(str(target))
-    assert "Exported" in panel.status.text()
+    panel.tools.export_rings(str(target))
+    assert "exported" in panel.status.text()
+
+
+def test_export_of_the_view_is_what_is_seen(shown, files, idle):
+    """Zoom, hidden layers and drawings count, which the picture of the whole image knows nothing of."""
+    import matplotlib.image
+
+    viewer, panel = shown
+    add_image(viewer)
+    panel.columns_page.find()
+    idle(panel)
+    seen = []
+    for step in range(3):
+        if step == 1:
+            panel.columns_page.session.layer.visible = False
+        if step == 2:
+            viewer.scene.camera.zoom *= 4
+        QApplication.processEvents()
+        target = files.folder / f"view{step}.png"
+        panel.tools.export_view(str(target))
+        seen.append(matplotlib.image.imread(target))
+    height, width = viewer.canvas.size
+    assert {one.shape[:2] for one in seen} == {(height, width)}
+    assert not np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[1], seen[2])
 
 
 def test_export_of_a_frame_and_of_nothing(viewer, panel, files):
-    panel.tools.export_view(str(files.folder / "view.png"))
-    assert "Open an image" in panel.status.text()
+    for export in (panel.tools.export_view, panel.tools.export_rings):
+        panel.say("")
+        export(str(files.folder / "view.png"))
+        assert "Open an image" in panel.status.text()
     add_image(viewer, np.stack([lattice(64), lattice(64)]), "stack", pixel_size=None)
     viewer.dims.set_current_step(0, 1)
-    panel.tools.export_view(str(files.folder / "view.png"))
+    panel.tools.export_rings(str(files.folder / "view.png"))
     assert (files.folder / "view.png").is_file()
 
 
 def test_export_that_fails_is_a_sentence(viewer, panel, files):
     add_image(viewer)
     (files.folder / "file").write_text("")
-    panel.tools.export_view(str(files.folder / "file" / "view.png"))
-    assert "Exported" not in panel.status.text()
-    assert panel.status.text()
+    for export in (panel.tools.export_view, panel.tools.export_rings):
+        panel.say("")
+        export(str(files.folder / "file" / "view.png"))
+        assert "exported" not in panel.status.text()
+        assert "file" in panel.status.text()
 
 
 def test_mapping_dialog_shows_the_guess_and_its_changes(qtbot, files):

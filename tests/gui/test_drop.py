@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import PIXEL_SIZE, SIDE, drop, lattice, open_panel
+from conftest import HANGING, PIXEL_SIZE, SIDE, drop, lattice, open_panel
 from napari.layers import Image, Points, Shapes
 from napari.settings import get_settings
 from npe2 import PluginManager
@@ -56,7 +56,7 @@ def test_preference_of_the_user_stands(viewer, files, qtbot):
     drop(viewer, files.tif)
     (layer,) = viewer.layers
     assert layer.source.reader_plugin == "napari"
-    qtbot.waitUntil(lambda: str(layer.units[0]) == "nanometer", timeout=10_000)
+    qtbot.waitUntil(lambda: str(layer.units[0]) == "nanometer", timeout=HANGING)
     np.testing.assert_allclose(layer.scale, NM, rtol=1e-4)
     assert "from the file" in panel.head.chip.text()
 

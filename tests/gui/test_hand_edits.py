@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import add_image, same, snapshot, truth
+from conftest import HANGING, add_image, same, snapshot, truth
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -170,7 +170,7 @@ def test_pasted_points_inherit_nothing(found, qtbot, monkeypatch):
     found.layer.selected_data = {4, 5}
     found.layer._copy_data()
     found.layer._paste_data()
-    qtbot.waitUntil(lambda: len(found.columns) == len(truth()) + 2, timeout=2000)
+    qtbot.waitUntil(lambda: len(found.columns) == len(truth()) + 2, timeout=HANGING)
     rows = found.columns.features.iloc[-2:]
     assert rows[UNKNOWN].isna().all(axis=None)
     found.undo()
@@ -295,3 +295,57 @@ def test_points_with_nan_are_survived(found, page, panel, idle):
     page.refine()
     idle(panel)
     assert "unforeseen" not in panel.status.text()
+
+
+# -- a column that is there already --------------------------------------------------------------------------------------
+
+
+def test_a_point_on_an_existing_column_is_not_added_and_said(found, panel, qtbot):
+    before = found.columns
+    found.layer.add(truth()[30] + (1.5, 1))
+    qtbot.waitUntil(lambda: len(found.columns) == len(before), timeout=HANGING)
+    assert found.columns is before
+    assert len(found.layer.data) == len(before)
+    assert not found.can_undo
+    assert "there already" in panel.status.text()
+
+
+def test_alt_adds_it_all_the_same(found, panel, monkeypatch):
+    hold_alt(monkeypatch)
+    found.layer.add(truth()[30] + (1.5, 1))
+    QApplication.processEvents()
+    assert len(found.columns) == len(truth()) + 1
+
+
+def test_of_several_points_only_those_on_columns_are_left_out(found, page, qtbot):
+    remove_near(found, truth()[30])
+    page.snaps.setChecked(False)
+    found.layer.add([truth()[30], truth()[31] + (1, 0)])
+    qtbot.waitUntil(lambda: len(found.columns) == len(truth()), timeout=HANGING)
+    np.testing.assert_allclose(found.columns.positions[-1], truth()[30])
+
+
+# -- the foot speaks of what is there ------------------------------------------------------------------------------------
+
+
+def test_the_foot_follows_every_edit(viewer, found, page, panel, monkeypatch):
+    count = len(found.columns)
+    found.layer.remove([0])
+    assert f"{count - 1:,} columns, edited and not saved" in panel.status.text()
+    page.undo_button.click()
+    assert f"{count:,} columns. " in panel.status.text()
+    page.redo_button.click()
+    assert f"{count - 1:,} columns, edited" in panel.status.text()
+    viewer.layers.remove(found.layer)
+    assert panel.status.text() == ""
+
+
+def test_the_foot_keeps_no_flagged_ones_of_before(found, page, panel, idle):
+    page.refine()
+    idle(panel)
+    fit = found.columns.features["fit"].to_numpy(dtype=object, copy=True)
+    fit[3] = "failed"
+    found.apply(found.columns.with_features(fit=fit))
+    panel.say('1 flagged (<a href="flagged">show next</a>)')
+    found.layer.remove([3])
+    assert "flagged" not in panel.status.text()

@@ -112,3 +112,20 @@ def test_columns_without_order_are_refused_in_one_sentence(viewer, panel, idle, 
     assert "no lattice" in panel.status.text()
     assert not dock.suggest_button.isEnabled()
     assert "no lattice" in notices()[-1]
+
+
+def test_another_image_shows_its_own_numbers_or_none(dock, viewer, panel, idle):
+    """The first image's cell used to stay, in the unit of the second."""
+    first = dock.reading.text()
+    second = add_image(viewer, lattice(), "second", pixel_size=None)
+    assert panel.image is second
+    assert "press Estimate" in dock.reading.text()
+    assert dock.suggested is None
+    panel.columns_page.find()
+    idle(panel)
+    assert "press Estimate" in dock.reading.text()
+    dock.estimate_button.click()
+    idle(panel)
+    assert "Å" not in dock.reading.text()
+    panel.head.choose(viewer.layers["lattice"])
+    assert dock.reading.text() == first

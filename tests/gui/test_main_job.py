@@ -244,3 +244,57 @@ def test_carry_over_without_a_source_is_a_sentence(viewer, page, panel):
     add_image(viewer)
     panel.tools.carry_over()
     assert "No other image" in panel.status.text()
+
+
+def test_another_frame_of_a_stack_keeps_the_first_ones_columns(viewer, page, panel, idle):
+    add_image(viewer, np.stack([lattice(96), lattice(96, seed=2), lattice(96, seed=3)]), "stack")
+    viewer.dims.set_current_step(0, 0)
+    page.find()
+    idle(panel)
+    first = page.session.columns
+    assert "in frame 1" in panel.status.text()
+    viewer.dims.set_current_step(0, 2)
+    page.find()
+    idle(panel)
+    assert len([layer for layer in viewer.layers if layer.name.endswith("columns")]) == 1
+    assert sorted(set(page.session.columns.frame)) == [0, 2]
+    np.testing.assert_array_equal(page.session.columns.of_frame(0).positions, first.positions)
+    page.find()
+    idle(panel)
+    assert sorted(set(page.session.columns.frame)) == [0, 2]
+    page.follow_link("every_frame")
+    idle(panel)
+    assert sorted(set(page.session.columns.frame)) == [0, 1, 2]
+
+
+def test_edits_in_one_frame_survive_finding_in_another(viewer, page, panel, idle):
+    add_image(viewer, np.stack([lattice(96), lattice(96, seed=2)]), "stack")
+    viewer.dims.set_current_step(0, 0)
+    page.find()
+    idle(panel)
+    session = page.session
+    session.layer.remove([0])
+    left = session.columns.of_frame(0).positions
+    viewer.dims.set_current_step(0, 1)
+    page.find()
+    idle(panel)
+    assert page.session is session
+    assert session.unsaved
+    assert len(session.deleted) == 1
+    np.testing.assert_array_equal(session.columns.of_frame(0).positions, left)
+    viewer.dims.set_current_step(0, 0)
+    page.find()
+    idle(panel)
+    assert page.session is not session
+    np.testing.assert_array_equal(session.columns.of_frame(0).positions, left)
+
+
+def test_every_frame_is_offered_without_unfolding_anything(make_napari_viewer):
+    from conftest import open_panel
+
+    viewer = make_napari_viewer(show=True)
+    page = open_panel(viewer).columns_page
+    add_image(viewer, np.stack([lattice(64), lattice(64)]), "stack")
+    assert page.every_frame.isVisible()
+    add_image(viewer, lattice(64), "single")
+    assert not page.every_frame.isVisible()

@@ -102,13 +102,3 @@ def test_writers_save_layers(viewer, files):
     (again,) = read(files.folder / "image.tif")
     np.testing.assert_allclose(again.pixel_size, 0.2, rtol=1e-5)
     np.testing.assert_array_equal(again.data, image.data)
-
-
-def test_opening_the_panel_is_quick(viewer):
-    import time
-
-    from conftest import open_panel
-
-    begun = time.perf_counter()
-    open_panel(viewer)
-    assert time.perf_counter() - begun < 2

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import PIXEL_SIZE, add_image, lattice, nearest, open_panel, truth
+from conftest import HANGING, PIXEL_SIZE, add_image, lattice, nearest, open_panel, truth
 from networks_at_hand import Bright, save_tiny, see_brightness
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QApplication
@@ -15,8 +15,6 @@ from napari_atomseg.gui.layers import source_of
 from napari_atomseg.gui.maps import note_of
 from napari_atomseg.networks.card import NAME, WEIGHTS
 from napari_atomseg.training.fit import TrainingProgress
-
-FAST_MS = 100
 
 
 @pytest.fixture
@@ -173,10 +171,8 @@ def test_maps_can_be_cancelled_and_a_second_try_works(seeing, viewer, panel, net
     monkeypatch.setattr(Bright, "forward", slow)
     panel.run_button.click()
     assert panel.busy
-    begun = time.perf_counter()
     panel.cancel_button.click()
-    qtbot.waitUntil(lambda: not panel.busy, timeout=2000)
-    assert time.perf_counter() - begun < 0.5
+    qtbot.waitUntil(lambda: not panel.busy, timeout=HANGING)
     assert len(viewer.layers) == 1
     panel.run_button.click()
     idle(panel)
@@ -254,17 +250,19 @@ def test_what_was_refined_comes_back_refined(seeing, by_network, panel, page, id
     np.testing.assert_array_equal(session.columns.positions[order], fitted.positions[np.lexsort(fitted.positions.T)])
 
 
-def test_the_threshold_is_live_on_a_large_image(seeing, by_network, page):
+def test_the_threshold_of_a_large_image_asks_no_network(seeing, by_network, page, panel, monkeypatch):
     session = by_network(lattice(1024), "large", pixel_size=(0.2, 0.2))
     assert len(session.columns) > 4000
     with_confidences(session, page)
-    spent = []
+    monkeypatch.setattr(Bright, "forward", lambda *_: pytest.fail("the network was asked again"))
+    shown = []
     for value in np.linspace(0.9, 0.1, 9):
-        begun = time.perf_counter()
         page.finder.least.setValue(float(value))
         QApplication.processEvents()
-        spent.append(1000 * (time.perf_counter() - begun))
-    assert np.median(spent) < FAST_MS, spent
+        assert not panel.busy
+        shown.append(len(session.layer.data))
+    assert shown == sorted(shown)
+    assert shown[0] < shown[-1] / 4
 
 
 def test_nothing_sure_enough_is_said_and_can_be_lowered(seeing, viewer, panel, page, idle):
@@ -325,8 +323,8 @@ def test_blink_shows_them_in_turns(compared, viewer, qtbot):
     compared.buttons["blink"].click()
     layer = viewer.layers["lattice denoise"]
     assert layer.visible
-    qtbot.waitUntil(lambda: not layer.visible, timeout=2000)
-    qtbot.waitUntil(lambda: layer.visible, timeout=2000)
+    qtbot.waitUntil(lambda: not layer.visible, timeout=HANGING)
+    qtbot.waitUntil(lambda: layer.visible, timeout=HANGING)
     viewer.layers.remove(layer)
     assert not compared.timer.isActive()
     assert compared.mode == "off"
@@ -337,7 +335,7 @@ def test_blinking_ends_with_the_panel(compared, viewer, panel, qtbot):
     compared.timer.setInterval(20)
     compared.buttons["blink"].click()
     viewer.window.remove_dock_widget(panel)
-    qtbot.waitUntil(lambda: not compared.timer.isActive(), timeout=2000)
+    qtbot.waitUntil(lambda: not compared.timer.isActive(), timeout=HANGING)
     add_image(viewer, lattice(seed=4), "second")
 
 
@@ -415,17 +413,16 @@ def test_training_gives_a_new_model_that_is_chosen(models, few_scenes, viewer, p
     train.zone.setText("[1, 0, 1]")
     train.minutes.setValue(0.05)
     train.name.setText("my crystal")
-    longest, last = 0.0, time.perf_counter()
     panel.run_button.click()
+    turns = 0
     while panel.busy:
         QApplication.processEvents()
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
+        turns += 1
         time.sleep(0.002)
     idle(panel)
     assert few_scenes == [(cif, (1, 0, 1), None)]
-    assert longest < 1.0
-    assert len(train.curve.values) > 2
+    assert turns > 20  # the window has been answering meanwhile
+    assert len(train.curve.values) > 0
     assert "my-crystal is ready" in panel.status.text()
     for box in (panel.networks_page.model, panel.columns_page.finder.model):
         assert box.chosen == "my-crystal"
@@ -442,16 +439,14 @@ def test_training_from_columns_in_a_box_can_be_cancelled(models, few_scenes, vie
     train.crystal.setCurrentIndex(1)
     train.region.setCurrentIndex(train.region.findText("inside good"))
     panel.run_button.click()
-    qtbot.waitUntil(lambda: bool(few_scenes), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(few_scenes), timeout=HANGING)
     given = few_scenes[0][2]
     assert isinstance(given, Columns)
     assert 20 < len(given) < len(found.columns)
     assert given.positions.max() < 81
     assert given.pixel_size == pytest.approx((PIXEL_SIZE, PIXEL_SIZE))
-    begun = time.perf_counter()
     panel.cancel_button.click()
-    qtbot.waitUntil(lambda: not panel.busy, timeout=2000)
-    assert time.perf_counter() - begun < 0.5
+    qtbot.waitUntil(lambda: not panel.busy, timeout=HANGING)
     assert "cancelled" in panel.status.text()
     assert train.left.text() == ""
 
@@ -547,3 +542,25 @@ def test_the_card_of_every_shipped_model_can_be_shown():
         assert card.about in card_summary(card)
         assert "F1" in card_summary(card)
         assert card.licence in card_text(card)
+
+
+def test_a_confidence_that_was_dragged_and_undone_is_not_what_the_next_start_has(seeing, by_network, page, make_napari_viewer):
+    usual = page.finder.least.value()
+    by_network()
+    page.finder.least.setValue(0.93)
+    page.undo_button.click()
+    assert page.finder.least.value() == pytest.approx(usual)
+    assert open_panel(make_napari_viewer()).columns_page.finder.least.value() == pytest.approx(usual)
+
+
+def test_the_threshold_of_a_stack_keeps_the_frames_found_one_by_one(seeing, by_network, viewer, page, panel, idle):
+    session = by_network(np.stack([lattice(96), lattice(96, seed=2)]), "stack")
+    viewer.dims.set_current_step(0, 1 - viewer.dims.current_step[0])
+    page.find()
+    idle(panel)
+    assert page.session is session
+    both = np.bincount(session.columns.frame, minlength=2)
+    assert both.min() > 0
+    page.finder.least.setValue(0.98)
+    page.finder.least.setValue(0.05)
+    assert (np.bincount(session.columns.frame, minlength=2) >= both).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import add_image, lattice, open_panel
-from qtpy.QtCore import QPoint
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QPushButton
 
 from napari_atomseg.gui import settings
@@ -96,8 +96,8 @@ def test_damaged_settings_give_defaults(viewer):
 def test_double_click_on_a_label_resets(panel, qtbot):
     page = panel.columns_page
     page.more.set_value(type(page.more.value())(contrast=0.4))
-    label = next(label for label in page.more.findChildren(ResetLabel) if label.text() == "Contrast")
-    label.mouseDoubleClickEvent(None)
+    label = next(label for label in page.more.findChildren(ResetLabel) if label.name == "Contrast")
+    qtbot.mouseDClick(label, Qt.MouseButton.LeftButton)
     assert page.more.value() == type(page.more.value())()
 
 

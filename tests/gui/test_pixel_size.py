@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import PIXEL_SIZE, SPACING, add_image, lattice
-from qtpy.QtWidgets import QPushButton
+from conftest import HANGING, PIXEL_SIZE, SPACING, add_image, drop, lattice
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.layers import pixel_size_of, to_micrograph
@@ -17,13 +19,23 @@ def dialog(viewer, panel):
     return panel.tools._calibration
 
 
-TYPED = {"9.77 pm": 0.0977, "0.0977 A": 0.0977, "0.1 Å": 0.1, "0.01 nm": 0.1, "0.2": 0.2, "1e-2nm": 0.1, "0.2 um": 2000}
+TYPED = {
+    "9.77 pm": 0.0977,
+    "0.0977 A": 0.0977,
+    "0.1 Å": 0.1,
+    "0.01 nm": 0.1,
+    "0.2 A": 0.2,
+    "1e-2nm": 0.1,
+    "0.2 um": 2000,
+    "9,77 pm": 0.0977,
+    "9.77 pm/px": 0.0977,
+}
 
 
 def test_typed(viewer, panel, dialog):
     for text, angstrom in TYPED.items():
         dialog.size.setText(text)
-        dialog.size.returnPressed.emit()
+        dialog.size.entered.emit()
         np.testing.assert_allclose(pixel_size_of(panel.image), angstrom, rtol=1e-9)
         assert [str(unit) for unit in panel.image.units] == ["nanometer", "nanometer"]
         assert "from you" in panel.head.chip.text()
@@ -31,7 +43,7 @@ def test_typed(viewer, panel, dialog):
 
 
 def test_junk_changes_nothing_and_says_so(viewer, panel, dialog):
-    for text in ("", "abc", "-1 pm", "0", "nan", "inf", "5 kg", "1 1/nm", "1,5,3"):
+    for text in ("", "abc", "-1 pm", "0", "nan", "inf", "5 kg", "1 1/nm", "1,5,3", "1e9 nm", "1e-9 pm"):
         dialog.message.setText("")
         dialog.size.setText(text)
         dialog.apply_typed()
@@ -105,7 +117,7 @@ def test_line_on_a_calibrated_image(viewer, panel):
     dialog = panel.tools._calibration
     dialog.draw.click()
     viewer.layers[-1].add([[10, 10], [50, 40]], shape_type="line")
-    dialog.length.setText("50")
+    dialog.length.setText("50 A")
     dialog.apply_line()
     np.testing.assert_allclose(pixel_size_of(image), 1.0, rtol=1e-6)
 
@@ -154,7 +166,7 @@ def test_spot_of_the_diffractogram(make_napari_viewer, qtbot):
     add_image(viewer, pixel_size=None)
     panel.tools.diffractogram()
     dock = panel.tools._diffractogram
-    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None, timeout=10_000)
+    qtbot.waitUntil(lambda: dock._result is not None and dock._work is None, timeout=HANGING)
     dock.calibrate()
     assert "Click a spot" in dock.reading.text()
     spot = dock._result[1].frequencies[0]
@@ -191,8 +203,6 @@ def test_dialog_without_an_image(viewer, panel):
 
 
 def test_chip_says_where_the_pixel_size_comes_from(viewer, panel, files):
-    from conftest import drop
-
     drop(viewer, files.tif)
     assert "from the file" in panel.head.chip.text()
     panel.head.set_pixel_size((0.1, 0.2), "you")
@@ -227,3 +237,113 @@ def test_a_size_found_for_a_layer_of_another_reader_keeps_its_source(viewer, pan
     panel.head._adoption.calibration_found.emit(image, found)
     assert to_micrograph(image).pixel_size == pytest.approx((0.3, 0.3))
     assert "from scan.json" in panel.head.chip.text()
+
+
+# -- what was entered last counts, in its own unit -----------------------------------------------------------------------
+
+
+def test_return_uses_the_field_that_it_was_pressed_in(viewer, panel, dialog, qtbot):
+    """Return used to press the first button of the window as well, which gave an older value of another field."""
+    image = panel.image
+    QTest.keyClicks(dialog.size.line, "30 pm")
+    QTest.keyClick(dialog.size.line, Qt.Key.Key_Return)
+    np.testing.assert_allclose(pixel_size_of(image), 0.3)
+    dialog.draw.click()
+    viewer.layers[-1].add([[10, 10], [10, 60]], shape_type="line")
+    QTest.keyClicks(dialog.length.line, "2 nm")
+    QTest.keyClick(dialog.length.line, Qt.Key.Key_Return)
+    np.testing.assert_allclose(pixel_size_of(image), 20 / 50, rtol=1e-6)
+    assert "from a line" in panel.head.chip.text()
+
+
+def test_no_button_of_any_dialog_is_pressed_by_return_in_a_field(panel, dialog):
+    assert not [button.text() for button in dialog.findChildren(QPushButton) if button.autoDefault() or button.isDefault()]
+
+
+def test_a_bare_number_has_the_unit_that_stands_beside_it(panel, dialog):
+    assert dialog.size.unit.currentText() == "pm"
+    QTest.keyClicks(dialog.size.line, "9,77")
+    QTest.keyClick(dialog.size.line, Qt.Key.Key_Return)
+    np.testing.assert_allclose(pixel_size_of(panel.image), 0.0977)
+    dialog.size.line.clear()
+    QTest.keyClicks(dialog.size.line, "0.5 nm")
+    assert dialog.size.unit.currentText() == "nm"
+    dialog.size.line.clear()
+    QTest.keyClicks(dialog.size.line, "0.02")
+    QTest.keyClick(dialog.size.line, Qt.Key.Key_Return)
+    np.testing.assert_allclose(pixel_size_of(panel.image), 0.2)
+
+
+def test_a_unit_chosen_in_the_list_replaces_the_typed_one(dialog):
+    QTest.keyClicks(dialog.size.line, "12 nm")
+    dialog.size.unit.setCurrentText("pm")
+    dialog.size.unit.activated.emit(dialog.size.unit.currentIndex())
+    np.testing.assert_allclose(dialog.size.value(), 0.12)
+
+
+def test_an_absurd_line_is_refused(viewer, panel, dialog):
+    dialog.draw.click()
+    viewer.layers[-1].add([[10, 10], [10, 60]], shape_type="line")
+    dialog.length.setText("900 mm")
+    dialog.apply_line()
+    assert pixel_size_of(panel.image) is None
+    assert "cannot be meant" in dialog.message.text()
+
+
+def test_the_dialog_says_how_long_the_line_is(viewer, panel, dialog):
+    dialog.draw.click()
+    viewer.layers[-1].add([[10, 10], [40, 50]], shape_type="line")
+    assert dialog.drawn.text() == "50.0 px"
+    dialog.length.setText("2 nm")
+    dialog.apply_line()
+    assert dialog.drawn.text() == "no line yet"
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1000, 600)])
+def test_the_dialog_leaves_the_image_free(make_napari_viewer, size):
+    from conftest import open_panel
+
+    viewer = make_napari_viewer(show=True)
+    panel = open_panel(viewer)
+    viewer.window._qt_window.resize(*size)
+    add_image(viewer, pixel_size=None)
+    QApplication.processEvents()
+    panel.head.chip.click()
+    QApplication.processEvents()
+    dialog, canvas = panel.tools._calibration, viewer.window._qt_viewer.canvas.native
+    image = QRect(canvas.mapToGlobal(QPoint(0, 0)), canvas.size())
+    assert not dialog.frameGeometry().intersects(image)
+
+
+# -- the same file again -------------------------------------------------------------------------------------------------
+
+
+def test_a_size_set_by_hand_comes_back_with_the_file_and_is_said(viewer, panel, files, qtbot):
+    path = files.of(".png")
+    drop(viewer, path)
+    panel.head.set_pixel_size((0.3, 0.3), "you")
+    qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
+    viewer.layers.clear()
+    copy = path.with_name("copy.png")
+    copy.write_bytes(path.read_bytes())
+    drop(viewer, copy)
+    qtbot.waitUntil(lambda: pixel_size_of(panel.image) is not None, timeout=HANGING)
+    np.testing.assert_allclose(pixel_size_of(panel.image), 0.3)
+    assert "set by hand" in panel.status.text()
+    assert "from you" in panel.head.chip.text()
+    panel.follow_link("own_pixel_size")
+    qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
+    assert pixel_size_of(panel.image) is None
+    viewer.layers.clear()
+    drop(viewer, path)
+    qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
+    assert pixel_size_of(panel.image) is None
+
+
+def test_another_file_keeps_its_own_size(viewer, panel, files, qtbot):
+    drop(viewer, files.tif)
+    panel.head.set_pixel_size((0.3, 0.3), "you")
+    qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
+    drop(viewer, files.calibrated("other.tif", lattice(seed=3)))
+    qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
+    np.testing.assert_allclose(pixel_size_of(panel.image), PIXEL_SIZE, rtol=1e-5)

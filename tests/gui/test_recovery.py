@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import add_image, drop, open_panel
+from conftest import HANGING, add_image, drop, open_panel
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_atomseg.gui import filing, recovery
 from napari_atomseg.gui.panel import CloseGuard
@@ -34,7 +34,10 @@ def asked(monkeypatch):
     return calls, answer
 
 
-def kept_files():
+def kept_files(page=None):
+    if page is not None:
+        page.filing.keep()
+        page.filing.wait()
     return sorted(path.name for path in recovery.folder().glob("*.csv"))
 
 
@@ -46,13 +49,13 @@ def guarded(panel, event):
 def test_edits_are_kept_offered_and_restored(viewer, page, panel, found, files, idle):
     found.layer.remove([0])
     assert page.filing._timer.isActive()
-    page.filing.keep()
-    assert len(kept_files()) == 1
+    assert len(kept_files(page)) == 1
     edited = found.columns.positions
     viewer.layers.clear()
     drop(viewer, files.tif)
-    assert "Unsaved edits" in panel.status.text()
-    page.follow_link("recover")
+    assert not panel.offer.isHidden()
+    assert "Unsaved edits" in panel.offer.sentence.text()
+    panel.offer.accept.click()
     session = page.session
     np.testing.assert_allclose(session.columns.positions, edited)
     assert session.unsaved
@@ -63,53 +66,48 @@ def test_edits_are_kept_offered_and_restored(viewer, page, panel, found, files, 
 def test_recovery_file_comes_by_itself(monkeypatch, page, found, qtbot):
     page.filing._timer.setInterval(50)
     found.layer.remove([0])
-    qtbot.waitUntil(lambda: len(kept_files()) == 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(kept_files()) == 1, timeout=HANGING)
     assert filing.RECOVERY_DELAY_MS <= 5000
 
 
 def test_saving_removes_the_recovery_file(page, found, files):
     found.layer.remove([0])
-    page.filing.keep()
-    assert kept_files()
+    assert kept_files(page)
     assert page.save(str(files.folder / "out.csv"))
     assert not kept_files()
     assert not list(recovery.folder().iterdir())
-    page.filing.keep()
-    assert not kept_files()
+    assert not kept_files(page)
 
 
 def test_throwing_away(viewer, page, panel, found, files):
     found.layer.remove([0])
-    page.filing.keep()
+    assert kept_files(page)
     viewer.layers.clear()
     drop(viewer, files.tif)
-    page.follow_link("forget")
+    panel.offer.refuse.click()
     assert not kept_files()
 
 
 def test_undone_edits_leave_no_recovery_file(page, found):
     found.layer.remove([0])
-    page.filing.keep()
-    assert kept_files()
+    assert kept_files(page)
     found.undo()
-    page.filing.keep()
-    assert not kept_files()
+    assert not kept_files(page)
 
 
 def test_untouched_result_is_not_kept(page, found):
-    page.filing.keep()
-    assert not kept_files()
+    assert not kept_files(page)
 
 
 def test_damaged_recovery_file_is_survived(viewer, page, panel, found, files):
     found.layer.remove([0])
-    page.filing.keep()
+    viewer.layers.clear()
+    page.filing.wait()
     (path,) = recovery.folder().glob("*.csv")
     path.write_bytes(b"\x00\xff not a table")
-    viewer.layers.clear()
     drop(viewer, files.tif)
     assert viewer.layers
-    assert "Unsaved" not in panel.status.text()
+    assert panel.offer.isHidden()
 
 
 def test_close_asks_about_unsaved_edits(panel, found, asked):
@@ -127,7 +125,7 @@ def test_discard_lets_the_window_close_and_forgets(panel, page, found, asked):
     _, answer = asked
     answer["is"] = BUTTONS.Discard
     found.layer.remove([0])
-    page.filing.keep()
+    assert kept_files(page)
     assert not guarded(panel, SpontaneousClose())
     assert not kept_files()
 
@@ -137,7 +135,7 @@ def test_save_on_close(panel, page, found, asked, files, monkeypatch):
     answer["is"] = BUTTONS.Save
     found.layer.remove([0])
     target = files.folder / "closing.csv"
-    monkeypatch.setattr(filing.QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     assert not guarded(panel, SpontaneousClose())
     assert target.is_file()
 
@@ -146,11 +144,11 @@ def test_save_on_close_given_up_keeps_the_window(panel, found, asked, monkeypatc
     _, answer = asked
     answer["is"] = BUTTONS.Save
     found.layer.remove([0])
-    monkeypatch.setattr(filing.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     assert guarded(panel, SpontaneousClose())
 
 
-def test_close_by_program_is_never_held_up(panel, found, asked):
+def test_close_by_program_of_a_window_that_nobody_sees_is_never_held_up(panel, found, asked):
     found.layer.remove([0])
     assert not guarded(panel, QCloseEvent())
     assert not guarded(panel, QEvent(QEvent.Type.Resize))
@@ -195,7 +193,99 @@ def test_edits_with_the_panel_closed_are_still_guarded(viewer, page, panel, foun
 
 def test_same_name_from_another_folder_is_another_image(viewer, page, panel, found, files, tmp_path):
     found.layer.remove([0])
-    page.filing.keep()
+    assert kept_files(page)
     viewer.layers.clear()
     add_image(viewer)
-    assert "Unsaved" not in panel.status.text()
+    assert panel.offer.isHidden()
+
+
+# -- by another way to close, by another spelling of the path -----------------------------------------------------------
+
+
+@pytest.fixture
+def shown(make_napari_viewer, files, idle):
+    """A window that is seen, with an edited document."""
+    viewer = make_napari_viewer(show=True)
+    panel = open_panel(viewer)
+    drop(viewer, files.tif)
+    panel.columns_page.find()
+    idle(panel)
+    panel.columns_page.session.layer.remove([0])
+    return viewer, panel
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["Ctrl+W", "Ctrl+Q"])
+def test_closing_by_key_asks(shown, asked, whole):
+    viewer, _ = shown
+    calls, _ = asked
+    window = viewer.window._qt_window
+    window.close(quit_app=whole, confirm_need=False)
+    assert calls == [["lattice | columns"]]
+    assert window.isVisible()
+    assert viewer.layers
+    window._quit_app = False
+
+
+def test_edits_survive_a_close_by_program(shown, files, make_napari_viewer):
+    """viewer.close() takes the layers away before any window could ask: they are kept, and offered at the next start."""
+    viewer, panel = shown
+    left = len(panel.columns_page.session.columns)
+    filing_now = panel.columns_page.filing
+    viewer.close()
+    filing_now.wait()
+    again = make_napari_viewer()
+    next_panel = open_panel(again)
+    drop(again, files.tif)
+    assert f"{left:,} columns" in next_panel.offer.sentence.text()
+    next_panel.offer.accept.click()
+    assert len(next_panel.columns_page.session.columns) == left
+
+
+def test_the_offer_stays_until_it_is_answered(viewer, page, panel, found, files, idle):
+    found.layer.remove([0])
+    viewer.layers.clear()
+    drop(viewer, files.tif)
+    panel.say("Something else.")
+    assert not panel.offer.isHidden()
+    panel.offer.refuse.click()
+    assert panel.offer.isHidden()
+    assert not kept_files()
+
+
+@pytest.mark.parametrize("spelling", ["dots", "link"])
+def test_the_same_file_by_another_spelling_is_offered_its_edits(viewer, page, panel, found, files, spelling):
+    found.layer.remove([0])
+    viewer.layers.clear()
+    folder = files.folder
+    if spelling == "link":
+        (folder.parent / "link").symlink_to(folder)
+    other = folder / ".." / folder.name / "lattice.tif" if spelling == "dots" else folder.parent / "link" / "lattice.tif"
+    drop(viewer, other)
+    assert not panel.offer.isHidden()
+
+
+def test_the_same_file_in_another_folder_is_offered_its_edits(viewer, page, panel, found, files, qtbot):
+    found.layer.remove([0])
+    assert kept_files(page)
+    viewer.layers.clear()
+    moved = files.folder.parent / "elsewhere"
+    moved.mkdir()
+    files.tif.rename(moved / "lattice.tif")
+    drop(viewer, moved / "lattice.tif")
+    qtbot.waitUntil(lambda: not panel.offer.isHidden(), timeout=HANGING)
+    panel.offer.accept.click()
+    assert page.session.unsaved
+    assert len(kept_files(page)) == 1
+
+
+def test_another_file_of_the_same_name_is_offered_nothing(viewer, page, panel, found, files, qtbot):
+    found.layer.remove([0])
+    assert kept_files(page)
+    viewer.layers.clear()
+    other = files.folder.parent / "elsewhere"
+    other.mkdir()
+    from conftest import Files, lattice
+
+    drop(viewer, Files(other).calibrated("lattice.tif", lattice(seed=2)))
+    qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
+    assert panel.offer.isHidden()

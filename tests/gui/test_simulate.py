@@ -1,19 +1,19 @@
 """From a dropped structure to its images, in the real window."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import add_image, drop, micrograph, open_panel, wait_until_idle
+from conftest import HANGING, add_image, drop, micrograph, open_panel, wait_until_idle
 from napari.layers import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_atomseg.gui.structures import is_structure, method_of, simulated_of
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import (
     AcquisitionParams,
+    ConvolutionParams,
     CutParams,
     DetectorParams,
     MultisliceParams,
@@ -53,7 +53,7 @@ def shown(qtbot, viewer, simulate_page, sto):
     return viewer.layers["sto"]
 
 
-def wait_for_layer(qtbot, viewer, name, timeout=30_000):
+def wait_for_layer(qtbot, viewer, name, timeout=HANGING):
     qtbot.waitUntil(lambda: name in [layer.name for layer in viewer.layers], timeout=timeout)
 
 
@@ -82,7 +82,7 @@ def test_another_zone_axis_changes_both(qtbot, viewer, shown, simulate_page):
     before = viewer.layers["sto | convolution"].data.copy()
     atoms = len(shown.data)
     simulate_page.zone.setCurrentText("1,1,0")
-    qtbot.waitUntil(lambda: not np.array_equal(before, viewer.layers["sto | convolution"].data), timeout=10_000)
+    qtbot.waitUntil(lambda: not np.array_equal(before, viewer.layers["sto | convolution"].data), timeout=HANGING)
     assert len(shown.data) != atoms
     assert [layer.name for layer in viewer.layers].count("sto | convolution") == 1
 
@@ -114,25 +114,25 @@ def test_multislice_shows_what_there_is_and_ends(qtbot, viewer, panel, shown, si
     assert [layer.name for layer in viewer.layers].count("sto | multislice") == 1
 
 
-def test_cancel_in_the_middle_answers_at_once(qtbot, viewer, panel, shown, simulate_page):
+def test_cancel_in_the_middle_leaves_what_there_is(qtbot, viewer, panel, shown, simulate_page):
     simulate_page.method.setCurrentText("multislice")
     simulate_page.multislice.set_value(MultisliceParams(configurations=40, slice_thickness=1.0))
     panel.run_button.click()
-    wait_for_layer(qtbot, viewer, "sto | multislice so far", timeout=60_000)
+    wait_for_layer(qtbot, viewer, "sto | multislice so far", timeout=HANGING)
     partial = viewer.layers["sto | multislice so far"]
     assert partial.data.ndim == 2
-    began = time.monotonic()
     panel.cancel_button.click()
     assert not panel.busy
-    assert time.monotonic() - began < 1.0
     assert "cancelled" in panel.status.text()
+    assert "nothing was changed" not in panel.status.text()
+    assert partial.name in panel.status.text()
     viewer.layers.remove(partial)
     assert panel.run_button.isEnabled()
 
 
 def test_the_cost_stands_beside_the_button(qtbot, shown, simulate_page):
     simulate_page.method.setCurrentText("multislice")
-    qtbot.waitUntil(lambda: "GB" in simulate_page.cost.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "GB" in simulate_page.cost.text(), timeout=HANGING)
     assert simulate_page.cost.text().startswith("About ")
 
 
@@ -142,7 +142,7 @@ def test_the_experiment_stays_the_image_and_lends_its_grid(qtbot, viewer, panel,
     wait_for_layer(qtbot, viewer, "sto | convolution")
     assert panel.image is viewer.layers["lattice"]
     simulate_page.as_image.setChecked(True)
-    qtbot.waitUntil(lambda: viewer.layers["sto | convolution"].data.shape == (160, 160), timeout=10_000)
+    qtbot.waitUntil(lambda: viewer.layers["sto | convolution"].data.shape == (160, 160), timeout=HANGING)
     assert tuple(viewer.layers["sto | convolution"].scale) == pytest.approx(tuple(viewer.layers["lattice"].scale))
 
 
@@ -235,3 +235,51 @@ def test_closing_during_a_run_ends_cleanly(qtbot, viewer, panel, shown, simulate
     viewer.window.remove_dock_widget("all")
     QApplication.processEvents()
     assert open_panel(viewer) is not panel
+
+
+def visible(form, name):
+    return form.findChild(QWidget, name).isVisibleTo(form)
+
+
+def test_only_what_the_method_depends_on_is_shown(shown, simulate_page):
+    page = simulate_page
+    page.multislice.set_value(replace(CHEAP, configurations=2))
+    seen = {}
+    for method in ("convolution", "multislice", "hrtem"):
+        page.method.setCurrentText(method)
+        seen[method] = {name for name in ("energy", "semiangle", "defocus", "Cs", "source_size") if visible(page.stem, name)}
+        seen[method] |= {name for name in ("thermal",) if visible(page.turn, name)}
+    assert seen["convolution"] == {"energy", "semiangle"}
+    assert seen["multislice"] == {"energy", "semiangle", "defocus", "Cs", "source_size", "thermal"}
+    assert seen["hrtem"] == {"energy", "thermal"}
+    page.method.setCurrentText("convolution")
+    page.convolution.set_value(ConvolutionParams(psf="probe"))
+    page.refresh()
+    assert visible(page.stem, "defocus")
+    assert not visible(page.convolution, "sigma")
+    assert page.params().stem == page.stem.value()
+
+
+def test_what_was_read_is_shown_and_follows_the_repetition(shown, simulate_page):
+    told = simulate_page.legend.text()
+    assert "O3SrTi, 5 atoms, 5.12 g/cm³, 3.905 × 3.905 × 3.905 Å, repeated along a, b, c" in told
+    line = simulate_page.cut.findChild(QWidget, "repeat")
+    line.setText("2,2,1")
+    line.editingFinished.emit()
+    assert "not repeated" in simulate_page.legend.text()
+    assert not visible(simulate_page.cut, "thickness")
+    line.setText("twice")
+    line.editingFinished.emit()
+    assert "auto, none, or three numbers" in simulate_page.why_not()
+    line.setText("auto")
+    line.editingFinished.emit()
+    assert simulate_page.why_not() == ""
+
+
+def test_a_dropped_monolayer_says_why_it_ends(qtbot, viewer, simulate_page, tmp_path):
+    path = tmp_path / "sheet.vasp"
+    crystal("MoS2").write(path)
+    drop(viewer, path)
+    wait_for_layer(qtbot, viewer, "sheet | convolution")
+    assert "empty slab of 16.9 A along c" in simulate_page.legend.text()
+    assert not visible(simulate_page.cut, "thickness")

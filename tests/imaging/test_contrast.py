@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from agreement import assert_agree
 
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.imaging.contrast import (
@@ -41,8 +42,8 @@ def test_default_is_the_identity_and_batch_is_one_by_one(step, neutral, strong, 
     together = step(image, [strong, neutral, strong])
     assert torch.equal(together[1], image[1])
     for n in (0, 2):
-        assert not torch.equal(together[n], image[n])
-        assert torch.equal(together[n], step(image[n : n + 1], [strong])[0])
+        assert not torch.allclose(together[n], image[n], rtol=1e-3)
+        assert_agree(together[n], step(image[n : n + 1], [strong])[0])
 
 
 @pytest.mark.parametrize(("step", "neutral", "strong"), STEPS, ids=NAMES)

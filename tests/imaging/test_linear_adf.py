@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -196,27 +194,3 @@ def test_wrong_shapes_are_an_error():
     one = torch.zeros(1)
     with pytest.raises(AtomsegError, match="sample must lie"):
         ColumnBatch(positions=torch.zeros(1, 2), weights=one, widths=one, sample=torch.tensor([4]), count=1)
-
-
-@pytest.fixture
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_is_fast():
-    generator = torch.Generator().manual_seed(0)
-    columns = batch_columns(torch.rand(32, 150, 2, generator=generator) * 256, torch.ones(32, 150), [0.7] * 32)
-    probes = [ProbeParams(defocus=n) for n in range(32)]
-    jobs = {0.15: lambda: render_gaussians(columns, (256, 256)), 0.4: lambda: render_probes(columns, probes, (256, 256), 0.08)}
-    for limit, job in jobs.items():
-        job()
-        seconds = []
-        for _ in range(3):
-            start = time.process_time()
-            job()
-            seconds.append(time.process_time() - start)
-        assert min(seconds) < limit

@@ -41,7 +41,7 @@ def test_tails_are_one_sided_and_rows_do_not_mix(params):
     image[..., 1, 40] = 1
     out = fast_scan(image, [params], [0])[0, 0]
     assert out[1, :40].abs().max() < 1e-6
-    assert out[[0, 2]].abs().max() < 1e-7
+    assert out[[0, 2]].abs().max() < 1e-6
     assert torch.allclose(out[1, 40:].double(), fast_scan_kernel(128, [params])[0, :88], atol=1e-6)
 
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from agreement import AFTER_MANY, assert_agree
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.exit_waves import ExitWave, write_exit_wave
@@ -68,7 +69,7 @@ def test_atoms_are_dark_where_the_truth_has_them_in_every_turn_and_place(folder)
         assert all(plane[y, x] < 0.93 * np.median(plane) for y, x in inside)
         seen.add(cut_exit_wave(record).corner)
         again = render([record, draw_record(recipe(folder), seed + 1)], ()).image
-        assert torch.equal(batch.image[0], again[0])
+        assert_agree(batch.image[0], again[0], AFTER_MANY)
     assert len(seen) > 8
 
 

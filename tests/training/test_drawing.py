@@ -1,13 +1,14 @@
 import math
+import multiprocessing
 import operator
 import os
-import time
+from functools import partial
 from itertools import islice
 
 import pytest
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.training.drawing import drawn
+from napari_atomseg.training.drawing import AHEAD, drawn
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -17,12 +18,21 @@ def test_numbers_come_in_order(workers):
     source.close()
 
 
-def test_it_ends_at_once_when_closed():
-    source = drawn(time.sleep, 0, 1)
-    next(source)
-    began = time.monotonic()
+def marked(folder, number):
+    """Leave a mark for every number that is drawn."""
+    (folder / str(number)).touch()
+    return number
+
+
+def test_nothing_more_is_drawn_once_it_is_closed(tmp_path):
+    source = drawn(partial(marked, tmp_path), 0, 1)
+    assert next(source) == 0
     source.close()
-    assert time.monotonic() - began < 0.5
+    for process in multiprocessing.active_children():
+        process.join(600)
+        assert process.exitcode is not None
+    # One that was taken, those that are kept ahead, one that waits for room, one that was under way.
+    assert len(list(tmp_path.iterdir())) <= AHEAD + 3
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_atomseg.analysis.diffractogram import lattice_spacing
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.quantities import believable_pixel_size
 
 
 def pixel_size_from_line(start: Sequence[float], end: Sequence[float], length: float) -> tuple[float, float]:
@@ -69,4 +70,4 @@ def _positive(value: float, what: str) -> float:
 
 
 def _square(size: float) -> tuple[float, float]:
-    return size, size
+    return (believable_pixel_size(size),) * 2

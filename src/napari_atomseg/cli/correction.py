@@ -35,7 +35,7 @@ def fit_correction(
     no_log: Annotated[bool, typer.Option("--no-log", help="The paper's form without the logarithm.")] = False,
     no_interactions: Annotated[bool, typer.Option("--no-interactions", help="The paper's form without products.")] = False,
     split: Annotated[str, typer.Option(metavar="image|block|pixel", help="What is left out together.")] = "image",
-    folds: Annotated[int, typer.Option(metavar="N", help="Parts of which each is left out once.")] = 2,
+    folds: Annotated[int | None, typer.Option(metavar="N", help="Parts of which each is left out once; 2.")] = None,
     repeats: Annotated[int, typer.Option(metavar="N", help="How often the data are divided anew.")] = 2,
     leave_out: Annotated[
         float | None, typer.Option("--leave-out", metavar="SHARE", help="In place of folds: left out in each repeat.")
@@ -51,11 +51,13 @@ def fit_correction(
     """Fit a correction to pairs of convolution and multislice images; print its terms, and its cross-validated 1-R2 and FRMS."""
     own = {"side": side, "degree": degree, "log": False if no_log else None, "interactions": False if no_interactions else None}
     _refuse_paper_only(form, own)
+    if folds is not None and leave_out is not None:
+        raise typer.BadParameter("it changes nothing beside --leave-out, which takes its place", param_hint="--folds")
     params = _params(
         {
             "form": form,
             "split": split,
-            "folds": folds,
+            **({} if folds is None else {"folds": folds}),
             "repeats": repeats,
             "left_out": leave_out,
             "pixels": pixels,

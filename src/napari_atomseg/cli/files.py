@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_atomseg.cli.talk import Debug, Talk, each
+
+if TYPE_CHECKING:
+    from napari_atomseg.specimens.description import Description
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -26,18 +29,24 @@ _SCORE = "validation f1"
 
 
 def info(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE ...", help="Image files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE ...", help="Images and structures.")],
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Every dataset in a file: index, title, shape, pixel size and what was assumed."""
+    """Every dataset in a file: index, title, shape, pixel size and what was assumed; of a structure, what it is made of."""
     from napari_atomseg.readers.registry import describe
-    from napari_atomseg.workflows import read
+    from napari_atomseg.workflows import is_structure_file, read
 
     talk = Talk(debug=debug)
     found: list[dict[str, Any]] = []
 
     def work(path: Path) -> None:
+        if is_structure_file(path):
+            told = _structure(path)
+            found.append({"file": str(path), **told.as_dict()})
+            if not as_json:
+                talk.say("\n".join([str(path), *structure_lines(told)]))
+            return
         datasets = [describe(image) for image in read(path)]
         if as_json:
             found.extend({"file": str(path), **dataset} for dataset in datasets)
@@ -50,6 +59,19 @@ def info(
         if as_json:
             # Plain ASCII, so that every pipe and console can carry it.
             typer.echo(json.dumps(found, indent=2))
+
+
+def structure_lines(told: Description) -> list[str]:
+    """A structure in a line, its notes below it."""
+    from napari_atomseg.workflows.structures import summary
+
+    return [f"  {summary(told)}", *(f"         {note}" for note in told.notes)]
+
+
+def _structure(path: Path) -> Description:
+    from napari_atomseg.workflows import describe_structure, read_structure
+
+    return describe_structure(read_structure(path))
 
 
 def models(as_json: AsJson = False) -> None:

@@ -16,8 +16,8 @@ def synthesise(
         str, typer.Argument(metavar="RECIPE", help="A preset (`list` names them), a YAML file, or records (.jsonl).")
     ],
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the images.")] = Path("synthetic"),
-    number: Annotated[int, typer.Option("-n", "--number", metavar="N", help="How many images.")] = 1,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
+    number: Annotated[int | None, typer.Option("-n", "--number", metavar="N", help="How many images; 1.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same images; 0.")] = None,
     size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the images, instead of the recipe's.")] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Labels to write; all if left out, `none` for none.")
@@ -37,6 +37,7 @@ def synthesise(
     unknown = [name for name in wanted if name.removeprefix("upsampled_") not in (*LABELS, "class_maps")]
     if unknown:
         raise typer.BadParameter(f"there is no label {', '.join(unknown)}; there are {', '.join(LABELS)}", param_hint="--labels")
+    _refuse_beside_records(recipe, {"--number": number, "--seed": seed, "--size": size})
     talk = Talk(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
@@ -44,8 +45,17 @@ def synthesise(
 
         if (folder / "records.jsonl").exists() and not force:
             raise AtomsegError("holds images of an earlier run already; choose another folder, or --force to overwrite")
-        steps = synthesise_into.steps(recipe, folder, number=number, seed=seed, size=size, labels=wanted)
+        steps = synthesise_into.steps(
+            recipe, folder, number=1 if number is None else number, seed=seed or 0, size=size, labels=wanted
+        )
         written = run(steps, talk.reporter(folder))
         talk.say(f"{recipe}: {written} images -> {folder}")
 
     each(talk, [out], work)
+
+
+def _refuse_beside_records(recipe: str, told: dict[str, int | None]) -> None:
+    """Records hold everything that an image depends on, so that nothing else would change it."""
+    given = [option for option, value in told.items() if value is not None]
+    if recipe.endswith(".jsonl") and given:
+        raise typer.BadParameter("it changes nothing of records, which are made again as they are", param_hint=given[0])

@@ -25,7 +25,7 @@ def train(
     crystal: Annotated[
         Path | None, typer.Option(metavar="FILE", help="In place of a recipe: a structure that most images show.")
     ] = None,
-    zone: Annotated[str, typer.Option(metavar="U,V,W", help="Direction of that crystal along the beam.")] = "0,0,1",
+    zone: Annotated[str | None, typer.Option(metavar="U,V,W", help="Direction of that crystal along the beam; 0,0,1.")] = None,
     start_from: Annotated[
         str | None, typer.Option("--start-from", metavar="MODEL", help="Model to go on from (fine-tuning); see `models`.")
     ] = None,
@@ -60,8 +60,8 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
-    if (recipe is None) == (crystal is None):
-        raise typer.BadParameter("give a recipe, or a crystal with --crystal, and not both", param_hint="RECIPE")
+    _refuse_wrong_subject(recipe, crystal, zone)
+    zone = zone or "0,0,1"
     if device not in ("auto", "cpu", "cuda"):
         raise typer.BadParameter(f'a network learns on auto, cpu or cuda, not on "{device}"', param_hint="--device")
     if minutes is not None and not 0 < minutes < 1e6:
@@ -119,6 +119,13 @@ def train(
         talk.say(f"history and checkpoint -> {folder}")
 
     each(talk, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
+
+
+def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | None) -> None:
+    if (recipe is None) == (crystal is None):
+        raise typer.BadParameter("give a recipe, or a crystal with --crystal, and not both", param_hint="RECIPE")
+    if zone is not None and crystal is None:
+        raise typer.BadParameter("a recipe has its own zone axes; it belongs to --crystal", param_hint="--zone")
 
 
 def summary(card: ModelCard) -> str:

@@ -98,15 +98,36 @@ def angstrom_per(unit: str | None) -> float | None:
 _LENGTH = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\D*)$")
 
 
+SMALLEST_PIXEL, LARGEST_PIXEL = 1e-3, 1e8  # Angstrom: no microscope's pixel lies outside
+
+
+def believable_pixel_size(size: float) -> float:
+    """The same size in Angstrom, if a microscope can have such pixels.
+
+    Raises
+    ------
+    AtomsegError
+        If none has.
+    """
+    if not SMALLEST_PIXEL <= size <= LARGEST_PIXEL:
+        raise AtomsegError(
+            f"a pixel size of {size:.3g} Å cannot be meant: between {format_length(SMALLEST_PIXEL)} and "
+            f"{format_length(LARGEST_PIXEL)} is possible; check the number and its unit"
+        )
+    return size
+
+
 def parse_length(text: str) -> float:
-    """Length in Angstrom from a text such as ``"1.2um"``, ``"0.8A"`` or ``"9.77 pm"``; a bare number is in Angstrom.
+    """Length in Angstrom from a text such as ``"1.2um"``, ``"0.8A"`` or ``"9,77 pm"``; a bare number is in Angstrom.
+
+    One comma without a point is the decimal comma of many countries, and ``9.77 pm/px`` the same as ``9.77 pm``.
 
     Raises
     ------
     AtomsegError
         If the text is not a number followed by a unit of length.
     """
-    match = _LENGTH.match(text)
+    match = _LENGTH.match(text if "." in text or text.count(",") != 1 else text.replace(",", "."))
     factor = None
     if match:
         factor = 1.0 if not match[2].strip() else angstrom_per(match[2])

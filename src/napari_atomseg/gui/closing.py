@@ -27,9 +27,14 @@ class CloseGuard(QObject):
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # Qt's name
-        """Stop the closing if the user wants to save first. A close by program is never held up."""
+        """Stop the closing if the user wants to save first, whether by the cross, Ctrl+W, Ctrl+Q or by program.
+
+        A program that closes a window nobody sees is never held up.
+        """
         panel = self._panel()
-        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+        if event is None or event.type() != QEvent.Type.Close or not isinstance(watched, QWidget):
+            return False
+        if not (event.spontaneous() or watched.isVisible()):
             return False
         if panel is None or not panel.in_charge:
             return False

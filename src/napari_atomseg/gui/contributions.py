@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 NOTHING: list[Any] = [(None,)]
 """What tells napari that a file was dealt with and gives no layer."""
 TABLES = (".csv",)
-STRUCTURES = (".cif", ".xyz", ".extxyz", ".vasp", ".poscar")
-STRUCTURE_NAMES = ("poscar", "contcar")
 MAYBE_TABLES = (".hdf5", ".h5")
 """Atomap keeps its lattices in files with the same suffix as images."""
 
 
 def on_activate(context: Any) -> None:
-    """First use of the plugin in a session: let calibrated formats be opened by it without a question each time."""
-    from napari_atomseg.gui.preferences import prefer_our_reader
+    """First use of the plugin in a session: let calibrated files be opened, and saved again, by it."""
+    from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers
 
     prefer_our_reader()
+    prefer_our_writers()
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[Any]] | None:
@@ -63,10 +62,12 @@ def open_one(path: Path) -> list[Any]:
     AtomsegError
         If neither this plugin nor, for the formats that it shares with it, napari itself can read the file.
     """
+    from napari_atomseg.workflows.structures import is_structure_file
+
     suffix = path.suffix.lower()
     if suffix in TABLES:
         return _columns_or_napari(path)
-    if suffix in STRUCTURES or path.name.lower() in STRUCTURE_NAMES:
+    if is_structure_file(path):
         return [_structure_layer(path)]
     try:
         return _image_layers(path)
@@ -200,26 +201,74 @@ def _dress_viewer() -> None:
 
 
 def write_columns(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Writer of npe2 for a Points layer: CSV with JSON beside it, or extended xyz by suffix."""
+    """Writer of npe2 for a Points layer: CSV with JSON beside it, or extended xyz by suffix; other points are left to napari."""
     from napari.layers import Points
 
     from napari_atomseg.gui.layers import to_columns
     from napari_atomseg.gui.saving import write_table
 
+    if "columns" not in _ours(attributes):
+        return _by_napari(path, data, attributes, "points")
     # Only what the constructor takes; the rest of the state is the layer's look.
     kept = {name: attributes[name] for name in ("features", "scale", "units", "metadata", "name") if name in attributes}
     return [str(written) for written in write_table(to_columns(Points(data, **kept)), Path(path))]
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Writer of npe2 for an Image layer: float32 TIFF that carries the pixel size."""
+    """Writer of npe2 for an Image layer: float32 TIFF that carries the pixel size; pictures in colour are left to napari."""
     from napari.layers import Image
 
-    from napari_atomseg.gui.layers import to_micrograph
+    from napari_atomseg.gui.layers import pixel_size_of, to_micrograph, usable_image
+    from napari_atomseg.gui.saving import with_suffix
     from napari_atomseg.writers.micrograph_tiff import write_tiff
 
+    if attributes.get("rgb") or attributes.get("multiscale"):
+        return _by_napari(path, data, attributes, "image")
     kept = {name: attributes[name] for name in ("scale", "units", "metadata", "name") if name in attributes}
-    return [str(write_tiff(to_micrograph(Image(data, **kept)), path))]
+    image = Image(data, **kept)
+    if not usable_image(image) or (pixel_size_of(image) is None and not _ours(attributes)):
+        return _by_napari(path, data, attributes, "image")
+    return [str(write_tiff(to_micrograph(image), with_suffix(Path(path), (".tif", ".tiff"))))]
+
+
+def write_folder(path: str, layers: list[Any]) -> list[str]:
+    """Writer of npe2 for several layers: each into a file of its own in one folder, with its pixel size where it has one."""
+    from napari_atomseg.gui.saving import safe_name
+
+    folder = Path(path)
+    folder.mkdir(exist_ok=True)
+    written: list[str] = []
+    taken: set[str] = set()
+    for data, attributes, kind in layers:
+        name = safe_name(str(attributes.get("name", kind)))
+        number = next(number for number in range(1, len(layers) + 1) if _numbered(name, number) not in taken)
+        taken.add(_numbered(name, number))
+        target = str(folder / _numbered(name, number))
+        if kind == "image":
+            written += write_image(f"{target}.tif", data, attributes)
+        elif kind == "points":
+            written += write_columns(f"{target}.csv", data, attributes)
+        else:
+            written += _by_napari(target, data, attributes, kind)
+    return written
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}_{number}"
+
+
+def _ours(attributes: dict[str, Any]) -> dict[str, Any]:
+    from napari_atomseg.gui.layers import KEY
+
+    ours = attributes.get("metadata", {}).get(KEY)
+    return ours if isinstance(ours, dict) else {}
+
+
+def _by_napari(path: str, data: Any, attributes: dict[str, Any], kind: str) -> list[str]:
+    """What napari's own writer makes of a layer that says nothing of a micrograph."""
+    import npe2
+
+    return npe2.write(path=path, layer_data=[(data, attributes, kind)], plugin_name="napari.")
 
 
 def sample_perovskite() -> list[LayerData]:

@@ -145,6 +145,11 @@ class ColumnsSession:
         """Show other columns as part of the step just made (a click and its snap are one step of undo)."""
         self._show(columns)
 
+    def withdraw(self) -> None:
+        """Take the step just made back, as if it had never been made."""
+        if self._undo:
+            self._show(self._undo.pop())
+
     def recalibrate(self, columns: Columns) -> None:
         """Carry another pixel size, also in the steps that may be undone: a calibration is no edit of the columns."""
         saved = not self.unsaved

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Points
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QFileDialog
 
+from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui import recovery
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.layers import to_micrograph
 from napari_atomseg.gui.results import documents_of, show_columns
-from napari_atomseg.gui.saving import usual_path, write_table
+from napari_atomseg.gui.saving import ask_where, usual_path, write_table
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import bound
 
@@ -36,6 +38,9 @@ class Filing(QObject):
         super().__init__(panel)
         self._panel = panel
         self._kept: set[Path] = set()
+        self._offered: tuple[Any, Path] = (lambda: None, Path())
+        # One after the other, so that a removal never overtakes the writing before it.
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="atomseg-recovery")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(RECOVERY_DELAY_MS)
@@ -51,7 +56,7 @@ class Filing(QObject):
         if path is None:
             proposed = usual_path(session.columns, str(recall("folder", "")))
             kinds = "Columns (*.csv);;Extended xyz (*.xyz)"
-            path, _ = QFileDialog.getSaveFileName(self._panel, "Save columns", str(proposed), kinds)
+            path = ask_where(self._panel, "Save columns", proposed, kinds)
         if not path:
             return False
         try:
@@ -60,7 +65,7 @@ class Filing(QObject):
             self._panel.complain(error)
             return False
         session.mark_saved()
-        recovery.forget(session.columns)
+        self._forget(session.columns)
         remember("folder", str(Path(path).parent))
         self._panel.say(f"Saved {len(session.columns):,} columns to {' and '.join(file.name for file in written)}.")
         return True
@@ -71,46 +76,79 @@ class Filing(QObject):
 
     def keep(self) -> None:
         """Write the recovery file of every document with unsaved edits; remove those of edits since undone."""
-        unsaved = [session_of(layer).columns for layer in self.unsaved_layers()]
+        unsaved = {recovery.path_for(one): one for one in (session_of(layer).columns for layer in self.unsaved_layers())}
         # Not those that an earlier session left: they are still on offer. Nor those of a layer that was removed.
         clean = [session_of(layer).columns for layer in self._panel.viewer.layers if has_session(layer)]
-        for path in self._kept & {recovery.path_for(one) for one in clean} - {recovery.path_for(one) for one in unsaved}:
-            recovery.remove(path)
-        self._kept = {path for path in map(recovery.keep, unsaved) if path is not None}
+        for path in self._kept & {recovery.path_for(one) for one in clean} - set(unsaved):
+            self._disk.submit(recovery.remove, path)
+        for path, columns in unsaved.items():
+            self._disk.submit(recovery.write, columns, path)
+        self._kept = set(unsaved)
+
+    def keep_removed(self, layer: Any) -> None:
+        """Keep the unsaved edits of a layer that has just been removed, by a hand or by a program that closes the window."""
+        if has_session(layer) and session_of(layer).unsaved and session_of(layer).edited:
+            columns = session_of(layer).columns
+            self._disk.submit(recovery.write, columns, recovery.path_for(columns))
+
+    def wait(self) -> None:
+        """Let what is under way reach the disk."""
+        self._disk.submit(int).result()
 
     def discard(self) -> None:
         """Throw away what was kept of unsaved edits."""
         self._timer.stop()
         for layer in self.unsaved_layers():
-            recovery.forget(session_of(layer).columns)
+            self._forget(session_of(layer).columns)
+            session_of(layer).mark_saved()
+
+    def _forget(self, columns: Columns) -> None:
+        # After what is still being written, or it would come back; and before anybody looks for it.
+        self._disk.submit(recovery.remove, recovery.path_for(columns)).result()
 
     def offer_recovery(self, image: Image | None) -> None:
-        """Say that edits of an earlier session can be restored, if there are any for this image."""
-        if image is None or documents_of(self._panel.viewer, image):
-            return
-        found = recovery.find(*_identity(image))
-        if found is not None:
-            self._panel.say(
-                f"Unsaved edits of {found[1]:%d %b %H:%M} were kept ({len(found[0]):,} columns). "
-                '<a href="recover">restore</a> · <a href="forget">throw away</a>'
-            )
+        """Ask whether edits of an earlier session are to be restored, if there are any for this image."""
+        self._panel.offer.withdraw()
+        if image is not None and not documents_of(self._panel.viewer, image):
+            self._offer(image, recovery.recovery_path(*_identity(image)))
 
-    def restore(self, image: Image | None) -> ColumnsSession | None:
-        """Show the edits of an earlier session; they stay unsaved."""
-        found = recovery.find(*_identity(image)) if image is not None else None
-        if image is None or found is None:
+    def offer_moved(self, image: Image, path: Path) -> None:
+        """Ask the same of edits that were made when the image's file lay elsewhere."""
+        if image is self._panel.image and not documents_of(self._panel.viewer, image):
+            self._offer(image, path)
+
+    def _offer(self, image: Image, path: Path) -> None:
+        self.wait()
+        found = recovery.read(path)
+        if found is None:
+            return
+        self._offered = weakref.ref(image), path
+        self._panel.offer.ask(
+            f"Unsaved edits of {image.name} from {found[1]:%d %b %H:%M} were kept ({len(found[0]):,} columns).",
+            ("recover", "Restore", "Show the edited columns; they stay unsaved until you save them."),
+            ("forget", "Throw away", "Delete what was kept of them."),
+        )
+
+    def restore(self) -> ColumnsSession | None:
+        """Show the edits that were offered; they stay unsaved."""
+        image, path = self._offered[0](), self._offered[1]
+        found = recovery.read(path)
+        if image is None or image not in self._panel.viewer.layers or found is None:
             return None
         columns = bound(found[0], to_micrograph(image), dict(found[0].provenance))
         session, _ = show_columns(self._panel.viewer, image, columns)
         session.mark_unsaved()
-        self._panel.say("Restored; save the columns to keep them.")
+        if path != recovery.path_for(columns):
+            # From now on they are kept under the place where the file lies now.
+            self._disk.submit(recovery.remove, path)
+        self.keep_soon()
+        self._panel.say(f"{len(columns):,} columns restored; save them to keep them.")
         return session
 
-    def throw_away(self, image: Image | None) -> None:
-        """Delete the recovery file of an image."""
-        if image is not None:
-            recovery.remove(recovery.recovery_path(*_identity(image)))
-            self._panel.say("Thrown away.")
+    def throw_away(self) -> None:
+        """Delete the edits that were offered."""
+        self._disk.submit(recovery.remove, self._offered[1]).result()
+        self._panel.say("Thrown away.")
 
 
 def _identity(image: Image) -> tuple[str, str]:

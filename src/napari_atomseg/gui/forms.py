@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -9,13 +10,16 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
 
 from napari_atomseg.core.params import Field, fields_of, to_dict
+from napari_atomseg.gui.controls import CountBox, NumberBox
 
 P = TypeVar("P")
 AUTOMATIC = "automatic"
+RESET = "↺"
+"""Stands behind the name of a setting that differs from its default."""
 
 
 class Form(QWidget, Generic[P]):
-    """Edits the fields of a frozen dataclass; a double click on a label gives the default back.
+    """Edits the fields of a frozen dataclass; what differs from its default is marked, and a click on the mark gives it back.
 
     Parameters
     ----------
@@ -41,9 +45,7 @@ class Form(QWidget, Generic[P]):
             editor = Editor(field)
             editor.changed.connect(self.value_changed)
             self._editors[field.name] = editor
-            label = ResetLabel(readable(field.name), editor)
-            label.setToolTip(f"{field.help}\nDouble click: back to the default.")
-            layout.addRow(label, editor.widget)
+            layout.addRow(ResetLabel(readable(field.name), editor), editor.widget)
 
     def value(self) -> P:
         """The parameters as the form shows them; fields that it does not show keep their last value."""
@@ -57,29 +59,85 @@ class Form(QWidget, Generic[P]):
             if name in self._editors:
                 self._editors[name].set_value(value)
 
+    def show_fields(self, shown: Callable[[str], bool]) -> None:
+        """Show the fields whose names pass a test; the others keep their values."""
+        for name, editor in self._editors.items():
+            self.form.setRowVisible(editor.widget, shown(name))
+
 
 class ResetLabel(QLabel):
-    """The label of an editor; a double click resets it."""
+    """The label of a control; where its value differs from the default, it is marked, and a click resets it.
 
-    def __init__(self, text: str, editor: Editor) -> None:
+    Parameters
+    ----------
+    text : str
+    control : Editor or Setting
+    """
+
+    def __init__(self, text: str, control: Editor | Setting) -> None:
         super().__init__(text)
-        self._editor = editor
+        self.name, self._control = text, control
+        control.shown.connect(self._mark)
+        self._mark()
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # Qt's name
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:  # Qt's name
         """Give the default back."""
-        self._editor.set_value(self._editor.field.default)
-        self._editor.changed.emit()
+        if not self._control.at_default():
+            self._control.reset()
+
+    def _mark(self) -> None:
+        marked = not self._control.at_default()
+        self.setText(f"{self.name} {RESET}" if marked else self.name)
+        self.setStyleSheet("font-weight: bold;" if marked else "")
+        self.setCursor(Qt.CursorShape.PointingHandCursor if marked else Qt.CursorShape.ArrowCursor)
+        click = f"Click: back to the default ({self._control.default_text()})." if marked else "This is the default."
+        self.setToolTip(f"{self._control.help}\n{click}")
+
+
+class Setting(QObject):
+    """What a label needs to know of a control that is no field of a form.
+
+    Parameters
+    ----------
+    widget : QWidget
+        With `value`, `setValue` and `valueChanged`.
+    default : number
+    """
+
+    shown = Signal()
+
+    def __init__(self, widget: Any, default: float) -> None:
+        super().__init__(widget)
+        self._widget, self._default = widget, default
+        self.help = widget.toolTip()
+        widget.valueChanged.connect(lambda _: self.shown.emit())
+
+    def at_default(self) -> bool:
+        """True if the control shows its default."""
+        return bool(abs(self._widget.value() - self._default) < 1e-9)
+
+    def default_text(self) -> str:
+        """The default as people read it."""
+        return f"{self._default:g}"
+
+    def reset(self) -> None:
+        """Give the default back."""
+        self._widget.setValue(self._default)
 
 
 class Editor(QObject):
     """One field: a spin box, a drop-down list, a check box or a line of text."""
 
     changed = Signal()
+    """A hand has given another value."""
+    shown = Signal()
+    """Another value is shown, by a hand or by program."""
 
     def __init__(self, field: Field) -> None:
         super().__init__()
-        self.field = field
+        self.field, self.help = field, field.help
         self.widget = self._make()
+        self.changed.connect(self.shown)
         self.widget.setObjectName(field.name)
         self.widget.setToolTip(field.help)
         self.set_value(field.default)
@@ -105,10 +163,10 @@ class Editor(QObject):
         low, high = max(quantity.low, -1e9), min(quantity.high, 1e9)
         box: QSpinBox | QDoubleSpinBox
         if self.field.kind is int:
-            box = QSpinBox()
+            box = CountBox()
             box.setRange(int(low), int(high))
         else:
-            box = QDoubleSpinBox()
+            box = NumberBox()
             box.setDecimals(quantity.decimals)
             step = 10.0**-quantity.decimals
             # One step below the lowest legal value stands for "automatic".
@@ -120,8 +178,6 @@ class Editor(QObject):
         if quantity.unit:
             box.setSuffix(f" {quantity.unit}")
         box.setKeyboardTracking(False)
-        # A wheel that scrolls the page must not change a number on its way.
-        box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         box.valueChanged.connect(lambda _: self.changed.emit())
         return box
 
@@ -149,6 +205,27 @@ class Editor(QObject):
         else:
             widget.setText(str(value))
         widget.blockSignals(blocked)
+        self.shown.emit()
+
+    def at_default(self) -> bool:
+        """True if the default is shown, to the decimals of the box."""
+        value, default = self.value(), self.field.default
+        if isinstance(value, float) and isinstance(default, (int, float)):
+            return abs(value - default) < 0.5 * 10.0**-self.field.quantity.decimals
+        return bool(value == default)
+
+    def default_text(self) -> str:
+        """The default as people read it."""
+        default = self.field.default
+        if default is None:
+            return AUTOMATIC
+        text = f"{default:g}" if isinstance(default, float) else str(default)
+        return f"{text} {self.field.quantity.unit}".strip() if self.field.kind in (int, float) else text
+
+    def reset(self) -> None:
+        """Give the default back."""
+        self.set_value(self.field.default)
+        self.changed.emit()
 
 
 def align_labels(*forms: QFormLayout) -> None:

@@ -39,6 +39,8 @@ class Head(QWidget):
 
     image_changed = Signal()
     calibrated = Signal()
+    set_by_hand = Signal(object)
+    """The image that a hand has just given another pixel size."""
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -123,9 +125,10 @@ class Head(QWidget):
         image = self.image
         if image is None:
             return
-        self._calibrate_together(image, pixel_size, source)
+        self.calibrate_image(image, pixel_size, source)
+        self.set_by_hand.emit(image)
 
-    def _calibrate_together(self, image: Image, pixel_size: tuple[float, float] | None, source: str) -> None:
+    def calibrate_image(self, image: Image, pixel_size: tuple[float, float] | None, source: str) -> None:
         """Give the same grid to an image and to whatever was found or drawn on it."""
         company = [layer for layer in self._viewer.layers if lies_on(layer, image)]
         calibrate(image, pixel_size, source)
@@ -172,7 +175,7 @@ class Head(QWidget):
 
     def _on_adopted(self, image: Image, found: Micrograph) -> None:
         if image in self._viewer.layers:
-            self._calibrate_together(image, found.pixel_size, found.pixel_size_source)
+            self.calibrate_image(image, found.pixel_size, found.pixel_size_source)
 
     def _show_facts(self, event: Any = None) -> None:
         image = self.image

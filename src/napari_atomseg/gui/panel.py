@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -29,13 +30,20 @@ from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.closing import CloseGuard
 from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.head import Head
-from napari_atomseg.gui.preferences import prefer_our_reader, show_scale_bar_once
+from napari_atomseg.gui.known_files import KnownFiles
+from napari_atomseg.gui.offer import Offer
+from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
 
 SIMULATE_TAB = 2
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
+
+
+def _nothing() -> str:
+    return "nothing was changed."
 
 
 _in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
@@ -60,11 +68,14 @@ class AtomSegPanel(QWidget):
         self._build()
         self._connect()
         prefer_our_reader()
+        prefer_our_writers()
         show_scale_bar_once(self.viewer)
         QTimer.singleShot(0, self._settle)
 
     def _build(self) -> None:
         self.head = Head(self.viewer)
+        self.offer = Offer()
+        self.known_files = KnownFiles(self)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
         self.run_button = QPushButton()
@@ -89,14 +100,15 @@ class AtomSegPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(6)
-        for widget in (self.head, self.pages, line):
+        for widget in (self.head, self.offer, self.pages, line):
             layout.addWidget(widget)
-        layout.setStretch(1, 1)
+        layout.setStretch(2, 1)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
         self.setMinimumWidth(300)
         self._add_pages()
+        teach(self)
         self.refresh_run()
 
     def _add_pages(self) -> None:
@@ -134,6 +146,9 @@ class AtomSegPanel(QWidget):
         self.head.image_changed.connect(self._on_image)
         self.head.calibrated.connect(self.columns_page.on_calibrated)
         self.head.calibrated.connect(self.networks_page.refresh)
+        self.head.set_by_hand.connect(self.known_files.note)
+        self.known_files.moved_edits_found.connect(self.columns_page.filing.offer_moved)
+        self.offer.answered.connect(self.follow_link)
         self.tools = Tools(self)
         self.head.chip.clicked.connect(self.tools.calibration)
         # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
@@ -189,8 +204,13 @@ class AtomSegPanel(QWidget):
             raise RuntimeError("no image is chosen")
         return image.data[int(self.viewer.dims.current_step[0])] if image.ndim == 3 else image.data
 
-    def start(self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None) -> None:
-        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` is told of its end."""
+    def start(
+        self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None, left: Callable[[], str] = _nothing
+    ) -> None:
+        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` hears of its end.
+
+        If it is cancelled, the foot says what `left` gives.
+        """
         if self.busy:
             return
         work = Work(steps)
@@ -203,7 +223,7 @@ class AtomSegPanel(QWidget):
         work.finished.connect(done)
         work.failed.connect(self._on_failed)
         work.warned.connect(show_info)
-        work.cancelled.connect(lambda: self.say(f"{what} cancelled; nothing was changed."))
+        work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
         work.ended.connect(self._on_ended)
         self.progress.setRange(0, 0)
         self.progress.setFormat(what)
@@ -289,12 +309,13 @@ class AtomSegPanel(QWidget):
             self.say("" if self.image is not None else EMPTY)
         for page in (self.columns_page, self.networks_page, self.simulate_page, self.compare_page):
             page.on_image()
+        self.known_files.look(self.image)
 
     def _show_busy(self) -> None:
         self.run_button.setEnabled(False)
         self.run_button.setToolTip("A job is running; cancel it first.")
         self.cancel_button.setEnabled(True)
-        self.cancel_button.setToolTip("Stop the job; nothing is changed.")
+        self.cancel_button.setToolTip("Stop the job.")
         self.progress.setVisible(True)
 
     def _show_idle(self) -> None:

@@ -37,6 +37,18 @@ def prefer_our_reader() -> list[str]:
     return new
 
 
+def prefer_our_writers() -> None:
+    """Let napari's Save offer and take our writers first: its own forget the pixel size of an image.
+
+    Ours hand everything back to napari's that is no micrograph or document of columns. npe2 knows no preference for
+    writers but the order in which they came.
+    """
+    from npe2 import PluginManager
+
+    writers = getattr(PluginManager.instance()._contrib, "_writers", [])
+    writers.sort(key=lambda entry: not entry[-1].command.startswith(f"{PLUGIN}."))
+
+
 def shared_patterns() -> list[str]:
     """Patterns that this plugin and some other installed reader claim."""
     from npe2 import PluginManager

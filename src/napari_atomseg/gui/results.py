@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,16 @@ from napari_atomseg.gui.layers import (
     spatial_options,
 )
 from napari_atomseg.readers.columns_table import NOTES
-from napari_atomseg.workflows import why_misplaced
+from napari_atomseg.workflows import fit_choices, why_misplaced
 
 RESIDUAL = "residual"
+QUOTED_SHARE = 0.9
+"""A typical uncertainty is quoted where at least this share of the columns has been fitted."""
 SHOWN_PERCENT = 99.5
 """Share of a residual's pixels that the colours tell apart."""
 
 
-def show_columns(viewer: Any, image: Image, columns: Columns) -> tuple[ColumnsSession, bool]:
+def show_columns(viewer: Any, image: Image, columns: Columns, frame: int | None = None) -> tuple[ColumnsSession, bool]:
     """Put columns into the viewer.
 
     Parameters
@@ -36,24 +39,41 @@ def show_columns(viewer: Any, image: Image, columns: Columns) -> tuple[ColumnsSe
     image : Image
         The layer they were found in; it may have been removed meanwhile.
     columns : Columns
+    frame : int, optional
+        The only frame of a stack that they were found in: what was found in the others stays.
 
     Returns
     -------
     session : ColumnsSession
     replaced : bool
-        True if an untouched earlier result was replaced.
+        True if an untouched earlier result was replaced, or one of other frames completed.
     """
-    earlier = [layer for layer in documents_of(viewer, image) if not session_of(layer).edited and not layer.locked]
+    earlier = [layer for layer in documents_of(viewer, image) if not layer.locked and _open_to(session_of(layer), frame)]
     if earlier:
         session = session_of(earlier[-1])
-        session.apply(columns)
+        edited = session.edited
+        session.apply(columns if frame is None else beside_other_frames(session.columns, columns, frame))
         session.layer.size = ring_diameter(columns)
-        session.mark_saved()
+        if not edited:
+            session.mark_saved()
         viewer.layers.selection.active = session.layer
         return session, True
     data, options, _ = points_layer_data(columns, image, f"{image.name} | columns")
     layer = viewer.add_points(data, **options)
     return session_of(layer, image), False
+
+
+def _open_to(session: ColumnsSession, frame: int | None) -> bool:
+    """True for a document without hand edits, and for one that has nothing in the frame yet."""
+    return not session.edited or (frame is not None and not (session.columns.frame == frame).any())
+
+
+def beside_other_frames(now: Columns, found: Columns, frame: int) -> Columns:
+    """What was found in one frame, among what there is in all other frames, in order of the frames."""
+    others = now.select(now.frame != frame)
+    both = others.joined(found)
+    deleted = {"deleted_px": now.provenance["deleted_px"]} if "deleted_px" in now.provenance else {}
+    return replace(both.select(np.argsort(both.frame, kind="stable")), provenance={**found.provenance, **deleted})
 
 
 def show_residual(viewer: Any, image: Image, left: np.ndarray, frame: int) -> Image:
@@ -113,14 +133,24 @@ def adopt(viewer: Any, layer: Any) -> ColumnsSession | None:
 
 
 def precision(columns: Columns) -> str:
-    """Median standard deviation of the fitted positions, in words; empty if none is known."""
+    """Median standard deviation of the fitted positions and what the fit chose, in words; empty if nothing was fitted.
+
+    Where less than nine of ten columns were fitted the few that were say nothing of the others.
+    """
+    fits = columns.features["fit"]
+    tried = int((fits != "none").sum())
+    failed = int((fits == "failed").sum())
+    if failed > (1 - QUOTED_SHARE) * tried:
+        return f"{failed:,} of {tried:,} fits failed, so no typical uncertainty is given. Try another background under Fit."
+    chosen = fit_choices(columns)
+    told = f" {chosen[0].upper()}{chosen[1:]}." if chosen else ""
     spread = np.hypot(columns.features["y_std_px"], columns.features["x_std_px"]).median() / np.sqrt(2)
     if not np.isfinite(spread):
         return ""
     if columns.pixel_size is None:
-        return f"Median fit uncertainty {spread:.3f} px per axis (noise alone, without scan distortion)."
+        return f"Median fit uncertainty {spread:.3f} px per axis (noise and misfit, without scan distortion).{told}"
     picometres = spread * np.mean(columns.pixel_size) * 100
-    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise alone, without scan distortion)."
+    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise and misfit, without scan distortion).{told}"
 
 
 def reservations(columns: Columns, micrograph: Micrograph | None) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
 from napari_atomseg.core.columns import Columns
+
+PICTURES = "PNG (*.png);;SVG (*.svg)"
 
 
 def write_table(columns: Columns, path: Path) -> list[Path]:
@@ -15,7 +20,44 @@ def write_table(columns: Columns, path: Path) -> list[Path]:
         return [write_xyz(columns, path)]
     from napari_atomseg.writers.columns_csv import write_columns
 
-    return list(write_columns(columns, path.with_suffix(".csv")))
+    return list(write_columns(columns, with_suffix(path, (".csv",))))
+
+
+def ask_where(parent: QWidget, title: str, proposed: Path | str, kinds: str) -> str:
+    """The file that the user wants to write, with the suffix of the chosen kind; empty if none.
+
+    Parameters
+    ----------
+    parent : QWidget
+    title : str
+    proposed : Path or str
+    kinds : str
+        As ``"PNG (*.png);;SVG (*.svg)"``.
+    """
+    path, chosen = QFileDialog.getSaveFileName(parent, title, str(proposed), kinds)
+    if not path:
+        return ""
+    suffixes = suffixes_in(chosen) + suffixes_in(kinds)
+    full = with_suffix(Path(path), suffixes)
+    # The dialog has asked about the name as it was typed only.
+    if str(full) != path and full.exists() and not _may_overwrite(parent, title, full):
+        return ""
+    return str(full)
+
+
+def _may_overwrite(parent: QWidget, title: str, path: Path) -> bool:
+    question = f"{path.name} exists already. Overwrite?"
+    return QMessageBox.question(parent, title, question) == QMessageBox.StandardButton.Yes
+
+
+def suffixes_in(kinds: str) -> tuple[str, ...]:
+    """Suffixes that the filters of a file dialog name, in order."""
+    return tuple(re.findall(r"\*(\.\w+)", kinds))
+
+
+def with_suffix(path: Path, suffixes: tuple[str, ...]) -> Path:
+    """The path itself if it ends in one of the suffixes, else with the first of them behind it: `scan.2` stays `scan.2`."""
+    return path if path.suffix.lower() in suffixes else path.with_name(path.name + suffixes[0])
 
 
 def usual_path(columns: Columns, folder: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from napari_atomseg.gui.editing import session_of
 from napari_atomseg.gui.layers import to_micrograph, usable_image
 from napari_atomseg.gui.preferences import PLUGIN
 from napari_atomseg.gui.results import documents_of, reservations, show_columns
+from napari_atomseg.gui.saving import PICTURES, ask_where, suffixes_in, with_suffix
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import bound, read_columns, straighten_rows, transfer
 
@@ -64,7 +66,16 @@ class Tools(QObject):
             ("What the file says", self.metadata, "Voltage, dwell time, detector, dose, and everything else."),
             ("New synthetic image …", self.synthetic, "Try a recipe by eye: an image drawn by chance, with its true columns."),
             ("", None, ""),
-            ("Export the view …", self.export_view, "Image, rings and scale bar as PNG or SVG."),
+            (
+                "Export the view …",
+                self.export_view,
+                "What the canvas shows now, as PNG: zoom, colours, visible layers.",
+            ),
+            (
+                "Export the whole image with rings …",
+                self.export_rings,
+                "The whole image in grey with all its columns and a scale bar, as PNG or SVG, whatever the canvas shows.",
+            ),
         ):
             if action is None:
                 menu.addSeparator()
@@ -153,9 +164,7 @@ class Tools(QObject):
             self._calibration.diffractogram_wanted.connect(self.diffractogram)
             self._panel.head.image_changed.connect(self._calibration.refresh)
             self._panel.head.calibrated.connect(self._calibration.refresh)
-        self._calibration.refresh()
-        self._calibration.show()
-        self._calibration.raise_()
+        self._calibration.show_beside_the_image()
 
     def diffractogram(self) -> None:
         """Dock the live diffractogram."""
@@ -229,29 +238,48 @@ class Tools(QObject):
         self._synthetic.raise_()
 
     def export_view(self, path: str | None = None) -> None:
-        """Write the image with its rings and scale bar; PNG or SVG by suffix."""
+        """Write what the canvas shows as PNG."""
+        from napari_atomseg.writers.atomic import replacing
+
+        if not self._panel.viewer.layers:
+            self._panel.say("Open an image first.")
+            return
+        path = path or self._ask_where("Export the view", "view.png", "PNG (*.png)")
+        if not path:
+            return
+        target = with_suffix(Path(path), (".png",))
+        try:
+            with replacing(target) as part:
+                self._panel.viewer.screenshot(str(part), canvas_only=True, flash=False)
+        except AtomsegError as error:
+            self._panel.complain(error)
+            return
+        self._panel.say(f"The view is exported to {html.escape(target.name)}.")
+
+    def export_rings(self, path: str | None = None) -> None:
+        """Write the whole image with its rings and scale bar; PNG or SVG by suffix."""
         from napari_atomseg.writers.overlay import write_overlay
 
         image = self._panel.image
         if image is None:
             self._panel.say("Open an image first.")
             return
-        micrograph = to_micrograph(image)
-        if path is None:
-            path, _ = QFileDialog.getSaveFileName(
-                self._panel, "Export the view", str(Path(str(recall("folder", ""))) / "view.png"), "PNG (*.png);;SVG (*.svg)"
-            )
+        path = path or self._ask_where("Export the whole image with rings", "image.png", PICTURES)
         if not path:
             return
+        micrograph = to_micrograph(image)
         session = self._panel.columns_page.session
         columns = session.columns if session is not None else replace(Columns(positions=[]), image_shape=micrograph.shape)
         frame = int(self._panel.viewer.dims.current_step[0]) if image.ndim == 3 else 0
         try:
-            written = write_overlay(micrograph, columns, Path(path), frame=frame)
+            written = write_overlay(micrograph, columns, with_suffix(Path(path), suffixes_in(PICTURES)), frame=frame)
         except AtomsegError as error:
             self._panel.complain(error)
             return
-        self._panel.say(f"Exported to {written.name}.")
+        self._panel.say(f"The whole image is exported to {html.escape(written.name)}.")
+
+    def _ask_where(self, title: str, name: str, kinds: str) -> str:
+        return ask_where(self._panel, title, Path(str(recall("folder", ""))) / name, kinds)
 
     def _refresh_metadata(self) -> None:
         if self._metadata is not None:

@@ -1,8 +1,9 @@
 """Random numbers for a batch of images, each image from its own seed.
 
-On the CPU every sample has its own generator, so that a batch is bit for bit what its samples are one by one, whatever
-else is in the batch. On other devices one generator, seeded from all seeds, serves the whole batch: same seeds in the same
-batch, same numbers, but a sample alone differs from itself in a batch. There is no global random state.
+On the CPU every sample has its own generator and takes as many numbers from it whatever is expected in its pixels, so that
+neither what else is in the batch nor the last digit of an expectation shifts them: at most a count on an edge falls to the other
+side. On other devices one generator, seeded from all seeds, serves the whole batch: same seeds in the same batch, same numbers,
+but a sample alone differs from itself in a batch. There is no global random state.
 """
 
 from __future__ import annotations

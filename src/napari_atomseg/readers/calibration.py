@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.core.quantities import angstrom_per, format_length, plain_unit
+from napari_atomseg.core.quantities import LARGEST_PIXEL, SMALLEST_PIXEL, angstrom_per, format_length, plain_unit
 
-SMALLEST, LARGEST = 1e-3, 1e8  # Angstrom: no microscope's pixel lies outside
 SAME, NEARLY_SAME = 1e-3, 1e-2  # relative difference of y and x: one value / two values / resampled
 LARGEST_RESAMPLED = 64_000_000  # pixels
 LARGEST_RATIO = 10.0  # of y and x: no detector has longer pixels, one of the two was never calibrated
@@ -183,7 +182,7 @@ def _one_axis_only(steps: Sequence[float], factors: Sequence[float | None]) -> s
 
 def _why_not_believed(sizes: tuple[float, float], step: float, unit: str) -> str:
     """Reason why two sizes in Angstrom are none of a microscope's pixel; empty if they may be."""
-    if not all(SMALLEST <= size <= LARGEST for size in sizes):
+    if not all(SMALLEST_PIXEL <= size <= LARGEST_PIXEL for size in sizes):
         return f"the pixel size in the file, {step:g} {unit}, is not believable and was left out"
     if max(sizes) > LARGEST_RATIO * min(sizes):
         return (
@@ -227,5 +226,7 @@ def _why_uncalibrated(units: Sequence[str], steps: Sequence[float]) -> str:
         return f'the file says {step:g} "{unit}", which is no unit of length known here, so there is no pixel size'
     if step == 1 and steps[0] == 1:
         return "the file gives no pixel size"
-    guess = f"; if that is nm, the pixel size is {format_length(10 * step)}" if SMALLEST <= 10 * step <= LARGEST else ""
+    guess = (
+        f"; if that is nm, the pixel size is {format_length(10 * step)}" if SMALLEST_PIXEL <= 10 * step <= LARGEST_PIXEL else ""
+    )
     return f"the file says {step:.4g} without a unit{guess}"

@@ -62,7 +62,8 @@ def render(records: Sequence[Record], wanted: Sequence[str] = LABELS, device: to
 
     Notes
     -----
-    On the CPU the same records give the same images bit for bit, in whatever batches.
+    On the CPU the same records give the same images bit for bit; in a batch of another size they agree to the last digits of
+    single precision, but for the few pixels whose count or rounding lies right on an edge.
     """
     shape = records[0].shape
     if any(record.shape != shape for record in records):

@@ -16,7 +16,7 @@ from napari_atomseg.localise.gaussian import RefineParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
-from napari_atomseg.workflows.columns import CLASSICAL, bound, locate, model_names, refine, residual, snap, transfer
+from napari_atomseg.workflows.columns import CLASSICAL, bound, fit_choices, locate, model_names, refine, residual, snap, transfer
 from napari_atomseg.workflows.comparison import (
     VARIED,
     CompareParams,
@@ -51,11 +51,11 @@ from napari_atomseg.workflows.simulation import (
     TemParams,
     like,
     projected_atoms,
-    read_structure,
     simulate,
     simulate_again,
     simulation_cost,
 )
+from napari_atomseg.workflows.structures import describe_structure, is_structure_file, read_structure
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import model_table, recipe_for_crystal, train
 
@@ -91,11 +91,14 @@ __all__ = [
     "compare",
     "correction_for",
     "default_network",
+    "describe_structure",
     "estimate_lattice",
     "estimated_size",
+    "fit_choices",
     "fit_correction",
     "fit_simulation",
     "image_of",
+    "is_structure_file",
     "like",
     "line_profile",
     "locate",

@@ -293,7 +293,7 @@ def fit_simulation(
         uncertainty=uncertainty,
         steps=tuple(told),
         comparison=comparison,
-        notes=_fit_notes(best.stem, uncertainty),
+        notes=(*_misfit_note(comparison.one_minus_r2), *_fit_notes(best.stem, uncertainty)),
     )
 
 
@@ -697,7 +697,7 @@ def _uncertainty(scene: _Scene, params: SimulationParams, settings: np.ndarray) 
 
 
 def _require_variable(structure: Atoms, experimental: Micrograph, vary: tuple[str, ...]) -> None:
-    from napari_atomseg.specimens.cif import is_crystal
+    from napari_atomseg.specimens.repetition import is_crystal
 
     unknown = [name for name in vary if name not in VARIED]
     if unknown or not vary:
@@ -730,6 +730,19 @@ def _allowed_thickness(thickness: float) -> float:
             "beam, and that columns are bright in both images"
         )
     return thickness
+
+
+POOR_FIT = 0.1
+"""Share of the image's variance that a simulation leaves, above which its settings are no measurement."""
+
+
+def _misfit_note(one_minus_r2: float) -> tuple[str, ...]:
+    if one_minus_r2 <= POOR_FIT:
+        return ()
+    return (
+        f"the simulation explains only {max(0.0, 1 - one_minus_r2):.0%} of the image: the deviations are those of noise alone, "
+        "and the fitted values may be far off; check structure, zone axis and registration first",
+    )
 
 
 def _fit_notes(stem: StemParams, uncertainty: dict[str, float]) -> tuple[str, ...]:

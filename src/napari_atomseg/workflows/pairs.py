@@ -13,8 +13,10 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.correction.params import CorrectionParams
+from napari_atomseg.specimens.cutting import has_thickness
 from napari_atomseg.workflows.correction import fit_correction
-from napari_atomseg.workflows.simulation import SimulationParams, SimulationProgress, optics_of, read_structure, simulate
+from napari_atomseg.workflows.simulation import SimulationParams, SimulationProgress, optics_of, simulate
+from napari_atomseg.workflows.structures import read_structure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -96,7 +98,7 @@ def correction_for(
             pairs,
             fit,
             elements=sorted(set(atoms.get_chemical_symbols())),
-            thickness=(THINNEST * thickness, thickness) if atoms.pbc.all() else None,
+            thickness=(THINNEST * thickness, thickness) if has_thickness(atoms, params.cut) else None,
             optics=optics_of(params),
         )
     )
@@ -104,9 +106,9 @@ def correction_for(
 
 def write_pairs(pairs: list[ImagePair], folder: Path) -> list[Path]:
     """Write the pairs as ``.npz`` files, which :func:`~napari_atomseg.workflows.correction.fit_correction` reads."""
-    from napari_atomseg.writers.atomic import replacing
+    from napari_atomseg.writers.atomic import make_folder, replacing
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = []
     for pair in pairs:
         path = folder / f"{pair.name}.npz"
@@ -121,7 +123,7 @@ def write_pairs(pairs: list[ImagePair], folder: Path) -> list[Path]:
 def _varied(atoms: Atoms, params: SimulationParams, rng: np.random.Generator, share: float) -> SimulationParams:
     """The same for another thickness of a crystal, or another direction of a particle."""
     seeded = replace(params.multislice, seed=int(rng.integers(2**31)))
-    if atoms.pbc.all():
+    if has_thickness(atoms, params.cut):
         cut = replace(params.cut, thickness=params.cut.thickness * (THINNEST + (1 - THINNEST) * share))
     else:
         tilt_y, tilt_x = rng.normal(0, LEAN, 2)

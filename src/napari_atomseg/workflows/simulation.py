@@ -18,6 +18,8 @@ from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice_params import MultisliceParams
 from napari_atomseg.specimens.cutting import CutParams, field_of, with_field
+from napari_atomseg.workflows.effects import without_effect
+from napari_atomseg.workflows.structures import describe_structure, read_structure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -157,15 +159,6 @@ class SimulationProgress(Progress):
     partial: Micrograph | None = None
 
 
-def read_structure(path: str | Path) -> Atoms:
-    """A structure from a file that ase reads; see :func:`napari_atomseg.specimens.cif.read_structure`."""
-    from napari_atomseg.specimens.cif import read_structure as reader
-
-    atoms = reader(path)
-    atoms.info = {"name": Path(path).stem, "path": str(Path(path).resolve())}
-    return atoms
-
-
 def like(params: SimulationParams, micrograph: Micrograph) -> SimulationParams:
     """The same on the pixel grid of a micrograph.
 
@@ -249,7 +242,9 @@ def structure_in(told: dict[str, Any]) -> Atoms:
     atoms = Structure(given["numbers"], positions=given["positions"], cell=given["cell"], pbc=given["pbc"])
     if "occupancy" in given:
         atoms.set_array("occupancy", np.array(given["occupancy"]))
-    atoms.info = {"name": given["name"], "path": given["path"]}
+    if "thermal" in given:
+        atoms.set_array("thermal", np.array(given["thermal"]))
+    atoms.info = {"name": given["name"], "path": given["path"], "notes": tuple(given.get("notes", ()))}
     return atoms
 
 
@@ -455,7 +450,8 @@ def _micrograph(
 ) -> Micrograph:
     name = str(atoms.info.get("name", atoms.get_chemical_formula()))
     path = str(atoms.info.get("path", ""))
-    structure: dict[str, Any] = {"name": name, "path": path}
+    described = describe_structure(atoms, params.cut.repeat)
+    structure: dict[str, Any] = {"name": name, "path": path, **described.as_dict()}
     if len(atoms) <= KEPT_ATOMS:
         structure |= {
             "numbers": atoms.numbers.tolist(),
@@ -463,8 +459,7 @@ def _micrograph(
             "cell": atoms.cell.array.tolist(),
             "pbc": [bool(value) for value in atoms.pbc],
         }
-        if "occupancy" in atoms.arrays:
-            structure["occupancy"] = atoms.arrays["occupancy"].tolist()
+        structure |= {key: atoms.arrays[key].tolist() for key in ("occupancy", "thermal") if key in atoms.arrays}
     told = {
         "params": to_dict(params),
         "structure": structure,
@@ -477,6 +472,6 @@ def _micrograph(
         name=f"{name} | {params.method}",
         modality="hrtem" if params.method == "hrtem" else MODALITIES[params.detector.kind],
         energy=params.stem.energy,
-        notes=notes,
+        notes=(*described.notes, *without_effect(params), *notes),
         metadata={"simulation": told},
     )

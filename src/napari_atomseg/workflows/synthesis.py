@@ -77,12 +77,12 @@ def synthesise_into(
 ) -> Generator[Progress, None, int]:
     """Like :func:`synthesise`, but written batch by batch into a folder; gives the number of images."""
     from napari_atomseg.synthesis.series import batches, image_of, records_from, true_columns
-    from napari_atomseg.writers.atomic import replacing
+    from napari_atomseg.writers.atomic import make_folder, replacing
     from napari_atomseg.writers.columns_csv import write_columns
     from napari_atomseg.writers.micrograph_tiff import write_tiff
 
     records = records_from(recipe, number, seed, size)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     done = 0
     yield Progress(0, len(records), "drawing")
     for batch in batches(records, labels):

@@ -19,7 +19,8 @@ def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Ite
     """Path of a new file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     The new file lies in the same folder, because only there is a move one indivisible step, and keeps the suffix, because
-    many libraries choose the format by it. Missing folders are made; a symbolic link stays and its target is replaced.
+    many libraries choose the format by it. A missing folder is made, a tree of them is refused; a
+    symbolic link stays and its target is replaced.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Ite
     part: Path | None = None
     try:
         target = target.resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, error)
         part = target.with_name(f".{target.stem[:60]}.{secrets.token_hex(4)}{target.suffix}")
         yield part
         _flush_to_disk(part)
@@ -52,6 +53,21 @@ def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Ite
     finally:
         if part is not None:
             _discard(part)
+
+
+def make_folder(folder: Path, error: type[AtomsegError] = AtomsegError) -> None:
+    """Make a folder that is missing in one that exists; more than that is rather a slip in the path than a wish.
+
+    Raises
+    ------
+    AtomsegError
+        If the folder around it is missing too.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as problem:
+        missing = next(one for one in reversed(folder.parents) if not one.exists())
+        raise error(f"{folder}: the folder {missing} does not exist; check its spelling, or make it first") from problem
 
 
 def _flush_to_disk(path: Path) -> None:

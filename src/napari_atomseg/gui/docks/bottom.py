@@ -7,6 +7,8 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from napari_atomseg.gui.controls import teach
+
 
 def bring_up(viewer: Any, widget: QWidget, name: str) -> None:
     """Dock a widget below the image, beside what is docked there already, or bring its dock to the front.
@@ -16,6 +18,7 @@ def bring_up(viewer: Any, widget: QWidget, name: str) -> None:
     """
     dock: Any = widget.parent()
     if not isinstance(dock, QDockWidget):
+        teach(widget)
         dock = viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
         window = dock.window()
         if isinstance(window, QMainWindow):

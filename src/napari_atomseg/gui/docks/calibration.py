@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Shapes
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_atomseg.analysis.calibrate import pixel_size_from_line
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.quantities import format_length, format_pixel_size, parse_length
+from napari_atomseg.core.quantities import believable_pixel_size, format_length, format_pixel_size
+from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.layers import pixel_size_of, spatial_options
+from napari_atomseg.gui.lengths import LengthField
 from napari_atomseg.workflows import calibrate_by_lattice
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
 
 LINE_SUFFIX = " | known length"
+NO_LINE = "no line yet"
 
 
 class CalibrationDialog(QDialog):
@@ -49,65 +54,63 @@ class CalibrationDialog(QDialog):
         layout.addWidget(self._spacing())
         layout.addWidget(self.message)
         layout.addLayout(self._foot())
-        self.setMinimumWidth(360)
+        teach(self)
         self.refresh()
+
+    def show_beside_the_image(self) -> None:
+        """Open over the panel: two of the ways need a click or a line on the image."""
+        self.refresh()
+        self.show()
+        self.raise_()
+        # The shortest window, so that all of it lies over the panel.
+        self.resize(self._panel.width(), self.sizeHint().height())
+        corner = self._panel.head.mapToGlobal(self._panel.head.rect().bottomLeft())
+        self.move(corner)
 
     def _typed(self) -> QGroupBox:
         box = QGroupBox("Type it")
-        self.size = QLineEdit()
-        self.size.setObjectName("pixel_size")
-        self.size.setPlaceholderText("for example 9.77 pm, 0.0977 A or 0.01 nm")
-        self.size.returnPressed.connect(self.apply_typed)
-        button = QPushButton("Use")
-        button.clicked.connect(self.apply_typed)
+        self.size = LengthField("pixel_size", "pm", "for example 9.77", "Side of one pixel on the specimen.")
+        self.size.entered.connect(self.apply_typed)
         layout = QHBoxLayout(box)
         layout.addWidget(self.size, 1)
         layout.addWidget(QLabel("per px"))
-        layout.addWidget(button)
+        layout.addWidget(_button("Use", "Give the image the typed pixel size.", self.apply_typed))
         return box
 
     def _line(self) -> QGroupBox:
         box = QGroupBox("A line of known length")
-        self.draw = QPushButton("Draw the line")
-        self.draw.setToolTip("Adds a layer with the line tool: draw along a scale bar or between two known points.")
-        self.draw.clicked.connect(self.draw_line)
-        self.length = QLineEdit()
-        self.length.setObjectName("line_length")
-        self.length.setPlaceholderText("its length, for example 2 nm")
-        self.length.returnPressed.connect(self.apply_line)
-        button = QPushButton("Use")
-        button.clicked.connect(self.apply_line)
+        tip = "Adds a layer with the line tool: draw along a scale bar or between two known points."
+        self.draw = _button("Draw the line", tip, self.draw_line)
+        self.drawn = QLabel(NO_LINE)
+        self.drawn.setObjectName("line_in_px")
+        self.length = LengthField(
+            "line_length", "nm", "its length, for example 2", "What the drawn line measures on the specimen."
+        )
+        self.length.entered.connect(self.apply_line)
         layout = QGridLayout(box)
-        layout.addWidget(self.draw, 0, 0, 1, 2)
+        layout.addWidget(self.draw, 0, 0)
+        layout.addWidget(self.drawn, 0, 1)
         layout.addWidget(self.length, 1, 0)
-        layout.addWidget(button, 1, 1)
+        layout.addWidget(_button("Use", "Divide the typed length by that of the line.", self.apply_line), 1, 1)
         return box
 
     def _spacing(self) -> QGroupBox:
         box = QGroupBox("A known lattice spacing")
-        self.spacing = QLineEdit()
-        self.spacing.setObjectName("lattice_spacing")
-        self.spacing.setPlaceholderText("for example 2.761 A")
-        self.spacing.setToolTip("Spacing of the lattice planes with the strongest contrast in the image.")
-        self.spacing.returnPressed.connect(self.apply_lattice)
-        button = QPushButton("Strongest planes")
-        button.setToolTip("The strongest spots of the image's diffractogram are these planes.")
-        button.clicked.connect(self.apply_lattice)
-        choose = QPushButton("Choose a spot …")
-        choose.setToolTip("Opens the diffractogram: click the spot that the spacing belongs to.")
-        choose.clicked.connect(self.diffractogram_wanted)
+        tip = "Spacing of the lattice planes with the strongest contrast in the image."
+        self.spacing = LengthField("lattice_spacing", "Å", "for example 2.761", tip)
+        self.spacing.entered.connect(self.apply_lattice)
+        strongest = "The strongest spots of the image's diffractogram are these planes."
+        choose = "Opens the diffractogram: click the spot that the spacing belongs to."
         layout = QGridLayout(box)
         layout.addWidget(self.spacing, 0, 0, 1, 2)
-        layout.addWidget(button, 1, 0)
-        layout.addWidget(choose, 1, 1)
+        layout.addWidget(_button("Strongest planes", strongest, self.apply_lattice), 1, 0)
+        layout.addWidget(_button("Choose a spot …", choose, self.diffractogram_wanted.emit), 1, 1)
         return box
 
     def _foot(self) -> QHBoxLayout:
-        self.remove = QPushButton("No pixel size")
-        self.remove.setToolTip("Forget the pixel size; the image is shown in pixels.")
-        self.remove.clicked.connect(lambda: self._apply(None, ""))
-        close = QPushButton("Close")
-        close.clicked.connect(self.close)
+        tip = "Forget the pixel size; the image is shown in pixels."
+        self.remove = _button("No pixel size", tip, lambda: self._apply(None, ""))
+        close = _button("Close", "Close this window; the pixel size stays as it is.", self.close)
         layout = QHBoxLayout()
         layout.addWidget(self.remove)
         layout.addStretch(1)
@@ -127,9 +130,7 @@ class CalibrationDialog(QDialog):
     def apply_typed(self) -> None:
         """Use the typed pixel size."""
         try:
-            size = parse_length(self.size.text())
-            if size <= 0:
-                raise AtomsegError(f'"{self.size.text()}": a pixel size is larger than zero')
+            size = believable_pixel_size(self.size.value())
         except AtomsegError as error:
             self.message.setText(str(error))
             return
@@ -147,19 +148,32 @@ class CalibrationDialog(QDialog):
             **spatial_options(image, 2),
         )
         layer.mode = "add_line"
+        # While the hand draws, only `set_data` is heard.
+        layer.events.set_data.connect(self._show_drawn)
+        layer.events.data.connect(self._show_drawn)
         self.message.setText("Draw along something of known length, type that length, and press Use.")
+
+    def _show_drawn(self, event: Any = None) -> None:
+        """Say how long the line is in pixels."""
+        try:
+            ends = self._line_ends(self._panel.image)
+        except AtomsegError:
+            self.drawn.setText(NO_LINE)
+            return
+        self.drawn.setText(f"{math.dist(*ends):.1f} px")
 
     def apply_line(self) -> None:
         """Use the line drawn last and the typed length."""
         image = self._panel.image
         try:
             ends = self._line_ends(image)
-            pixel_size = pixel_size_from_line(ends[0], ends[1], parse_length(self.length.text()))
+            pixel_size = pixel_size_from_line(ends[0], ends[1], self.length.value())
         except AtomsegError as error:
             self.message.setText(str(error))
             return
         for layer in [layer for layer in self._panel.viewer.layers if layer.name == f"{image.name}{LINE_SUFFIX}"]:
             self._panel.viewer.layers.remove(layer)
+        self._show_drawn()
         self._apply(pixel_size, "a line")
 
     def _line_ends(self, image: Image | None) -> Any:
@@ -185,7 +199,7 @@ class CalibrationDialog(QDialog):
         if image is None:
             return
         try:
-            spacing = parse_length(self.spacing.text())
+            spacing = self.spacing.value()
         except AtomsegError as error:
             self.message.setText(str(error))
             return
@@ -203,3 +217,12 @@ class CalibrationDialog(QDialog):
         self._panel.head.set_pixel_size(pixel_size, source)
         self.message.setText(f"Now {format_pixel_size(pixel_size)}.")
         self.refresh()
+
+
+def _button(text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
+    """A button that only its own click presses: Return in a field belongs to the field."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setAutoDefault(False)
+    button.clicked.connect(lambda _=False: action())
+    return button

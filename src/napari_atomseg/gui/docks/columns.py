@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -61,6 +61,7 @@ class ColumnsPage(QWidget):
         self._panel, self._asking = panel, asking
         self._viewer = panel.viewer
         self._session: ColumnsSession | None = None
+        self._said: tuple[int, int, bool] | None = None
         self.filing = Filing(panel)
         self.table: ColumnsTable | None = None
         self._build()
@@ -99,6 +100,7 @@ class ColumnsPage(QWidget):
         grid.addWidget(self.save_button, 2, 0, 1, 2)
         form = self.first.form
         form.addRow("Search", self.region)
+        form.addRow(self.every_frame)
         form.addRow("Colour by", self.colour)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
@@ -120,7 +122,7 @@ class ColumnsPage(QWidget):
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.draw, self.every_frame, self.snaps, self.more, self.network, self.fitting):
+        for widget in (self.draw, self.snaps, self.more, self.network, self.fitting):
             layout.addWidget(widget)
         self.expert.addWidget(inside)
         return self.expert
@@ -217,23 +219,32 @@ class ColumnsPage(QWidget):
         frame = None if self.every_frame.isChecked() or not stack else int(self._viewer.dims.current_step[0])
         begun = time.perf_counter()
         steps = self.finder.steps(micrograph, params, region, frame)
-        self._panel.start(steps, lambda columns: self._found(image, columns, time.perf_counter() - begun), "Finding columns")
+        self._panel.start(
+            steps, lambda columns: self._found(image, columns, frame, time.perf_counter() - begun), "Finding columns"
+        )
 
-    def _found(self, image: Image, found: Columns, seconds: float) -> None:
+    def find_everywhere(self) -> None:
+        """Find the columns of every frame of the stack."""
+        self.every_frame.setChecked(True)
+        self.find()
+
+    def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
         columns = self.finder.sure(found)
         if len(columns) == 0:
             self._panel.say(nothing_found(found, self.finder.by_network, self.finder.least.value()))
         if len(found) == 0:
             return
         before = documents_of(self._viewer, image)
-        session, replaced = show_columns(self._viewer, image, columns)
-        self.finder.keep(session, found)
+        session, replaced = show_columns(self._viewer, image, columns, frame)
+        self.finder.keep(session, found, frame)
         kept = "" if replaced or not before else " Your edited columns were kept; these are in a new layer."
         self.watch(session)
         if len(columns):
+            place = f" in frame {frame + 1}" if frame is not None else ""
+            further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
             self._panel.say(
-                f"{len(columns):,} columns, {seconds:.1f} s.{estimate_told(found)}{kept} "
-                '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
+                f"{len(columns):,} columns{place}, {seconds:.1f} s.{estimate_told(found)}{kept} "
+                f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
             )
 
     def refine(self) -> None:
@@ -277,18 +288,47 @@ class ColumnsPage(QWidget):
         if self.table is not None:
             self.table.watch(session)
         self.refresh()
+        self._say_state()
+
+    def _say_state(self) -> None:
+        """Let the foot speak of the columns as they are now; what it said of earlier ones no longer holds."""
+        session, before = self._session, self._said
+        self._said = state = state_of(session)
+        if state == before or self._panel.busy:
+            return
+        edited = ", edited and not saved" if session is not None and session.edited and session.unsaved else ""
+        links = '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
+        self._panel.say(f"{state[0]:,} columns{edited}. {links}" if state is not None and state[0] else "")
 
     def _on_changed(self) -> None:
         self.refresh()
+        self._say_state()
         self.filing.keep_soon()
 
     def _on_hand_added(self, rows: np.ndarray) -> None:
         session = self._session
         alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
         image = self._image_of(session) if session is not None else None
-        if session is None or image is None or not self.snaps.isChecked() or alt or not self._panel.in_charge:
+        if session is None or image is None or alt or not self._panel.in_charge:
             return
-        session.amend(snap(to_micrograph(image), session.columns, rows))
+        if self.snaps.isChecked():
+            session.amend(snap(to_micrograph(image), session.columns, rows))
+        columns = session.columns
+        there = rows[standing_on(columns, rows, session.layer.size.max() / 2)]
+        if len(there):
+            # napari has not finished adding yet.
+            QTimer.singleShot(0, lambda: self._take_back(session, columns, rows, there))
+
+    def _take_back(self, session: ColumnsSession, columns: Columns, rows: np.ndarray, there: np.ndarray) -> None:
+        """Withdraw points that were added where a column is already."""
+        if session.columns is not columns:
+            return
+        if len(there) == len(rows):
+            session.withdraw()
+        else:
+            session.amend(columns.remove(there))
+        what = "A column is there already" if len(there) == 1 else f"At {len(there):,} places a column is there already"
+        self._panel.say(f"{what}; nothing was added to it. Hold Alt to add a point there all the same.")
 
     def refresh(self) -> None:
         """Show what can be done now, and why not where it cannot."""
@@ -311,7 +351,7 @@ class ColumnsPage(QWidget):
         self.finder.refresh()
         image = self._panel.image
         enable(self.draw, image is not None, "Open an image first.")
-        self.every_frame.setVisible(image is not None and image.ndim == 3)
+        self.first.form.setRowVisible(self.every_frame, image is not None and image.ndim == 3)
         self.refreshed.emit()
 
     def on_image(self) -> None:
@@ -345,6 +385,8 @@ class ColumnsPage(QWidget):
     def _on_layers(self, event: Any = None) -> None:
         for layer in self._viewer.layers:
             adopt(self._viewer, layer)
+        if event is not None and event.type == "removed":
+            self.filing.keep_removed(event.value)
         if self._session is not None:
             try:
                 gone = self._session.layer not in self._viewer.layers
@@ -376,7 +418,7 @@ class ColumnsPage(QWidget):
         return self._session is not None and self.filing.save(self._session, path)
 
     def _recover(self) -> None:
-        session = self.filing.restore(self._panel.image)
+        session = self.filing.restore()
         if session is not None:
             self.watch(session)
 
@@ -406,11 +448,28 @@ class ColumnsPage(QWidget):
         """Do what a link in the foot says."""
         actions = {
             "refine": self.refine,
+            "every_frame": self.find_everywhere,
             "table": self.show_table,
             "save": self.save,
             "flagged": self.next_flagged,
             "recover": self._recover,
-            "forget": lambda: self.filing.throw_away(self._panel.image),
+            "forget": self.filing.throw_away,
+            "own_pixel_size": lambda: self._panel.known_files.give_back(self._panel.image),
             "details": self._panel.show_details,
         }
         actions[link]()
+
+
+def state_of(session: ColumnsSession | None) -> tuple[int, int, bool] | None:
+    """What the foot tells of a document: columns, flagged ones, whether they are unsaved."""
+    return None if session is None else (len(session.columns), int(session.columns.flagged.sum()), session.unsaved)
+
+
+def standing_on(columns: Columns, rows: np.ndarray, reach: float) -> np.ndarray:
+    """True for those of the given rows that lie within `reach` px of another column of their frame."""
+    others = columns.remove(rows)
+    found = np.zeros(len(rows), bool)
+    for place, row in enumerate(rows):
+        near = others.positions[others.frame == columns.frame[row]] - columns.positions[row]
+        found[place] = bool((np.hypot(*near.T) < reach).any())
+    return found

@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMenu, QSizePolicy, QToolButton
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.saving import ask_where
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.structures import structure_of
 from napari_atomseg.workflows import correction_for, fit_correction, write_correction
@@ -100,7 +101,7 @@ class CorrectionButton(QToolButton):
 
     def _where_to_save(self) -> str:
         start = str(Path(str(recall("folder", ""))) / "correction.json")
-        return QFileDialog.getSaveFileName(self, "Save the correction", start, "Corrections (*.json)")[0]
+        return ask_where(self, "Save the correction", start, "Corrections (*.json)")
 
     def _fitted(self, found: Any, path: Path) -> None:
         try:

@@ -13,13 +13,14 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.layers import Image
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_atomseg.analysis.calibrate import pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.quantities import format_length, parse_length
+from napari_atomseg.core.quantities import format_length
 from napari_atomseg.gui.layers import pixel_size_of
+from napari_atomseg.gui.lengths import LengthField
 from napari_atomseg.gui.workers import Work
 from napari_atomseg.workflows import show_frequencies
 
@@ -76,9 +77,8 @@ class DiffractogramDock(QWidget):
         self.canvas.mpl_connect("resize_event", lambda _: self.draw())
         self.reading = QLabel("Click a spot to read its spacing.")
         self.reading.setWordWrap(True)
-        self.spacing = QLineEdit()
-        self.spacing.setPlaceholderText("its true spacing, e.g. 2.761 A")
-        self.spacing.returnPressed.connect(self.calibrate)
+        self.spacing = LengthField("spot_spacing", "Å", "e.g. 2.761", "True spacing of the lattice planes of the chosen spot.")
+        self.spacing.entered.connect(self.calibrate)
         self.use = QPushButton("Calibrate")
         self.use.setToolTip("Set the pixel size so that the chosen spot has this spacing.")
         self.use.clicked.connect(self.calibrate)
@@ -193,7 +193,7 @@ class DiffractogramDock(QWidget):
             self.reading.setText("Click a spot first.")
             return
         try:
-            pixel_size = pixel_size_from_spacing(self.chosen, parse_length(self.spacing.text()))
+            pixel_size = pixel_size_from_spacing(self.chosen, self.spacing.value())
         except AtomsegError as error:
             self.reading.setText(str(error))
             return

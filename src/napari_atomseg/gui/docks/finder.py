@@ -19,8 +19,10 @@ from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.asking import Asking, ModelBox, ToldBox
 from napari_atomseg.gui.candidates import LEAST, Candidates, at_least, least_of
 from napari_atomseg.gui.editing import ColumnsSession
+from napari_atomseg.gui.forms import ResetLabel, Setting
+from napari_atomseg.gui.results import beside_other_frames
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.workflows import CLASSICAL, ClassicalParams, estimated_size, locate
+from napari_atomseg.workflows import CLASSICAL, ClassicalParams, NetworkParams, estimated_size, locate
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
@@ -72,7 +74,7 @@ class Finder(QWidget):
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.form.addRow("Finder", self.model)
-        self.form.addRow("Confidence", self.least)
+        self.form.addRow(ResetLabel("Confidence", Setting(self.least, NetworkParams().least_confidence)), self.least)
         self.form.addRow(self.told)
         self.form.setVerticalSpacing(4)
 
@@ -96,10 +98,12 @@ class Finder(QWidget):
         """Those that the threshold lets through."""
         return at_least(found, self.least.value()) if is_by_network(found) else found
 
-    def keep(self, session: ColumnsSession, found: Columns) -> None:
-        """Keep everything that was found, so that the threshold of this document can be moved."""
-        self._candidates.pop(session.layer, None)
+    def keep(self, session: ColumnsSession, found: Columns, frame: int | None = None) -> None:
+        """Keep everything that was found, in one frame or in all, so that the threshold of this document can be moved."""
+        kept = self._candidates.pop(session.layer, None)
         if is_by_network(found):
+            if frame is not None:
+                found = beside_other_frames(kept.everything if kept is not None else session.columns, found, frame)
             self._candidates[session.layer] = Candidates(session, found)
 
     def watch(self, session: ColumnsSession | None) -> None:
@@ -123,6 +127,8 @@ class Finder(QWidget):
             blocked = self.least.blockSignals(True)
             self.least.setValue(least)
             self.least.blockSignals(blocked)
+            # What was dragged and undone is not what the next start begins with.
+            self._asking.tell(least_confidence=round(least, 3))
 
     def _on_chosen(self, _: int = 0) -> None:
         remember("finder", self.model.chosen)

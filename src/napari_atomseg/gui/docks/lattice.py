@@ -6,6 +6,7 @@ Suggestions stand in a layer of their own. They become columns only when a perso
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,15 @@ STALE = "The columns have changed since; press Estimate again."
 BUSY = "A job is running; cancel it first."
 
 
+@dataclass(frozen=True, eq=False)
+class _Estimate:
+    """The lattice of some columns of a document, and which rows they are."""
+
+    lattice: Lattice
+    columns: Columns
+    rows: np.ndarray
+
+
 class LatticeDock(QWidget):
     """Numbers of the lattice, and what can be shown or suggested from it.
 
@@ -49,10 +59,8 @@ class LatticeDock(QWidget):
         super().__init__(parent)
         self.setObjectName("LatticeDock")
         self._panel = panel
-        self.lattice: Lattice | None = None
-        self._columns: Columns | None = None
-        self._rows = np.empty(0, int)
-        self._suggested: weakref.ref[Points] | None = None
+        self._estimates: weakref.WeakKeyDictionary[ColumnsSession, _Estimate] = weakref.WeakKeyDictionary()
+        self._suggested: weakref.WeakKeyDictionary[ColumnsSession, weakref.ref[Points]] = weakref.WeakKeyDictionary()
         self._build()
         panel.columns_page.refreshed.connect(self.refresh)
         panel.head.calibrated.connect(self.refresh)
@@ -92,9 +100,22 @@ class LatticeDock(QWidget):
         layout.addLayout(side)
 
     @property
+    def lattice(self) -> Lattice | None:
+        """The lattice of the document in view, if it has been estimated; each document keeps its own."""
+        estimate = self._estimate
+        return estimate.lattice if estimate is not None else None
+
+    @property
+    def _estimate(self) -> _Estimate | None:
+        session = self._session
+        return self._estimates.get(session) if session is not None else None
+
+    @property
     def suggested(self) -> Points | None:
-        """The layer of suggestions, while it is in the viewer."""
-        layer = self._suggested() if self._suggested is not None else None
+        """The layer of suggestions for the document in view, while it is in the viewer."""
+        session = self._session
+        known = self._suggested.get(session) if session is not None else None
+        layer = known() if known is not None else None
         return layer if layer is not None and layer in self._panel.viewer.layers else None
 
     @property
@@ -109,11 +130,11 @@ class LatticeDock(QWidget):
     def refresh(self, *_: Any) -> None:
         """Show the numbers, and what can be done now."""
         try:
-            session, busy = self._session, self._panel.busy
-            fresh = session is not None and self.lattice is not None and session.columns is self._columns
+            session, busy, estimate = self._session, self._panel.busy, self._estimate
+            fresh = session is not None and estimate is not None and session.columns is estimate.columns
             has_columns = session is not None and len(session.columns) > 0
             enable(self.estimate_button, has_columns and not busy, BUSY if busy else "Find or open columns of an image first.")
-            why_not = BUSY if busy else (STALE if self.lattice is not None else "Press Estimate first.")
+            why_not = BUSY if busy else (STALE if estimate is not None else "Press Estimate first.")
             for button in (self.colour_button, self.write_button):
                 enable(button, fresh and not busy, why_not)
             for button in (self.show_button, self.suggest_button):
@@ -121,12 +142,11 @@ class LatticeDock(QWidget):
                 enable(button, fresh and not busy and on_image, why_not if on_image else "The image has been removed.")
             suggestions = self.suggested is not None and self._image() is not None
             enable(self.add_button, suggestions and not busy, BUSY if busy else "Press Suggest missing columns first.")
-            if self.lattice is None or self._columns is None:
+            if session is None or estimate is None:
                 self.reading.setText(BEFORE)
             else:
-                pixel_size = session.columns.pixel_size if session is not None else self._columns.pixel_size
                 note = "" if fresh else f"<br><i>{STALE}</i>"
-                self.reading.setText(description(self.lattice, pixel_size) + note)
+                self.reading.setText(description(estimate.lattice, session.columns.pixel_size) + note)
         except RuntimeError:
             # The dock's Qt side is gone; napari's events may still come once.
             return
@@ -140,21 +160,22 @@ class LatticeDock(QWidget):
         step = self._panel.viewer.dims.current_step
         rows = np.flatnonzero(asked.frame == int(step[0])) if session.layer.ndim == 3 else np.arange(len(asked))
         steps = estimate_lattice.steps(asked.select(rows))
-        self._panel.start(steps, lambda lattice: self._estimated(asked, rows, lattice), "Estimating the lattice")
+        self._panel.start(steps, lambda lattice: self._estimated(session, asked, rows, lattice), "Estimating the lattice")
 
-    def _estimated(self, asked: Columns, rows: np.ndarray, lattice: Lattice) -> None:
-        self.lattice, self._columns, self._rows = lattice, asked, rows
+    def _estimated(self, session: ColumnsSession, asked: Columns, rows: np.ndarray, lattice: Lattice) -> None:
+        self._estimates[session] = _Estimate(lattice, asked, rows)
         off = int(np.count_nonzero(lattice.site < 0))
         self._panel.say(f"{lattice.explained:.1%} of {len(rows):,} columns stand on a lattice; {off:,} do not.")
         self.refresh()
 
     def show_lattice(self) -> None:
         """Draw the cells in a layer bound to the image; drawn anew if it is there already."""
-        image, lattice = self._image(), self.lattice
-        if image is None or lattice is None or self._columns is None:
+        image, estimate = self._image(), self._estimate
+        if image is None or estimate is None:
             return
+        lattice = estimate.lattice
         name, viewer = f"{image.name} | lattice", self._panel.viewer
-        lines = cell_lines(lattice, self._columns.positions[self._rows])
+        lines = cell_lines(lattice, estimate.columns.positions[estimate.rows])
         _remove(viewer, name, "lattice")
         active = viewer.layers.selection.active
         layer = viewer.add_vectors(
@@ -175,45 +196,47 @@ class LatticeDock(QWidget):
 
     def colour(self) -> None:
         """Colour the rings by their distance from their site; grey where they fit none."""
-        session, lattice = self._session, self.lattice
-        if session is None or lattice is None:
+        session, estimate = self._session, self._estimate
+        if session is None or estimate is None:
             return
+        lattice, rows = estimate.lattice, estimate.rows
         length = np.hypot(*lattice.residual.T)
         on = np.isfinite(length)
         high = float(np.percentile(length[on], 99))
         colours = np.tile(transform_color(UNKNOWN_COLOUR), (len(session.columns), 1))
-        colours[self._rows[on]] = ensure_colormap("viridis").map(np.clip(length[on] / max(high, 1e-9), 0, 1))
+        colours[rows[on]] = ensure_colormap("viridis").map(np.clip(length[on] / max(high, 1e-9), 0, 1))
         session.layer.border_color = colours
         self._panel.say(f"Yellow rings are {high:.2g} px or more from their site; grey ones fit no site.")
 
     def write(self) -> None:
         """Add the residuals to the table, as one step of undo."""
-        session, lattice = self._session, self.lattice
-        if session is None or lattice is None:
+        session, estimate = self._session, self._estimate
+        if session is None or estimate is None:
             return
+        lattice, rows = estimate.lattice, estimate.rows
         names = ("lattice_residual_y_px", "lattice_residual_x_px", "sublattice")
         values = (*lattice.residual.T, np.where(lattice.site >= 0, lattice.site, np.nan))
         features = {name: np.full(len(session.columns), np.nan) for name in names}
         for name, value in zip(names, values, strict=True):
-            features[name][self._rows] = value
+            features[name][rows] = value
         session.apply(session.columns.with_features(**features))
-        self._columns = session.columns
+        self._estimates[session] = replace(estimate, columns=session.columns)
         self.refresh()
         self._panel.say('Residuals written into the <a href="table">table</a>; Undo takes them out again.')
 
     def suggest(self) -> None:
         """Mark the sites that hold no column, in a layer of their own."""
-        image = self._image()
-        if image is None or self.lattice is None or self._columns is None:
+        image, estimate, session = self._image(), self._estimate, self._session
+        if image is None or estimate is None or session is None:
             return
-        part = self._columns.select(self._rows)
-        steps = suggest_missing.steps(to_micrograph(image), part, self.lattice)
-        self._panel.start(steps, lambda found: self._show_suggested(image, found), "Looking for missing columns")
+        part = estimate.columns.select(estimate.rows)
+        steps = suggest_missing.steps(to_micrograph(image), part, estimate.lattice)
+        self._panel.start(steps, lambda found: self._show_suggested(session, image, found), "Looking for missing columns")
 
-    def _show_suggested(self, image: Image, found: Columns) -> None:
-        viewer, session = self._panel.viewer, self._session
+    def _show_suggested(self, session: ColumnsSession, image: Image, found: Columns) -> None:
+        viewer = self._panel.viewer
         _remove(viewer, f"{image.name} | suggested", "suggested")
-        if len(found) == 0 or session is None or image not in viewer.layers:
+        if len(found) == 0 or image not in viewer.layers:
             self._panel.say("Every site of the lattice that has enough neighbours holds a column.")
             return
         overlooked = found.features["response"].to_numpy(float) > OVERLOOKED
@@ -233,7 +256,7 @@ class LatticeDock(QWidget):
             **spatial_options(image, data.shape[1]),
         )
         layer.mode = "select"
-        self._suggested = weakref.ref(layer)
+        self._suggested[session] = weakref.ref(layer)
         count = int(np.count_nonzero(overlooked))
         self.refresh()
         self._panel.say(

@@ -16,6 +16,7 @@ from napari_atomseg.gui.comparisons import frame_of, plane_of
 from napari_atomseg.gui.forms import enable
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import SimulationParams, fit_simulation
+from napari_atomseg.workflows.comparison import POOR_FIT
 from napari_atomseg.workflows.simulation import structure_in
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class LensFit(QWidget):
         self.refresh()
         self.fitted.emit(image, simulated, frame, found)
         said = ", ".join(f"{VARIED[name].text} {value}" for name, value in zip(vary, values, strict=True))
-        self._panel.say(f"Fitted to {escape(image.name)}: {said}; 1 − R² {found.one_minus_r2:.3g}.")
+        poor = " The fit explains little of the image: do not rely on these values." if found.one_minus_r2 > POOR_FIT else ""
+        self._panel.say(f"Fitted to {escape(image.name)}: {said}; 1 − R² {found.one_minus_r2:.3g}.{poor}")
 
     def use(self) -> None:
         """Put what was fitted into the page "Simulate"."""
@@ -175,6 +177,8 @@ def _value(name: str, found: FittedSimulation) -> str:
     spread = found.uncertainty.get(name)
     if spread is None or not math.isfinite(spread):
         return f"{value:.{one.digits}f} Å, but the image does not depend on it"
+    if found.one_minus_r2 > POOR_FIT:
+        return f"about {value:.{one.digits}f} Å"
     return f"{value:.{one.digits}f} ± {spread:.2g} Å"
 
 

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_atomseg.gui.controls import teach
 from napari_atomseg.readers.columns_table import ColumnMapping
 
 UNITS = {"pixels": "px", "Angstrom": "angstrom", "nanometres": "nm", "picometres": "pm", "micrometres": "um"}
@@ -68,6 +69,7 @@ class MappingDialog(QDialog):
         layout.addLayout(form)
         layout.addWidget(buttons)
         self.setMinimumWidth(420)
+        teach(self)
 
     def value(self) -> ColumnMapping:
         """The mapping as the dialog shows it; what was guessed of it is no longer a guess once something is changed."""

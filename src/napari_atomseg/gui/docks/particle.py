@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.forms import Form
 from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.workflows import ClusterParams, cluster
@@ -32,6 +33,7 @@ class ParticleDialog(QDialog):
         for widget in (self.form, self.button, self.message):
             layout.addWidget(widget)
         self.setMinimumWidth(300)
+        teach(self)
 
     def build(self) -> None:
         """Build what the dialog describes."""

@@ -11,9 +11,11 @@ from napari.layers import Shapes
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_atomseg.gui.controls import CountBox
 from napari_atomseg.gui.forms import enable
+from napari_atomseg.gui.saving import PICTURES, ask_where, suffixes_in, with_suffix
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import line_profile
 from napari_atomseg.writers.overlay import RING
@@ -55,7 +57,7 @@ class ProfileDock(QWidget):
         self._soon.timeout.connect(self.update_plot)
 
     def _build(self) -> None:
-        self.width_box = QSpinBox()
+        self.width_box = CountBox()
         self.width_box.setObjectName("profile_width")
         self.width_box.setRange(1, 999)
         self.width_box.setSuffix(" px")
@@ -135,10 +137,10 @@ class ProfileDock(QWidget):
             return []
         if path is None:
             start = str(Path(str(recall("folder", ""))) / "profile.png")
-            path, _ = QFileDialog.getSaveFileName(self, "Save the profile", start, "PNG (*.png);;SVG (*.svg)")
+            path = ask_where(self, "Save the profile", start, PICTURES)
         if not path:
             return []
-        picture = Path(path) if Path(path).suffix.lower() in (".png", ".svg") else Path(f"{path}.png")
+        picture = with_suffix(Path(path), suffixes_in(PICTURES))
         numbers = picture.with_suffix(".csv")
         try:
             self.plot.save(picture)

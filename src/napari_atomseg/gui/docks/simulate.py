@@ -36,6 +36,7 @@ from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.structures import (
     element_colours,
     show_simulated,
+    simulated_of,
     structure_layer_data,
     structure_of,
     structures_in,
@@ -50,11 +51,14 @@ from napari_atomseg.workflows import (
     SimulationProgress,
     StemParams,
     TemParams,
+    describe_structure,
     like,
     low_index_zones,
     match_rotation,
     simulate,
 )
+from napari_atomseg.workflows.effects import has_effect
+from napari_atomseg.workflows.structures import has_thickness, summary
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
@@ -62,7 +66,7 @@ if TYPE_CHECKING:
 EMPTY = 'Drop a structure here (cif, xyz, POSCAR), <a href="open">open one</a>, or <a href="build">build a nanoparticle</a>.'
 SLOW = ("prism", "multislice")
 """Methods whose cost is told before they start."""
-CUT_FIELDS = ("thickness", "width_y", "width_x")
+CUT_FIELDS = ("thickness", "repeat", "width_y", "width_x")
 TURN_FIELDS = ("rotation_deg", "tilt_y", "tilt_x", "vacancies", "thermal", "thermal_of", "seed")
 STRAIGHT_DEG = 1.0
 """Turns smaller than this are left to the comparison: of a crystal that is not turned, multislice needs one period only."""
@@ -266,6 +270,7 @@ class SimulatePage(QWidget):
         hrtem = self.method.currentText() == "hrtem"
         self.detector.setVisible(not hrtem)
         self.tem.setVisible(hrtem)
+        self._show_what_counts()
         self.convolution.setVisible(self.method.currentText() in ("convolution", "corrected"))
         self.multislice.setVisible(not self.convolution.isVisibleTo(self.convolution.parentWidget()))
         self.as_image.setVisible(self._panel.image is not None)
@@ -273,6 +278,24 @@ class SimulatePage(QWidget):
         self.recording.refresh()
         enable(self.build_button, not self._panel.busy, "A job is running; cancel it first.")
         self.cost.setVisible(bool(self.cost.text()))
+
+    def _show_what_counts(self) -> None:
+        """Only the fields that the image depends on."""
+        try:
+            params = self.params()
+        except AtomsegError:
+            return
+        parts = {"stem": self.stem, "detector": self.detector, "tem": self.tem, "cut": self.turn}
+        parts |= {"convolution": self.convolution, "multislice": self.multislice}
+        for part, form in parts.items():
+            form.show_fields(lambda name, part=part: has_effect(f"{part}.{name}", params))
+        layer = self.layer
+        thick = layer is not None and has_thickness(structure_of(layer), params.cut)
+        ours = not (self.as_image.isChecked() and self._panel.image is not None)
+        self.cut.show_fields(lambda name: thick if name == "thickness" else ours or not name.startswith("width"))
+        self.second.setRowVisible(self.pixel.widget, ours)
+        if layer is not None:
+            self.legend.setText(_legend(structure_of(layer), params.cut.repeat))
 
     def on_image(self) -> None:
         """The chosen image has changed."""
@@ -318,16 +341,13 @@ class SimulatePage(QWidget):
         if layer is None:
             return
         atoms = structure_of(layer)
-        crystal = bool(atoms.pbc.all())
-        zones = low_index_zones(atoms) if crystal else ["0,0,1", "1,1,0", "1,1,1", "1,0,0"]
+        zones = low_index_zones(atoms) if describe_structure(atoms).repeated else ["0,0,1", "1,1,0", "1,1,1", "1,0,0"]
         current = self.zone.currentText()
         self.zone.blockSignals(True)
         self.zone.clear()
         self.zone.addItems(zones)
         self.zone.setCurrentText(current or zones[0])
         self.zone.blockSignals(False)
-        self.cut.form.setRowVisible(self.cut.findChild(QWidget, "thickness"), crystal)
-        self.legend.setText(_legend(atoms))
         self._panel.show_simulate()
         self._panel.say(f"{escape(layer.name)}: {len(atoms):,} atoms; its convolution follows.")
         self._on_change()
@@ -378,7 +398,15 @@ class SimulatePage(QWidget):
             lambda found: self._made(layer, params.method, found),
             f"Simulating ({params.method})",
             heard=lambda progress: self._show_partial(layer, params.method, progress),
+            left=lambda: self._left_of(layer, params.method),
         )
+
+    def _left_of(self, layer: Points, method: str) -> str:
+        """What a cancelled simulation leaves."""
+        partial = simulated_of(self._panel.viewer, layer, f"{method} so far")
+        if partial is None:
+            return "nothing was changed."
+        return f'the image of what was calculated stays as "{escape(partial.name)}".'
 
     def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
         """The image as far as it is, and the time left."""
@@ -410,18 +438,16 @@ class SimulatePage(QWidget):
         self._panel.say(f"{escape(layer.name)}: {method}, {duration(seconds)}.{notes}")
 
 
-def _legend(atoms: Any) -> str:
-    """Elements with their colours, formula and cell."""
+def _legend(atoms: Any, repeat: str) -> str:
+    """Elements with their colours, what the structure is, and what was assumed as it was read."""
     symbols = dict(zip(atoms.get_chemical_symbols(), atoms.numbers, strict=True))
     parts = []
     for symbol, number in symbols.items():
         red, green, blue = (round(255 * value) for value in element_colours(int(number)))
         parts.append(f'<span style="color: rgb({red},{green},{blue})">&#9679;</span>&nbsp;{symbol}')
-    told = f"{len(atoms):,} atoms"
-    if atoms.pbc.all():
-        lengths = " × ".join(f"{length:.3g}" for length in atoms.cell.lengths())
-        told = f"{escape(atoms.get_chemical_formula('hill'))}, {lengths} Å"
-    return f"{'&nbsp; '.join(parts)}&nbsp; {told}"
+    told = describe_structure(atoms, repeat)
+    lines = [f"{'&nbsp; '.join(parts)}&nbsp; {escape(summary(told))}", *(f"<i>{escape(note)}</i>" for note in told.notes)]
+    return "<br>".join(lines)
 
 
 def _form_layout() -> QFormLayout:

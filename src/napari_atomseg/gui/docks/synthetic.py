@@ -14,11 +14,11 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_atomseg.gui.controls import CountBox, teach
 from napari_atomseg.gui.layers import image_layer_data
 from napari_atomseg.gui.results import show_columns
 from napari_atomseg.workflows import LABELS, bound, image_of, synthesis_presets, synthesise, true_columns
@@ -43,12 +43,12 @@ class SyntheticDialog(QDialog):
         self.recipe = QComboBox()
         self.recipe.addItems(synthesis_presets())
         self.recipe.setToolTip("Ranges that the image is drawn from; docs/recipes.md lists them.")
-        self.side = QSpinBox()
+        self.side = CountBox()
         self.side.setRange(64, 4096)
         self.side.setValue(256)
         self.side.setSuffix(" px")
         self.side.setToolTip("Side of the image.")
-        self.seed = QSpinBox()
+        self.seed = CountBox()
         self.seed.setRange(0, 2_000_000)
         self.seed.setToolTip("The same seed gives the same image.")
         self.columns = QCheckBox("True columns")
@@ -76,6 +76,7 @@ class SyntheticDialog(QDialog):
         layout.addLayout(buttons)
         layout.addWidget(self.message)
         self.setMinimumWidth(300)
+        teach(self)
 
     def draw_next(self) -> None:
         """Draw the image of the next seed."""

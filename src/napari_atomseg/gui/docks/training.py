@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -28,6 +27,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.asking import Asking, ModelBox
+from napari_atomseg.gui.controls import NumberBox
 from napari_atomseg.gui.curve import Curve
 from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.settings import recall, remember
@@ -103,7 +103,7 @@ class TrainPage(QWidget):
         self.region.setToolTip("Only the columns of a good area: draw a box around it (Columns > More > Draw region).")
         self.start_from = ModelBox(self._asking, {SCRATCH: "nothing (takes hours)"})
         self.start_from.setObjectName("start_from")
-        self.minutes = QDoubleSpinBox()
+        self.minutes = NumberBox()
         self.minutes.setObjectName("minutes")
         self.minutes.setRange(0.05, 24 * 60)
         self.minutes.setDecimals(2)
