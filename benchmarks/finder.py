@@ -1,10 +1,11 @@
 """Which columns the finder by itself finds on structures that nothing was tuned on, as a table.
 
 ``ATOMSEG_BENCH=FOLDER python benchmarks/finder.py [--half tuning|held-out|all] [--model NAME ...] [--truth FOLDER] [--worst N]``
-draws a hundred structures (crystals along zone axes with vacancies, walls between two of them, particles, atomic layers; where two
-elements take part the fainter column of like density has 0.1 to 1 of the brighter one's intensity) and images them by convolution.
-FOLDER holds ``corrupt.py`` and ``score.py`` of the column bench, by whose rules they are corrupted and scored. Constants are tuned
-on one half of the structures; the other one is for quoting. With ``--truth`` the structures are those of ``multislice_truth.py``.
+draws a hundred structures (crystals along zone axes with vacancies, walls between two of them, particles, atomic layers; where
+two elements take part the fainter column of like density has 0.1 to 1 of the brighter one's intensity) and images them by
+convolution. FOLDER holds ``corrupt.py`` and ``score.py`` of the column bench, by whose rules they are corrupted and scored.
+Constants are tuned on one half of the structures; the other one is for quoting. With ``--truth`` the structures are those of
+``multislice_truth.py``.
 """
 
 from __future__ import annotations

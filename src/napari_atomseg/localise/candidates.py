@@ -14,8 +14,14 @@ from napari_atomseg.localise.side_lobes import own_heights
 
 CREST = 10.0
 """Largest ratio of the two curvatures of a maximum that is still a spot."""
+CURVATURE = 0.9
+"""Curvature of the response to a column, one width of the filter away, in units of its height."""
+CURVATURE_NOISE, DIFFERENCE_NOISE = 1.5, 1.6
+"""Standard deviations, in units of the response's, that white noise gives to a curvature and to the difference of two."""
+SURELY_LONG = 4.0
+"""Standard deviations by which two curvatures differ in what is no round spot."""
 FILTER_IN_COLUMNS = 1.1
-OUTSIDE = 0.15
+OUTSIDE = -0.05
 """Centres that seem to lie beyond the border by less than so many widths may well lie inside it."""
 RESPONSE_WIDTH = 1.35
 """Width of the response to a column in units of the filter's, which is a tenth wider than the column."""
@@ -90,11 +96,12 @@ def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.nda
     dark = _maxima(-response, sigma, floor, usable)
     height, depth = response[tuple(pixel.T)].astype(float), -response[tuple(dark.T)].astype(float)
     bright_noise, dark_noise = noise[tuple(pixel.T)].astype(float), noise[tuple(dark.T)].astype(float)
+    significance = np.minimum(height / bright_noise, _significance_of_roundness(response, pixel, height, bright_noise, sigma))
     own = own_heights(np.concatenate([pixel, dark]), np.concatenate([height, -depth]), RESPONSE_WIDTH * sigma)
     return Candidates(
         pixel=pixel,
         height=height,
-        significance=height / bright_noise,
+        significance=significance,
         own=np.clip(own[: len(pixel)] / height, 0, None),
         dark=dark,
         decoys=np.clip(-own[len(pixel) :], 0, None) / dark_noise,
@@ -148,6 +155,27 @@ def _highest_around(response: np.ndarray, pixel: np.ndarray, reach: int) -> np.n
 
 def _round(response: np.ndarray, pixel: np.ndarray, step: int) -> np.ndarray:
     """True where the curvature along the crest is at least a tenth of that across it (Lowe, IJCV 60, 91 (2004), Eq. 4)."""
+    yy, xx, yx = _curvatures(response, pixel, step)
+    determinant = yy * xx - yx**2
+    return (determinant > 0) & ((yy + xx) ** 2 * CREST < (CREST + 1) ** 2 * determinant)
+
+
+def _significance_of_roundness(
+    response: np.ndarray, pixel: np.ndarray, height: np.ndarray, noise: np.ndarray, sigma: float
+) -> np.ndarray:
+    """Curvature along the crest in standard deviations for maxima that are surely on a crest, shape (N,); infinity for others.
+
+    The crest along an edge is high, and each of its maxima would be significant that noise makes on it.
+    """
+    yy, xx, yx = _curvatures(response, pixel, max(1, round(sigma)))
+    mean, half = -(yy + xx) / 2, np.hypot((yy - xx) / 2, yx)
+    along = mean - half
+    long = (2 * half > SURELY_LONG * DIFFERENCE_NOISE * noise) & (along < CURVATURE / 2 * height)
+    return np.where(long, np.maximum(along, 0) / (CURVATURE_NOISE * noise), np.inf)
+
+
+def _curvatures(response: np.ndarray, pixel: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Second differences along y, along x, and across both, each of shape (N,)."""
 
     def at(dy: int, dx: int) -> np.ndarray:
         y = np.clip(pixel[:, 0] + dy * step, 0, response.shape[0] - 1)
@@ -155,11 +183,7 @@ def _round(response: np.ndarray, pixel: np.ndarray, step: int) -> np.ndarray:
         return np.asarray(response[y, x], dtype=float)
 
     middle = 2 * at(0, 0)
-    yy = at(1, 0) + at(-1, 0) - middle
-    xx = at(0, 1) + at(0, -1) - middle
-    yx = (at(1, 1) + at(-1, -1) - at(1, -1) - at(-1, 1)) / 4
-    determinant = yy * xx - yx**2
-    return (determinant > 0) & ((yy + xx) ** 2 * CREST < (CREST + 1) ** 2 * determinant)
+    return at(1, 0) + at(-1, 0) - middle, at(0, 1) + at(0, -1) - middle, (at(1, 1) + at(-1, -1) - at(1, -1) - at(-1, 1)) / 4
 
 
 def disc(radius: int) -> np.ndarray:

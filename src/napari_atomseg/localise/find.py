@@ -7,7 +7,7 @@ Works on any size of image tile by tile. For sub-pixel positions with uncertaint
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Pixels, Quantity
+from napari_atomseg.localise.annotations import LARGEST_PICTURE, find_annotations
 from napari_atomseg.localise.candidates import Candidates, find_candidates, join
 from napari_atomseg.localise.regions import Regions, measure_regions
 from napari_atomseg.localise.repair import repair
@@ -31,6 +32,8 @@ FILTERS_IN_COLUMN_SIGMA = {0.75: 0.9, 0.9: 1.0, 1.1: 1.0, 1.35: 0.95, 1.65: 0.85
 USUAL_FILTER = 1.1
 """The one that serves where nothing repeats; neighbours make the autocorrelation a little too narrow."""
 TRIAL_SIDE = 512
+AROUND_REGION = 256
+"""What is looked at around a region, in pixels."""
 SURELY_REPEATED = 0.4
 """Recurrence above which a maximum speaks for the filter that found it, as one that is clear of all clutter does."""
 NARROWEST_FILTER = 1.2
@@ -98,6 +101,76 @@ def find_columns(
         `border` near the border. Empty if the image shows none.
     """
     params = params or ClassicalParams()
+    yield Progress(0, 0, "looking the image over")
+    view = view_of(plane, region)
+    if view is None:
+        return _no_columns(plane.shape)
+    found = yield from _found_in(view, params)
+    if region is not None and len(found):
+        pixel = np.clip(np.rint(found.positions).astype(int), 0, np.array(region.shape) - 1)
+        found = found.select(region[tuple(pixel.T)])
+    return replace(found, provenance={"left_out": view.left_out}) if view.left_out else found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """The part of an image that is searched.
+
+    Attributes
+    ----------
+    plane : array, shape (Y, X)
+        Numpy or lazy; not a number where nothing is to be found.
+    start : ndarray, shape (2,), px, (y, x)
+        Its first pixel in the whole image.
+    content : ndarray, shape (2, 2), px
+        First pixel of what is no frame, and the one after the last.
+    shape : tuple of int
+        Of the whole image.
+    left_out : str
+        What is no image in it, in words.
+    """
+
+    plane: Plane
+    start: np.ndarray
+    content: np.ndarray
+    shape: tuple[int, ...]
+    left_out: str
+
+
+def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
+    """What is searched of an image: without frames and bars, and around a region only; None if that is nothing.
+
+    Around the region enough is looked at that its columns have their neighbours, which tell what a column is here.
+    """
+    shape = np.array(plane.shape)
+    start, stop = np.zeros(2, int), shape
+    notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
+    if notes is not None and notes.told:
+        image = np.where(notes.mask, np.nan, np.asarray(plane, np.float32))
+        start, stop = _bounds(~notes.mask)
+    content = np.stack([start, stop])
+    if region is not None:
+        if not region.any():
+            return None
+        first, last = _bounds(region)
+        start, stop = np.maximum(start, first - AROUND_REGION), np.minimum(stop, last + AROUND_REGION)
+    if np.any(stop <= start):
+        return None
+    window = tuple(slice(int(low), int(high)) for low, high in zip(start, stop, strict=True))
+    left_out = notes.told if notes is not None else ""
+    shown = image[window] if left_out else plane[window]
+    return View(plane=shown, start=start, content=content, shape=tuple(plane.shape), left_out=left_out)
+
+
+def _bounds(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First pixel (y, x) of what is True, and the one after the last."""
+    lines = [np.flatnonzero(mask.any(axis=1 - axis)) for axis in (0, 1)]
+    return np.array([line[0] for line in lines]), np.array([line[-1] + 1 for line in lines])
+
+
+def _found_in(view: View, params: ClassicalParams) -> Generator[Progress, None, Columns]:
+    """Columns of a part of an image, in pixels of the whole."""
+    plane = view.plane
     yield Progress(0, 0, "measuring the column size")
     middle = np.asarray(centre_crop(plane, TILE_SIDE), dtype=np.float32)
     scale = estimate_scale(middle)
@@ -106,16 +179,16 @@ def find_columns(
         spacing = scale.spacing_px if scale else 4 * params.column_sigma
         scale = ColumnScale(sigma_px=params.column_sigma, spacing_px=spacing, order=order)
     if scale is None:
-        return _no_columns(plane.shape)
+        return _no_columns(view.shape)
     sign = polarity_sign(params.polarity, middle, max(NARROWEST_FILTER, USUAL_FILTER * scale.sigma_px))
     sigma = USUAL_FILTER * scale.sigma_px
     if params.column_sigma is None:
         sigma = yield from best_filter(sign * centre_crop(middle, TRIAL_SIDE), scale, params)
     sigma = max(NARROWEST_FILTER, sigma)
     cut = Cutter(plane=plane, sign=sign, sigma=sigma, tiles=tiles_of(plane.shape, TILE_SIDE, margin=int(np.ceil(8 * sigma))))
-    candidates, otsu = yield from _search(cut, region)
+    candidates, otsu = yield from _search(cut)
     if len(candidates) == 0:
-        return _no_columns(plane.shape)
+        return _no_columns(view.shape)
     yield Progress(len(cut.tiles), 2 * len(cut.tiles), "choosing columns")
     verdict = select_columns(
         candidates,
@@ -127,7 +200,9 @@ def find_columns(
     )
     accepted = candidates.pixel[verdict.keep]
     regions, background = yield from _measure(cut, accepted)
-    return _columns(cut, params, candidates.height[verdict.keep], verdict.confidence[verdict.keep], regions, background, scale)
+    return _columns(
+        cut, view, params, candidates.height[verdict.keep], verdict.confidence[verdict.keep], regions, background, scale
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -188,25 +263,23 @@ def polarity_sign(polarity: str, image: np.ndarray, sigma: float) -> float:
     return 1.0 if float(np.mean((response - response.mean()) ** 3)) >= 0 else -1.0
 
 
-def _search(cut: Cutter, region: np.ndarray | None) -> Generator[Progress, None, tuple[Candidates, float]]:
+def _search(cut: Cutter) -> Generator[Progress, None, tuple[Candidates, float]]:
     """Candidates of the whole image and Otsu's threshold of its response."""
     parts, samples = [], []
     for index, tile in enumerate(cut.tiles):
         yield Progress(index, 2 * len(cut.tiles), "searching")
         candidates, response = find_candidates(cut.read(tile), cut.sigma)
-        parts.append(_within(candidates, tile, region))
+        parts.append(_within(candidates, tile))
         thin = max(1, int(np.sqrt(response.size * len(cut.tiles) / 4e6)))
         samples.append(response[::thin, ::thin].ravel())
     return join(parts), otsu_of(np.concatenate(samples))
 
 
-def _within(candidates: Candidates, tile: Tile, region: np.ndarray | None) -> Candidates:
-    """Candidates of the tile's core and the region, in pixels of the whole image."""
+def _within(candidates: Candidates, tile: Tile) -> Candidates:
+    """Candidates of the tile's core, in pixels of the whole image."""
     start = [part.start for part in tile.window]
     pixel, dark = candidates.pixel + start, candidates.dark + start
     mine, dark_mine = tile.owns(pixel), tile.owns(dark)
-    if region is not None:
-        mine &= region[tuple(pixel.T)]
     return Candidates(
         pixel=pixel[mine],
         height=candidates.height[mine],
@@ -246,6 +319,7 @@ def _level(image: np.ndarray, response: np.ndarray) -> np.ndarray:
 
 def _columns(
     cut: Cutter,
+    view: View,
     params: ClassicalParams,
     height: np.ndarray,
     confidence: np.ndarray,
@@ -253,9 +327,9 @@ def _columns(
     background: np.ndarray,
     scale: ColumnScale,
 ) -> Columns:
-    shape = np.array(cut.plane.shape)
+    positions = regions.centre + view.start
     margin = 2 * scale.sigma_px if params.border is None else params.border
-    near = np.any((regions.centre < margin) | (regions.centre > shape - 1 - margin), axis=1)
+    near = np.any((positions < view.content[0] + margin) | (positions > view.content[1] - 1 - margin), axis=1)
     features = pd.DataFrame(
         {
             "intensity": cut.sign * 2 * height,
@@ -266,7 +340,7 @@ def _columns(
             "origin": "classical",
         }
     )
-    found = Columns(positions=regions.centre, features=features, image_shape=tuple(int(n) for n in shape))
+    found = Columns(positions=positions, features=features, image_shape=view.shape)
     large = (regions.area >= params.smallest_area) | near
     return found.select(large)
 

@@ -20,6 +20,8 @@ SMALLEST_BIN = 1000
 SAMPLED_SIDE = 512
 LEAST_SHARE = 0.05
 """Of the variance around, at a pixel where nothing is counted."""
+CAUTION = 4.0
+"""Standard deviations of a level that it may be higher than it looks."""
 _RING_WIDTH = 1.8
 _RING_REACH = 3
 
@@ -104,6 +106,8 @@ def noise_by_level(image: np.ndarray, around: np.ndarray, sigma: float) -> np.nd
     # The square of the band-pass kernel has the second moment of this Gaussian.
     level = ndimage.gaussian_filter(image, sigma / np.sqrt(2), mode="reflect")
     expected = noise.variance(mean_around(image, sigma))
+    # Where few are counted a low level may be chance, and what is low by chance must not be significant for it.
+    level += CAUTION * np.sqrt(expected / (2 * np.pi)) / sigma
     share = noise.variance(level) / np.maximum(expected, 1e-30)
     return np.asarray(around * np.sqrt(np.clip(share, LEAST_SHARE, 1.0)))
 

@@ -19,7 +19,7 @@ ROOM_OF_BEND = 16
 """A slope bends once in so many widths of a column at most."""
 STEEPEST_DEGREE = 8
 SAMPLED_VALUES = 65536
-STEP_RESPONSE = 0.3
+STEP_RESPONSE = 0.5
 DITHERED = 0.05
 """Variance, in squared steps, beyond which an image is no mere staircase (the rounding itself has 1/12)."""
 
