@@ -44,18 +44,46 @@ if TYPE_CHECKING:
 Out = Annotated[
     str, typer.Option("-o", "--output", metavar="OUT", help="File (.csv or .xyz), or a folder for any number of inputs.")
 ]
+ColumnWidth = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PX", help="Width (standard deviation) of a column in pixels, classical finder; from the image if left out."
+    ),
+]
+Contrast = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", help="Smallest height of a column relative to strong ones around, classical finder. [default: 0.5]"
+    ),
+]
+Segmentation = Annotated[
+    str,
+    typer.Option(
+        metavar="ours|otsu",
+        help="How columns are read from a network's map: by its classifier of candidates, or by Otsu's threshold and the "
+        "centroid of each area (Lin et al. 2021).",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
 def locate(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
     out: Out,
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="See `models`; by default the best for the image.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|NAME", help="Finder, see `models`; auto takes a network where it knows such images. [default: auto]"
+        ),
+    ] = None,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
     polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
+    column_width: ColumnWidth = None,
+    contrast: Contrast = None,
+    segmentation: Segmentation = "ours",
     as_scanned: AsScanned = False,
     alone: Alone = False,
     width: Width = None,
@@ -72,12 +100,27 @@ def locate(
     debug: Debug = False,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
-    from napari_atomseg.workflows import ClassicalParams, NetworkParams, model_names
+    from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, left_out, model_names
     from napari_atomseg.workflows import locate as job
 
-    require_model(model, model_names())
-    params = params_of(ClassicalParams, "--polarity", polarity=polarity)
-    network = params_of(NetworkParams, "--polarity", polarity=polarity, straighten=not as_scanned, alike=not alone)
+    require_model(model, [AUTO, *model_names()])
+    if segmentation == "otsu" and model == CLASSICAL:
+        raise typer.BadParameter("Otsu's segmentation is for networks; name one by --model", param_hint="--segmentation")
+    found_by = {"column_sigma": column_width, "contrast": contrast}
+    params = params_of(
+        ClassicalParams,
+        "--polarity, --column-width and --contrast",
+        polarity=polarity,
+        **{name: value for name, value in found_by.items() if value is not None},
+    )
+    network = params_of(
+        NetworkParams,
+        "--polarity and --segmentation",
+        polarity=polarity,
+        straighten=not as_scanned,
+        alike=not alone,
+        segmentation=segmentation,
+    )
     fit = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
     refuse_without_fit(fit, no_refine)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
@@ -94,6 +137,8 @@ def locate(
         )
         found = run(steps, talk.reporter(path))
         write(found, target)
+        if left_out(found):
+            talk.note(f"{path.name}: not searched: {left_out(found)}")
         _note_estimate(path, found, talk)
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
@@ -163,11 +208,11 @@ def refine(
 
 def summary(path: Path, columns: Columns, target: Path) -> str:
     """One line: how many columns, how their fits went, and where they are."""
-    from napari_atomseg.workflows import fit_choices
+    from napari_atomseg.workflows import finder_choice, fit_choices
 
     counts = columns.features["fit"].value_counts()
     fits = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "none")
-    chosen = fit_choices(columns)
+    chosen = "; ".join(text for text in (finder_choice(columns), fit_choices(columns)) if text)
     return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''}{f'; {chosen}' if chosen else ''} -> {target}"
 
 

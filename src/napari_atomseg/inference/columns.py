@@ -13,7 +13,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.inference.candidates import Candidates, find_candidates
 from napari_atomseg.inference.evidence import evidence, value_at
 from napari_atomseg.inference.predict import Prediction
-from napari_atomseg.localise.map_columns import map_columns
+from napari_atomseg.localise.map_columns import map_columns, otsu_columns
 from napari_atomseg.localise.scale import estimate_scale
 from napari_atomseg.networks.card import ModelCard
 
@@ -48,9 +48,13 @@ class Shown:
     spread: np.ndarray
 
 
-def shown_columns(prediction: Prediction, model: Model) -> Shown:
-    """Everything that may be a column."""
+def shown_columns(prediction: Prediction, model: Model, segmentation: str = "ours") -> Shown:
+    """Everything that may be a column; by Otsu's segmentation all areas above the threshold are, without doubt."""
     card = model.card
+    if segmentation == "otsu":
+        areas = otsu_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
+        sure = np.ones(len(areas.positions))
+        return Shown(positions=areas.positions, confidence=sure, map_confidence=areas.confidence, spread=areas.spread)
     if model.judge is None or prediction.image is None:
         by_map = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
         positions, sure, spread = by_map.positions, by_map.confidence, by_map.spread

@@ -26,6 +26,9 @@ class NetworkParams:
     alike : bool
         Compare places that look alike: what the raw image shows at all of them against the denoised one is put back, and what
         is drawn without background, and where columns stand, is averaged but at places that differ.
+    segmentation : {'ours', 'otsu'}
+        How columns are read from the map of them: with the network's classifier of candidates, or by Otsu's threshold and the
+        centroid of each connected area, as Lin et al., Sci. Rep. 11, 5386 (2021), do.
     averaged : bool
         Ask also about the three mirror images and average; four times the work.
     device : {'auto', 'cpu', 'cuda', 'mps'}
@@ -37,6 +40,7 @@ class NetworkParams:
     pixel_size: Annotated[float, Quantity(unit="Å", low=1e-3, high=10, decimals=4)] | None = None
     straighten: bool = True
     alike: bool = True
+    segmentation: Literal["ours", "otsu"] = "ours"
     averaged: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 

@@ -137,6 +137,15 @@ class View:
     left_out: str
 
 
+def searched_part(plane: Plane, region: np.ndarray | None) -> tuple[np.ndarray | None, str]:
+    """Where an image is searched, (Y, X) or None for all of it: the region without frames and bars; and what these are."""
+    notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
+    if notes is None or not notes.told:
+        return region, ""
+    image = ~notes.mask
+    return image if region is None else region & image, notes.told
+
+
 def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
     """What is searched of an image: without frames and bars, and around a region only; None if that is nothing.
 

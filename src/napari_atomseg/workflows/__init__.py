@@ -16,7 +16,19 @@ from napari_atomseg.localise.gaussian import RefineParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
-from napari_atomseg.workflows.columns import CLASSICAL, bound, fit_choices, locate, model_names, refine, residual, snap, transfer
+from napari_atomseg.workflows.choice import AUTO, CLASSICAL
+from napari_atomseg.workflows.columns import (
+    bound,
+    finder_choice,
+    fit_choices,
+    left_out,
+    locate,
+    model_names,
+    refine,
+    residual,
+    snap,
+    transfer,
+)
 from napari_atomseg.workflows.comparison import (
     VARIED,
     CompareParams,
@@ -60,6 +72,7 @@ from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_prese
 from napari_atomseg.workflows.training import model_table, recipe_for_crystal, train
 
 __all__ = [
+    "AUTO",
     "CLASSICAL",
     "LABELS",
     "METHODS",
@@ -94,11 +107,13 @@ __all__ = [
     "describe_structure",
     "estimate_lattice",
     "estimated_size",
+    "finder_choice",
     "fit_choices",
     "fit_correction",
     "fit_simulation",
     "image_of",
     "is_structure_file",
+    "left_out",
     "like",
     "line_profile",
     "locate",

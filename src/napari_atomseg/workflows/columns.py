@@ -20,9 +20,7 @@ from napari_atomseg.localise.find import ClassicalParams, find_columns, polarity
 from napari_atomseg.localise.gaussian import CHOSEN, RefineParams, refine_columns
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
-
-CLASSICAL = "classical"
-"""Name by which :func:`locate` uses no network."""
+from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
 
 Result = TypeVar("Result")
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
@@ -51,7 +49,8 @@ def locate(
     micrograph : Micrograph
         Numpy or lazy.
     model : str, optional
-        ``classical`` (no network), the name of a network, or its folder; by default ``classical``.
+        ``classical`` (no network), the name of a network, or its folder; by default ``auto``: a network where it knows images
+        like this one, else ``classical``. What was chosen and why is in the provenance.
     params : ClassicalParams, optional
         How columns are found without a network.
     network : NetworkParams, optional
@@ -74,12 +73,17 @@ def locate(
     AtomsegError
         If the model or the frame does not exist.
     """
-    chosen = model or CLASSICAL
+    chosen = model or AUTO
     _require(chosen)
     parts = []
-    details: dict[str, Any] = {"model": chosen}
-    choices: list[dict[str, Any] | None] = []
     indices = frames_of(micrograph, frames)
+    details: dict[str, Any] = {}
+    if chosen == AUTO:
+        yield Progress(0, 0, "choosing the finder")
+        choice = choose_finder(micrograph, indices[0], params or ClassicalParams(), network or NetworkParams())
+        chosen, details = choice.model, {"model_chosen_because": choice.reason}
+    details["model"] = chosen
+    choices: list[dict[str, Any] | None] = []
     finder = yield from _finder(micrograph, indices[0], chosen, params, network, region)
     for row, index in enumerate(indices):
         found, told = yield from labelled(finder(index), row, len(indices))
@@ -87,7 +91,9 @@ def locate(
             found = yield from labelled(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
             choices.append(found.provenance.get(CHOSEN))
         parts.append(replace(found, frame=np.full(len(found), index)))
-        details |= told
+        details |= {**told, "left_out": told.get("left_out") or details.get("left_out", "")}
+    if not details.get("left_out"):
+        details.pop("left_out", None)
     if refined:
         details |= _choices(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
@@ -114,19 +120,20 @@ def _finder(
 
     def by_network(index: int) -> Found:
         found, told = yield from find_by_network(micrograph, index, model, asked, size, region)
-        return found, {"parameters": to_dict(asked), "network": told}
+        return found, {"parameters": to_dict(asked), "network": told, **found.provenance}
 
     return by_network
 
 
 def _found_without(micrograph: Micrograph, params: ClassicalParams, region: np.ndarray | None, index: int) -> Found:
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
-    return (yield from find_columns(plane, params, region)), {"parameters": to_dict(params)}
+    found = yield from find_columns(plane, params, region)
+    return found, {"parameters": to_dict(params), **found.provenance}
 
 
 def _require(model: str) -> None:
-    if model != CLASSICAL and model not in model_names() and not Path(model).is_dir():
-        raise AtomsegError(f'there is no model "{model}"; models at hand: {", ".join(model_names())}')
+    if model not in (AUTO, CLASSICAL) and model not in model_names() and not Path(model).is_dir():
+        raise AtomsegError(f'there is no model "{model}"; models at hand: {AUTO}, {", ".join(model_names())}')
 
 
 def _fitted(plane: np.ndarray, found: Columns, refinement: RefineParams | None) -> Generator[Progress, None, Columns]:
@@ -182,6 +189,20 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         result = replaced(result, rows, fitted)
     details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **_choices(choices)}
     return bound(result, micrograph, details)
+
+
+def finder_choice(columns: Columns) -> str:
+    """Which finder was chosen for the image and why, in words for people; empty if it was named."""
+    reason = columns.provenance.get("model_chosen_because", "")
+    model = columns.provenance.get("model", "")
+    if not reason:
+        return ""
+    return f"{'classical finder' if model == CLASSICAL else f'network {model}'} (chosen: {reason})"
+
+
+def left_out(columns: Columns) -> str:
+    """What in the picture was no image and was not searched, in words for people; empty if nothing."""
+    return str(columns.provenance.get("left_out", ""))
 
 
 def _choices(choices: list[dict[str, Any] | None]) -> dict[str, Any]:

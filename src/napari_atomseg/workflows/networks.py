@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.find import polarity_sign
+from napari_atomseg.localise.find import polarity_sign, searched_part
 from napari_atomseg.localise.scale import centre_crop
 from napari_atomseg.workflows.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 
@@ -253,19 +254,21 @@ def find_by_network(
     from napari_atomseg.inference.agreement import agreed_positions
     from napari_atomseg.inference.columns import NEEDED, as_columns, shown_columns
 
+    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    region, left_out = searched_part(plane, region)
     box = box_of(region)
     prediction, told = yield from predicted(micrograph, index, model, NEEDED, params, size, box)
     ready = opened(model, device_of(params))
     yield Progress(0, 0, "weighing candidates")
-    shown = shown_columns(prediction, ready)
-    if params.alike:
+    shown = shown_columns(prediction, ready, params.segmentation)
+    if params.alike and params.segmentation == "ours":
         shown = yield from agreed_positions(shown, prediction, ready.card)
     columns = as_columns(shown, prediction, ready.card, params.least_confidence)
     if told["polarity"] == "dark":
         columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())
-    if box is None or region is None:
-        return columns, told
-    return _in_region(columns, box, region), told
+    if box is not None and region is not None:
+        columns = _in_region(columns, box, region)
+    return replace(columns, provenance={"left_out": left_out}) if left_out else columns, told
 
 
 def _in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:

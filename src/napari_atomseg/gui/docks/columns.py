@@ -23,7 +23,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.docks.bottom import bring_up
-from napari_atomseg.gui.docks.finder import Finder, estimate_told, nothing_found
+from napari_atomseg.gui.docks.finder import Finder, estimate_told, finder_told, nothing_found
 from napari_atomseg.gui.docks.quality import QualityStrip
 from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
@@ -186,8 +186,8 @@ class ColumnsPage(QWidget):
 
     def _on_finder(self) -> None:
         """Show under More what the chosen finder needs."""
-        self.more.setVisible(not self.finder.by_network)
-        self.network.setVisible(self.finder.by_network)
+        self.more.setVisible(self.finder.may_be_classical)
+        self.network.setVisible(self.finder.may_be_network)
 
     def why_not(self) -> str:
         """Why columns cannot be found now; empty if they can."""
@@ -231,7 +231,7 @@ class ColumnsPage(QWidget):
     def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
         columns = self.finder.sure(found)
         if len(columns) == 0:
-            self._panel.say(nothing_found(found, self.finder.by_network, self.finder.least.value()))
+            self._panel.say(nothing_found(found, self.finder.least.value()) + finder_told(found))
         if len(found) == 0:
             return
         before = documents_of(self._viewer, image)
@@ -243,7 +243,7 @@ class ColumnsPage(QWidget):
             place = f" in frame {frame + 1}" if frame is not None else ""
             further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
             self._panel.say(
-                f"{len(columns):,} columns{place}, {seconds:.1f} s.{estimate_told(found)}{kept} "
+                f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_told(found)}{estimate_told(found)}{kept} "
                 f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
             )
 

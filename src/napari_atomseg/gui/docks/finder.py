@@ -22,7 +22,16 @@ from napari_atomseg.gui.editing import ColumnsSession
 from napari_atomseg.gui.forms import ResetLabel, Setting
 from napari_atomseg.gui.results import beside_other_frames
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.workflows import CLASSICAL, ClassicalParams, NetworkParams, estimated_size, locate
+from napari_atomseg.workflows import (
+    AUTO,
+    CLASSICAL,
+    ClassicalParams,
+    NetworkParams,
+    estimated_size,
+    finder_choice,
+    left_out,
+    locate,
+)
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
@@ -49,14 +58,14 @@ class Finder(QWidget):
         self._candidates: weakref.WeakKeyDictionary[Points, Candidates] = weakref.WeakKeyDictionary()
         self._session: ColumnsSession | None = None
         self._build()
-        self.model.choose(str(recall("finder", CLASSICAL)))
+        self.model.choose(str(recall("finder", AUTO)))
         self._on_chosen()
         self.model.currentIndexChanged.connect(self._on_chosen)
         self.least.valueChanged.connect(self._on_least)
         asking.changed.connect(self.refresh)
 
     def _build(self) -> None:
-        self.model = ModelBox(self._asking, {CLASSICAL: "classical (no network)"})
+        self.model = ModelBox(self._asking, {AUTO: "auto (best for the image)", CLASSICAL: "classical (no network)"})
         self.model.setObjectName("finder")
         self.least = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.least.setObjectName("least_confidence")
@@ -83,16 +92,26 @@ class Finder(QWidget):
         """True if a network is chosen."""
         return self.model.card is not None
 
+    @property
+    def may_be_network(self) -> bool:
+        """True if a network is chosen, or may be for the image."""
+        return self.by_network or self.model.chosen == AUTO
+
+    @property
+    def may_be_classical(self) -> bool:
+        """True if the classical finder is chosen, or may be for the image."""
+        return not self.by_network
+
     def steps(
         self, micrograph: Micrograph, given: ClassicalParams, region: np.ndarray | None, frame: int | None
     ) -> Steps[Columns]:
         """The job that finds columns with the chosen finder; a network's unsure ones are among them."""
-        if not self.by_network:
-            return locate.steps(micrograph, params=given, refined=False, region=region, frames=frame)
+        if self.model.chosen == CLASSICAL:
+            return locate.steps(micrograph, model=CLASSICAL, params=given, refined=False, region=region, frames=frame)
         # Points are shown on the image as it was scanned; straightening them is a step of its own.
         asked = replace(self._asking.params, polarity=given.polarity, least_confidence=LEAST, straighten=False)
         name = self.model.chosen
-        return locate.steps(micrograph, model=name, network=asked, refined=False, region=region, frames=frame)
+        return locate.steps(micrograph, model=name, params=given, network=asked, refined=False, region=region, frames=frame)
 
     def sure(self, found: Columns) -> Columns:
         """Those that the threshold lets through."""
@@ -133,7 +152,7 @@ class Finder(QWidget):
     def _on_chosen(self, _: int = 0) -> None:
         remember("finder", self.model.chosen)
         for row in (1, 2):
-            self.form.setRowVisible(row, self.by_network)
+            self.form.setRowVisible(row, self.may_be_network)
         self.refresh()
         self.chosen_changed.emit()
 
@@ -161,11 +180,17 @@ def estimate_told(found: Columns) -> str:
     return f" The network took pixels for {format_pixel_size(told.size)}, an estimate." if told else ""
 
 
-def nothing_found(found: Columns, by_network: bool, least: float) -> str:
+def finder_told(found: Columns) -> str:
+    """Which finder was chosen and why, and what in the picture was not searched; empty if there is nothing to say."""
+    chosen, out = finder_choice(found), left_out(found)
+    return "".join([f" Found by the {chosen}." if chosen else "", f" Not searched: {out}." if out else ""])
+
+
+def nothing_found(found: Columns, least: float) -> str:
     """What to say where no column is shown."""
     if len(found):
         best = float(found.features["confidence"].max())
         return f"No column reaches confidence {least:.2f}; the surest has {best:.2f}. Lower the threshold to see them."
-    if by_network:
+    if found.provenance.get("model") != CLASSICAL:
         return "The network sees no columns here. Check the pixel size that it is told, and the polarity."
     return "No columns stand out from the noise here. Try the other polarity, another region, or less contrast under More."

@@ -1,0 +1,96 @@
+"""Which finder suits an image: the network where it knows such images, the classical one otherwise; and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.localise.find import ClassicalParams, polarity_sign
+from napari_atomseg.localise.scale import centre_crop, estimate_scale
+from napari_atomseg.workflows.models import pixel_size_told
+from napari_atomseg.workflows.pixel_size import SAMPLE_SIDE, USUAL_WIDTH
+
+if TYPE_CHECKING:
+    from napari_atomseg.networks.card import ModelCard
+
+AUTO, CLASSICAL = "auto", "classical"
+"""Names by which a finder is chosen for the image, and by which no network is used."""
+KNOWN_MODALITIES = {"ADF-STEM": ("adf", "haadf")}
+"""Modalities of images, as readers name them, by that of a network's training images."""
+KNOWN_WIDTHS = (0.25, 0.9)
+"""Standard deviations of columns between which networks were trained, Angstrom."""
+FEWEST_PIXELS = 32
+"""Side of the smallest image, in pixels of the network."""
+OTSU_ONLY = "Otsu's segmentation is for networks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A finder and why it was chosen.
+
+    Attributes
+    ----------
+    model : str
+        Name of a network, or ``classical``.
+    reason : str
+        In words.
+    """
+
+    model: str
+    reason: str
+
+
+def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, network: NetworkParams) -> Choice:
+    """The finder for a micrograph by one of its frames.
+
+    A network is chosen if modality, pixel size, polarity and width of the columns are those of its training images. An unknown
+    modality does not speak against it; an unknown pixel size does.
+    """
+    from napari_atomseg.workflows.networks import default_network, model_cards
+
+    try:
+        name = default_network()
+    except AtomsegError:
+        return Choice(model=CLASSICAL, reason="no network is installed")
+    card = model_cards().get(name)
+    if card is None:
+        return Choice(model=CLASSICAL, reason=f"the card of the network {name} cannot be read")
+    if network.segmentation == "otsu":
+        return Choice(model=name, reason=OTSU_ONLY)
+    if params != ClassicalParams(polarity=params.polarity):
+        return Choice(model=CLASSICAL, reason="parameters of the classical finder are set")
+    problem = _why_not(micrograph, index, params, network, card)
+    if problem:
+        return Choice(model=CLASSICAL, reason=problem)
+    return Choice(model=name, reason=f"{card.modality} image with a pixel size and columns that the network knows")
+
+
+def _why_not(micrograph: Micrograph, index: int, params: ClassicalParams, network: NetworkParams, card: ModelCard) -> str:
+    """Why a network should not be used, in words; empty if it should."""
+    known = KNOWN_MODALITIES.get(card.modality, ())
+    if micrograph.modality and micrograph.modality not in known:
+        return f"the network {card.name} knows {card.modality} images, and this is {micrograph.modality.upper()}"
+    size = pixel_size_told(micrograph, network)
+    if size is None:
+        return "the pixel size is unknown"
+    low, high = card.sampling_range
+    if not all(low <= one <= high for one in size):
+        return f"the network {card.name} knows pixels of {low:g} to {high:g} Å"
+    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    if min(side * one for side, one in zip(plane.shape, size, strict=True)) < FEWEST_PIXELS * card.native_sampling:
+        return "the image is too small for the network"
+    sample = np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32)
+    mean_size = float(np.mean(size))
+    scale = estimate_scale(sample)
+    width = scale.sigma_px * mean_size if scale is not None else USUAL_WIDTH
+    if not KNOWN_WIDTHS[0] <= width <= KNOWN_WIDTHS[1]:
+        low, high = KNOWN_WIDTHS
+        return f"columns are {width:.2g} Å wide (standard deviation), and the network knows {low:g} to {high:g} Å"
+    if polarity_sign(params.polarity, sample, width / mean_size) < 0:
+        return "columns are dark, and the network knows bright ones"
+    return ""
