@@ -58,7 +58,7 @@ def test_every_frame_of_a_stack_is_searched_or_one(micrograph):
 
 
 def test_unknown_models_are_refused(micrograph):
-    with pytest.raises(AtomsegError, match="models at hand: classical"):
+    with pytest.raises(AtomsegError, match="models at hand: auto, classical"):
         locate(micrograph, model="oracle")
 
 

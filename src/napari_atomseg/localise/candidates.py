@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, spatial
 
 from napari_atomseg.localise.noise_level import noise_by_level
 from napari_atomseg.localise.repair import repair
@@ -115,7 +115,10 @@ def _maxima(response: np.ndarray, sigma: float, floor: float, usable: np.ndarray
     side = 2 * max(1, int(reach / np.sqrt(2))) + 1
     peak = (response == ndimage.maximum_filter(response, side, mode="reflect")) & (response > floor) & usable
     pixel = np.argwhere(peak)
-    return pixel[_highest_around(response, pixel, reach) & _round(response, pixel, reach)]
+    pixel = pixel[_highest_around(response, pixel, reach) & _round(response, pixel, reach)]
+    # A clean column halfway between pixels has several that are equally high.
+    twins = spatial.cKDTree(pixel).query_pairs(reach, output_type="ndarray") if len(pixel) else np.zeros((0, 2), int)
+    return np.delete(pixel, np.unique(twins.max(axis=1)) if len(twins) else [], axis=0)
 
 
 def _centred_outside(image: np.ndarray, pixel: np.ndarray, sigma: float) -> np.ndarray:
