@@ -57,8 +57,9 @@ class RefineParams:
     tails : bool
         Give all columns a Lorentzian share, the same for all, as the tails of a probe ask for.
     background : str
-        A flat level under each column, a tilted one, one constant level under the whole image, or (auto) flat levels unless
-        the image shows that they do not fit.
+        A flat level under each column (local), a tilted one, one constant level under the whole image (shared), or (auto)
+        flat levels unless the image shows that they do not fit. A background with which fewer than 80 % of the columns can be
+        fitted is replaced by one with which clearly more can; the columns' provenance says so.
     likelihood : str
         Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
         all alike (least squares).
