@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,6 +43,14 @@ GOOD_SHARE = 0.8
 """With fewer fits that did not fail, of the points where something stands, other backgrounds are tried."""
 BETTER_BY = 0.1
 """Another background is taken if its share of fits is higher by so much."""
+_OTHERS: dict[str, tuple[Literal["local", "tilted", "shared"], ...]] = {
+    "local": ("tilted", "shared"),
+    "tilted": ("shared", "local"),
+    "shared": ("tilted", "local"),
+}
+"""Backgrounds that are tried, in this order, where the first one does not fit the image."""
+HOPELESS = 0.5
+"""Where a larger share of the columns has run away nothing more is learnt from what the fit leaves over."""
 CHOSEN = "fit"
 """What the fit chose by itself, in the provenance of its columns."""
 
@@ -78,14 +86,15 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     params = params or RefineParams()
     if len(columns) == 0:
         return columns
-    if params.background != "auto":
-        return (yield from _fitted(image, columns, params)).columns
-    best = yield from _fitted(image, columns, replace(params, background="local"))
-    for background in ("tilted", "shared"):
-        if best.good and not best.sloping:
+    free = params.background == "auto"
+    first: Literal["local", "tilted", "shared"] = "local" if params.background == "auto" else params.background
+    best = yield from _fitted(image, columns, replace(params, background=first))
+    for background in _OTHERS[first]:
+        sloping = free and best.sloping
+        if best.good and not sloping:
             break
         other = yield from _fitted(image, columns, replace(params, background=background))
-        if other.share > best.share + BETTER_BY or (best.sloping and other.good):
+        if other.share > best.share + BETTER_BY or (sloping and other.good):
             best = other
     return best.columns
 
@@ -124,7 +133,7 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
     described, taken = state, Beyond()
     # What tails leave over looks like slopes, and slopes would take the tails for their own.
     sloping = params.background == "local" and not params.tails and on_slopes(scene, state)
-    if params.beyond_gaussians:
+    if params.beyond_gaussians and not (standing.any() and state.away[standing].mean() > HOPELESS):
         scene, state, taken = yield from beyond_gaussians(scene, state)
     state.model[state.faint, HEIGHT] = 0
     covariance = yield from stated_covariances(scene, state)
