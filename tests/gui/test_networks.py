@@ -61,7 +61,8 @@ def test_without_a_network_the_page_says_what_to_do(viewer, panel, networks, pag
     assert not networks.controls.isVisibleTo(networks)
     assert not panel.run_button.isEnabled()
     assert "No network" in panel.run_button.toolTip()
-    assert [page.finder.model.itemText(row) for row in range(page.finder.model.count())] == ["classical (no network)"]
+    finders = [page.finder.model.itemText(row) for row in range(page.finder.model.count())]
+    assert finders == ["auto (best for the image)", "classical (no network)"]
     networks.empty.linkActivated.emit("train")
     assert panel.run_button.text() == "Train"
 
@@ -280,12 +281,22 @@ def test_nothing_sure_enough_is_said_and_can_be_lowered(seeing, viewer, panel, p
 
 def test_the_classical_finder_stays_as_it_was(models, viewer, panel, page, idle):
     add_image(viewer)
+    page.finder.model.choose("classical")
     assert not page.finder.by_network
     assert not page.finder.least.isVisibleTo(page)
     page.find()
     idle(panel)
     assert set(page.session.columns.features["origin"]) == {"classical"}
     assert page.finder.candidates is None
+
+
+def test_the_finder_is_chosen_for_the_image_and_said(models, viewer, panel, page, idle):
+    add_image(viewer)
+    assert page.finder.model.chosen == "auto"
+    page.find()
+    idle(panel)
+    assert page.session.columns.provenance["model"] == "classical"
+    assert "Found by the classical finder (chosen: " in panel.status.text()
 
 
 # -- comparison --------------------------------------------------------------------------------------------------------

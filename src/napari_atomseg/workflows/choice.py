@@ -51,12 +51,15 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
     A network is chosen if modality, pixel size, polarity and width of the columns are those of its training images. An unknown
     modality does not speak against it; an unknown pixel size does.
     """
+    from napari_atomseg.networks.zoo import list_models, shipped_folder
     from napari_atomseg.workflows.networks import default_network, model_cards
 
     try:
         name = default_network()
     except AtomsegError:
         return Choice(model=CLASSICAL, reason="no network is installed")
+    if list_models()[name].parent != shipped_folder() and network.segmentation == "ours":
+        return Choice(model=CLASSICAL, reason="the network of the plugin is not installed; networks of your own are used by name")
     card = model_cards().get(name)
     if card is None:
         return Choice(model=CLASSICAL, reason=f"the card of the network {name} cannot be read")
