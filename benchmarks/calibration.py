@@ -1,8 +1,8 @@
 """Are the stated error bars right? Coverage and rms error over the Cramer-Rao bound on multislice images, as a table.
 
-``python benchmarks/calibration.py FOLDER [--bench BENCH] [--only-visible] [--structures A,B] [--peaks 3,100]``: FOLDER holds what
-``multislice_truth.py`` wrote, BENCH ``corrupt.py`` and ``score.py`` of the column bench. Counting noise alone; all columns start 0.2
-A (rms) from the truth, light ones that no dark field shows among them, or only those that can be seen. A coordinate counts as
+``python benchmarks/calibration.py FOLDER --bench BENCH [--only-visible] [--structures A,B] [--peaks 3,100]``: FOLDER holds
+what ``multislice_truth.py`` wrote, BENCH ``score.py`` of the column bench. Counting noise alone; all columns start 0.2 A
+(rms) from the truth, light ones that no dark field shows among them, or only those that can be seen. A coordinate counts as
 covered when its error is within one stated standard deviation; both coordinates of all columns that have one are pooled.
 A peak of 0 is the image without noise, where the rms error is the model's own.
 """

@@ -1,8 +1,9 @@
 """Clean multislice images of structures whose columns are known, to judge positions and their error bars on.
 
-``python benchmarks/multislice_truth.py FOLDER [NAME ...]`` writes one ``NAME.npz`` for each structure (image, pixel size, columns,
-sum of atomic numbers), made by the plugin's own multislice engine: dumbbells, light columns beside heavy ones, particles, walls,
-monolayers. What is there already is left alone, so that the set can be made in pieces; it takes some minutes on one core.
+``python benchmarks/multislice_truth.py FOLDER [NAME ...]`` writes one ``NAME.npz`` for each structure (image, pixel size,
+columns, sum of atomic numbers), made by the plugin's own multislice engine: dumbbells, light columns beside heavy ones,
+particles, walls, monolayers. What is there already is left alone, so that the set can be made in pieces; it takes some
+minutes on one core.
 ``benchmarks/calibration.py FOLDER`` reads it.
 """
 
@@ -107,10 +108,13 @@ SPECIMENS: dict[str, Callable[[], Specimen]] = {
     "pto_wall": polar_wall,
     "bto_110": lambda: foil("Ba Ti O", [(0, 0, 0), (0.5,) * 3, (0.5, 0.5, 0)], 221, (4.01,) * 3, "1,1,0", 50.0),
     "laalo3_001": lambda: foil("La Al O", [(0, 0, 0), (0.5,) * 3, (0.5, 0.5, 0)], 221, (3.79,) * 3, "0,0,1", 60.0),
-    "zno_110": lambda: foil("Zn O", [(1 / 3, 2 / 3, 0), (1 / 3, 2 / 3, 0.382)], 186, (3.25, 3.25, 5.207, 90, 90, 120), "1,1,0", 40.0),
+    "zno_110": lambda: foil(
+        "Zn O", [(1 / 3, 2 / 3, 0), (1 / 3, 2 / 3, 0.382)], 186, (3.25, 3.25, 5.207, 90, 90, 120), "1,1,0", 40.0
+    ),
     "ybco_100": lambda: foil(
         "Ba Y Cu Cu O O O O",
-        [(0.5, 0.5, 0.184), (0.5, 0.5, 0.5), (0, 0, 0), (0, 0, 0.355), (0, 0.5, 0), (0, 0, 0.158), (0.5, 0, 0.378), (0, 0.5, 0.377)],
+        [(0.5, 0.5, 0.184), (0.5, 0.5, 0.5), (0, 0, 0), (0, 0, 0.355),
+         (0, 0.5, 0), (0, 0, 0.158), (0.5, 0, 0.378), (0, 0.5, 0.377)],
         47, (3.82, 3.885, 11.68), "1,0,0", 40.0,
     ),
     "fept_sphere": ordered_sphere,

@@ -118,7 +118,7 @@ def test_a_profile(compared):
 
 
 def test_files(compared, tmp_path):
-    folder = tmp_path / "new" / "folder"
+    folder = tmp_path / "new"
     paths = write_comparison(compared, folder)
     assert sorted(path.name for path in paths) == [
         "columns.csv", "comparison.json", "comparison.png", "residual.tif", "simulated.tif",

@@ -62,7 +62,9 @@ def stepped(scene, model, shared=(), active=None, damping=0.0):
     canvas = np.zeros(SHAPE)
     scene.add(canvas, model)
     pairs = pairs_within(model, 1e3)
-    return run(coupled_step(scene, canvas, model, active, pairs, JOINT, shared, np.full(len(active), damping)))
+    return run(
+        coupled_step(scene, canvas, model, active, pairs, JOINT, shared, np.full(len(active), damping), np.ones(len(model), bool))
+    )
 
 
 def dense(image, model, shared, active=None, damping=0.0):
@@ -168,7 +170,11 @@ def test_damping_shortens_the_steps_of_the_damped_alone(rng, model):
     canvas = np.zeros(SHAPE)
     scene.add(canvas, apart)
     lengths = [
-        run(coupled_step(scene, canvas, apart, np.arange(2), np.zeros((0, 2), int), JOINT, (), np.array([0.0, damping]))).own
+        run(
+            coupled_step(
+                scene, canvas, apart, np.arange(2), np.zeros((0, 2), int), JOINT, (), np.array([0.0, damping]), np.ones(2, bool)
+            )
+        ).own
         for damping in (0.0, 1.0, 1e6)
     ]
     for held in lengths[1:]:

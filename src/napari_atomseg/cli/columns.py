@@ -7,6 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_atomseg.cli.fit_options import (
+    Background,
+    Gain,
+    GaussiansOnly,
+    Likelihood,
+    Offset,
+    RowJitter,
+    Shape,
+    Tails,
+    Width,
+    fit_params,
+    refuse_without_fit,
+)
 from napari_atomseg.cli.inputs import (
     Alone,
     AsScanned,
@@ -45,6 +58,15 @@ def locate(
     polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
     as_scanned: AsScanned = False,
     alone: Alone = False,
+    width: Width = None,
+    likelihood: Likelihood = None,
+    shape: Shape = None,
+    background: Background = None,
+    tails: Tails = False,
+    gaussians_only: GaussiansOnly = False,
+    gain: Gain = None,
+    offset: Offset = None,
+    row_jitter: RowJitter = False,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -56,6 +78,8 @@ def locate(
     require_model(model, model_names())
     params = params_of(ClassicalParams, "--polarity", polarity=polarity)
     network = params_of(NetworkParams, "--polarity", polarity=polarity, straighten=not as_scanned, alike=not alone)
+    fit = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
+    refuse_without_fit(fit, no_refine)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out)
     talk = Talk(quiet=quiet, debug=debug)
@@ -65,7 +89,9 @@ def locate(
         refuse_existing(files_of(target), force)
         image = open_image(path, dataset, size, talk)
         _require_scale(image, target, talk)
-        steps = job.steps(image, model=model, params=params, network=network, refined=not no_refine, frames=frames)
+        steps = job.steps(
+            image, model=model, params=params, network=network, refined=not no_refine, refinement=fit, frames=frames
+        )
         found = run(steps, talk.reporter(path))
         write(found, target)
         _note_estimate(path, found, talk)
@@ -84,34 +110,15 @@ def refine(
     columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they are fitted on.")],
     out: Out,
-    width: Annotated[
-        str | None, typer.Option(metavar="shared|each", help="One width for all columns (if left out), or each its own.")
-    ] = None,
-    likelihood: Annotated[
-        str | None,
-        typer.Option(
-            metavar="poisson|least-squares",
-            help="Pixels weighted by their counting noise, or all alike; poisson if left out.",
-        ),
-    ] = None,
-    shape: Annotated[str | None, typer.Option(metavar="round|elliptic", help="Shape of the columns; round if left out.")] = None,
-    background: Annotated[
-        str | None,
-        typer.Option(
-            metavar="local|tilted|shared",
-            help="Level under each column, flat (if left out) or tilted, or one for the whole image (particles in vacuum).",
-        ),
-    ] = None,
-    tails: Annotated[
-        bool, typer.Option("--tails", help="Give all columns a Lorentzian share, as the probe's tails ask for.")
-    ] = False,
-    gain: Annotated[
-        float | None, typer.Option(help="Variance for each unit of intensity: 1 for counts; from the image if left out.")
-    ] = None,
-    offset: Annotated[float | None, typer.Option(help="Intensity where no electron arrives.")] = None,
-    row_jitter: Annotated[
-        bool, typer.Option("--row-jitter", help="Take single scan rows for displaced where they look so.")
-    ] = False,
+    width: Width = None,
+    likelihood: Likelihood = None,
+    shape: Shape = None,
+    background: Background = None,
+    tails: Tails = False,
+    gaussians_only: GaussiansOnly = False,
+    gain: Gain = None,
+    offset: Offset = None,
+    row_jitter: RowJitter = False,
     straighten: Annotated[
         bool, typer.Option("--straighten-rows", help="Take off what all columns of the same rows are displaced by in common.")
     ] = False,
@@ -124,21 +131,10 @@ def refine(
     debug: Debug = False,
 ) -> None:
     """Fit given columns again on an image: sub-pixel positions with error bars."""
-    from napari_atomseg.workflows import RefineParams, straighten_rows
     from napari_atomseg.workflows import refine as job
+    from napari_atomseg.workflows import straighten_rows
 
-    given_options = {
-        "width": width,
-        "shape": shape,
-        "background": background,
-        "tails": tails or None,
-        "likelihood": likelihood,
-        "gain": gain,
-        "offset": offset,
-        "row_jitter": row_jitter or None,
-    }
-    asked = {name: value for name, value in given_options.items() if value is not None}
-    params = params_of(RefineParams, " and ".join(f"--{name}".replace("_", "-") for name in asked), **asked)
+    params = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
@@ -167,9 +163,12 @@ def refine(
 
 def summary(path: Path, columns: Columns, target: Path) -> str:
     """One line: how many columns, how their fits went, and where they are."""
+    from napari_atomseg.workflows import fit_choices
+
     counts = columns.features["fit"].value_counts()
     fits = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "none")
-    return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''} -> {target}"
+    chosen = fit_choices(columns)
+    return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''}{f'; {chosen}' if chosen else ''} -> {target}"
 
 
 def _note_estimate(path: Path, found: Columns, talk: Talk) -> None:

@@ -21,9 +21,11 @@ from napari_atomseg.gui.layers import (
     spatial_options,
 )
 from napari_atomseg.readers.columns_table import NOTES
-from napari_atomseg.workflows import why_misplaced
+from napari_atomseg.workflows import fit_choices, why_misplaced
 
 RESIDUAL = "residual"
+QUOTED_SHARE = 0.9
+"""A typical uncertainty is quoted where at least this share of the columns has been fitted."""
 SHOWN_PERCENT = 99.5
 """Share of a residual's pixels that the colours tell apart."""
 
@@ -131,14 +133,24 @@ def adopt(viewer: Any, layer: Any) -> ColumnsSession | None:
 
 
 def precision(columns: Columns) -> str:
-    """Median standard deviation of the fitted positions, in words; empty if none is known."""
+    """Median standard deviation of the fitted positions and what the fit chose, in words; empty if nothing was fitted.
+
+    Where less than nine of ten columns were fitted the few that were say nothing of the others.
+    """
+    fits = columns.features["fit"]
+    tried = int((fits != "none").sum())
+    failed = int((fits == "failed").sum())
+    if failed > (1 - QUOTED_SHARE) * tried:
+        return f"{failed:,} of {tried:,} fits failed, so no typical uncertainty is given. Try another background under Fit."
+    chosen = fit_choices(columns)
+    told = f" {chosen[0].upper()}{chosen[1:]}." if chosen else ""
     spread = np.hypot(columns.features["y_std_px"], columns.features["x_std_px"]).median() / np.sqrt(2)
     if not np.isfinite(spread):
         return ""
     if columns.pixel_size is None:
-        return f"Median fit uncertainty {spread:.3f} px per axis (noise alone, without scan distortion)."
+        return f"Median fit uncertainty {spread:.3f} px per axis (noise and misfit, without scan distortion).{told}"
     picometres = spread * np.mean(columns.pixel_size) * 100
-    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise alone, without scan distortion)."
+    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise and misfit, without scan distortion).{told}"
 
 
 def reservations(columns: Columns, micrograph: Micrograph | None) -> list[str]:

@@ -1,7 +1,7 @@
 """Positions freed of what Gaussians cannot describe: unseen neighbours, and the profile that all columns have in common.
 
-Both are estimated from what the fit leaves over, taken off the image, and the positions fitted again, in turn. Heights, widths and
-backgrounds that are reported stay those of the Gaussians that describe the image itself.
+Both are estimated from what the fit leaves over, taken off the image, and the positions fitted again, in turn. Heights,
+widths and backgrounds that are reported stay those of the Gaussians that describe the image itself.
 """
 
 from __future__ import annotations

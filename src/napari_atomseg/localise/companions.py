@@ -38,8 +38,9 @@ FREE = (Y, X, HEIGHT)
 def find_companions(scene: Scene, canvas: np.ndarray, model: np.ndarray, sign: float) -> np.ndarray:
     """Unseen neighbours of the columns of a model (N, 8) at rest, as rows of a model (M, 8).
 
-    `canvas` (Y, X) is all columns together. Bright spots (dark ones for `sign` -1) in what the model leaves over; their heights by least squares together with small
-    changes of the columns beside them, which know their own windows, and shrunk by the share of noise in them.
+    `canvas` (Y, X) is all columns together. Bright spots (dark ones for `sign` -1) in what the model leaves over; their
+    heights by least squares together with small changes of the columns beside them, which know their own windows, and
+    shrunk by the share of noise in them.
     """
     there = model[(model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1)]
     if len(there) == 0:

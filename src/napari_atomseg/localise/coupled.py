@@ -27,6 +27,10 @@ from napari_atomseg.localise.windows import add_columns, cut, pairs_of, window_o
 TOLERANCE = 1e-3
 SUBSPACE = 40
 RIDGE = 1e-6
+HIGHEST = 3.0
+"""A rest that is so many times higher than a typical column is none."""
+STRANGEST = 100.0
+"""A column that leaves so many times more in its window than most is not one of them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,6 +82,7 @@ def coupled_step(
     own: tuple[int, ...],
     shared: tuple[int, ...],
     damping: np.ndarray,
+    trusted: np.ndarray,
 ) -> Generator[Progress, None, Step]:
     """Gauss-Newton (Fisher scoring) step of the joint problem.
 
@@ -95,10 +100,12 @@ def coupled_step(
         Parameters that each column has for itself, and those that all have together.
     damping : ndarray, shape (N,)
         Marquardt's, of each column's own parameters.
+    trusted : ndarray of bool, shape (M,)
+        Columns that tell the shared parameters.
     """
     place = np.full(len(model), -1)
     place[active] = np.arange(len(active))
-    equations = yield from _gathered(scene, canvas, model, active, place, pairs, own, shared)
+    equations = yield from _gathered(scene, canvas, model, active, place, pairs, own, shared, trusted)
     error = 1 / np.sqrt(np.maximum(equations.blocks[:, 0, 0] + equations.blocks[:, 1, 1], 1e-30) / 2) / model[active, SIGMA]
     equations.blocks += (damping[:, None] * np.einsum("nii->ni", equations.blocks))[:, None, :] * np.eye(len(own))
     step, common = _solved(equations)
@@ -114,9 +121,10 @@ def _gathered(
     pairs: np.ndarray,
     own: tuple[int, ...],
     shared: tuple[int, ...],
+    trusted: np.ndarray,
 ) -> Generator[Progress, None, _Equations]:
     count, free, common = len(active), len(own), len(shared)
-    slopes_of_all = _slopes_of_all(scene, model, shared)
+    slopes_of_all = _slopes_of_all(scene, model, shared, trusted)
     equations = _Equations(
         levels=np.zeros(count),
         blocks=np.zeros((count, free, free)),
@@ -129,7 +137,7 @@ def _gathered(
         columns=[],
         cross=[],
     )
-    work = partial(_part, scene, canvas, model, place, pairs, own, slopes_of_all, LEVEL not in shared)
+    work = partial(_part, scene, canvas, model, place, pairs, own, slopes_of_all, LEVEL not in shared, trusted)
     for first, (chunk, part) in enumerate(each(work, scene.chunks(active))):
         yield Progress(first * len(chunk), len(active), "fitting all together")
         rows = place[chunk]
@@ -143,7 +151,7 @@ def _gathered(
         equations.corner += part.corner
         equations.corner_gradient += part.corner_gradient
     if LEVEL in shared:
-        _add_corner_of_image(equations, scene, canvas, slopes_of_all, float(model[0, LEVEL]))
+        _add_corner_of_image(equations, scene, canvas, slopes_of_all, model[active])
     return equations
 
 
@@ -171,6 +179,7 @@ def _part(
     own: tuple[int, ...],
     slopes_of_all: np.ndarray,
     by_windows: bool,
+    trusted: np.ndarray,
     chunk: np.ndarray,
 ) -> _Part:
     windows = scene.windows(chunk)
@@ -181,6 +190,7 @@ def _part(
     common = len(slopes_of_all)
     of_all = slopes_of_all.reshape(common, scene.image.size)[:, windows.index].transpose(1, 0, 2) * weighted.weight[:, None]
     of_all = task.without_background(of_all.astype(np.float32))
+    of_all *= trusted[chunk][:, None, None]
     mine, other = pairs_of(chunk, pairs) if len(pairs) else (np.zeros(0, int), np.zeros(0, int))
     known = place[other] >= 0
     mine, other = mine[known], other[known]
@@ -201,10 +211,29 @@ def _part(
     )
 
 
-def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...]) -> np.ndarray:
-    """Derivative of the whole image by each shared parameter, shape (S, Y, X)."""
+def trusted_columns(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """False for columns that have no say in what all share, since they stand on a label or on nothing, shape (N,)."""
+    there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
+    left = np.zeros(len(model))
+
+    def rest(chunk: np.ndarray) -> np.ndarray:
+        windows = scene.windows(chunk)
+        others = scene.others(canvas, windows, model[chunk])
+        task = problem(scene.weighted(windows, others, model[chunk]), others, scene.params.background)
+        residual, _ = task.linearised(model[chunk], (Y,))
+        return np.asarray(np.einsum("np,np->n", residual, residual))
+
+    for chunk, found in each(rest, scene.chunks(there)):
+        left[chunk] = found
+    usual = float(np.median(left[there])) if len(there) else 0.0
+    return np.asarray(left <= STRANGEST * max(usual, 1e-30))
+
+
+def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...], trusted: np.ndarray) -> np.ndarray:
+    """Derivative of the whole image, as the trusted columns make it, by each shared parameter, shape (S, Y, X)."""
     found = np.zeros((len(shared), *scene.image.shape))
     there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
+    there = there[trusted[there]]
     shapes = tuple(name for name in shared if name != LEVEL)
     if LEVEL in shared:
         found[shared.index(LEVEL)] = 1.0
@@ -220,14 +249,15 @@ def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...]) -> 
     return found
 
 
-def _add_corner_of_image(equations: _Equations, scene: Scene, canvas: np.ndarray, slopes: np.ndarray, level: float) -> None:
+def _add_corner_of_image(equations: _Equations, scene: Scene, canvas: np.ndarray, slopes: np.ndarray, model: np.ndarray) -> None:
     """What the pixels of the whole image, each once, say of the shared parameters."""
+    level, highest = float(model[0, LEVEL]), HIGHEST * float(np.median(np.abs(model[:, HEIGHT])))
     variance = scene.image_variance(canvas + level)
     residual = scene.image - canvas - level
     strange = residual**2 / variance
-    # A spike is no electron; what is no higher than a column may be one that is not fitted yet.
+    # A spike is no electron, nor is a label; what is no higher than a column may be one that is not fitted yet.
     usual = max(1.0, float(np.median(strange)) / MEDIAN_OF_SQUARES)
-    spike = (strange > SPIKE**2 * usual) & (np.abs(residual) > float(np.abs(canvas).max()))
+    spike = (strange > SPIKE**2 * usual) & (np.abs(residual) > highest)
     weighted = np.where(scene.valid & ~spike, slopes / variance, 0.0).reshape(len(slopes), -1)
     equations.corner += weighted @ slopes.reshape(len(slopes), -1).T
     equations.corner_gradient += weighted @ residual.ravel()

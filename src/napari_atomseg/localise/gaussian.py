@@ -12,14 +12,14 @@ Points on the shoulder of a far stronger column, or on nothing, are not let loos
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.localise.beyond_gaussians import beyond_gaussians
+from napari_atomseg.localise.beyond_gaussians import Beyond, beyond_gaussians
 from napari_atomseg.localise.lost import let_loose
 from napari_atomseg.localise.rounds import (
     STEPS_OF_ROUNDS,
@@ -28,6 +28,7 @@ from napari_atomseg.localise.rounds import (
     canvas_of,
     each_for_itself,
     nearest_others,
+    on_slopes,
     own_shapes,
     stated_covariances,
     unbelievable,
@@ -38,8 +39,14 @@ from napari_atomseg.localise.scene import RefineParams, Scene, prepare
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, axes
 
 ROW_PASSES = 3
+GOOD_SHARE = 0.8
+"""With fewer fits that did not fail, of the points where something stands, other backgrounds are tried."""
+BETTER_BY = 0.1
+"""Another background is taken if its share of fits is higher by so much."""
+CHOSEN = "fit"
+"""What the fit chose by itself, in the provenance of its columns."""
 
-__all__ = ["RefineParams", "refine_columns"]
+__all__ = ["CHOSEN", "RefineParams", "refine_columns"]
 
 
 def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | None = None) -> Generator[Progress, None, Columns]:
@@ -65,14 +72,46 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
         1.5 sigma) or `failed`; a failed column keeps its earlier position, height and width. `intensity` is the height
         above the `background`, negative for dark columns. `y_std_px`, `x_std_px` are one standard deviation for noise
         that is independent from pixel to pixel, and `yx_correlation` is the correlation of the two. Elliptic columns
-        have `sigma_px` along the long axis, `sigma_minor_px`, and `theta_rad` from x towards y.
+        have `sigma_px` along the long axis, `sigma_minor_px`, and `theta_rad` from x towards y. What the fit chose by
+        itself (background, width to begin with, what was taken off the image) stands in ``provenance["fit"]``.
     """
     params = params or RefineParams()
     if len(columns) == 0:
         return columns
+    if params.background != "auto":
+        return (yield from _fitted(image, columns, params)).columns
+    best = yield from _fitted(image, columns, replace(params, background="local"))
+    for background in ("tilted", "shared"):
+        if best.good and not best.sloping:
+            break
+        other = yield from _fitted(image, columns, replace(params, background=background))
+        if other.share > best.share + BETTER_BY or (best.sloping and other.good):
+            best = other
+    return best.columns
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Outcome:
+    """Columns fitted on one kind of background.
+
+    `share` did not fail of those where something stands; `sloping` says whether they stand on slopes.
+    """
+
+    columns: Columns
+    share: float
+    sloping: bool
+
+    @property
+    def good(self) -> bool:
+        return self.share >= GOOD_SHARE
+
+
+def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Generator[Progress, None, _Outcome]:
+    """All columns fitted on a background of one kind."""
     yield Progress(0, 0, "preparing")
     scene = prepare(image, columns, params)
     state = yield from weighed(scene)
+    standing = ~state.faint
     for turn, steps in enumerate(STEPS_OF_ROUNDS):
         state = yield from each_for_itself(scene, state, steps, turn)
     state = yield from all_together(scene, state)
@@ -82,12 +121,23 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
         scene, state = yield from _with_rows_displaced(scene, state)
     if params.width == "each":
         state = yield from own_shapes(scene, state)
-    described = state
+    described, taken = state, Beyond()
+    # What tails leave over looks like slopes, and slopes would take the tails for their own.
+    sloping = params.background == "local" and not params.tails and on_slopes(scene, state)
     if params.beyond_gaussians:
-        scene, state, _ = yield from beyond_gaussians(scene, state)
+        scene, state, taken = yield from beyond_gaussians(scene, state)
     state.model[state.faint, HEIGHT] = 0
     covariance = yield from stated_covariances(scene, state)
-    return _verdict(columns, scene, state, covariance, described.model)
+    found = _verdict(columns, scene, state, covariance, described.model)
+    chosen = {
+        "background": params.background,
+        "starting_width_px": round(float(np.median(scene.start[:, SIGMA])), 3),
+        "unseen_neighbours": taken.companions,
+        "learnt_profile": taken.profile,
+    }
+    fits = (found.features["fit"] != "failed").to_numpy()
+    share = float(fits[standing].mean()) if standing.any() else float(fits.mean())
+    return _Outcome(columns=replace(found, provenance={**found.provenance, CHOSEN: chosen}), share=share, sloping=sloping)
 
 
 def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:
@@ -102,7 +152,7 @@ def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None
 
 
 def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarray, described: np.ndarray) -> Columns:
-    """Columns with the fit where it can be believed, and the verdict on each; shapes are those of the model `described` (N, 8)."""
+    """Columns with the fit where it can be believed, shaped as in the model `described` (N, 8), and the verdict on each."""
     model = state.model
     with np.errstate(invalid="ignore"):
         std = np.sqrt(np.einsum("nii->ni", covariance))

@@ -13,7 +13,7 @@ import numpy as np
 from napari_atomseg.localise.least_squares import Problem
 from napari_atomseg.localise.shape import HEIGHT, SIGMA, X, Y
 
-SHAPES = 8
+SLOPES, SHAPES = 2, 8
 """A slope along y and x, a dipole that turns round, two quadrupoles and two hexapoles."""
 ALIKE = 30
 """Columns of about one height are believed to be off alike: so many are averaged."""
@@ -33,12 +33,12 @@ def sampled_rows(model: np.ndarray) -> np.ndarray:
     return np.sort(ranked[:: max(1, -(-len(ranked) // SAMPLE))])
 
 
-def power_beyond_noise(task: Problem, model: np.ndarray) -> np.ndarray:
-    """Mean power of the residuals of each window (N,) in the eight shapes, in units of the noise."""
+def power_beyond_noise(task: Problem, model: np.ndarray, shapes: int = SHAPES) -> np.ndarray:
+    """Mean power of the residuals of each window (N,) in the first `shapes` of the eight, in units of the noise."""
     own = (Y, X, HEIGHT, SIGMA)
     residual, slopes = task.linearised(model, own)
-    both = np.concatenate([slopes, task.without_background(_shapes(task, model))], axis=1)
-    return np.maximum(_explained(both, residual) - _explained(slopes, residual), 0.0) / SHAPES
+    both = np.concatenate([slopes, task.without_background(_shapes(task, model)[:, :shapes])], axis=1)
+    return np.maximum(_explained(both, residual) - _explained(slopes, residual), 0.0) / shapes
 
 
 def inflation(model: np.ndarray, rows: np.ndarray, power: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Unseen neighbours recur: where several columns of one height have one at the same vector, the others may have it too.
 
-One neighbour of a symmetric pair taken off, the other overlooked in the noise, displaces a column more than both left alone. So the
-sites where a neighbour recurs are looked at beside all columns of that height, and what stands there is told by a mixture of
-sites with a neighbour of about the usual height and of empty ones (empirical Bayes; Efron, Large-Scale Inference (2010), Ch. 1).
+One neighbour of a symmetric pair taken off, the other overlooked in the noise, displaces a column more than both left alone.
+So the sites where a neighbour recurs are looked at beside all columns of that height, and what stands there is told by a
+mixture of sites with a neighbour of about the usual height and of empty ones (empirical Bayes; Efron, Large-Scale Inference
+(2010), Ch. 1).
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import numpy as np
 from scipy import spatial
 
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.localise.coupled import coupled_step
+from napari_atomseg.localise.coupled import coupled_step, trusted_columns
 from napari_atomseg.localise.faint import all_too_faint, look_again
 from napari_atomseg.localise.least_squares import Prior, fit, heights_and_levels, problem, significances, stepped
-from napari_atomseg.localise.misfit import inflation, power_beyond_noise, sampled_rows
+from napari_atomseg.localise.misfit import SHAPES, SLOPES, inflation, power_beyond_noise, sampled_rows
 from napari_atomseg.localise.parallel import each
 from napari_atomseg.localise.scene import RefineParams, Scene
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y
@@ -42,6 +42,8 @@ FARTHEST = 2.2
 """No column is believed farther than this from where it was put, in sigma."""
 SEEN = 2.0
 """Significance of a height below which nothing is there to be fitted."""
+SLOPE_SAMPLE, MOSTLY_SLOPES = 1000, 10.0
+"""Columns that are asked whether they stand on slopes, and the power of slopes over that of other shapes that says so."""
 NARROWEST, WIDEST = 0.4, 2.5
 """Limits of a shared width, in units of that of the separate fits."""
 
@@ -143,7 +145,7 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     canvas = canvas_of(scene, model)
     waiting = np.flatnonzero(~faint)
     fitted = model.copy()
-    which = (Y, X, SIGMA, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
+    which = (Y, X, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
 
     def work(chunk: np.ndarray) -> np.ndarray:
         windows = scene.windows(chunk)
@@ -180,6 +182,7 @@ def all_together(scene: Scene, state: State) -> Generator[Progress, None, State]
         model[:, LEVEL] = float(np.median((scene.image - canvas)[scene.valid])) if scene.valid.any() else 0.0
     widths = model[:, SIGMA].copy()
     there = np.flatnonzero(~state.faint & ~away)
+    trusted = trusted_columns(scene, canvas, model)
     moved = np.zeros(len(model))
     moved[there] = np.inf
     damping, last = np.full(len(model), FIRST_DAMPING), np.full(len(model), np.inf)
@@ -191,7 +194,7 @@ def all_together(scene: Scene, state: State) -> Generator[Progress, None, State]
             break
         # What all share can be told only from all.
         common = shared if len(active) == len(there) else ()
-        step = yield from coupled_step(scene, canvas, model, active, pairs, JOINT, common, damping[active])
+        step = yield from coupled_step(scene, canvas, model, active, pairs, JOINT, common, damping[active], trusted)
         longest = np.max(np.abs(step.own[:, :2]), axis=1) / sigma
         # A column whose steps do not shrink is slowed down.
         wild = (longest > LONGEST) | (longest > SHRINKS * last[active])
@@ -319,6 +322,19 @@ def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, 
         yield Progress(int(chunk[0]), len(rows), "stating uncertainties")
         power[chunk] = power_beyond_noise(weighed_task(scene, canvas, model, rows[chunk]), model[rows[chunk]])
     return covariance * inflation(model, rows, power / scale)[:, None, None]
+
+
+def on_slopes(scene: Scene, state: State) -> bool:
+    """Whether what is left of the windows is mostly slopes, which no flat level under each column can follow."""
+    model = without_lost(state)
+    rows = sampled_rows(model)[:SLOPE_SAMPLE]
+    if len(rows) == 0:
+        return False
+    task, own = weighed_task(scene, canvas_of(scene, model), model, rows), model[rows]
+    slopes = float(np.median(power_beyond_noise(task, own, SLOPES)))
+    every = float(np.median(power_beyond_noise(task, own)))
+    others = (SHAPES * every - SLOPES * slopes) / (SHAPES - SLOPES)
+    return slopes > MOSTLY_SLOPES * max(others, 1.0)
 
 
 def without_lost(state: State) -> np.ndarray:

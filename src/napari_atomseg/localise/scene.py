@@ -57,7 +57,8 @@ class RefineParams:
     tails : bool
         Give all columns a Lorentzian share, the same for all, as the tails of a probe ask for.
     background : str
-        A flat level under each column, a tilted one, or one constant level under the whole image.
+        A flat level under each column, a tilted one, one constant level under the whole image, or (auto) flat levels unless
+        the image shows that they do not fit.
     likelihood : str
         Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
         all alike (least squares).
@@ -79,7 +80,7 @@ class RefineParams:
     width: Literal["shared", "each"] = "shared"
     shape: Literal["round", "elliptic"] = "round"
     tails: bool = False
-    background: Literal["local", "tilted", "shared"] = "local"
+    background: Literal["auto", "local", "tilted", "shared"] = "auto"
     likelihood: Literal["poisson", "least-squares"] = "poisson"
     gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
     offset: Annotated[float, Quantity(low=-1e12, high=1e12, decimals=4)] | None = None
@@ -197,6 +198,8 @@ class Scene:
 
 def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     """Everything that the refinement of an image's columns needs; see :class:`Scene`."""
+    # Until the image has been fitted flat levels are as good a guess as any.
+    params = replace(params, background="local") if params.background == "auto" else params
     # Beyond single precision squares of intensities would overflow.
     image = np.asarray(image)
     if image.dtype not in (np.float32, np.float64):
@@ -216,7 +219,7 @@ def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     start = blank_model(len(columns))
     # What is nowhere is put where no pixel is.
     start[:, [Y, X]] = np.clip(np.nan_to_num(columns.positions, nan=-NOWHERE), -NOWHERE, np.array(image.shape) + NOWHERE)
-    start[:, SIGMA] = _starting_widths(scaled, valid, columns)
+    start[:, SIGMA] = _starting_widths(scaled, valid, columns, params)
     # A background of the whole image does not need to be told from the tails window by window.
     window = params.window * (WIDER_IF_SHARED if params.background == "shared" else 1.0)
     radius = window_radius(start[:, [Y, X]], float(np.median(start[:, SIGMA])), window)
@@ -243,7 +246,7 @@ def _scale_of(values: np.ndarray) -> tuple[float, float]:
     return float(middle), float(unit) if unit > 0 else 1.0
 
 
-def _starting_widths(image: np.ndarray, valid: np.ndarray, columns: Columns) -> np.ndarray:
+def _starting_widths(image: np.ndarray, valid: np.ndarray, columns: Columns, params: RefineParams) -> np.ndarray:
     """Width of each column to begin with, shape (N,), px: from its features where they fit the image, else from the image."""
     sigma = columns.features["sigma_px"].to_numpy(dtype=float, copy=True)
     # What a search without a fit knows is the width of the autocorrelation.
@@ -255,7 +258,8 @@ def _starting_widths(image: np.ndarray, valid: np.ndarray, columns: Columns) -> 
         given = WIDER_THAN_CORRELATION * scale.sigma_px if scale else 3.0
     else:
         given = float(np.median(sigma[~unknown]))
-    usual = best_width(image, valid, np.nan_to_num(columns.positions, nan=-NOWHERE), given)
+    # With tails the width is that of the core, which Gaussians alone do not tell.
+    usual = given if params.tails else best_width(image, valid, np.nan_to_num(columns.positions, nan=-NOWHERE), given)
     # Where all are wrong each is; one that differs far from all others was not measured.
     odd = unknown | (sigma < usual / FARTHEST_WIDTH) | (sigma > FARTHEST_WIDTH * usual) | (usual != given)
     return np.asarray(np.where(odd, usual, sigma))

@@ -17,11 +17,12 @@ NEIGHBOURHOOD = 0.6
 """Radius of the pixels that belong to a column, in units of the distance to its nearest neighbours."""
 LEAST_RADIUS, MOST_RADIUS = 2.5, 20.0
 """Of the same, px."""
-NARROWEST, WIDEST, STEP = 0.14, 0.75, 1.2
+NARROWEST, WIDEST, STEP = 0.12, 0.75, 1.2
 """Widths that are tried, in units of that distance, and the ratio of one to the next."""
 LEAST_WIDTH = 0.6
-BETTER = 0.97
-"""A given width is kept unless another leaves less than this share of what it leaves."""
+BETTER, NEAR_ENOUGH = 0.97, 1.1
+"""A given width is kept unless one that differs by a larger factor leaves less than this share of what it leaves: fits come back
+from the rest."""
 
 
 def best_width(image: np.ndarray, valid: np.ndarray, positions: np.ndarray, given: float) -> float:
@@ -51,7 +52,8 @@ def best_width(image: np.ndarray, valid: np.ndarray, positions: np.ndarray, give
     # What is left counts in units of what the given width leaves, or bright columns would decide alone.
     typical = np.nanmedian(left / np.maximum(left[:, :1], 1e-30), axis=0)
     best = int(np.nanargmin(typical))
-    return float(widths[best]) if typical[best] < BETTER else given
+    near = max(widths[best], given) < NEAR_ENOUGH * min(widths[best], given)
+    return given if near or typical[best] >= BETTER else float(widths[best])
 
 
 def _usual_distance(points: np.ndarray, given: float) -> float:
@@ -64,7 +66,7 @@ def _usual_distance(points: np.ndarray, given: float) -> float:
 
 def _widths_to_try(apart: float, given: float) -> np.ndarray:
     """The given width and a series of others, ascending after it, shape (W,)."""
-    lowest, highest = max(LEAST_WIDTH, min(NARROWEST * apart, given / 2)), max(WIDEST * apart, 1.5 * given)
+    lowest, highest = max(LEAST_WIDTH, min(NARROWEST * apart, given / 4)), max(WIDEST * apart, 1.5 * given)
     count = int(np.ceil(np.log(highest / lowest) / np.log(STEP))) + 1
     return np.concatenate([[given], np.geomspace(lowest, highest, count)])
 

@@ -16,7 +16,7 @@ from napari_atomseg.localise.gaussian import RefineParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
-from napari_atomseg.workflows.columns import CLASSICAL, bound, locate, model_names, refine, residual, snap, transfer
+from napari_atomseg.workflows.columns import CLASSICAL, bound, fit_choices, locate, model_names, refine, residual, snap, transfer
 from napari_atomseg.workflows.comparison import (
     VARIED,
     CompareParams,
@@ -94,6 +94,7 @@ __all__ = [
     "describe_structure",
     "estimate_lattice",
     "estimated_size",
+    "fit_choices",
     "fit_correction",
     "fit_simulation",
     "image_of",

@@ -17,7 +17,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import ClassicalParams, find_columns, polarity_sign
-from napari_atomseg.localise.gaussian import RefineParams, refine_columns
+from napari_atomseg.localise.gaussian import CHOSEN, RefineParams, refine_columns
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 
@@ -78,15 +78,18 @@ def locate(
     _require(chosen)
     parts = []
     details: dict[str, Any] = {"model": chosen}
+    choices: list[dict[str, Any] | None] = []
     indices = frames_of(micrograph, frames)
     finder = yield from _finder(micrograph, indices[0], chosen, params, network, region)
     for row, index in enumerate(indices):
         found, told = yield from labelled(finder(index), row, len(indices))
         if refined and len(found):
             found = yield from labelled(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
+            choices.append(found.provenance.get(CHOSEN))
         parts.append(replace(found, frame=np.full(len(found), index)))
         details |= told
     if refined:
+        details |= _choices(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
     return bound(join_frames(parts), micrograph, details)
 
@@ -166,6 +169,7 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         If a column stands in a frame that does not exist.
     """
     result = columns
+    choices: list[dict[str, Any] | None] = []
     for index in np.unique(columns.frame):
         frames_of(micrograph, int(index))
         rows = np.flatnonzero(columns.frame == index)
@@ -174,9 +178,29 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         if "scan_shift_y_px" in fitted.features:
             # What is measured anew is as it was scanned.
             fitted = fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
+        choices.append(fitted.provenance.get(CHOSEN))
         result = replaced(result, rows, fitted)
-    details = {**columns.provenance, "refinement": to_dict(params or RefineParams())}
+    details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **_choices(choices)}
     return bound(result, micrograph, details)
+
+
+def _choices(choices: list[dict[str, Any] | None]) -> dict[str, Any]:
+    """What the fit of each frame chose by itself, as an entry of the provenance; of a single frame as it is."""
+    known = [choice for choice in choices if choice]
+    return {CHOSEN: known[0] if len(known) == 1 else known} if known else {}
+
+
+def fit_choices(columns: Columns) -> str:
+    """What the fit chose by itself, in words for people; of a stack what it chose in its first frame; empty if unknown."""
+    told = columns.provenance.get(CHOSEN)
+    first = told[0] if isinstance(told, list) and told else told
+    if not isinstance(first, dict):
+        return ""
+    asked = columns.provenance.get("refinement", {}).get("background")
+    parts = [f"{first['background']} background (chosen from the image)"] if asked == "auto" else []
+    if first["unseen_neighbours"]:
+        parts.append(f"{first['unseen_neighbours']} unseen neighbours taken off")
+    return ", ".join(parts)
 
 
 @job
