@@ -88,3 +88,20 @@ def test_a_slope_under_the_columns_is_seen_and_said(rng):
     steep = run(refine_columns(rng.poisson(clean).astype(float), Columns(positions=points), RefineParams()))
     assert flat.provenance["fit"]["background"] == "local"
     assert steep.provenance["fit"]["background"] == "tilted"
+
+
+@pytest.mark.parametrize("background", ["local", "shared"])
+def test_a_background_that_does_not_fit_the_image_is_left_and_said(rng, background):
+    clean, points = scene(rng, spacing=8.0)
+    slope(clean)
+    found = run(refine_columns(rng.poisson(clean).astype(float), Columns(positions=points), RefineParams(background=background)))
+    assert np.mean(found.features["fit"] != "failed") > 0.95
+    assert found.provenance["fit"]["background"] == "tilted"
+
+
+def test_a_background_that_was_given_is_kept_where_it_fits(rng):
+    clean, points = scene(rng)
+    for background in ("local", "tilted", "shared"):
+        params = RefineParams(background=background)
+        found = run(refine_columns(rng.poisson(clean).astype(float), Columns(positions=points), params))
+        assert found.provenance["fit"]["background"] == background

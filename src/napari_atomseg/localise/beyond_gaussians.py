@@ -68,7 +68,7 @@ def beyond_gaussians(scene: Scene, state: State) -> Generator[Progress, None, tu
         scene = cleaned
         if not restless.any():
             break
-        fitted = yield from all_together(scene, replace(state, moved=np.where(restless, np.inf, 0.0)))
+        fitted = yield from all_together(scene, state, restless)
         state = _none_lost(state, fitted)
         if restless.mean() < FEW:
             break

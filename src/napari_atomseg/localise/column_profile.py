@@ -118,21 +118,19 @@ def _equations_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weighted residuals (N, P) of a chunk and derivatives by the coefficients (N, K, P), both without the column's own part."""
     mean, spread, size = kinds
-    windows = scene.windows(chunk)
-    others = scene.others(canvas, windows, model[chunk])
-    weighted = scene.weighted(windows, others, model[chunk])
+    weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
     background = "local" if scene.params.background == "shared" else scene.params.background
     task = problem(weighted, others, background)
     own = (Y, X, HEIGHT, SIGMA)
     residual, slopes = task.linearised(model[chunk], own)
-    design = np.zeros((len(chunk), size, windows.index.shape[1]), np.float32)
+    design = np.zeros((len(chunk), size, weighted.index.shape[1]), np.float32)
     mine, other = pairs_of(chunk, pairs)
     for rows, columns in ((np.arange(len(chunk)), chunk), (mine, other)):
         if len(rows) == 0:
             continue
         # Rows ascend: what belongs to one window is summed at once.
         places, starts = np.unique(rows, return_index=True)
-        place = _places(windows[rows], model[columns])
+        place = _places(weighted[rows], model[columns])
         terms = _height_terms(model[columns], mean, spread)[:, : size // TERMS] * model[columns, HEIGHT, None]
         for number, spline in enumerate(_splines()):
             values = spline.astype(np.float32)[place]

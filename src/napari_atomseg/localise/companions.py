@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage, spatial
 
 from napari_atomseg.localise.least_squares import of_unit_height
+from napari_atomseg.localise.noise_level import sampled_bands
 from napari_atomseg.localise.recurring_sites import expected_heights, recurring_sites, tallest_apart
 from napari_atomseg.localise.repair import mean_without_spikes
 from napari_atomseg.localise.response import DIFFERENCE, squared_gain
@@ -45,7 +46,8 @@ def find_companions(scene: Scene, canvas: np.ndarray, model: np.ndarray, sign: f
     there = model[(model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1)]
     if len(there) == 0:
         return blank_model(0)
-    variance = _variance(scene, canvas + float(np.median(there[:, LEVEL])))
+    canvas = canvas.astype(np.float32)
+    variance = _variance(scene, canvas + np.float32(np.median(there[:, LEVEL])))
     found = _spots(scene, canvas, variance, there, sign)
     if len(found) == 0:
         return found
@@ -78,15 +80,17 @@ def _with_recurring(
 def _variance(scene: Scene, expected: np.ndarray) -> np.ndarray:
     """Variance of every pixel (Y, X); as large as differences of neighbouring pixels say, should the noise level be wrong."""
     variance = scene.image_variance(expected)
-    rest = np.where(scene.valid, scene.image - expected, 0.0)
-    ratio = ndimage.convolve(rest, DIFFERENCE, mode="reflect") ** 2 / variance
-    return variance * max(1.0, mean_without_spikes(ratio))
+    ratios = []
+    for rows in sampled_bands(expected.shape):
+        rest = np.where(scene.valid[rows], scene.image[rows] - expected[rows], np.float32(0))
+        ratios.append((ndimage.convolve(rest, DIFFERENCE, mode="reflect") ** 2 / variance[rows]).ravel())
+    return variance * np.float32(max(1.0, mean_without_spikes(np.concatenate(ratios))))
 
 
 def _spots(scene: Scene, canvas: np.ndarray, variance: np.ndarray, there: np.ndarray, sign: float) -> np.ndarray:
     """Maxima of the filtered rest that no noise makes, at a fitting distance from columns; rows of a model (M, 8)."""
     sigma, level = float(np.median(there[:, SIGMA])), float(np.median(there[:, LEVEL]))
-    rest = np.where(scene.valid, scene.image - canvas - level, 0.0)
+    rest = np.where(scene.valid, scene.image - canvas - np.float32(level), np.float32(0))
     width = NARROWER * sigma
     response = -sign * width**2 * ndimage.gaussian_laplace(rest, width, mode="reflect", truncate=4.0)
     around = ndimage.gaussian_filter(variance, width / np.sqrt(2), mode="reflect")

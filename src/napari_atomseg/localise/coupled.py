@@ -82,7 +82,7 @@ def coupled_step(
     own: tuple[int, ...],
     shared: tuple[int, ...],
     damping: np.ndarray,
-    trusted: np.ndarray,
+    trusted: np.ndarray | None,
 ) -> Generator[Progress, None, Step]:
     """Gauss-Newton (Fisher scoring) step of the joint problem.
 
@@ -100,9 +100,10 @@ def coupled_step(
         Parameters that each column has for itself, and those that all have together.
     damping : ndarray, shape (N,)
         Marquardt's, of each column's own parameters.
-    trusted : ndarray of bool, shape (M,)
-        Columns that tell the shared parameters.
+    trusted : ndarray of bool, shape (M,), or None
+        Columns that tell the shared parameters; not needed where there are none.
     """
+    trusted = np.ones(len(model), bool) if trusted is None else trusted
     place = np.full(len(model), -1)
     place[active] = np.arange(len(active))
     equations = yield from _gathered(scene, canvas, model, active, place, pairs, own, shared, trusted)
@@ -182,13 +183,11 @@ def _part(
     trusted: np.ndarray,
     chunk: np.ndarray,
 ) -> _Part:
-    windows = scene.windows(chunk)
-    others = scene.others(canvas, windows, model[chunk])
-    weighted = scene.weighted(windows, others, model[chunk])
+    weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
     task = problem(weighted, others, scene.params.background)
     residual, slopes = task.linearised(model[chunk], own)
     common = len(slopes_of_all)
-    of_all = slopes_of_all.reshape(common, scene.image.size)[:, windows.index].transpose(1, 0, 2) * weighted.weight[:, None]
+    of_all = slopes_of_all.reshape(common, scene.image.size)[:, weighted.index].transpose(1, 0, 2) * weighted.weight[:, None]
     of_all = task.without_background(of_all.astype(np.float32))
     of_all *= trusted[chunk][:, None, None]
     mine, other = pairs_of(chunk, pairs) if len(pairs) else (np.zeros(0, int), np.zeros(0, int))
@@ -217,9 +216,7 @@ def trusted_columns(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> np.n
     left = np.zeros(len(model))
 
     def rest(chunk: np.ndarray) -> np.ndarray:
-        windows = scene.windows(chunk)
-        others = scene.others(canvas, windows, model[chunk])
-        task = problem(scene.weighted(windows, others, model[chunk]), others, scene.params.background)
+        task = problem(*scene.fitted_windows(canvas, chunk, model[chunk]), scene.params.background)
         residual, _ = task.linearised(model[chunk], (Y,))
         return np.asarray(np.einsum("np,np->n", residual, residual))
 

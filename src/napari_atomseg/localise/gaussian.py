@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -42,7 +42,15 @@ ROW_PASSES = 3
 GOOD_SHARE = 0.8
 """With fewer fits that did not fail, of the points where something stands, other backgrounds are tried."""
 BETTER_BY = 0.1
-"""Another background is taken if its share of fits is higher by so much."""
+"""Another background is taken if its share of fits is higher by so much, and by half of that among all points."""
+_OTHERS: dict[str, tuple[Literal["local", "tilted", "shared"], ...]] = {
+    "local": ("tilted", "shared"),
+    "tilted": ("shared", "local"),
+    "shared": ("tilted", "local"),
+}
+"""Backgrounds that are tried, in this order, where the first one does not fit the image."""
+HOPELESS = 0.5
+"""Where a larger share of the columns has run away nothing more is learnt from what the fit leaves over."""
 CHOSEN = "fit"
 """What the fit chose by itself, in the provenance of its columns."""
 
@@ -78,14 +86,16 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
     params = params or RefineParams()
     if len(columns) == 0:
         return columns
-    if params.background != "auto":
-        return (yield from _fitted(image, columns, params)).columns
-    best = yield from _fitted(image, columns, replace(params, background="local"))
-    for background in ("tilted", "shared"):
-        if best.good and not best.sloping:
+    free = params.background == "auto"
+    first: Literal["local", "tilted", "shared"] = "local" if params.background == "auto" else params.background
+    best = yield from _fitted(image, columns, replace(params, background=first))
+    for background in _OTHERS[first]:
+        sloping = free and best.sloping
+        if best.good and not sloping:
             break
         other = yield from _fitted(image, columns, replace(params, background=background))
-        if other.share > best.share + BETTER_BY or (best.sloping and other.good):
+        better = other.share > best.share + BETTER_BY and other.of_all > best.of_all + BETTER_BY / 2
+        if better or (sloping and other.good):
             best = other
     return best.columns
 
@@ -94,11 +104,12 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
 class _Outcome:
     """Columns fitted on one kind of background.
 
-    `share` did not fail of those where something stands; `sloping` says whether they stand on slopes.
+    `share` did not fail of those where something stands, `of_all` of all; `sloping` says whether they stand on slopes.
     """
 
     columns: Columns
     share: float
+    of_all: float
     sloping: bool
 
     @property
@@ -124,7 +135,7 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
     described, taken = state, Beyond()
     # What tails leave over looks like slopes, and slopes would take the tails for their own.
     sloping = params.background == "local" and not params.tails and on_slopes(scene, state)
-    if params.beyond_gaussians:
+    if params.beyond_gaussians and not (standing.any() and state.away[standing].mean() > HOPELESS):
         scene, state, taken = yield from beyond_gaussians(scene, state)
     state.model[state.faint, HEIGHT] = 0
     covariance = yield from stated_covariances(scene, state)
@@ -136,8 +147,13 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
         "learnt_profile": taken.profile,
     }
     fits = (found.features["fit"] != "failed").to_numpy()
-    share = float(fits[standing].mean()) if standing.any() else float(fits.mean())
-    return _Outcome(columns=replace(found, provenance={**found.provenance, CHOSEN: chosen}), share=share, sloping=sloping)
+    of_all = float(fits.mean())
+    return _Outcome(
+        columns=replace(found, provenance={**found.provenance, CHOSEN: chosen}),
+        share=float(fits[standing].mean()) if standing.any() else of_all,
+        of_all=of_all,
+        sloping=sloping,
+    )
 
 
 def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:

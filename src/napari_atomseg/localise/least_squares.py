@@ -43,14 +43,18 @@ class Problem:
         """The part of weighted functions (N, F, P) that no background can make."""
         if self.basis.shape[1] == 0:
             return weighted
-        return np.asarray(weighted - (weighted @ self.basis.transpose(0, 2, 1)) @ self.basis)
+        background = (weighted @ self.basis.transpose(0, 2, 1)) @ self.basis
+        return np.asarray(np.subtract(weighted, background, out=background))
 
     def linearised(self, model: np.ndarray, which: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Weighted residuals (N, P) and derivatives of the model (N, F, P), both without what the background can make."""
         weight = self.windows.weight
         shape, slopes = derivatives(*self.windows.distances(model), model, which)
         height, level = model[:, HEIGHT, None].astype(np.float32), model[:, LEVEL, None].astype(np.float32)
-        residual = weight * (self.windows.values - self.others - height * shape - level)
+        residual = self.windows.values - self.others
+        residual -= height * shape
+        residual -= level
+        residual *= weight
         slopes *= weight[:, None]
         if self.basis.shape[1] == 0:
             return residual, slopes

@@ -148,9 +148,7 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     which = (Y, X, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
 
     def work(chunk: np.ndarray) -> np.ndarray:
-        windows = scene.windows(chunk)
-        others = scene.others(canvas, windows, model[chunk])
-        weighted = scene.weighted(windows, others, model[chunk])
+        weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
         return fit(problem(weighted, others, _local(scene)), model[chunk], which, steps, rest=ROUGHLY)[0]
 
     for number, (chunk, found) in enumerate(each(work, scene.chunks(waiting))):
@@ -172,8 +170,16 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     return replace(state, model=model, faint=faint, away=away)
 
 
-def all_together(scene: Scene, state: State) -> Generator[Progress, None, State]:
-    """Steps of all columns at once until they are at rest."""
+def all_together(scene: Scene, state: State, restless: np.ndarray | None = None) -> Generator[Progress, None, State]:
+    """Steps of all columns at once until they are at rest.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+    restless : ndarray of bool, shape (N,), optional
+        The columns to begin with, where all others have been fitted already; all by default.
+    """
     shared = shared_parameters(scene.params)
     model, away = state.model.copy(), state.away.copy()
     model[state.faint, HEIGHT] = 0
@@ -182,9 +188,9 @@ def all_together(scene: Scene, state: State) -> Generator[Progress, None, State]
         model[:, LEVEL] = float(np.median((scene.image - canvas)[scene.valid])) if scene.valid.any() else 0.0
     widths = model[:, SIGMA].copy()
     there = np.flatnonzero(~state.faint & ~away)
-    trusted = trusted_columns(scene, canvas, model)
+    trusted = None
     moved = np.zeros(len(model))
-    moved[there] = np.inf
+    moved[there] = np.inf if restless is None else np.where(restless[there], np.inf, state.moved[there])
     damping, last = np.full(len(model), FIRST_DAMPING), np.full(len(model), np.inf)
     for turn in range(scene.params.rounds):
         sigma = float(np.median(model[:, SIGMA]))
@@ -194,6 +200,8 @@ def all_together(scene: Scene, state: State) -> Generator[Progress, None, State]
             break
         # What all share can be told only from all.
         common = shared if len(active) == len(there) else ()
+        if common and trusted is None:
+            trusted = trusted_columns(scene, canvas, model)
         step = yield from coupled_step(scene, canvas, model, active, pairs, JOINT, common, damping[active], trusted)
         longest = np.max(np.abs(step.own[:, :2]), axis=1) / sigma
         # A column whose steps do not shrink is slowed down.
@@ -217,6 +225,9 @@ def all_together(scene: Scene, state: State) -> Generator[Progress, None, State]
             change = _shared_step(model, widths, step.shared, shared)
             if change > AT_REST:
                 moved[there] = np.maximum(moved[there], change / AT_REST)
+            canvas = canvas_of(scene, model)
+        elif 2 * len(taken) > len(there):
+            model[taken] = trial[~lost]
             canvas = canvas_of(scene, model)
         else:
             _replace_on(canvas, scene, model, taken, trial[~lost])
@@ -248,9 +259,7 @@ def own_shapes(scene: Scene, state: State) -> Generator[Progress, None, State]:
         error = np.zeros(len(active))
         for chunk in scene.chunks(active):
             yield Progress(turn * len(there) + int(place[chunk[0]]), scene.params.rounds * len(there), "fitting widths")
-            windows = scene.windows(chunk)
-            others = scene.others(canvas, windows, model[chunk])
-            weighted = scene.weighted(windows, others, model[chunk])
+            weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
             task = problem(weighted, others, scene.params.background)
             fitted[place[chunk]], _ = fit(task, model[chunk], which, LATER_STEPS, Prior(usual=usual, spread=spread))
             error[place[chunk]] = 1 / np.maximum(significances(weighted, fitted[place[chunk]]), 1e-12)

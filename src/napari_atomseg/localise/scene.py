@@ -19,8 +19,8 @@ from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, blan
 from napari_atomseg.localise.starting_width import best_width
 from napari_atomseg.localise.windows import Windows, add_columns, cut, window_offsets, window_radius
 
-CHUNK_VALUES = 400_000
-"""Window pixels treated at once; bounds memory to some tens of MB."""
+CHUNK_VALUES = 130_000
+"""Window pixels treated at once: few enough to stay in the cache of a processor."""
 WIDER_THAN_CORRELATION = 1.12
 """Neighbours make the width that is read from the autocorrelation a little too narrow."""
 SPIKE = 7.0
@@ -57,8 +57,9 @@ class RefineParams:
     tails : bool
         Give all columns a Lorentzian share, the same for all, as the tails of a probe ask for.
     background : str
-        A flat level under each column, a tilted one, one constant level under the whole image, or (auto) flat levels unless
-        the image shows that they do not fit.
+        A flat level under each column (local), a tilted one, one constant level under the whole image (shared), or (auto)
+        flat levels unless the image shows that they do not fit. A background with which fewer than 80 % of the columns can be
+        fitted is replaced by one with which clearly more can; the columns' provenance says so.
     likelihood : str
         Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
         all alike (least squares).
@@ -154,19 +155,36 @@ class Scene:
         """What all columns but its own give in each window, shape (N, P), from the image of all columns (Y, X)."""
         return np.asarray(canvas.ravel()[windows.index] - windows.columns(model), dtype=np.float32)
 
+    def fitted_windows(
+        self, canvas: np.ndarray, rows: np.ndarray, model: np.ndarray, *, each_its_own: bool = False
+    ) -> tuple[Windows, np.ndarray]:
+        """Weighted windows of the given columns, model (N, 8), and what all others give in them, (N, P).
+
+        The same as :meth:`windows`, :meth:`others` and :meth:`weighted` one after the other, with each column drawn once.
+        """
+        windows = self.windows(rows)
+        seen, own = canvas.ravel()[windows.index], windows.columns(model)
+        others = (seen - own).astype(np.float32)
+        return self._weighted(windows, seen.astype(np.float32), model, each_its_own), others
+
     def weighted(self, windows: Windows, others: np.ndarray, model: np.ndarray, *, each_its_own: bool = False) -> Windows:
         """The same windows, each residual weighted by the inverse standard deviation of its pixel; spikes by nothing.
 
         Least squares weight all pixels of the image alike; `each_its_own` asks for the mean of each window instead.
         """
-        height, level = np.abs(model[:, HEIGHT, None]), model[:, LEVEL, None].astype(np.float32)
-        expected = others + windows.columns(model) + level
+        return self._weighted(windows, others + windows.columns(model), model, each_its_own)
+
+    def _weighted(self, windows: Windows, columns: np.ndarray, model: np.ndarray, each_its_own: bool) -> Windows:
+        """Windows weighted by what all columns (N, P) and the levels of a model (N, 8) make expected."""
+        height, level = np.abs(model[:, HEIGHT, None]).astype(np.float32), model[:, LEVEL, None].astype(np.float32)
+        expected = columns + level
         floor = (1e-4 * height) ** 2 + 1e-24
         variance = self.noise.variance(np.maximum(expected, self.noise.pedestal + DIMMEST * height)) + floor
         strange = (windows.values - expected) ** 2
         strange /= np.maximum(variance, self.noise.variance(self.noise.pedestal + 0.3 * height) + floor)
         # Where no Gaussian follows the column, a whole part of the window is strange; a spike is so among its own.
-        usual = np.maximum(1.0, np.median(strange, axis=1, keepdims=True) / MEDIAN_OF_SQUARES)
+        # Every other pixel tells the median as well.
+        usual = np.maximum(1.0, np.median(strange[:, ::2], axis=1, keepdims=True) / MEDIAN_OF_SQUARES)
         spike = strange > SPIKE**2 * usual
         if self.params.likelihood == "least-squares":
             variance = np.mean(variance, axis=1, keepdims=True) if each_its_own else self.mean_variance

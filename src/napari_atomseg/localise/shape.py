@@ -28,14 +28,19 @@ def squared_distance(dy: np.ndarray, dx: np.ndarray, model: np.ndarray) -> np.nd
     """The q of each pixel, from its distance (N, P) to the centre of its column; shape (N, P)."""
     width = model[:, SIGMA, None].astype(dy.dtype) ** 2
     if is_round(model):
-        return np.asarray((dy * dy + dx * dx) / width)
+        # In place: these arrays are large, and new memory costs more than the sums.
+        squared = dy * dy
+        squared += dx * dx
+        squared /= width
+        return np.asarray(squared)
     stretch, slant = model[:, STRETCH, None].astype(dy.dtype), model[:, SLANT, None].astype(dy.dtype)
     return np.asarray(((1 + stretch) * dy * dy + (1 - stretch) * dx * dx - 2 * slant * dy * dx) / width)
 
 
 def profile(squared: np.ndarray, model: np.ndarray) -> np.ndarray:
     """Columns of unit height, from q (N, P); shape (N, P)."""
-    core = np.exp(-squared / 2)
+    core = squared * np.float32(-0.5)
+    np.exp(core, out=core)
     if not model[:, TAIL].any():
         return np.asarray(core)
     tail = model[:, TAIL, None].astype(squared.dtype)

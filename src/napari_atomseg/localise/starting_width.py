@@ -20,6 +20,7 @@ LEAST_RADIUS, MOST_RADIUS = 2.5, 20.0
 NARROWEST, WIDEST, STEP = 0.12, 0.75, 1.2
 """Widths that are tried, in units of that distance, and the ratio of one to the next."""
 LEAST_WIDTH = 0.6
+AS_GOOD = 1.01
 BETTER, NEAR_ENOUGH = 0.97, 1.1
 """A given width is kept unless one that differs by a larger factor leaves less than this share of what it leaves: fits come back
 from the rest."""
@@ -51,7 +52,8 @@ def best_width(image: np.ndarray, valid: np.ndarray, positions: np.ndarray, give
         return given
     # What is left counts in units of what the given width leaves, or bright columns would decide alone.
     typical = np.nanmedian(left / np.maximum(left[:, :1], 1e-30), axis=0)
-    best = int(np.nanargmin(typical))
+    # Columns that stand beside their points look wider, so of widths that explain the same the narrowest is the likeliest.
+    best = min(np.flatnonzero(typical <= AS_GOOD * np.nanmin(typical)), key=lambda number: widths[number])
     near = max(widths[best], given) < NEAR_ENOUGH * min(widths[best], given)
     return given if near or typical[best] >= BETTER else float(widths[best])
 

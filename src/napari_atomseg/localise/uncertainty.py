@@ -136,9 +136,7 @@ def _add_prior(information: np.ndarray, usual: float, own: tuple[int, ...]) -> N
 
 def weighed_task(scene: Scene, canvas: np.ndarray, model: np.ndarray, rows: np.ndarray) -> Problem:
     """The windows of some rows of a model (N, 8), each pixel weighted by its own noise whatever the likelihood."""
-    windows = scene.windows(rows)
-    others = scene.others(canvas, windows, model[rows])
-    return problem(scene.weighted(windows, others, model[rows], each_its_own=True), others, scene.params.background)
+    return problem(*scene.fitted_windows(canvas, rows, model[rows], each_its_own=True), scene.params.background)
 
 
 def _less_of_neighbours(information: np.ndarray, first: np.ndarray, second: np.ndarray, cross: np.ndarray) -> np.ndarray:

@@ -197,7 +197,11 @@ def fit_choices(columns: Columns) -> str:
     if not isinstance(first, dict):
         return ""
     asked = columns.provenance.get("refinement", {}).get("background")
-    parts = [f"{first['background']} background (chosen from the image)"] if asked == "auto" else []
+    parts = []
+    if asked == "auto":
+        parts.append(f"{first['background']} background (chosen from the image)")
+    elif asked and asked != first["background"]:
+        parts.append(f"{first['background']} background (a {asked} background does not fit this image)")
     if first["unseen_neighbours"]:
         parts.append(f"{first['unseen_neighbours']} unseen neighbours taken off")
     return ", ".join(parts)
