@@ -38,7 +38,7 @@ def scene():
 @pytest.fixture
 def compare_page(panel):
     panel.pages.setCurrentIndex(3)
-    assert panel.pages.tabText(3) == "Compare"
+    assert panel.pages.name(3) == "Compare"
     return panel.compare_page
 
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from conftest import add_image, lattice, open_panel
+from conftest import HANGING, add_image, lattice, open_panel
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QPushButton
+from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QPushButton, QWidget
 
 from napari_atomseg.gui import settings
 from napari_atomseg.gui.forms import ResetLabel
+from napari_atomseg.gui.pages import Pages
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_links_in_the_foot_work(viewer, panel, page, found, idle):
 
 
 def test_buttons_are_where_the_design_wants_them(panel, page):
-    names = [panel.pages.tabText(row) for row in range(panel.pages.count())]
+    names = [panel.pages.name(row) for row in range(panel.pages.count())]
     assert names == ["Columns", "Networks", "Simulate", "Compare", "Train"]
     assert not page.expert.isExpanded()
     assert {button.text() for button in panel.findChildren(QPushButton)} >= {"Find columns", "Cancel", "Refine", "Undo", "Redo"}
@@ -167,3 +168,101 @@ def test_viewer_closes_clean_with_everything_open(make_napari_viewer, idle):
     panel.tools.diffractogram()
     panel.tools.calibration()
     QApplication.processEvents()
+
+
+# -- room for the image --------------------------------------------------------------------------------------------------
+
+EIGHT = ("Columns", "Networks", "Restore", "Simulate", "Compare", "Measure", "Series", "Train")
+
+
+def test_eight_pages_fit_into_the_panel_with_their_whole_names(shown):
+    """Tabs of 340 px hid the last pages behind arrows."""
+    _, panel = shown
+    pages = Pages(panel)
+    for name in EIGHT:
+        pages.add(QLabel(name), name, "A page.")
+    pages.resize(320, 200)
+    pages.show()
+    QApplication.processEvents()
+    buttons = [pages.findChild(QPushButton, f"page_{name}") for name in EIGHT]
+    for button in buttons:
+        assert button.isVisible()
+        assert button.fontMetrics().horizontalAdvance(button.text()) + 8 <= button.width(), button.text()
+        assert pages.rect().contains(button.geometry())
+    assert len({(button.x(), button.y()) for button in buttons}) == 8
+
+
+def test_the_page_buttons_turn_the_pages(shown, qtbot):
+    _, panel = shown
+    for row in range(panel.pages.count()):
+        button = panel.findChild(QPushButton, f"page_{panel.pages.name(row)}")
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert panel.pages.currentIndex() == row
+        assert [one.isChecked() for one in panel.pages._buttons.buttons()].index(True) == row
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(("size", "room"), [((1280, 720), 560), ((1000, 600), 290)])
+def test_every_page_is_340_px_wide_and_leaves_the_image_room(shown, theme, size, room):
+    viewer, panel = shown
+    viewer.theme = theme
+    add_image(viewer)
+    window = viewer.window._qt_window
+    window.resize(*size)
+    for row in range(panel.pages.count()):
+        panel.pages.setCurrentIndex(row)
+        QApplication.processEvents()
+        assert panel.width() == 340
+        assert viewer.canvas.size[1] >= room
+        assert (window.width(), window.height()) == size
+        page = panel.page
+        inside = page.parentWidget().width()
+        wide = [
+            one for one in page.findChildren(QWidget) if one.isVisible() and one.mapTo(page, one.rect().topRight()).x() > inside
+        ]
+        assert not wide, [(type(one).__name__, one.objectName()) for one in wide]
+
+
+def test_width_page_and_folds_come_back(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    panel = open_panel(viewer)
+    window = viewer.window._qt_window
+    window.resize(1280, 720)
+    QApplication.processEvents()
+    window.resizeDocks([panel.parentWidget()], [420], Qt.Orientation.Horizontal)
+    panel.columns_page.expert.expand(animate=False)
+    panel.pages.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: settings.recall("panel_width") == 420, timeout=HANGING)
+    again = make_napari_viewer(show=True)
+    next_panel = open_panel(again)
+    again.window._qt_window.resize(1280, 720)
+    QApplication.processEvents()
+    assert next_panel.parentWidget().width() == 420
+    assert next_panel.pages.currentIndex() == 2
+    assert next_panel.columns_page.expert.isExpanded()
+
+
+def test_a_damaged_layout_gives_the_usual_one(make_napari_viewer):
+    for key, value in (("panel_width", "wide"), ("page", [1]), ("unfolded", 3)):
+        settings.remember(key, value)
+    panel = open_panel(make_napari_viewer(show=True))
+    assert panel.width() == 340
+    assert panel.pages.currentIndex() == 0
+
+
+def test_an_image_opened_before_the_window_grows_is_fitted_again(shown):
+    viewer, _ = shown
+    window = viewer.window._qt_window
+    window.resize(1000, 600)
+    QApplication.processEvents()
+    add_image(viewer)
+    QApplication.processEvents()
+    small = viewer.scene.camera.zoom
+    window.resize(1380, 850)
+    QApplication.processEvents()
+    assert viewer.scene.camera.zoom > small
+    mine = viewer.scene.camera.zoom * 3
+    viewer.scene.camera.zoom = mine
+    window.resize(1000, 600)
+    QApplication.processEvents()
+    assert viewer.scene.camera.zoom == pytest.approx(mine)

@@ -120,6 +120,14 @@ def test_only_failed_fits_say_so(strip, viewer, page):
     strip.histogram.grab()
 
 
+def test_before_any_refinement_it_says_not_refined_yet(strip, viewer, page):
+    image = add_image(viewer)
+    session, _ = show_columns(viewer, image, columns_with(["none", "border", "none"], np.nan))
+    page.watch(session)
+    assert "Not refined yet" in strip.histogram.empty
+    assert "failed" not in strip.histogram.empty
+
+
 # -- selecting ---------------------------------------------------------------------------------------------------------
 
 

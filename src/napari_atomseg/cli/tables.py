@@ -70,18 +70,24 @@ def doubt_of(columns: Columns, micrograph: Micrograph) -> str:
     )
 
 
+FLUKES = 0.1
+"""Of points that stand on nothing a fit may take so many for columns."""
+
+
 def require_fits(columns: Columns, target: Path, reason: str) -> None:
-    """Refuse to call it a success where no fit went well; the table has been written all the same.
+    """Refuse to call it a success where hardly a fit went well; the table has been written all the same.
 
     Raises
     ------
     AtomsegError
-        If every fit failed; `reason` is the end of the sentence, what was seen and what to do.
+        If nearly every fit failed; `reason` is the end of the sentence, what was seen and what to do.
     """
     if all_failed(columns):
-        raise AtomsegError(f"all {len(columns)} fits failed, so that no position in {target.name} is confirmed; {reason}")
+        failed = int((columns.features["fit"] == "failed").sum())
+        number, which = (f"all {failed}", "no") if failed == len(columns) else (f"{failed} of {len(columns)}", "hardly any")
+        raise AtomsegError(f"{number} fits failed, so that {which} position in {target.name} is confirmed; {reason}")
 
 
 def all_failed(columns: Columns) -> bool:
-    """Whether there are columns, and every fit of them failed."""
-    return len(columns) > 0 and bool((columns.features["fit"] == "failed").all())
+    """Whether there are columns, and every fit of them failed, but for a few that noise may have made."""
+    return len(columns) > 0 and float((columns.features["fit"] == "failed").mean()) > 1 - FLUKES

@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -33,7 +32,9 @@ from napari_atomseg.gui.colours import linked
 from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.head import Head
 from napari_atomseg.gui.known_files import KnownFiles
+from napari_atomseg.gui.layout import Layout
 from napari_atomseg.gui.offer import Offer
+from napari_atomseg.gui.pages import Pages
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
@@ -76,8 +77,7 @@ class AtomSegPanel(QWidget):
         self.head = Head(self.viewer)
         self.offer = Offer()
         self.known_files = KnownFiles(self)
-        self.pages = QTabWidget()
-        self.pages.setDocumentMode(True)
+        self.pages = Pages()
         self.run_button = QPushButton()
         self.run_button.setObjectName("run")
         self.cancel_button = QPushButton("Cancel")
@@ -124,14 +124,14 @@ class AtomSegPanel(QWidget):
         self.simulate_page = SimulatePage(self)
         self.compare_page = ComparePage(self)
         self.train_page = TrainPage(self, self.asking)
-        for page, name in (
-            (self.columns_page, "Columns"),
-            (self.networks_page, "Networks"),
-            (self.simulate_page, "Simulate"),
-            (self.compare_page, "Compare"),
-            (self.train_page, "Train"),
+        for page, name, tip in (
+            (self.columns_page, "Columns", "Find the atomic columns of the image, correct them by hand, refine and save them."),
+            (self.networks_page, "Networks", "Maps that a network makes of the image, and the networks at hand."),
+            (self.simulate_page, "Simulate", "Simulate the image of an atomic structure."),
+            (self.compare_page, "Compare", "Compare a simulated image with the recorded one."),
+            (self.train_page, "Train", "Train a network for your crystal."),
         ):
-            self.pages.addTab(scrolled(page), name)
+            self.pages.add(scrolled(page), name, tip)
 
     @property
     def page(self) -> Any:
@@ -156,11 +156,13 @@ class AtomSegPanel(QWidget):
         self._holder: dict[str, Any] = {"work": None}
         self.destroyed.connect(partial(_shut_down, self._holder))
         self._guard = CloseGuard(self)
+        self.layout_of_window = Layout(self)
 
     def _settle(self) -> None:
         """Once the dock has its place: guard the main window and take up what is open already."""
         try:
             self._guard.watch(self.window())
+            self.layout_of_window.restore()
             self.head.refresh()
             self.columns_page.settle()
             self.networks_page.settle()

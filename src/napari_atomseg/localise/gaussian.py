@@ -42,7 +42,7 @@ ROW_PASSES = 3
 GOOD_SHARE = 0.8
 """With fewer fits that did not fail, of the points where something stands, other backgrounds are tried."""
 BETTER_BY = 0.1
-"""Another background is taken if its share of fits is higher by so much."""
+"""Another background is taken if its share of fits is higher by so much, and by half of that among all points."""
 _OTHERS: dict[str, tuple[Literal["local", "tilted", "shared"], ...]] = {
     "local": ("tilted", "shared"),
     "tilted": ("shared", "local"),
@@ -94,7 +94,8 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
         if best.good and not sloping:
             break
         other = yield from _fitted(image, columns, replace(params, background=background))
-        if other.share > best.share + BETTER_BY or (sloping and other.good):
+        better = other.share > best.share + BETTER_BY and other.of_all > best.of_all + BETTER_BY / 2
+        if better or (sloping and other.good):
             best = other
     return best.columns
 
@@ -103,11 +104,12 @@ def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | N
 class _Outcome:
     """Columns fitted on one kind of background.
 
-    `share` did not fail of those where something stands; `sloping` says whether they stand on slopes.
+    `share` did not fail of those where something stands, `of_all` of all; `sloping` says whether they stand on slopes.
     """
 
     columns: Columns
     share: float
+    of_all: float
     sloping: bool
 
     @property
@@ -145,8 +147,13 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
         "learnt_profile": taken.profile,
     }
     fits = (found.features["fit"] != "failed").to_numpy()
-    share = float(fits[standing].mean()) if standing.any() else float(fits.mean())
-    return _Outcome(columns=replace(found, provenance={**found.provenance, CHOSEN: chosen}), share=share, sloping=sloping)
+    of_all = float(fits.mean())
+    return _Outcome(
+        columns=replace(found, provenance={**found.provenance, CHOSEN: chosen}),
+        share=float(fits[standing].mean()) if standing.any() else of_all,
+        of_all=of_all,
+        sloping=sloping,
+    )
 
 
 def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:

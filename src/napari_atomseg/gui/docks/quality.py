@@ -34,6 +34,7 @@ CHIPS = {
     "none": ("not fitted", "that have not been fitted since they were found or moved"),
 }
 NO_VALUES = "No fit gave an uncertainty.\nLook at the failed columns, or try another width under More."
+NOT_REFINED = "Not refined yet: press Refine to fit the columns."
 BUSY = "A job is running; cancel it first."
 
 
@@ -136,6 +137,7 @@ class QualityStrip(QWidget):
         if columns is None or not was_refined(columns):
             return
         sigma, unit = position_sigmas(columns)
+        self.histogram.empty = NO_VALUES if was_fitted(columns) else NOT_REFINED
         self.histogram.show_values(sigma, unit)
         marks = self.histogram.marks
         self.numbers.setVisible(marks is not None)
@@ -197,6 +199,11 @@ def was_refined(columns: Columns) -> bool:
     """True if a fit has said anything of the columns, good or bad."""
     fitted = columns.features["fit"].isin([fit for fit in FITS if fit != "none"]).any()
     return bool(fitted) or bool(columns.features["y_std_px"].notna().any())
+
+
+def was_fitted(columns: Columns) -> bool:
+    """True if a refinement has fitted any column; a column at the border is marked as such already when it is found."""
+    return bool(columns.features["fit"].isin(("ok", *FLAGGED_FITS)).any()) or bool(columns.features["y_std_px"].notna().any())
 
 
 def position_sigmas(columns: Columns) -> tuple[np.ndarray, str]:

@@ -1,0 +1,69 @@
+"""The pages of the panel and the buttons that turn to them: two rows of four, so that eight fit into the panel's width."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+
+IN_A_ROW = 4
+
+
+class Pages(QWidget):
+    """One page at a time; every page's name is always in view."""
+
+    currentChanged = Signal(int)  # as Qt's own switchers call it
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._stack = QStackedWidget()
+        self._buttons = QButtonGroup(self)
+        self._buttons.setExclusive(True)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._grid)
+        layout.addWidget(self._stack, 1)
+        self._buttons.idClicked.connect(self.setCurrentIndex)
+        self._stack.currentChanged.connect(self.currentChanged)
+
+    def add(self, page: QWidget, name: str, tip: str) -> None:
+        """Add a page behind the others."""
+        button = QPushButton(name)
+        button.setObjectName(f"page_{name}")
+        button.setCheckable(True)
+        button.setToolTip(tip)
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        place = self._stack.count()
+        self._buttons.addButton(button, place)
+        self._grid.addWidget(button, *divmod(place, IN_A_ROW))
+        self._grid.setColumnStretch(place % IN_A_ROW, 1)
+        self._stack.addWidget(page)
+        button.setChecked(place == self._stack.currentIndex())
+
+    def count(self) -> int:
+        """Number of pages."""
+        return int(self._stack.count())
+
+    def name(self, index: int) -> str:
+        """Name of a page."""
+        return str(self._buttons.button(index).text())
+
+    def widget(self, index: int) -> QWidget:
+        """A page."""
+        return self._stack.widget(index)
+
+    def currentIndex(self) -> int:  # Qt's name
+        """Which page is in view."""
+        return int(self._stack.currentIndex())
+
+    def currentWidget(self) -> QWidget | None:  # Qt's name
+        """The page in view."""
+        return self._stack.currentWidget()
+
+    def setCurrentIndex(self, index: int) -> None:  # Qt's name
+        """Turn to a page."""
+        if 0 <= index < self.count():
+            self._buttons.button(index).setChecked(True)
+            self._stack.setCurrentIndex(index)
