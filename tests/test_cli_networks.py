@@ -333,7 +333,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(models, tmp_path):
 
 def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, small, models, image, tmp_path):
     few = ("--images", 20, "--updates", 5, "--workers", 0)
-    status, said, complaints = call("judge", small, *few, "--name", "judged")
+    status, said, complaints = call("train-classifier", small, *few, "--name", "judged")
     assert (status, complaints) == (0, "")
     assert "judged" in said
     judged = zoo.load_model("judged")
@@ -359,7 +359,7 @@ def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, sma
     "words", [["nothing"], ["small", "--minutes", "0"], ["small", "--images", "1"], ["small", "--recipe", "unobtainium"]]
 )
 def test_a_judge_of_nothing_is_refused(call, small, words):
-    status, _, complaints = call("judge", *words)
+    status, _, complaints = call("train-classifier", *words)
     assert status in (1, 2)
     assert "Traceback" not in complaints
     assert complaints

@@ -131,7 +131,7 @@ def test_a_region_and_one_frame_of_a_stack(models, viewer, panel, networks, idle
 
 def test_the_pixel_size_that_is_told_and_one_that_will_not_do(models, viewer, panel, networks, idle, page):
     add_image(viewer)
-    assert "told 20 pm/px" in networks.told.says.text()
+    assert "for the network: 20 pm/px" in networks.told.says.text()
     networks.told.form._editors["pixel_size"].widget.setValue(1.5)
     for told in (networks.told, page.finder.told):
         assert "check the pixel size" in told.says.text() or not page.finder.by_network

@@ -139,3 +139,57 @@ def test_table_closed_with_its_cross_comes_back(table, page, found, viewer):
     QApplication.processEvents()
     assert "Columns table" in viewer.window.dock_widgets
     assert page.table.model.rowCount() == len(found.columns)
+
+
+def test_sorting_asks_no_cell_one_by_one(table, found, monkeypatch):
+    monkeypatch.setattr(type(table.model), "data", lambda *_: pytest.fail("a cell was asked for"))
+    table.view.setVisible(False)
+    table._proxy.sort(0, Qt.SortOrder.DescendingOrder)
+    found.layer.remove([3])
+    rows = [table._proxy.mapToSource(table._proxy.index(place, 0)).row() for place in range(table._proxy.rowCount())]
+    assert (np.diff(found.columns.positions[rows, 0]) <= 0).all()
+
+
+def test_a_closed_table_costs_nothing_until_it_is_opened(table, page, found, monkeypatch):
+    count = len(found.columns)
+    table.parent().close()
+    found.layer.remove([3])
+    assert table.model.rowCount() == count
+    page.show_table()
+    assert table.model.rowCount() == count - 1
+
+
+def test_a_table_opened_from_the_menu_catches_up(table, found, viewer):
+    viewer.window._qt_window.show()
+    table.parent().hide()
+    found.layer.remove([3])
+    table.parent().show()
+    QApplication.processEvents()
+    assert table.model.rowCount() == len(found.columns)
+    viewer.window._qt_window.hide()
+
+
+def test_sorting_can_be_taken_back_and_keeps_the_selection(table, found):
+    header = table.view.horizontalHeader()
+    assert header.isSortIndicatorClearable()
+    found.layer.selected_data = {2, 5}
+    table.view.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    assert shown_rows(table) == {2, 5}
+    table.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    assert shown_rows(table) == {2, 5}
+    assert [table._proxy.mapToSource(table._proxy.index(row, 0)).row() for row in range(3)] == [0, 1, 2]
+
+
+def test_selected_rows_are_copied_with_their_header(table, found):
+    table.view.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    found.layer.selected_data = {2, 5}
+    table.copy()
+    header, *rows = QApplication.clipboard().text().splitlines()
+    assert header.split("\t")[:2] == ["y_px", "x_px"]
+    heights = [float(row.split("\t")[0]) for row in rows]
+    assert sorted(heights) == heights[::-1]
+    np.testing.assert_allclose(sorted(heights), sorted(found.columns.positions[[2, 5], 0]), atol=1e-3)
+
+
+def test_the_table_opens_higher_than_three_rows(table):
+    assert table.sizeHint().height() >= 8 * table.view.rowHeight(0)

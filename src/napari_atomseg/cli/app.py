@@ -15,12 +15,12 @@ from napari_atomseg.cli.compare import compare
 from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
-from napari_atomseg.cli.judge import judge
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.talk import unforeseen
 from napari_atomseg.cli.train import train
+from napari_atomseg.cli.train_classifier import train_classifier
 from napari_atomseg.cli.window import OpenCommand, open_files
 
 app = typer.Typer(
@@ -39,7 +39,8 @@ app.command()(locate)
 app.command()(refine)
 app.command("map")(map_images)
 app.command()(train)
-app.command()(judge)
+app.command()(train_classifier)
+app.command("judge", hidden=True)(train_classifier)  # its name until 2026
 app.command()(models)
 app.command()(simulate)
 app.command()(compare)

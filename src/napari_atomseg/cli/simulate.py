@@ -47,42 +47,73 @@ OPTIONS = PROBE_ONLY | {
 def simulate(
     structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy, .zspy), or a folder.")],
-    method: Annotated[str, typer.Option(metavar="convolution|corrected|prism|multislice|hrtem", help="How.")] = "convolution",
-    energy: Annotated[float | None, typer.Option(metavar="EV", help="Of the beam; 200000.")] = None,
-    semiangle: Annotated[float | None, typer.Option(metavar="MRAD", help="Of the probe; 24.")] = None,
-    inner: Annotated[float | None, typer.Option(metavar="MRAD", help="Where the detector begins; 70.")] = None,
-    outer: Annotated[float | None, typer.Option(metavar="MRAD", help="Where it ends; 150.")] = None,
-    detector: Annotated[str | None, typer.Option(metavar="annular|bright_field|segmented", help="Its shape.")] = None,
-    pixel_size: Annotated[str | None, typer.Option(metavar="LENGTH", help="Such as 0.1A or 9.77pm; 0.1A.")] = None,
-    source_size: Annotated[str | None, typer.Option(metavar="LENGTH", help="Full width at half maximum; 0.8A.")] = None,
-    defocus: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of either lens; positive for underfocus.")] = None,
+    method: Annotated[
+        str, typer.Option(metavar="convolution|corrected|prism|multislice|hrtem", help="Simulation method.")
+    ] = "convolution",
+    energy: Annotated[float | None, typer.Option(metavar="EV", help="Beam energy in eV.", show_default="200000")] = None,
+    semiangle: Annotated[float | None, typer.Option(metavar="MRAD", help="Probe semi-angle in mrad.", show_default="24")] = None,
+    inner: Annotated[
+        float | None, typer.Option(metavar="MRAD", help="Inner angle of the detector in mrad.", show_default="70")
+    ] = None,
+    outer: Annotated[
+        float | None, typer.Option(metavar="MRAD", help="Outer angle of the detector in mrad.", show_default="150")
+    ] = None,
+    detector: Annotated[str | None, typer.Option(metavar="annular|bright_field|segmented", help="Shape of the detector.")] = None,
+    pixel_size: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Pixel size with its unit, such as 9.77pm.", show_default="0.1A")
+    ] = None,
+    source_size: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Source size, full width at half maximum.", show_default="0.8A")
+    ] = None,
+    defocus: Annotated[str | None, typer.Option(metavar="LENGTH", help="Defocus of the lens; positive for underfocus.")] = None,
     cs: Annotated[str | None, typer.Option("--cs", metavar="LENGTH", help="Spherical aberration, such as 1.2um.")] = None,
     zone_axis: Annotated[
-        str | None, typer.Option(metavar="u,v,w", help="Direction of the crystal along the beam; 0,0,1.")
+        str | None, typer.Option(metavar="u,v,w", help="Crystal direction along the beam.", show_default="0,0,1")
     ] = None,
-    thickness: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of a crystal; 50A.")] = None,
+    thickness: Annotated[str | None, typer.Option(metavar="LENGTH", help="Thickness of a crystal.", show_default="50A")] = None,
     repeat: Annotated[
         str | None,
-        typer.Option(metavar="auto|none|NA,NB,NC", help="Cells along a, b, c; auto ends at empty slabs of 4A; auto."),
+        typer.Option(
+            metavar="auto|none|NA,NB,NC", help="Cells along a, b, c; auto stops at empty slabs of 4A.", show_default="auto"
+        ),
     ] = None,
     width: Annotated[
-        str | None, typer.Option(metavar="LENGTH[,LENGTH]", help="Field of view, y and x; 40A of a crystal.")
+        str | None, typer.Option(metavar="LENGTH[,LENGTH]", help="Field of view along y and x.", show_default="40A for a crystal")
     ] = None,
-    rotation: Annotated[float | None, typer.Option(metavar="DEG", help="In the plane.")] = None,
-    tilt: Annotated[str | None, typer.Option(metavar="MRAD,MRAD", help="Mistilt about y and x.")] = None,
-    vacancies: Annotated[float | None, typer.Option(metavar="SHARE", help="Of the atoms, drawn at random.")] = None,
+    rotation: Annotated[float | None, typer.Option(metavar="DEG", help="Rotation in the image plane in degrees.")] = None,
+    tilt: Annotated[str | None, typer.Option(metavar="MRAD,MRAD", help="Specimen mistilt about y and x in mrad.")] = None,
+    vacancies: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of the atoms that are removed at random.")
+    ] = None,
     thermal: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Root mean square displacement along one axis; the file's, else 0.08A.")
+        str | None,
+        typer.Option(
+            metavar="LENGTH", help="Root mean square thermal displacement along one axis.", show_default="the file's, else 0.08A"
+        ),
     ] = None,
-    configurations: Annotated[int | None, typer.Option(metavar="N", help="Frozen phonons; 0 for a still lattice; 8.")] = None,
+    configurations: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Number of frozen-phonon configurations; 0 for a still lattice.", show_default="8"),
+    ] = None,
     psf: Annotated[
-        str | None, typer.Option(metavar="gaussian|probe", help="Of a convolution; gaussian, or probe if its lens is told.")
+        str | None,
+        typer.Option(
+            metavar="gaussian|probe",
+            help="Probe shape of a convolution.",
+            show_default="gaussian; probe with lens options",
+        ),
     ] = None,
-    psf_sigma: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of the Gaussian; 0.38A.")] = None,
-    exponent: Annotated[float | None, typer.Option(metavar="GAMMA", help="Of the atomic number; 1.7.")] = None,
-    correction: Annotated[Path | None, typer.Option(metavar="FILE", help="From fit-correction, for --method corrected.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|gpu", help="Where multislice runs.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of thermal motion, vacancies and mixed sites.")] = None,
+    psf_sigma: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Standard deviation of the Gaussian probe.", show_default="0.38A")
+    ] = None,
+    exponent: Annotated[
+        float | None, typer.Option(metavar="GAMMA", help="Exponent of the atomic number.", show_default="1.7")
+    ] = None,
+    correction: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Correction file of fit-correction, for --method corrected.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|gpu", help="Device of the multislice.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed of thermal motion, vacancies and mixed sites.")] = None,
     like: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Take pixel size and field from this image.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     quiet: Quiet = False,

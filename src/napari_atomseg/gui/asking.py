@@ -116,7 +116,7 @@ class ModelBox(ElidedComboBox):
 
     def _describe(self, _: int = 0) -> None:
         card = self.card
-        self.setToolTip(card_summary(card) if card is not None else "Which network is asked; its card tells what it knows.")
+        self.setToolTip(card_summary(card) if card is not None else "Network to use; its card describes what it was trained on.")
 
 
 class ToldBox(QWidget):
@@ -164,7 +164,10 @@ def told_sentence(image: Image | None, card: ModelCard | None, params: NetworkPa
         return problem, True
     source = "set by hand here" if params.pixel_size is not None else f"from {micrograph.pixel_size_source or 'the layer'}"
     low, high = card.sampling_range
-    return f"The network is told {format_pixel_size(size)}, {source}; it knows {100 * low:g} to {100 * high:g}.", False
+    return (
+        f"Pixel size for the network: {format_pixel_size(size)}, {source}. Its range is {100 * low:g} to {100 * high:g} pm/px.",
+        False,
+    )
 
 
 SCORES_SHOWN = 5
@@ -187,7 +190,7 @@ def card_text(card: ModelCard) -> str:
         "Works at": f"{card.native_sampling:g} Å per pixel",
         "Images of": f"{low:g} to {high:g} Å per pixel, {card.modality}",
         "Network": f"{card.architecture}, {listed(card.network)}",
-        "Judge of candidates": f"taught on {card.judge.get('images', 'some')} images"
+        "Classifier of candidates": f"trained on {card.judge.get('images', 'some')} images"
         if card.judge
         else "none: the map's own word",
         "Recipe": card.recipe or "–",

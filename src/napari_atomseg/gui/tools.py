@@ -64,7 +64,7 @@ class Tools(QObject):
                 "Take off what all columns of the same scan rows are displaced by in common.",
             ),
             ("What the file says", self.metadata, "Voltage, dwell time, detector, dose, and everything else."),
-            ("New synthetic image …", self.synthetic, "Try a recipe by eye: an image drawn by chance, with its true columns."),
+            ("New synthetic image …", self.synthetic, "Make a random synthetic image of a recipe, with its true columns."),
             ("", None, ""),
             (
                 "Export the view …",

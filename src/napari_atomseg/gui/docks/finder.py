@@ -192,5 +192,5 @@ def nothing_found(found: Columns, least: float) -> str:
         best = float(found.features["confidence"].max())
         return f"No column reaches confidence {least:.2f}; the surest has {best:.2f}. Lower the threshold to see them."
     if found.provenance.get("model") != CLASSICAL:
-        return "The network sees no columns here. Check the pixel size that it is told, and the polarity."
+        return "The network sees no columns here. Check its pixel size and the polarity."
     return "No columns stand out from the noise here. Try the other polarity, another region, or less contrast under More."

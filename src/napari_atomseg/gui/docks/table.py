@@ -6,14 +6,17 @@ import weakref
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt
+from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
+from qtpy.QtWidgets import QAbstractItemView, QApplication, QDockWidget, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.gui.editing import ColumnsSession
+from napari_atomseg.gui.ordering import Ordered
 from napari_atomseg.writers.columns_csv import columns_table
 
 EMPTY = "No columns yet: find them, open a table, or add points by hand."
+FIRST_HEIGHT = 260
 
 
 class ColumnsModel(QAbstractTableModel):
@@ -39,18 +42,25 @@ class ColumnsModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else self._table.shape[1]
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Text for people, the number itself for sorting."""
+        """Text for people."""
         value = self._table.iat[index.row(), index.column()]
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if role == Qt.ItemDataRole.DisplayRole:
             if not number:
                 return str(value)
             return "" if not np.isfinite(value) else f"{float(value):.6g}"
-        if role == Qt.ItemDataRole.UserRole:
-            return (float(value) if np.isfinite(value) else float("inf")) if number else str(value)
         if role == Qt.ItemDataRole.TextAlignmentRole and number:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
+
+    def values(self, column: int) -> np.ndarray:
+        """What a column is sorted by: its numbers, else its texts."""
+        values = self._table.iloc[:, column]
+        return values.to_numpy() if values.dtype.kind in "fiu" else values.astype(str).to_numpy(dtype=str)
+
+    def as_text(self, rows: list[int]) -> str:
+        """Rows below the names of the columns, as spreadsheets paste them."""
+        return str(self._table.iloc[rows].to_csv(sep="\t", index=False, lineterminator="\n"))
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Feature names; rows are numbered from zero as everywhere in napari."""
@@ -69,9 +79,9 @@ class ColumnsTable(QWidget):
         self._session: weakref.ref[ColumnsSession] | None = None
         self._echo = False
         self.model = ColumnsModel(self)
-        self._proxy = QSortFilterProxyModel(self)
+        self._stale = False
+        self._proxy = Ordered(self.model.values, self)
         self._proxy.setSourceModel(self.model)
-        self._proxy.setSortRole(Qt.ItemDataRole.UserRole)
         self.view = QTableView()
         self.view.setModel(self._proxy)
         self.view.setSortingEnabled(True)
@@ -80,6 +90,13 @@ class ColumnsTable(QWidget):
         header = self.view.horizontalHeader()
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        # A third click on a header gives the order of the file back.
+        header.setSortIndicatorClearable(True)
+        self._proxy.modelReset.connect(self._on_points)
+        copying = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
+        copying.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        copying.activated.connect(self.copy)
+        self.view.setToolTip("Ctrl+C copies the selected rows with their header; a third click on a header unsorts.")
         self.empty = QLabel(EMPTY)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout = QVBoxLayout(self)
@@ -104,8 +121,34 @@ class ColumnsTable(QWidget):
             session.layer.selected_data.events.items_changed.connect(self._on_points)
         self.refresh()
 
+    def sizeHint(self) -> QSize:  # Qt's name
+        """Room for some eight rows at first."""
+        return QSize(super().sizeHint().width(), FIRST_HEIGHT)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # Qt's name
+        """Catch up with what has changed while the table was closed."""
+        super().showEvent(event)
+        if self._stale:
+            self._fill()
+
+    def copy(self) -> None:
+        """Copy the selected rows, as they are ordered in view, with their header."""
+        selection = self.view.selectionModel()
+        assert selection is not None
+        places = sorted(selection.selectedRows(), key=lambda index: index.row())
+        clipboard = QApplication.clipboard()
+        if places and clipboard is not None:
+            clipboard.setText(self.model.as_text([self._proxy.mapToSource(index).row() for index in places]))
+
     def refresh(self) -> None:
-        """Show the session's columns as they are now."""
+        """Show the session's columns as they are now; a closed table waits until it is opened again."""
+        dock = self.parentWidget()
+        self._stale = isinstance(dock, QDockWidget) and dock.isHidden()
+        if not self._stale:
+            self._fill()
+
+    def _fill(self) -> None:
+        self._stale = False
         session = self._session() if self._session is not None else None
         columns = session.columns if session is not None else Columns(positions=np.zeros((0, 2)))
         self._echo = True
@@ -120,14 +163,14 @@ class ColumnsTable(QWidget):
     def _on_points(self, *_: Any) -> None:
         """Select the rows of the points selected on the canvas."""
         session = self._session() if self._session is not None else None
-        if session is None or self._echo:
+        if session is None or self._echo or self._stale:
             return
-        rows = [row for row in sorted(int(index) for index in session.layer.selected_data) if row < self.model.rowCount()]
+        rows = np.array([row for row in session.layer.selected_data if row < self.model.rowCount()], dtype=int)
         chosen = QItemSelection()
         last = max(0, self.model.columnCount() - 1)
-        for row in rows:
-            left = self._proxy.mapFromSource(self.model.index(row, 0))
-            chosen.select(left, self._proxy.index(left.row(), last))
+        places = np.sort(self._proxy.places(rows))
+        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else ():
+            chosen.select(self._proxy.index(int(run[0]), 0), self._proxy.index(int(run[-1]), last))
         selection = self.view.selectionModel()
         assert selection is not None
         self._echo = True
@@ -135,8 +178,8 @@ class ColumnsTable(QWidget):
             selection.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         finally:
             self._echo = False
-        if rows:
-            self.view.scrollTo(self._proxy.mapFromSource(self.model.index(rows[0], 0)))
+        if len(rows):
+            self.view.scrollTo(self._proxy.mapFromSource(self.model.index(int(rows.min()), 0)))
 
     def _on_rows(self, *_: Any) -> None:
         """Select the points of the selected rows, and bring the first into view."""

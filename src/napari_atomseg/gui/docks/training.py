@@ -76,7 +76,7 @@ class TrainPage(QWidget):
 
     def _build(self) -> None:
         intro = QLabel(
-            "Teaches a network images of your crystal, drawn by chance: turned, tilted, thick and thin, with vacancies "
+            "Trains a network on random synthetic images of your crystal: turned, tilted, thick and thin, with vacancies "
             "and noise. Takes minutes."
         )
         intro.setWordWrap(True)
@@ -228,7 +228,7 @@ class TrainPage(QWidget):
             return
         self.curve.clear()
         self._began = None
-        self.left.setText("Drawing the images that it will be judged by …")
+        self.left.setText("Making the validation images …")
         self._panel.start(learn(lesson), self._learnt, "Training", heard=lambda one: self._hear(one, lesson), over=self._over)
 
     def _hear(self, progress: Progress, lesson: Lesson) -> None:

@@ -1,4 +1,4 @@
-"""``judge``: teach which of a network's candidates are columns."""
+"""``train-classifier``: train the classifier that decides which of a network's candidates are columns."""
 
 from __future__ import annotations
 
@@ -11,22 +11,33 @@ from napari_atomseg.cli.inputs import params_of, require_model
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 
 
-def judge(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Network whose candidates are judged; see `models`.")],
+def train_classifier(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Network whose candidates are classified; see `models`.")],
     recipe: Annotated[
         list[str] | None,
-        typer.Option(metavar="RECIPE", help="A preset or a YAML file; several take turns. By default crystals and single atoms."),
+        typer.Option(
+            metavar="RECIPE",
+            help="Preset or YAML file of the training images; repeat the option for several, which are used in turn.",
+            show_default="crystals and single atoms",
+        ),
     ] = None,
-    images: Annotated[int | None, typer.Option(metavar="N", help="Synthetic images that are drawn.")] = None,
-    minutes: Annotated[float | None, typer.Option(metavar="M", help="Draw no more images after so many.")] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the new model.")] = None,
-    updates: Annotated[int | None, typer.Option(metavar="N", help="Updates of the judge's weights.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of weights and images.")] = None,
-    workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw images.")] = 1,
+    images: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of synthetic training images.", show_default="6000")
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="Time limit for the training images in minutes.", show_default="no limit"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the new model.", show_default="derived from MODEL")
+    ] = None,
+    updates: Annotated[int | None, typer.Option(metavar="N", help="Number of weight updates.", show_default="3000")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Random seed of weights and images.", show_default="777")] = None,
+    workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Number of processes that make images.")] = 1,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Teach a judge which of a network's candidates are columns; makes a new model and leaves the old one as it is."""
+    """Train a classifier that decides which of a network's candidates are columns; writes a new model, the old one is kept."""
     from napari_atomseg.training.judging import JudgingParams
     from napari_atomseg.workflows import CLASSICAL, model_names
     from napari_atomseg.workflows.judging import RECIPES
