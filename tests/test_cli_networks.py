@@ -17,8 +17,8 @@ from spots import draw, square_lattice
 
 from napari_atomseg.cli import main
 from napari_atomseg.networks import zoo
+from napari_atomseg.networks.architectures.unet import Unet, UnetParams
 from napari_atomseg.networks.card import ModelCard
-from napari_atomseg.networks.unet import Unet, UnetParams
 from napari_atomseg.readers.registry import read
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.synthesis.recipe import read_recipe

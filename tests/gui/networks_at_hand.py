@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from napari_atomseg.networks import zoo
+from napari_atomseg.networks.architectures.unet import Unet, UnetParams
 from napari_atomseg.networks.card import ModelCard
-from napari_atomseg.networks.unet import Unet, UnetParams
 
 TINY = {"width": 4, "depth": 2, "stem": 2, "row_context": 0}
 NATIVE = 0.2

@@ -10,8 +10,9 @@ from napari_atomseg.inference import agreement
 from napari_atomseg.inference.agreement import NEAR, WELL_KNOWN
 from napari_atomseg.inference.columns import Shown
 from napari_atomseg.inference.grid import native_grid
-from napari_atomseg.inference.predict import Prediction, in_counts
+from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.networks.card import ModelCard
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 
 CARD = ModelCard(name="by hand")
 NATIVE = CARD.native_sampling
@@ -35,7 +36,10 @@ def held_to_image(prediction):
 
 def predicted(sign=1.0, **maps):
     """Maps in units of the network's input as those of an image in counts."""
-    counts = {task: in_counts(task, values.astype(np.float32), DARK, CONTRAST, sign) for task, values in maps.items()}
+    counts = {
+        task: in_counts(unit_of(task, COLUMN_OUTPUTS), values.astype(np.float32), DARK, CONTRAST, sign)
+        for task, values in maps.items()
+    }
     return Prediction(
         grid=native_grid(SHAPE, (NATIVE, NATIVE), NATIVE), maps=counts, dark=DARK, contrast=CONTRAST, sign=sign, spread={}
     )
@@ -149,7 +153,7 @@ def test_the_denoised_image_is_held_to_the_raw_one_in_counts(crystal, rng, sign)
     raw = (clean + rng.normal(0, 0.2, SHAPE)).astype(np.float32)
     given = replace(predicted(sign, denoise=wrong, columns=clean), image=raw)
     held = held_to_image(given)
-    true = in_counts("denoise", clean, DARK, CONTRAST, sign)
+    true = in_counts("intensity", clean, DARK, CONTRAST, sign)
     assert rms(held.maps["denoise"] - true) < 0.5 * rms(given.maps["denoise"] - true)
     assert held.maps["columns"] is given.maps["columns"]
 
@@ -169,7 +173,7 @@ def test_chance_in_an_image_that_the_network_is_unsure_of_averages_out(crystal, 
     columns = draw(crystal, 1.5, SHAPE, height=0.44, level=0.0) if unsure else draw(crystal, 1.0, SHAPE, height=1.0, level=0.0)
     given = predicted(sign, background=clean + 0.08 * chance / chance.std(), columns=columns)
     agreed = agreed_background(given, CARD).maps["background"]
-    true = in_counts("background", clean, DARK, CONTRAST, sign)
+    true = in_counts("intensity above background", clean, DARK, CONTRAST, sign)
     if unsure:
         assert rms(agreed - true) < 0.6 * rms(given.maps["background"] - true)
     else:

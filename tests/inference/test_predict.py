@@ -9,8 +9,8 @@ from napari_atomseg.inference import predict as predict_module
 from napari_atomseg.inference.grid import native_grid
 from napari_atomseg.inference.normalise import FARTHEST, contrast_of, normalised
 from napari_atomseg.inference.predict import predict
+from napari_atomseg.networks.architectures.unet import Unet, UnetParams
 from napari_atomseg.networks.card import ModelCard, ModelError
-from napari_atomseg.networks.unet import Unet, UnetParams
 from napari_atomseg.networks.zoo import Model
 
 

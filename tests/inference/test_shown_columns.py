@@ -9,9 +9,10 @@ from torch import nn
 
 from napari_atomseg.inference.columns import as_columns, shown_columns
 from napari_atomseg.inference.grid import native_grid
-from napari_atomseg.inference.predict import Prediction, in_counts
+from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.judge import FEATURES
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.networks.zoo import Model
 
 CARD = ModelCard(name="by hand")
@@ -46,7 +47,10 @@ def prediction(true):
     columns = draw(true[::2], 1.0, SHAPE, height=0.6, level=0.0)
     clean = draw(true, 2.2, SHAPE, height=1.0, level=0.0)
     maps = {"columns": columns, "mask": columns, "denoise": clean + 0.1, "background": clean}
-    counts = {task: in_counts(task, values.astype(np.float32), DARK, CONTRAST, 1.0) for task, values in maps.items()}
+    counts = {
+        task: in_counts(unit_of(task, COLUMN_OUTPUTS), values.astype(np.float32), DARK, CONTRAST, 1.0)
+        for task, values in maps.items()
+    }
     raw = maps["denoise"].astype(np.float32)
     return Prediction(grid=native_grid(SHAPE, SIZE, SIZE[0]), maps=counts, image=raw, dark=DARK, contrast=CONTRAST)
 

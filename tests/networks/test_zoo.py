@@ -5,8 +5,8 @@ import torch
 import yaml
 
 from napari_atomseg.networks import zoo
+from napari_atomseg.networks.architectures.unet import Unet, UnetParams
 from napari_atomseg.networks.card import NAME, WEIGHTS, ModelCard, ModelError, read_card
-from napari_atomseg.networks.unet import Unet, UnetParams
 
 SMALL = {"width": 4, "depth": 2, "stem": 2, "row_context": 0}
 

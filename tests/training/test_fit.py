@@ -7,7 +7,7 @@ import torch
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
-from napari_atomseg.networks.unet import UnetParams
+from napari_atomseg.networks.architectures.unet import UnetParams
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training import checkpoint, validation
 from napari_atomseg.training.fit import _average, _begin, fit, learning_rate

@@ -2,7 +2,11 @@ import pytest
 import torch
 
 from napari_atomseg.core.tasks import TASKS
-from napari_atomseg.training.losses import LOSSES, MAPS
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
+from napari_atomseg.training.losses import LOSSES
+
+MAPS = sum(output.unit == "probability" for output in COLUMN_OUTPUTS)
+"""Channels of probability come first."""
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from napari_atomseg.core.jobs import Steps
 from napari_atomseg.inference.candidates import LEAST
 from napari_atomseg.inference.columns import Shown
 from napari_atomseg.inference.like_patches import average, correct
-from napari_atomseg.inference.predict import Prediction, in_counts
+from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.localise.map_columns import map_columns
 from napari_atomseg.networks.card import ModelCard
 
@@ -87,5 +87,5 @@ def agreed_positions(shown: Shown, prediction: Prediction, card: ModelCard) -> S
 
 
 def _with(prediction: Prediction, task: str, values: np.ndarray) -> Prediction:
-    shown = in_counts(task, values, prediction.dark, prediction.contrast, prediction.sign)
+    shown = in_counts(unit_of(task, prediction.outputs), values, prediction.dark, prediction.contrast, prediction.sign)
     return replace(prediction, maps={**prediction.maps, task: shown})

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
-from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
+from napari_atomseg.networks.activate import activate
 from napari_atomseg.networks.card import ModelError
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.zoo import Model
@@ -30,8 +31,6 @@ BAND = 256
 """Rows of native pixels that are read at a time."""
 MARGIN = 4
 """Native pixels that resampling reaches beyond what it gives."""
-IN_COUNTS = {"denoise": True, "background": False, "deblur": False}
-"""Maps that are intensities, and whether they keep the image's dark level."""
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-2,), (-1,), (-2, -1))
 
 
@@ -43,7 +42,7 @@ class Prediction:
     ----------
     grid : NativeGrid
     maps : mapping of ndarray, float32, shape (Y', X')
-        By task; ``columns`` and ``mask`` from 0 to 1, the others in the image's intensities.
+        By the name of the output; probabilities from 0 to 1, the others in the image's intensities.
     spread : mapping of ndarray, shape (Y', X')
         Standard deviation over mirrored images, where that was asked for.
     shifts : ndarray, shape (Y', 2), native px, (y, x), or None
@@ -51,6 +50,8 @@ class Prediction:
     image : ndarray, float32, shape (Y', X'), or None
         What the network was given: the image, columns bright, as ``(sign * image - dark) / contrast``.
     dark, contrast, sign : float
+    outputs : tuple of Output
+        Of the network.
     """
 
     grid: NativeGrid
@@ -61,17 +62,19 @@ class Prediction:
     dark: float = 0.0
     contrast: float = 1.0
     sign: float = 1.0
+    outputs: tuple[Output, ...] = COLUMN_OUTPUTS
 
     def normal(self, task: str) -> np.ndarray:
         """A map as the network gave it: intensities in units of its input's."""
-        if task not in IN_COUNTS:
+        unit = unit_of(task, self.outputs)
+        if unit == "probability":
             return self.maps[task]
-        dark = self.dark if IN_COUNTS[task] else 0.0
+        dark = self.dark if unit == "intensity" else 0.0
         return np.asarray((self.sign * self.maps[task] - dark) / self.contrast, np.float32)
 
     def on_image(self, task: str) -> np.ndarray:
         """A map on the image's own pixels, float32, shape (Y, X)."""
-        low, high = (0.0, 1.0) if task not in IN_COUNTS else (-np.inf, np.inf)
+        low, high = (0.0, 1.0) if unit_of(task, self.outputs) == "probability" else (-np.inf, np.inf)
         native, whole = self.grid.covering
         values = self.maps[task]
         around = [(0, wanted - side) for wanted, side in zip(native, values.shape, strict=True)]
@@ -84,7 +87,7 @@ def predict(
     model: Model,
     plane: Any,
     pixel_size: tuple[float, float],
-    tasks: tuple[str, ...] = TASKS,
+    tasks: tuple[str, ...] | None = None,
     *,
     sign: float = 1.0,
     averaged: bool = False,
@@ -98,8 +101,8 @@ def predict(
     plane : array, shape (Y, X)
         Numpy or lazy; read in bands.
     pixel_size : tuple of float, Angstrom, (y, x)
-    tasks : tuple of str
-        Of :data:`~napari_atomseg.core.tasks.TASKS`.
+    tasks : tuple of str, optional
+        Names of the network's outputs; by default all.
     sign : float
         -1 for dark columns on a bright ground.
     averaged : bool
@@ -111,7 +114,10 @@ def predict(
     ModelError
         If the pixel size is out of the model's range, or the field too small.
     """
-    _check_range(model, pixel_size, tasks)
+    outputs = model.card.outputs
+    names = tuple(output.name for output in outputs)
+    tasks = names if tasks is None else tasks
+    _check_range(model, pixel_size, tasks, names)
     grid = native_grid((int(plane.shape[0]), int(plane.shape[1])), pixel_size, model.card.native_sampling)
     if min(grid.native_shape) < LEAST_SIDE:
         raise ModelError(
@@ -120,7 +126,7 @@ def predict(
         )
     image = yield from _native_image(plane, grid, sign)
     dark, contrast = contrast_of(image)
-    heads = [TASKS.index(task) for task in tasks]
+    heads = [names.index(task) for task in tasks]
     rows, columns = grid.native_shape
     found = np.empty((len(heads), rows, columns), np.float32)
     spread = np.empty_like(found) if averaged else None
@@ -134,9 +140,10 @@ def predict(
             spread[(slice(None), *inner)] = deviation[(slice(None), *place)]
     level, scale = float(dark), float(contrast)
     given = normalised(image, dark, contrast)[0, 0].numpy()
-    maps = {task: in_counts(task, found[row], level, scale, sign) for row, task in enumerate(tasks)}
-    wide = {} if spread is None else {task: _spread_in_counts(task, spread[row], scale) for row, task in enumerate(tasks)}
-    return Prediction(grid=grid, maps=maps, spread=wide, image=given, dark=level, contrast=scale, sign=sign)
+    units = {task: unit_of(task, outputs) for task in tasks}
+    maps = {task: in_counts(units[task], found[row], level, scale, sign) for row, task in enumerate(tasks)}
+    wide = {} if spread is None else {task: _spread_in_counts(units[task], spread[row], scale) for row, task in enumerate(tasks)}
+    return Prediction(grid=grid, maps=maps, spread=wide, image=given, dark=level, contrast=scale, sign=sign, outputs=outputs)
 
 
 def best_device() -> str:
@@ -146,10 +153,10 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str, ...]) -> None:
-    unknown = [task for task in tasks if task not in TASKS]
+def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str, ...], names: tuple[str, ...]) -> None:
+    unknown = [task for task in tasks if task not in names]
     if unknown:
-        raise AtomsegError(f'there is no map "{unknown[0]}"; choose of {", ".join(TASKS)}')
+        raise AtomsegError(f'there is no map "{unknown[0]}"; choose of {", ".join(names)}')
     low, high = model.card.sampling_range
     if not all(low <= size <= high for size in pixel_size):
         raise ModelError(
@@ -226,7 +233,7 @@ def _maps(model: Model, window: Tensor, heads: list[int], averaged: bool, device
         for flip in flips:
             given = torch.flip(padded, flip).to(device, memory_format=torch.channels_last)
             answer = torch.flip(model.network(given).float(), flip)[0, :, :rows, :columns]
-            answer = torch.cat([answer[:2].sigmoid(), answer[2:]])[heads].cpu()
+            answer = activate(answer, model.card.outputs)[heads].cpu()
             total = answer if total is None else total + answer
             square = answer**2 if square is None else square + answer**2
     assert total is not None
@@ -240,12 +247,17 @@ def _padded(window: Tensor, below: int, right: int) -> Tensor:
     return torch.nn.functional.pad(window, (0, right, 0, below), mode="replicate")
 
 
-def in_counts(task: str, values: np.ndarray, dark: float, contrast: float, sign: float) -> np.ndarray:
-    """A map in the image's intensities, of one that is in units of the network's input."""
-    if task not in IN_COUNTS:
+def unit_of(name: str, outputs: tuple[Output, ...]) -> str:
+    """Unit of an output by its name."""
+    return next(output.unit for output in outputs if output.name == name)
+
+
+def in_counts(unit: str, values: np.ndarray, dark: float, contrast: float, sign: float) -> np.ndarray:
+    """A map of a unit of :class:`~napari_atomseg.networks.outputs.Output`: intensities as in the image, not as in the input."""
+    if unit == "probability":
         return values
-    return np.asarray(sign * (values * contrast + (dark if IN_COUNTS[task] else 0.0)), np.float32)
+    return np.asarray(sign * (values * contrast + (dark if unit == "intensity" else 0.0)), np.float32)
 
 
-def _spread_in_counts(task: str, values: np.ndarray, contrast: float) -> np.ndarray:
-    return values * np.float32(contrast if task in IN_COUNTS else 1.0)
+def _spread_in_counts(unit: str, values: np.ndarray, contrast: float) -> np.ndarray:
+    return values * np.float32(1.0 if unit == "probability" else contrast)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.networks.architectures import ARCHITECTURES
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, outputs_from
 
 NAME = "card.yaml"
 WEIGHTS = "weights.safetensors"
-ARCHITECTURES = ("unet",)
 NORMALISATION = "quantiles 0.02 and 0.995 of 3 x 3 means"
 """The only one so far; see :mod:`napari_atomseg.inference.normalise`."""
 
@@ -33,9 +34,11 @@ class ModelCard:
     task : str
         ``columns``.
     architecture : str
-        ``unet``.
+        One of :data:`~napari_atomseg.networks.architectures.ARCHITECTURES`.
     network : mapping
         Parameters of the architecture.
+    outputs : tuple of Output
+        Channels of the network; cards without them are of networks for columns.
     native_sampling : float, Angstrom
         Pixel size at which the network works.
     sampling_range : tuple of float, Angstrom
@@ -64,6 +67,7 @@ class ModelCard:
     task: str = "columns"
     architecture: str = "unet"
     network: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[Output, ...] = COLUMN_OUTPUTS
     native_sampling: float = 0.2
     sampling_range: tuple[float, float] = (0.02, 0.3)
     column_width: float = 0.2
@@ -105,7 +109,12 @@ def _card_from(values: Any, path: Path) -> ModelCard:
     unknown = sorted(set(values) - known)
     if unknown:
         raise ModelError(f"{path}: this version does not know {', '.join(unknown)}; update the plugin, or get an older model")
-    card = ModelCard(**{**values, "sampling_range": _pair(values.get("sampling_range", (0.02, 0.3)), path)})
+    try:
+        outputs = outputs_from(values["outputs"]) if "outputs" in values else COLUMN_OUTPUTS
+    except AtomsegError as error:
+        raise ModelError(f"{path}: {error}; mend the card, or update the plugin") from error
+    size = _pair(values.get("sampling_range", (0.02, 0.3)), path)
+    card = ModelCard(**{**values, "sampling_range": size, "outputs": outputs})
     for name, value, choices in (
         ("architecture", card.architecture, ARCHITECTURES),
         ("normalisation", card.normalisation, (NORMALISATION,)),
@@ -133,5 +142,5 @@ def write_card(card: ModelCard, folder: Path) -> None:
     """Write the card into the model's folder."""
     import yaml
 
-    values = {**asdict(card), "sampling_range": list(card.sampling_range)}
+    values = {**asdict(card), "sampling_range": list(card.sampling_range), "outputs": [asdict(output) for output in card.outputs]}
     (folder / NAME).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")

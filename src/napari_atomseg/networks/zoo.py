@@ -98,10 +98,10 @@ def build(card: ModelCard) -> nn.Module:
     """
     from napari_atomseg.core.errors import AtomsegError
     from napari_atomseg.core.params import from_dict
-    from napari_atomseg.networks.unet import Unet, UnetParams
+    from napari_atomseg.networks.architectures import build_network, params_of
 
     try:
-        return Unet(from_dict(UnetParams, card.network))
+        return build_network(from_dict(params_of(card.architecture), card.network), card.outputs)
     except AtomsegError as error:
         raise ModelError(f"{card.name}: the card does not describe a network ({error}); get the model again") from error
 

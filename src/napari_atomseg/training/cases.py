@@ -10,11 +10,11 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.candidates import Candidates, find_candidates
 from napari_atomseg.inference.evidence import evidence
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
+from napari_atomseg.networks.activate import activate
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.examples import FINENESS, draw_examples
@@ -77,7 +77,8 @@ def _cases(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndarray) 
     native = model.card.native_sampling
     with torch.inference_mode():
         answer = model.network(image.to(memory_format=torch.channels_last)).float()[0]
-    maps = dict(zip(TASKS, torch.cat([answer[:2].sigmoid(), answer[2:]]).numpy(), strict=True))
+    outputs = model.card.outputs
+    maps = dict(zip((output.name for output in outputs), activate(answer, outputs).numpy(), strict=True))
     raw = image[0, 0].numpy()
     found = find_candidates(maps["columns"], raw, model.card.column_width, native)
     if not len(found):

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
-from napari_atomseg.networks.unet import Unet, UnetParams
+from napari_atomseg.networks.architectures import architecture_of, build_network
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import checkpoint
 from napari_atomseg.training.losses import LOSSES
@@ -52,8 +53,8 @@ class TrainingProgress(Progress):
 class _Run:
     """A network on its way; the one thing here that changes."""
 
-    network: Unet
-    averaged: Unet
+    network: nn.Module
+    averaged: nn.Module
     optimiser: torch.optim.Optimizer
     names: dict[Tensor, str]
     step: int
@@ -63,7 +64,7 @@ class _Run:
 
 def fit(
     recipe: Recipe,
-    network: UnetParams,
+    network: Any,
     params: TrainParams,
     folder: Path,
     *,
@@ -79,7 +80,8 @@ def fit(
     ----------
     recipe : Recipe
         What is learnt from.
-    network : UnetParams
+    network : dataclass
+        Parameters of one of the architectures, such as ``UnetParams``.
     params : TrainParams
     folder : Path
         For the checkpoint, ``history.csv`` and ``history.png``.
@@ -104,7 +106,12 @@ def fit(
         If the checkpoint does not belong to these settings, or the loss is no longer a number.
     """
     _check(recipe, params, minutes)
-    settings = {"recipe": recipe.name, "network": asdict(network), "params": asdict(params)}
+    settings = {
+        "recipe": recipe.name,
+        "architecture": architecture_of(network),
+        "network": asdict(network),
+        "params": asdict(params),
+    }
     run = _begin(network, params, device, start_from)
     if resume:
         _go_on(run, checkpoint.load(folder), settings)
@@ -177,10 +184,10 @@ def _check(recipe: Recipe, params: TrainParams, minutes: float | None) -> None:
         raise AtomsegError("a run of 0 steps needs the minutes that it may take; give either of them")
 
 
-def _begin(network: UnetParams, params: TrainParams, device: str, start_from: dict[str, Tensor] | None) -> _Run:
+def _begin(network: Any, params: TrainParams, device: str, start_from: dict[str, Tensor] | None) -> _Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.seed)
-        made = Unet(network)
+        made = build_network(network, COLUMN_OUTPUTS)
     if start_from is not None:
         made.load_state_dict(start_from)
     made = made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -193,10 +200,12 @@ def _begin(network: UnetParams, params: TrainParams, device: str, start_from: di
 
 def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None:
     """Take everything over from a checkpoint."""
-    for part in ("recipe", "network"):
-        if state.settings[part] != settings[part]:
+    # Checkpoints of before there were several architectures do not name theirs.
+    before = {"architecture": "unet", **state.settings}
+    for part in ("recipe", "architecture", "network"):
+        if before[part] != settings[part]:
             raise AtomsegError(
-                f"the checkpoint is of another run ({part} {state.settings[part]} instead of {settings[part]}); "
+                f"the checkpoint is of another run ({part} {before[part]} instead of {settings[part]}); "
                 "give the same settings, or another folder"
             )
     run.network.load_state_dict(dict(state.weights))

@@ -9,12 +9,12 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
-from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.localise.map_columns import map_columns
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.examples import Examples, draw_examples
-from napari_atomseg.training.losses import LOSSES, MAPS
+from napari_atomseg.training.losses import LOSSES
 
 SEED = 2**30
 """Of the validation scenes; runs have smaller ones."""
@@ -24,6 +24,7 @@ MATCH = 0.6
 BORDER = 1.6
 """Columns nearer to the border are not judged, Angstrom."""
 CONFIDENCE = 0.5
+_IMAGES = [(number, output.name) for number, output in enumerate(COLUMN_OUTPUTS) if output.unit != "probability"]
 
 
 def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:
@@ -37,7 +38,7 @@ def validate(network: nn.Module, examples: Sequence[Examples], native: float, de
     Columns that one may see or not count neither as found nor as missed.
     """
     losses, counts, square_sum = [], np.zeros(3), 0.0
-    decibels: dict[str, list[float]] = {name: [] for name in TASKS[MAPS:]}
+    decibels: dict[str, list[float]] = {name: [] for _, name in _IMAGES}
     network.eval()
     with torch.no_grad():
         for batch in examples:
@@ -47,7 +48,7 @@ def validate(network: nn.Module, examples: Sequence[Examples], native: float, de
                 hits, square, more = _judged(found[row, 0].sigmoid(), batch.positions[row], batch.doubtful[row], native)
                 counts += (hits, *more)
                 square_sum += square
-            for head, name in enumerate(TASKS[MAPS:], MAPS):
+            for head, name in _IMAGES:
                 decibels[name] += _decibels(found[:, head], batch.targets[:, head])
     right, false, missed = counts.tolist()
     return {

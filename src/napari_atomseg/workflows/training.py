@@ -17,8 +17,8 @@ from napari_atomseg.core.jobs import Progress, job
 
 if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
+    from napari_atomseg.networks.architectures.unet import UnetParams
     from napari_atomseg.networks.card import ModelCard
-    from napari_atomseg.networks.unet import UnetParams
     from napari_atomseg.synthesis.recipe import Recipe
     from napari_atomseg.training.params import TrainParams
 
@@ -135,7 +135,7 @@ def run_settings(resumed: Path | None = None, start_from: str | None = None) -> 
         If there is no such checkpoint or model.
     """
     from napari_atomseg.core.params import from_dict
-    from napari_atomseg.networks.unet import UnetParams
+    from napari_atomseg.networks.architectures.unet import UnetParams
     from napari_atomseg.networks.zoo import load_model
     from napari_atomseg.training import checkpoint
     from napari_atomseg.training.params import TrainParams
@@ -204,8 +204,8 @@ def recipe_for_crystal(
 
 def card_of(recipe: Recipe, network: UnetParams, params: TrainParams, folder: Path, name: str, device: str) -> ModelCard:
     """Card of a network that was trained in a folder, with what its last look at the validation scenes gave."""
+    from napari_atomseg.networks.architectures.unet import receptive_reach
     from napari_atomseg.networks.card import ModelCard
-    from napari_atomseg.networks.unet import receptive_reach
     from napari_atomseg.training import checkpoint
 
     state = checkpoint.load(folder)

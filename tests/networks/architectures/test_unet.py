@@ -3,7 +3,7 @@ import torch
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.tasks import TASKS
-from napari_atomseg.networks.unet import Unet, UnetParams, receptive_reach
+from napari_atomseg.networks.architectures.unet import Unet, UnetParams, receptive_reach
 
 SHAPES = [
     UnetParams(width=4, depth=2, stem=1, row_context=0),

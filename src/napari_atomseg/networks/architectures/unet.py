@@ -10,11 +10,17 @@ from torch import Tensor, nn
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.core.tasks import TASKS
-from napari_atomseg.networks.blocks import ROWS, DoubleConvolution, Grow, RowContext, RowRefinement, convolution, shrink
+from napari_atomseg.networks.architectures.blocks import (
+    ROWS,
+    DoubleConvolution,
+    Grow,
+    RowContext,
+    RowRefinement,
+    convolution,
+    shrink,
+)
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 
-IMAGES = 3
-"""The last so many of the tasks are images; the others are maps from 0 to 1."""
 WIDEST = 4
 """Channels double from level to level up to this multiple of those of the first."""
 
@@ -48,19 +54,22 @@ class UnetParams:
 
 
 class Unet(nn.Module):
-    """Maps (B, 5, Y, X) of images (B, 1, Y, X), in the order of :data:`TASKS`; sides are multiples of :attr:`multiple`.
+    """Outputs (B, C, Y, X) of images (B, 1, Y, X), before their activation; sides are multiples of :attr:`multiple`.
 
-    The first two are logits: their logistic function is the map. The others are intensities in units of the input's, each the
-    sum of what the network draws and of a share of the input, pixel by pixel: what is known well already need not be drawn anew.
+    Linear outputs are images in units of the input's, each the sum of what the network draws and of a share of the input, pixel
+    by pixel: what is known well already need not be drawn anew.
 
     Parameters
     ----------
     params : UnetParams
+    outputs : tuple of Output
     """
 
-    def __init__(self, params: UnetParams) -> None:
+    def __init__(self, params: UnetParams, outputs: tuple[Output, ...] = COLUMN_OUTPUTS) -> None:
         super().__init__()
         self.params = params
+        self.images = [number for number, output in enumerate(outputs) if output.activation == "linear"]
+        self.channels = len(outputs)
         widths = [params.width * min(2**level, WIDEST) for level in range(params.depth)]
         above, below = widths[:-1], widths[1:]
         self.stem = convolution(params.stem**2, widths[0])
@@ -70,7 +79,7 @@ class Unet(nn.Module):
         self.up = nn.ModuleList(DoubleConvolution(2 * width, width) for width in above)
         self.rows = nn.ModuleList(RowContext(widths[0], params.row_context) for _ in range(1 if params.row_context else 0))
         self.refine = nn.ModuleList(RowRefinement(widths[0], params.row_context) for _ in range(refinements_of(params)))
-        self.heads = nn.Conv2d(widths[0], (len(TASKS) + IMAGES) * params.stem**2, 1)
+        self.heads = nn.Conv2d(widths[0], (len(outputs) + len(self.images)) * params.stem**2, 1)
 
     @property
     def multiple(self) -> int:
@@ -83,7 +92,7 @@ class Unet(nn.Module):
         return receptive_reach(self.params)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Maps (B, 5, Y, X)."""
+        """Outputs (B, C, Y, X)."""
         features = self.stem(nn.functional.pixel_unshuffle(image, self.params.stem))
         skipped: list[Tensor] = []
         for level, block in enumerate(self.down):
@@ -98,8 +107,10 @@ class Unet(nn.Module):
         for block in self.refine:
             features = block(features)
         drawn = nn.functional.pixel_shuffle(self.heads(features), self.params.stem)
-        maps, images, share = drawn[:, : -2 * IMAGES], drawn[:, -2 * IMAGES : -IMAGES], drawn[:, -IMAGES:]
-        return torch.cat([maps, images + share * image], dim=1)
+        found, share = drawn[:, : self.channels], drawn[:, self.channels :]
+        known = dict(zip(self.images, (share * image).split(1, dim=1), strict=True))
+        parts = (part + known[number] if number in known else part for number, part in enumerate(found.split(1, dim=1)))
+        return torch.cat(list(parts), dim=1)
 
 
 def refinements_of(params: UnetParams) -> int:
