@@ -108,9 +108,11 @@ class Unet(nn.Module):
             features = block(features)
         drawn = nn.functional.pixel_shuffle(self.heads(features), self.params.stem)
         found, share = drawn[:, : self.channels], drawn[:, self.channels :]
-        known = dict(zip(self.images, (share * image).split(1, dim=1), strict=True))
-        parts = (part + known[number] if number in known else part for number, part in enumerate(found.split(1, dim=1)))
-        return torch.cat(list(parts), dim=1)
+        known = share * image
+        parts = [found[:, number : number + 1] for number in range(self.channels)]
+        for place, number in enumerate(self.images):
+            parts[number] = parts[number] + known[:, place : place + 1]
+        return torch.cat(parts, dim=1)
 
 
 def refinements_of(params: UnetParams) -> int:
