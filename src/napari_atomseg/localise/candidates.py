@@ -21,7 +21,7 @@ CURVATURE_NOISE, DIFFERENCE_NOISE = 1.5, 1.6
 SURELY_LONG = 4.0
 """Standard deviations by which two curvatures differ in what is no round spot."""
 FILTER_IN_COLUMNS = 1.1
-OUTSIDE = -0.05
+OUTSIDE = -0.5
 """Centres that seem to lie beyond the border by less than so many widths may well lie inside it."""
 RESPONSE_WIDTH = 1.35
 """Width of the response to a column in units of the filter's, which is a tenth wider than the column."""
