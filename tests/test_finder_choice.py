@@ -96,6 +96,13 @@ def test_the_command_line_says_the_choice_and_takes_width_contrast_and_segmentat
     assert call(*words, "--model", "auto", "--segmentation", "otsu") == 0
     assert call(*words, "--model", "classical", "--segmentation", "otsu") == 2
     assert call(*words, "--segmentation", "neither") == 2
+    for option in (("--as-scanned",), ("--alone",)):
+        assert call(*words, "--model", "classical", *option) == 2
+    for option in (("--column-width", "3"), ("--contrast", "0.4")):
+        assert call(*words, "--model", "adf-columns", *option) == 2
+    capsys.readouterr()
+    assert call(*words, "--alone", "--contrast", "0.4") == 1
+    assert "--alone have no effect with the classical finder, which was chosen" in capsys.readouterr().err
 
 
 def test_a_frame_is_left_out_and_said(crystal, tmp_path, capsys):

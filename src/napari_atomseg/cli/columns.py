@@ -34,6 +34,7 @@ from napari_atomseg.cli.inputs import (
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.quantities import format_pixel_size
 
@@ -104,9 +105,17 @@ def locate(
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
-    if segmentation == "otsu" and model == CLASSICAL:
-        raise typer.BadParameter("Otsu's segmentation is for networks; name one by --model", param_hint="--segmentation")
+    for_networks = [
+        name
+        for name, typed in (("--as-scanned", as_scanned), ("--alone", alone), ("--segmentation", segmentation == "otsu"))
+        if typed
+    ]
     found_by = {"column_sigma": column_width, "contrast": contrast}
+    if model == CLASSICAL:
+        _refuse(for_networks, "networks; name one with --model")
+    elif model not in (None, AUTO):
+        for_classical = [("--column-width", column_width), ("--contrast", contrast)]
+        _refuse([name for name, typed in for_classical if typed is not None], "the classical finder; leave out --model")
     params = params_of(
         ClassicalParams,
         "--polarity, --column-width and --contrast",
@@ -136,6 +145,11 @@ def locate(
             image, model=model, params=params, network=network, refined=not no_refine, refinement=fit, frames=frames
         )
         found = run(steps, talk.reporter(path))
+        if for_networks and found.provenance.get("model") == CLASSICAL:
+            raise AtomsegError(
+                f"{path.name}: {' and '.join(for_networks)} have no effect with the classical finder, which was chosen "
+                f"({found.provenance.get('model_chosen_because')}); leave them out, or name a network with --model"
+            )
         write(found, target)
         if left_out(found):
             talk.note(f"{path.name}: not searched: {left_out(found)}")
@@ -149,6 +163,17 @@ def locate(
         require_fits(found, target, "check --polarity and --pixel-size, or leave the fit out with --no-refine")
 
     each(talk, targets, work)
+
+
+def _refuse(options: list[str], belonging: str) -> None:
+    """Stop where options would have no effect.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    if options:
+        raise typer.BadParameter(f"no effect here: for {belonging}", param_hint=" and ".join(options))
 
 
 def refine(
