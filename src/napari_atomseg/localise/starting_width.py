@@ -107,9 +107,10 @@ def _left_over(
     found = np.full((len(group), len(widths)), np.nan)
     for number, width in enumerate(widths):
         design = np.concatenate([np.exp(-squared / (2 * width**2)), level], axis=1)
-        normal = design.T @ design
+        # Without BLAS: its threads cost more than such small products.
+        normal = np.einsum("pk,pl->kl", design, design)
         ridge = 1e-8 * np.trace(normal) / len(normal) * np.eye(len(normal))
-        rest = values - design @ np.linalg.solve(normal + ridge, design.T @ values)
+        rest = values - np.einsum("pk,k->p", design, np.linalg.solve(normal + ridge, np.einsum("pk,p->k", design, values)))
         enough = counts >= 6
         found[enough, number] = np.bincount(owner, rest**2, minlength=len(group))[enough] / counts[enough]
     return found
