@@ -17,13 +17,17 @@ from napari_atomseg.localise.column_profile import excess_image, learn_profile
 from napari_atomseg.localise.companions import find_companions
 from napari_atomseg.localise.rounds import State, all_together, canvas_of, without_lost
 from napari_atomseg.localise.scene import Scene
-from napari_atomseg.localise.shape import HEIGHT, X, Y
+from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, X, Y
 
 TURNS = 2
 UNCHANGED = 2e-3
 """Changes of the image by less than this share of a column's height do not move it."""
 FEW = 0.02
-"""Where fewer of the columns are touched, one turn is enough."""
+"""Where fewer of the columns are touched, one turn is enough ..."""
+FARTHEST = 1.0
+"""A column that moves by more sigmas when so little is taken off was not held by the image."""
+MOVED = 0.3
+"""... as it is where the first has moved them by less than this share of their errors: the second would by a part of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +73,22 @@ def beyond_gaussians(scene: Scene, state: State) -> Generator[Progress, None, tu
         if not restless.any():
             break
         fitted = yield from all_together(scene, state, restless)
-        state = _none_lost(state, fitted)
-        if restless.mean() < FEW:
+        before, state = state, _none_lost(state, fitted)
+        if restless.mean() < FEW or _moves_in_errors(scene, before.model, state.model) < MOVED:
             break
     return scene, state, taken
+
+
+def _moves_in_errors(scene: Scene, before: np.ndarray, after: np.ndarray) -> float:
+    """How far the columns have moved, root mean square, in units of what the noise alone leaves uncertain of a lone one."""
+    there = (after[:, HEIGHT] != 0) & np.isfinite(after).all(axis=1)
+    if not there.any():
+        return 0.0
+    height = np.abs(after[there, HEIGHT])
+    # For pixels of variance v the slopes of a Gaussian of height h hold pi h^2 / 2 whatever its width.
+    error = np.sqrt(2 / np.pi * scene.noise.variance(after[there, LEVEL] + after[there, HEIGHT] / 2)) / height
+    moves = after[there][:, [Y, X]] - before[there][:, [Y, X]]
+    return float(np.sqrt(np.mean((moves / np.maximum(error, 1e-12)[:, None]) ** 2)))
 
 
 def _touched(before: Scene, after: Scene, model: np.ndarray) -> np.ndarray:
@@ -84,12 +100,13 @@ def _touched(before: Scene, after: Scene, model: np.ndarray) -> np.ndarray:
 
 
 def _none_lost(before: State, after: State) -> State:
-    """The later state; columns that it lost stay as they were."""
+    """The later state; columns that it lost stay as they were, and those that have left their place are lost."""
     lost = after.away & ~before.away
+    moves = np.hypot(*(after.model - before.model)[:, [Y, X]].T)
     return replace(
         after,
         model=np.where(lost[:, None], before.model, after.model),
-        away=before.away,
+        away=before.away | (~lost & (moves > FARTHEST * before.model[:, SIGMA])),
         moved=np.where(lost, before.moved, after.moved),
     )
 

@@ -77,10 +77,10 @@ def learn_profile(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> Excess
     chosen = there[:: -(-len(there) // LEARNT_FROM)]
     pairs = pairs_within(model, scene.radius + REACH * float(np.median(model[there, SIGMA])))
     normal, gradient, power, freedom = np.zeros((size, size)), np.zeros(size), 0.0, 0
-    for chunk in scene.chunks(chosen, 4 * size * len(scene.offsets)):
+    for chunk in scene.chunks(chosen, 2 * size * len(scene.offsets)):
         residual, design = _equations_of(scene, canvas, model, chunk, pairs, (mean, spread, size))
-        normal += np.einsum("nkp,nlp->kl", design, design, dtype=np.float64)
-        gradient += np.einsum("nkp,np->k", design, residual, dtype=np.float64)
+        normal += np.sum(design @ design.transpose(0, 2, 1), axis=0, dtype=np.float64)
+        gradient += np.sum(design @ residual[:, :, None], axis=(0, 2), dtype=np.float64)
         power += float(np.sum(residual.astype(np.float64) ** 2))
         freedom += int(np.sum(residual != 0))
     found = np.linalg.solve(normal + np.diag(1 / USUAL_EXCESS**2 + RIDGE * np.diag(normal)), gradient)
@@ -123,20 +123,21 @@ def _equations_of(
     task = problem(weighted, others, background)
     own = (Y, X, HEIGHT, SIGMA)
     residual, slopes = task.linearised(model[chunk], own)
-    design = np.zeros((len(chunk), size, weighted.index.shape[1]), np.float32)
+    design = np.zeros((len(chunk), weighted.index.shape[1], size), np.float32)
     mine, other = pairs_of(chunk, pairs)
     for rows, columns in ((np.arange(len(chunk)), chunk), (mine, other)):
         if len(rows) == 0:
             continue
         # Rows ascend: what belongs to one window is summed at once.
         places, starts = np.unique(rows, return_index=True)
-        place = _places(weighted[rows], model[columns])
-        terms = _height_terms(model[columns], mean, spread)[:, : size // TERMS] * model[columns, HEIGHT, None]
-        for number, spline in enumerate(_splines()):
-            values = spline.astype(np.float32)[place]
-            for order, term in enumerate(terms.T):
-                design[places, order * TERMS + number] += np.add.reduceat(values * term[:, None].astype(np.float32), starts)
-    design = task.without_background(design * weighted.weight[:, None])
+        values = _sampled_splines()[_places(weighted[rows], model[columns])]
+        terms = _height_terms(model[columns], mean, spread).astype(np.float32)
+        values *= model[columns, HEIGHT, None, None].astype(np.float32)
+        for order in range(size // TERMS):
+            if order:
+                values *= terms[:, order, None, None]
+            design[places, :, order * TERMS : (order + 1) * TERMS] += np.add.reduceat(values, starts)
+    design = task.without_background(np.ascontiguousarray(design.transpose(0, 2, 1)) * weighted.weight[:, None])
     products = slopes @ slopes.transpose(0, 2, 1)
     ridge = 1e-6 * np.einsum("nii->n", products)[:, None, None] * np.eye(len(own), dtype=np.float32) + 1e-30
     shares = np.linalg.solve(products + ridge, slopes @ design.transpose(0, 2, 1))
@@ -169,3 +170,9 @@ def _splines() -> np.ndarray:
     found = np.stack(pieces[1:])
     found[:, -1] = 0.0
     return found
+
+
+@lru_cache(maxsize=1)
+def _sampled_splines() -> np.ndarray:
+    """The same with the splines of one radius side by side, shape (1001, 8)."""
+    return np.ascontiguousarray(_splines().T, np.float32)

@@ -13,6 +13,8 @@ from napari_atomseg.localise.rounds import State, all_together, canvas_of, neare
 from napari_atomseg.localise.scene import Scene
 from napari_atomseg.localise.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y
 
+TRIAL_STEPS = 7
+"""Where a column goes shows early; those that have no place would take many more steps to come to rest."""
 FIRST_HEIGHT = 0.3
 """A lost column is tried with this share of the others' height ..."""
 HOLDS, KNOWN, DISTINCT = 1.3, 0.15, 1.2
@@ -28,19 +30,18 @@ def let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
     model[lost, TAIL] = np.median(model[:, TAIL])
     model[lost, HEIGHT] = state.sign * FIRST_HEIGHT * np.median(np.abs(model[~lost, HEIGHT])) if not lost.all() else 0.0
     free = replace(state, model=model, faint=np.zeros_like(lost), away=np.zeros_like(lost))
-    fitted = (yield from all_together(scene, free)) if not lost.all() else state
-    covariance = np.zeros((len(model), 2, 2))
-    if not lost.all():
-        covariance, _ = yield from noise_covariances(scene, canvas_of(scene, fitted.model), fitted)
+    fitted = (yield from all_together(scene, free, steps=TRIAL_STEPS)) if not lost.all() else state
     place, start = fitted.model[:, [Y, X]], scene.start[:, [Y, X]]
-    error = np.sqrt(np.einsum("nii->n", covariance))
-    believed = np.hypot(*(place - start).T) < HOLDS * fitted.model[:, SIGMA]
-    believed &= ~fitted.away & (error > 0) & (error < KNOWN * fitted.model[:, SIGMA])
+    believed = ~fitted.away & (np.hypot(*(place - start).T) < HOLDS * fitted.model[:, SIGMA]) & ~lost.all()
     believed &= ~all_too_faint(fitted.model, state.sign, shoulder=JOINT_SHOULDER_SHARE)
     believed &= nearest_others(place, fitted.away) > DISTINCT * fitted.model[:, SIGMA]
+    if (believed & lost).any():
+        covariance, _ = yield from noise_covariances(scene, canvas_of(scene, fitted.model), fitted)
+        error = np.sqrt(np.einsum("nii->n", covariance))
+        believed &= (error > 0) & (error < KNOWN * fitted.model[:, SIGMA])
     still = lost & ~believed
     if not still.any():
-        return fitted
+        return (yield from all_together(scene, fitted, fitted.moved > 1))
     model = np.where(believed[:, None], fitted.model, state.model)
     model[still, HEIGHT] = 0
     settled = yield from all_together(scene, replace(state, model=model, faint=still, away=np.zeros_like(lost)))

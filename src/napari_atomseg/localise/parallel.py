@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import lru_cache
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -22,7 +23,7 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
         yield from ((item, function(item)) for item in items)
         return
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    pool = ThreadPoolExecutor(WORKERS)
+    pool = _pool(os.getpid())
     try:
         for item in items:
             waiting.append((item, pool.submit(function, item)))
@@ -33,4 +34,12 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
             first, result = waiting.popleft()
             yield first, result.result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for _, result in waiting:
+            result.cancel()
+        wait(result for _, result in waiting if not result.cancelled())
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads that are kept, since to begin them takes as long as a small chunk; a forked process has none of its parent's."""
+    return ThreadPoolExecutor(WORKERS, thread_name_prefix=f"columns-{process}")

@@ -170,7 +170,9 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     return replace(state, model=model, faint=faint, away=away)
 
 
-def all_together(scene: Scene, state: State, restless: np.ndarray | None = None) -> Generator[Progress, None, State]:
+def all_together(
+    scene: Scene, state: State, restless: np.ndarray | None = None, *, steps: int | None = None
+) -> Generator[Progress, None, State]:
     """Steps of all columns at once until they are at rest.
 
     Parameters
@@ -179,6 +181,8 @@ def all_together(scene: Scene, state: State, restless: np.ndarray | None = None)
     state : State
     restless : ndarray of bool, shape (N,), optional
         The columns to begin with, where all others have been fitted already; all by default.
+    steps : int, optional
+        How many at most; by default as many rounds as the parameters allow.
     """
     shared = shared_parameters(scene.params)
     model, away = state.model.copy(), state.away.copy()
@@ -192,7 +196,7 @@ def all_together(scene: Scene, state: State, restless: np.ndarray | None = None)
     moved = np.zeros(len(model))
     moved[there] = np.inf if restless is None else np.where(restless[there], np.inf, state.moved[there])
     damping, last = np.full(len(model), FIRST_DAMPING), np.full(len(model), np.inf)
-    for turn in range(scene.params.rounds):
+    for turn in range(scene.params.rounds if steps is None else steps):
         sigma = float(np.median(model[:, SIGMA]))
         pairs = pairs_within(model, PULL * sigma)
         active = there[_restless(moved, pairs)[there]]

@@ -8,6 +8,9 @@ the typical column wins. Points that stand on nothing, or on a label, are a mino
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import spatial
 
@@ -20,6 +23,9 @@ LEAST_RADIUS, MOST_RADIUS = 2.5, 20.0
 NARROWEST, WIDEST, STEP = 0.12, 0.75, 1.2
 """Widths that are tried, in units of that distance, and the ratio of one to the next."""
 LEAST_WIDTH = 0.6
+FEWEST_PIXELS = 6
+"""Columns with fewer pixels of their own are not heard."""
+PIXELS_TOGETHER = 64
 AS_GOOD = 1.01
 BETTER, NEAR_ENOUGH = 0.97, 1.1
 """A given width is kept unless one that differs by a larger factor leaves less than this share of what it leaves: fits come back
@@ -45,13 +51,21 @@ def best_width(image: np.ndarray, valid: np.ndarray, positions: np.ndarray, give
         return given
     apart = _usual_distance(points, given)
     widths = _widths_to_try(apart, given)
-    left = np.full((0, len(widths)), np.nan)
-    for group in _groups(points):
-        left = np.concatenate([left, _left_over(image, valid, points, group, apart, widths)])
-    if not len(left) or not np.isfinite(left).any():
+    groups = [_surroundings(image, valid, points, group, apart) for group in _groups(points)]
+    before = _left_over(groups, given)
+    if not np.isfinite(before).any():
         return given
     # What is left counts in units of what the given width leaves, or bright columns would decide alone.
-    typical = np.nanmedian(left / np.maximum(left[:, :1], 1e-30), axis=0)
+    typical = np.full(len(widths), np.inf)
+    typical[0] = 1.0
+
+    def weigh(numbers: Iterable[int]) -> None:
+        for number in numbers:
+            typical[number] = np.nanmedian(_left_over(groups, widths[number]) / np.maximum(before, 1e-30))
+
+    weigh(range(1, len(widths), 2))
+    coarse = 1 + int(np.argmin(typical[1:]))
+    weigh(number for number in (coarse - 1, coarse + 1) if 0 < number < len(widths))
     # Columns that stand beside their points look wider, so of widths that explain the same the narrowest is the likeliest.
     best = min(np.flatnonzero(typical <= AS_GOOD * np.nanmin(typical)), key=lambda number: widths[number])
     near = max(widths[best], given) < NEAR_ENOUGH * min(widths[best], given)
@@ -85,10 +99,35 @@ def _groups(points: np.ndarray) -> list[np.ndarray]:
     return [tree.query(points[seed], k=nearest)[1] for seed in seeds]
 
 
-def _left_over(
-    image: np.ndarray, valid: np.ndarray, points: np.ndarray, group: np.ndarray, apart: float, widths: np.ndarray
-) -> np.ndarray:
-    """Mean squared rest about each column of a group for each width, shape (G, W)."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Surroundings:
+    """Pixels about a group of G columns, in batches of B, and how each depends on the K columns near them.
+
+    Attributes
+    ----------
+    values : ndarray, shape (C, B, 1)
+        Intensities; the last batch is filled up with zeros.
+    squared : ndarray of float32, shape (P, K), px^2
+        Distance of each pixel from each column.
+    level : ndarray, shape (P, G)
+        A background as smooth as the columns are far apart.
+    owner : ndarray of int, shape (P,)
+        The column of the group that is nearest.
+    counts : ndarray of int, shape (G,)
+        Pixels of each.
+    """
+
+    values: np.ndarray
+    squared: np.ndarray
+    level: np.ndarray
+    owner: np.ndarray
+    counts: np.ndarray
+
+
+def _surroundings(
+    image: np.ndarray, valid: np.ndarray, points: np.ndarray, group: np.ndarray, apart: float
+) -> _Surroundings | None:
+    """Pixels about the columns `group`, rows of `points`; None where there are too few."""
     radius = float(np.clip(NEIGHBOURHOOD * apart, LEAST_RADIUS, MOST_RADIUS))
     low = np.maximum(np.floor(points[group].min(axis=0) - radius).astype(int), 0)
     high = np.minimum(np.ceil(points[group].max(axis=0) + radius).astype(int) + 1, image.shape)
@@ -96,21 +135,36 @@ def _left_over(
     distance, owner = spatial.cKDTree(points[group]).query(pixels)
     pixels, owner = pixels[distance <= radius], owner[distance <= radius]
     if len(pixels) < 2 * len(group):
-        return np.zeros((0, len(widths)))
-    values = image[tuple(pixels.T)]
+        return None
     near = points[spatial.cKDTree(points[group]).query(points)[0] < 2 * apart + radius]
-    squared = spatial.distance.cdist(pixels, near, "sqeuclidean")
-    # A background as smooth as the columns are far apart: each one's neighbourhood has a level of its own.
     level = np.exp(-spatial.distance.cdist(pixels, points[group], "sqeuclidean") / (2 * apart**2))
-    level /= level.sum(axis=1, keepdims=True)
-    counts = np.bincount(owner, minlength=len(group))
-    found = np.full((len(group), len(widths)), np.nan)
-    for number, width in enumerate(widths):
-        design = np.concatenate([np.exp(-squared / (2 * width**2)), level], axis=1)
-        # Without BLAS: its threads cost more than such small products.
-        normal = np.einsum("pk,pl->kl", design, design)
+    values = np.pad(image[tuple(pixels.T)].astype(float), (0, -len(pixels) % PIXELS_TOGETHER))
+    return _Surroundings(
+        values=values.reshape(-1, PIXELS_TOGETHER, 1),
+        squared=spatial.distance.cdist(pixels, near, "sqeuclidean").astype(np.float32),
+        level=level / level.sum(axis=1, keepdims=True),
+        owner=owner,
+        counts=np.bincount(owner, minlength=len(group)),
+    )
+
+
+def _left_over(groups: Iterable[_Surroundings | None], width: float) -> np.ndarray:
+    """Mean squared rest about each column of the groups that has pixels enough, shape (N,)."""
+    found = [np.zeros(0)]
+    for group in groups:
+        if group is None:
+            continue
+        pixels, columns = group.squared.shape
+        design = np.zeros((group.values.size, columns + group.level.shape[1]))
+        design[:pixels, :columns] = np.exp(group.squared * np.float32(-0.5 / width**2))
+        design[:pixels, columns:] = group.level
+        # In batches of few pixels: BLAS would begin threads for larger products, which cost more than the products.
+        batches = design.reshape(len(group.values), PIXELS_TOGETHER, -1)
+        turned = batches.transpose(0, 2, 1)
+        normal = np.matmul(turned, batches).sum(axis=0)
         ridge = 1e-8 * np.trace(normal) / len(normal) * np.eye(len(normal))
-        rest = values - np.einsum("pk,k->p", design, np.linalg.solve(normal + ridge, np.einsum("pk,p->k", design, values)))
-        enough = counts >= 6
-        found[enough, number] = np.bincount(owner, rest**2, minlength=len(group))[enough] / counts[enough]
-    return found
+        solution = np.linalg.solve(normal + ridge, np.matmul(turned, group.values).sum(axis=0))
+        rest = (group.values - np.matmul(batches, solution)).ravel()[:pixels]
+        enough = group.counts >= FEWEST_PIXELS
+        found.append(np.bincount(group.owner, rest**2, minlength=len(enough))[enough] / group.counts[enough])
+    return np.concatenate(found)
