@@ -34,8 +34,10 @@ def private_settings(tmp_path, monkeypatch):
     """Our settings, napari's settings, the recovery folder and the models, all in a folder of the test."""
     from napari import settings
 
+    from napari_atomseg.gui.settings import _pending
     from napari_atomseg.networks import zoo
 
+    _pending.clear()
     home = tmp_path / "private"
     home.mkdir()
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from napari.layers import Image, Layer, Points
+from napari.layers.points._points_constants import Symbol
 from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
 from scipy import spatial
@@ -31,6 +32,8 @@ FLAGGED_COLOUR = FLAGGED_RING
 UNKNOWN_COLOUR = "#888888"
 CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 """Okabe and Ito's colours, which colour-blind people can tell apart."""
+SYMBOLS = np.array([Symbol.DISC, Symbol.SQUARE], dtype=object)
+"""Of columns that were found, and of those made by hand."""
 SPACING_SHARE = 0.6
 LayerData = tuple[Any, dict[str, Any], str]
 DIFFERENCE = Colormap(["#a8dcff", "#2f86c9", "#2b2b2b", "#c4691c", "#ffd28c"], name="atomseg difference")
@@ -189,7 +192,7 @@ def ring_style(columns: Columns, colour_by: str = "") -> dict[str, Any]:
         return {"symbol": "disc", "border_color": RING_COLOUR}
     by_hand = columns.features["origin"].isin(("manual", "snapped")).to_numpy()
     colours = _feature_colours(columns, colour_by) if colour_by in columns.features else _plain_colours(columns, by_hand)
-    return {"symbol": np.where(by_hand, "square", "disc"), "border_color": colours}
+    return {"symbol": SYMBOLS[by_hand.astype(int)], "border_color": colours}
 
 
 def _plain_colours(columns: Columns, by_hand: np.ndarray) -> np.ndarray:

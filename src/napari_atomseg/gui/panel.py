@@ -33,6 +33,7 @@ from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.head import Head
 from napari_atomseg.gui.known_files import KnownFiles
 from napari_atomseg.gui.layout import Layout
+from napari_atomseg.gui.loading import load_later
 from napari_atomseg.gui.offer import Offer
 from napari_atomseg.gui.pages import Pages
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
@@ -168,6 +169,7 @@ class AtomSegPanel(QWidget):
             self.networks_page.settle()
             self.simulate_page.settle()
             self.compare_page.settle()
+            load_later()
         except RuntimeError:
             return
 
