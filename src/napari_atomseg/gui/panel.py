@@ -37,6 +37,7 @@ from napari_atomseg.gui.loading import load_later
 from napari_atomseg.gui.offer import Offer
 from napari_atomseg.gui.pages import Pages
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
+from napari_atomseg.gui.time_left import TimeLeft, duration
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import Work
 
@@ -219,6 +220,7 @@ class AtomSegPanel(QWidget):
             return
         work = Work(steps)
         self._work = self._holder["work"] = work
+        self._left = TimeLeft()
         work.progressed.connect(self._on_progress)
         if heard is not None:
             work.progressed.connect(heard)
@@ -257,7 +259,9 @@ class AtomSegPanel(QWidget):
             self.progress.setValue(progress.done)
         else:
             self.progress.setRange(0, 0)
-        self.progress.setFormat(f"{progress.message}  %p%" if progress.total else progress.message)
+        left = self._left.after(progress)
+        told = f"{progress.message}  %p%" if progress.total else progress.message
+        self.progress.setFormat(told if left is None else f"{told}, {duration(left)} left")
 
     def _on_failed(self, sentence: str, details: str) -> None:
         self.say(html.escape(sentence, quote=False) + (' <a href="details">Details</a>' if details else ""))

@@ -26,7 +26,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.gui.colours import linked
 from napari_atomseg.gui.docks.correction import CorrectionButton
-from napari_atomseg.gui.docks.live_image import LiveImage, duration
+from napari_atomseg.gui.docks.live_image import LiveImage
 from napari_atomseg.gui.docks.particle import ParticleDialog
 from napari_atomseg.gui.docks.recording import RecordBox
 from napari_atomseg.gui.forms import Editor, Form, ResetLabel, align_labels, enable
@@ -41,6 +41,7 @@ from napari_atomseg.gui.structures import (
     structure_of,
     structures_in,
 )
+from napari_atomseg.gui.time_left import duration
 from napari_atomseg.workflows import (
     METHODS,
     ConvolutionParams,
@@ -93,7 +94,6 @@ class SimulatePage(QWidget):
         super().__init__()
         self._panel = panel
         self._begun = 0.0
-        self._first: tuple[float, int] | None = None
         self._build()
         self._connect()
         self.refresh()
@@ -392,7 +392,7 @@ class SimulatePage(QWidget):
         params = self.params()
         correction = self.correction.path if params.method == "corrected" else None
         steps = simulate.steps(structure_of(layer), params, correction=correction)
-        self._begun, self._first = time.perf_counter(), None
+        self._begun = time.perf_counter()
         self._panel.start(
             steps,
             lambda found: self._made(layer, params.method, found),
@@ -409,20 +409,11 @@ class SimulatePage(QWidget):
         return f'the image of what was calculated stays as "{escape(partial.name)}".'
 
     def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
-        """The image as far as it is, and the time left."""
+        """The image as far as it is."""
         if not isinstance(progress, SimulationProgress) or layer not in self._panel.viewer.layers:
             return
         if progress.partial is not None:
             show_simulated(self._panel.viewer, layer, f"{method} so far", progress.partial)
-        if progress.done and self._first is None:
-            self._first = time.perf_counter(), progress.done
-        if self._first is None or not progress.total:
-            return
-        # Counted from the first finished part: what was loaded and prepared before it comes but once.
-        spent, done = time.perf_counter() - self._first[0], progress.done - self._first[1]
-        if spent > 2 and done > 0:
-            left = spent * (progress.total - progress.done) / done
-            self._panel.progress.setFormat(f"{progress.message}  %p%, {duration(left)} left")
 
     def _made(self, layer: Points, method: str, found: Micrograph) -> None:
         viewer = self._panel.viewer
