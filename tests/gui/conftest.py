@@ -41,7 +41,8 @@ def private_settings(tmp_path, monkeypatch):
     home = tmp_path / "private"
     home.mkdir()
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
-    monkeypatch.setattr(settings, "SETTINGS", settings.NapariSettings(config_path=home / "napari.yaml"))
+    # The name without an underscore is a deprecated stand-in, of which napari itself asks nothing.
+    monkeypatch.setattr(settings, "_SETTINGS", settings.NapariSettings(config_path=home / "napari.yaml"))
     monkeypatch.setenv(zoo.ENVIRONMENT, str(home / "models"))
     monkeypatch.setattr(zoo, "shipped_folder", lambda: home / "shipped")
     monkeypatch.setattr(QStandardPaths, "writableLocation", staticmethod(lambda *_: str(home / "data")))
@@ -149,7 +150,9 @@ def forget_callbacks(group):
     for emitter in getattr(group, "emitters", {}).values():
         for callback in [*emitter.callbacks]:
             owner = callback[0]() if isinstance(callback, tuple) else callback
-            if type(owner).__module__.startswith("napari_atomseg") or getattr(owner, "__module__", "").startswith("napari_atomseg"):
+            if type(owner).__module__.startswith("napari_atomseg") or getattr(owner, "__module__", "").startswith(
+                "napari_atomseg"
+            ):
                 emitter.disconnect(callback)
 
 

@@ -1,5 +1,6 @@
 """The pages "Networks" and "Train", and networks as finders: run, threshold, compare, models, training."""
 
+import re
 import time
 
 import numpy as np
@@ -412,7 +413,7 @@ def few_scenes(monkeypatch):
     return asked
 
 
-def test_training_gives_a_new_model_that_is_chosen(models, few_scenes, viewer, panel, idle, tmp_path):
+def test_a_new_model_stands_beside_the_one_before_and_the_user_chooses(models, few_scenes, viewer, panel, idle, tmp_path):
     cif = tmp_path / "crystal.cif"
     cif.write_text("data_")
     train = panel.train_page
@@ -435,6 +436,14 @@ def test_training_gives_a_new_model_that_is_chosen(models, few_scenes, viewer, p
     assert turns > 20  # the window has been answering meanwhile
     assert len(train.curve.values) > 0
     assert "my-crystal is ready" in panel.status.text()
+    assert panel.columns_page.finder.model.chosen != "my-crystal"
+    asked = panel.offer.sentence.text()
+    assert re.fullmatch(r"my-crystal: F1 [\d.]+, \d+ pm; tiny on the same images: F1 [\d.]+, \d+ pm\. Use the new model\?", asked)
+    assert panel.offer.refuse.text() == "Keep tiny"
+    add_image(viewer)  # another image does not take the question away
+    assert not panel.offer.isHidden()
+    panel.offer.accept.click()
+    assert panel.offer.isHidden()
     for box in (panel.networks_page.model, panel.columns_page.finder.model):
         assert box.chosen == "my-crystal"
     assert panel.networks_page.models.chosen == "my-crystal"

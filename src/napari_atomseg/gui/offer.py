@@ -42,9 +42,10 @@ class Offer(QFrame):
             button.setToolTip(tip)
         self.show()
 
-    def withdraw(self) -> None:
-        """Offer nothing any more."""
-        self.hide()
+    def withdraw(self, name: str) -> None:
+        """Offer nothing any more, if what is offered is the button of that name."""
+        if self.accept.objectName() == name:
+            self.hide()
 
     def _answer(self, button: QPushButton) -> None:
         self.hide()

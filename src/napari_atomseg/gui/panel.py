@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -39,14 +39,17 @@ from napari_atomseg.gui.pages import Pages
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
 from napari_atomseg.gui.time_left import TimeLeft, duration
 from napari_atomseg.gui.tools import Tools
-from napari_atomseg.gui.workers import Work
+from napari_atomseg.gui.workers import NOTHING_CHANGED, Work
 
 SIMULATE_TAB = 2
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
 
 
+Answers = Mapping[str, Callable[[], object]]
+
+
 def _nothing() -> str:
-    return "nothing was changed."
+    return NOTHING_CHANGED
 
 
 _in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
@@ -78,6 +81,7 @@ class AtomSegPanel(QWidget):
     def _build(self) -> None:
         self.head = Head(self.viewer)
         self.offer = Offer()
+        self._answers: dict[str, Callable[[], object]] = {}
         self.known_files = KnownFiles(self)
         self.pages = Pages()
         self.run_button = QPushButton()
@@ -214,7 +218,7 @@ class AtomSegPanel(QWidget):
     ) -> None:
         """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` hears of its end.
 
-        If it is cancelled, the foot says what `left` gives.
+        If it is cancelled or fails, the foot says what `left` gives.
         """
         if self.busy:
             return
@@ -227,7 +231,7 @@ class AtomSegPanel(QWidget):
         if over is not None:
             work.ended.connect(over)
         work.finished.connect(done)
-        work.failed.connect(self._on_failed)
+        work.failed.connect(lambda sentence, details: self._on_failed(sentence, details, left()))
         work.warned.connect(show_info)
         work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
         work.ended.connect(self._on_ended)
@@ -244,6 +248,20 @@ class AtomSegPanel(QWidget):
             self.say("Cancelling …")
             self.cancel_button.setEnabled(False)
             self._work.cancel()
+
+    def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Answers) -> None:
+        """Ask in a frame above the pages that stays until it is answered.
+
+        Parameters
+        ----------
+        sentence : str
+        accept, refuse : tuple of str
+            Name, text and tooltip of each button.
+        then : mapping of str to callable
+            What each answer does, by the name of its button; nothing for names that are left out.
+        """
+        self._answers = {name: then.get(name, lambda: None) for name, _, _ in (accept, refuse)}
+        self.offer.ask(sentence, accept, refuse)
 
     def complain(self, error: AtomsegError | str) -> None:
         """Show what went wrong in the foot; nothing in it is taken for markup."""
@@ -263,8 +281,9 @@ class AtomSegPanel(QWidget):
         told = f"{progress.message}  %p%" if progress.total else progress.message
         self.progress.setFormat(told if left is None else f"{told}, {duration(left)} left")
 
-    def _on_failed(self, sentence: str, details: str) -> None:
-        self.say(html.escape(sentence, quote=False) + (' <a href="details">Details</a>' if details else ""))
+    def _on_failed(self, sentence: str, details: str, left: str) -> None:
+        kept = "" if left == NOTHING_CHANGED else f" {left[:1].upper()}{left[1:]}"
+        self.say(html.escape(sentence, quote=False) + kept + (' <a href="details">Details</a>' if details else ""))
         self._holder["failure"] = sentence, details
         show_error(sentence)
 
@@ -305,7 +324,9 @@ class AtomSegPanel(QWidget):
 
     def follow_link(self, link: str) -> None:
         """Do what a link in the foot says."""
-        if link == "find":
+        if link in self._answers:
+            self._answers.pop(link)()
+        elif link == "find":
             self.pages.setCurrentIndex(0)
             self.columns_page.find()
         else:

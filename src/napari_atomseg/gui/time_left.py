@@ -11,15 +11,15 @@ FIRST_S = 2.0
 
 
 class TimeLeft:
-    """Hears of a job's progress; each of its phases is counted by itself, from its first finished part."""
+    """Hears of a job's progress; phases that count anew are foretold by themselves, from their first finished part."""
 
     def __init__(self) -> None:
-        self._phase: tuple[str, int] | None = None
+        self._phase: int | None = None
         self._begun, self._done = 0.0, 0
 
     def after(self, progress: Progress) -> float | None:
         """Seconds that the phase still takes; None while that cannot be known."""
-        now, phase = time.monotonic(), (progress.message, progress.total)
+        now, phase = time.monotonic(), progress.total
         if phase != self._phase or progress.done < self._done:
             self._phase, self._begun, self._done = phase, now, progress.done
             return None

@@ -42,6 +42,7 @@ from napari_atomseg.gui.structures import (
     structures_in,
 )
 from napari_atomseg.gui.time_left import duration
+from napari_atomseg.gui.workers import NOTHING_CHANGED
 from napari_atomseg.workflows import (
     METHODS,
     ConvolutionParams,
@@ -405,7 +406,7 @@ class SimulatePage(QWidget):
         """What a cancelled simulation leaves."""
         partial = simulated_of(self._panel.viewer, layer, f"{method} so far")
         if partial is None:
-            return "nothing was changed."
+            return NOTHING_CHANGED
         return f'the image of what was calculated stays as "{escape(partial.name)}".'
 
     def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
