@@ -39,6 +39,8 @@ class Head(QWidget):
 
     image_changed = Signal()
     calibrated = Signal()
+    picked = Signal(object)
+    """The image that a hand has just chosen in the list."""
     set_by_hand = Signal(object)
     """The image that a hand has just given another pixel size."""
 
@@ -161,6 +163,7 @@ class Head(QWidget):
         images = self._images()
         if 0 <= index < len(images):
             self.choose(images[index])
+            self.picked.emit(images[index])
 
     def _follow_selection(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active

@@ -37,6 +37,10 @@ class Layout(QObject):
         self._rest.timeout.connect(self._remember_width)
         self._fitted = KeepFitted(panel.viewer)
 
+    def take_as_fitted(self) -> None:
+        """The view has just been fitted by us."""
+        self._fitted.note()
+
     def restore(self) -> None:
         """Give the panel its width once it is docked, and open what was open."""
         panel = self._panel
@@ -90,10 +94,16 @@ class KeepFitted:
         viewer.layers.events.inserted.connect(self._after_insertion)
         viewer.canvas.events.size.connect(self._on_size)
 
+    def note(self) -> None:
+        """Take the view as it is for fitted."""
+        viewer = self._viewer()
+        if viewer is not None:
+            self._fitted = _view_of(viewer)
+
     def _after_insertion(self, event: Any = None) -> None:
         viewer = self._viewer()
         if viewer is not None and len(viewer.layers) == 1:
-            self._fitted = _view_of(viewer)
+            self.note()
 
     def _on_size(self, event: Any = None) -> None:
         viewer = self._viewer()

@@ -14,7 +14,6 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMessageBox,
     QProgressBar,
     QPushButton,
@@ -26,11 +25,16 @@ from qtpy.QtWidgets import (
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.gui.activity import Activity
+from napari_atomseg.gui.arrivals import Arrivals
 from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.closing import CloseGuard
-from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.colours import LinkLabel
 from napari_atomseg.gui.controls import teach
+from napari_atomseg.gui.drops import FolderDrops
+from napari_atomseg.gui.foot import set_foot
 from napari_atomseg.gui.head import Head
+from napari_atomseg.gui.keys import Keys
 from napari_atomseg.gui.known_files import KnownFiles
 from napari_atomseg.gui.layout import Layout
 from napari_atomseg.gui.loading import load_later
@@ -71,6 +75,7 @@ class AtomSegPanel(QWidget):
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         _in_charge[self.viewer] = weakref.ref(self)
         self._work: Work | None = None
+        self._activity: Activity | None = None
         self._build()
         self._connect()
         prefer_our_reader()
@@ -90,12 +95,16 @@ class AtomSegPanel(QWidget):
         self.cancel_button.setObjectName("cancel")
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.status = QLabel(EMPTY)
+        self.status = LinkLabel(self.viewer, EMPTY)
         self.status.setObjectName("status")
         self.status.setTextFormat(Qt.TextFormat.RichText)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.status.setOpenExternalLinks(False)
+        # Room for the bar also while it is hidden: no button moves when a job starts.
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(policy)
         # Room for two lines, so that a new sentence does not make the panel jump.
         self.status.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 4)
         buttons = QHBoxLayout()
@@ -163,6 +172,11 @@ class AtomSegPanel(QWidget):
         self.destroyed.connect(partial(_shut_down, self._holder))
         self._guard = CloseGuard(self)
         self.layout_of_window = Layout(self)
+        self.arrivals = Arrivals(self)
+        self.keys = Keys(self)
+        self._folders = FolderDrops(self)
+        self._folders.watch(self.viewer.window._qt_viewer)
+        set_foot(self.viewer, self.complain)
 
     def _settle(self) -> None:
         """Once the dock has its place: guard the main window and take up what is open already."""
@@ -224,7 +238,7 @@ class AtomSegPanel(QWidget):
             return
         work = Work(steps)
         self._work = self._holder["work"] = work
-        self._left = TimeLeft()
+        self._left, self._activity = TimeLeft(), Activity(what, self.cancel)
         work.progressed.connect(self._on_progress)
         if heard is not None:
             work.progressed.connect(heard)
@@ -269,9 +283,11 @@ class AtomSegPanel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show one sentence of rich text in the foot; links in it are followed by the page."""
-        self.status.setText(linked(sentence))
+        self.status.setText(sentence)
 
     def _on_progress(self, progress: Progress) -> None:
+        if self._activity is not None:
+            self._activity.move(progress)
         if progress.total:
             self.progress.setRange(0, progress.total)
             self.progress.setValue(progress.done)
@@ -297,6 +313,9 @@ class AtomSegPanel(QWidget):
 
     def _on_ended(self) -> None:
         self._work = self._holder["work"] = None
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
         self.refresh_run()
         self._refresh_pages()
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.asking import NO_NETWORK, Asking, ModelBox, ToldBox
-from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.colours import LinkLabel
 from napari_atomseg.gui.docks.compare import CompareRow
 from napari_atomseg.gui.docks.models import ModelsBox
 from napari_atomseg.gui.docks.region import RegionBox
@@ -60,7 +60,7 @@ class NetworksPage(QWidget):
         self.on_models()
 
     def _build(self) -> None:
-        self.empty = QLabel(linked(NO_NETWORK))
+        self.empty = LinkLabel(self._panel.viewer, NO_NETWORK)
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
         self.model = ModelBox(self._asking)

@@ -24,7 +24,7 @@ from superqt import QCollapsible
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import fields_of
-from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.colours import LinkLabel
 from napari_atomseg.gui.docks.correction import CorrectionButton
 from napari_atomseg.gui.docks.live_image import LiveImage
 from napari_atomseg.gui.docks.particle import ParticleDialog
@@ -100,7 +100,7 @@ class SimulatePage(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.empty = QLabel(linked(EMPTY))
+        self.empty = LinkLabel(self._panel.viewer, EMPTY)
         self.empty.setObjectName("no_structure")
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
