@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, QTimer
 
+from napari_atomseg.gui.fitting_view import fit_view
 from napari_atomseg.gui.head import lies_on
 from napari_atomseg.gui.layers import pixel_size_of, source_of, to_micrograph, usable_image
 from napari_atomseg.gui.structures import is_structure, method_of
@@ -80,8 +81,8 @@ class Arrivals(QObject):
     def _show_whole(self) -> None:
         image = self._panel.image
         if image is not None:
-            self._viewer.reset_view()
-            self._panel.layout_of_window.take_as_fitted()
+            fit_view(self._viewer, image)
+            self._panel.layout_of_window.take_as_fitted(image)
 
     def _say_notes(self, layer: Image) -> None:
         notes = to_micrograph(layer).notes

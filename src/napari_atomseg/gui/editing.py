@@ -103,6 +103,11 @@ class ColumnsSession:
         return layer
 
     @property
+    def alive(self) -> bool:
+        """False once the layer is gone."""
+        return self._layer() is not None
+
+    @property
     def image(self) -> Image | None:
         """The image that the columns belong to, if it still exists."""
         return self._image() if self._image is not None else None

@@ -148,6 +148,7 @@ def points_layer_data(columns: Columns, image: Image | None, name: str) -> Layer
         "face_color": "transparent",
         "border_width": RING_WIDTH,
         "border_width_is_relative": True,
+        "canvas_size_limits": (0, 10000),
         "metadata": {KEY: {"columns": columns, "image_name": image.name if image is not None else ""}},
         **geometry,
         **ring_style(columns),
@@ -210,13 +211,19 @@ def _feature_colours(columns: Columns, name: str) -> np.ndarray:
         known = np.isfinite(values)
         colours = np.tile(transform_color(UNKNOWN_COLOUR), (len(values), 1))
         if known.any():
-            low, high = np.percentile(values[known], (1, 99))
+            low, high = colour_ends(values)
             share = (values[known] - low) / (high - low) if high > low else np.zeros(known.sum())
             colours[known] = ensure_colormap("viridis").map(np.clip(share, 0, 1))
         return colours
     words = sorted(set(column.astype(str)))
     palette = transform_color(list(CATEGORY_COLOURS))
     return palette[[words.index(word) % len(palette) for word in column.astype(str)]]
+
+
+def colour_ends(values: np.ndarray) -> tuple[float, float]:
+    """Numbers at the ends of the colours: those of the middle 98 %."""
+    low, high = np.percentile(values[np.isfinite(values)], (1, 99))
+    return float(low), float(high)
 
 
 def _scale_and_units(pixel_size: tuple[float, float] | None, stack: bool, frame_time_s: float | None) -> dict[str, Any]:

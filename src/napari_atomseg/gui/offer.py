@@ -23,6 +23,7 @@ class Offer(QFrame):
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.accept, self.refuse = QPushButton(), QPushButton()
         for button in (self.accept, self.refuse):
+            button.setToolTip("Answers the question above.")
             button.clicked.connect(lambda _=False, pressed=button: self._answer(pressed))
         row = QHBoxLayout()
         row.addWidget(self.accept)

@@ -41,6 +41,7 @@ from napari_atomseg.gui.loading import load_later
 from napari_atomseg.gui.offer import Offer
 from napari_atomseg.gui.pages import Pages
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
+from napari_atomseg.gui.ring_fading import RingFading
 from napari_atomseg.gui.time_left import TimeLeft, duration
 from napari_atomseg.gui.tools import Tools
 from napari_atomseg.gui.workers import NOTHING_CHANGED, Work
@@ -173,6 +174,7 @@ class AtomSegPanel(QWidget):
         self._guard = CloseGuard(self)
         self.layout_of_window = Layout(self)
         self.arrivals = Arrivals(self)
+        self._fading = RingFading(self.viewer, self)
         self.keys = Keys(self)
         self._folders = FolderDrops(self)
         self._folders.watch(self.viewer.window._qt_viewer)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QButtonGroup, QFormLayout, QHBoxLayout, QPushButton, 
 
 from napari_atomseg.gui.head import ElidedComboBox
 from napari_atomseg.gui.layers import source_of
-from napari_atomseg.gui.maps import maps_of, task_of
+from napari_atomseg.gui.maps import TITLES, maps_of, task_of
 
 BLINK_MS = 500
 OFF, BESIDE, BLINK = "off", "beside", "blink"
@@ -251,7 +251,7 @@ class CompareRow(PairRow):
         current = self.map.currentText()
         self.map.clear()
         for layer in maps:
-            self.map.addItem(task_of(layer))
+            self.map.addItem(TITLES[task_of(layer)], task_of(layer))
         self.map.setCurrentIndex(max(0, self.map.findText(current)) if maps else -1)
         self.setVisible(bool(maps))
 
@@ -264,7 +264,7 @@ class CompareRow(PairRow):
 
     def choose(self, task: str) -> None:
         """Compare the map of a task from now on."""
-        self.map.setCurrentIndex(max(0, self.map.findText(task)))
+        self.map.setCurrentIndex(max(0, self.map.findData(task)))
 
     def pair(self) -> tuple[Image, Image] | None:
         """The image and the chosen map."""
@@ -277,7 +277,7 @@ class CompareRow(PairRow):
 
     def title(self, image: Image, other: Image) -> str:
         """The image and what its map shows."""
-        return f"{image.name}  ·  {task_of(other)}"
+        return f"{image.name}  ·  {TITLES[task_of(other)]}"
 
     def _of(self) -> Image | None:
         return self._image() if self._image is not None else None

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
 
 
+EXPLAINED = (
+    "A correction is a polynomial that brings the convolution near the multislice image. It is fitted to pairs of both, "
+    "and holds for their elements, thickness and lens."
+)
+
+
 class CorrectionButton(QToolButton):
     """Shows the correction in use; its menu finds another.
 
@@ -67,6 +73,19 @@ class CorrectionButton(QToolButton):
             entry.setToolTip(tip)
             entry.triggered.connect(lambda _=False, chosen=action: chosen())
         return menu
+
+    def explanation(self) -> str:
+        """What a correction is, and how to get one; rich text with links for :meth:`follow_link`."""
+        ways = (
+            '<a href="choose">choose a file</a>, <a href="fit">fit one to a folder of pairs</a>, or <a href="make">make pairs</a>'
+        )
+        if self.path:
+            return f"{EXPLAINED} In use: {escape(Path(self.path).name)}; or {ways}."
+        return f"{EXPLAINED} None is chosen yet: {ways} of this structure."
+
+    def follow_link(self, link: str) -> None:
+        """Do what a link of the explanation says."""
+        {"choose": self.choose, "fit": self.fit, "make": self.make}[link]()
 
     def choose(self, path: str | None = None) -> None:
         """Choose the file of a correction."""

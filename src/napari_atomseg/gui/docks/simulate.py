@@ -129,6 +129,11 @@ class SimulatePage(QWidget):
         pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
         self.pixel = Editor(pixel)
         self.correction = CorrectionButton(self._panel, self)
+        self.corrected_by = LinkLabel(self._panel.viewer)
+        self.corrected_by.setObjectName("correction_explained")
+        self.corrected_by.setWordWrap(True)
+        self.corrected_by.setTextFormat(Qt.TextFormat.RichText)
+        self.corrected_by.linkActivated.connect(self.correction.follow_link)
         self.cost = QLabel()
         self.cost.setObjectName("cost")
         self.cost.setWordWrap(True)
@@ -141,6 +146,7 @@ class SimulatePage(QWidget):
         inside.addWidget(self.cut)
         self.second = self._second_form()
         inside.addLayout(self.second)
+        inside.addWidget(self.corrected_by)
         inside.addWidget(self.as_image)
         inside.addWidget(self.cost)
         for fold in self._folds():
@@ -268,6 +274,8 @@ class SimulatePage(QWidget):
         self.controls.setVisible(some)
         corrected = self.method.currentText() == "corrected"
         self.second.setRowVisible(self.correction, corrected)
+        self.corrected_by.setVisible(corrected)
+        self.corrected_by.setText(self.correction.explanation())
         hrtem = self.method.currentText() == "hrtem"
         self.detector.setVisible(not hrtem)
         self.tem.setVisible(hrtem)
