@@ -313,7 +313,7 @@ def one_frame(micrograph: Micrograph, frame: int) -> Micrograph:
         If it has no such frame.
     """
     if not 0 <= frame < micrograph.frames:
-        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, frame {frame} was asked for")
+        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, not frame {frame}")
     if len(micrograph.shape) == 2:
         return micrograph
     return replace(micrograph, data=micrograph.frame(frame), name=f"{micrograph.name} | frame {frame}")
@@ -757,7 +757,9 @@ def _misfit_note(one_minus_r2: float) -> tuple[str, ...]:
 def _fit_notes(stem: StemParams, uncertainty: dict[str, float]) -> tuple[str, ...]:
     notes = []
     if "defocus" in uncertainty and _symmetric(stem):
-        notes.append("without spherical aberration and astigmatism over- and underfocus are alike: the sign is not determined")
+        notes.append(
+            "without spherical aberration and astigmatism over- and underfocus make the same image: the sign is not determined"
+        )
         # The image depends on the square, of which this is three standard deviations.
         if stem.defocus < 6 * uncertainty["defocus"]:
             notes.append(f"the image does not tell a defocus of {stem.defocus:.0f} A from focus")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COMPARED = {
     "denoise": ", held to the raw image where that speaks up",
-    "background": ", averaged over places that look alike where the network is unsure",
+    "background": ", averaged over equivalent places where the network is unsure",
 }
 """What comparing places that look alike has done to a map."""
 IN_MEMORY = 2 * 2**30

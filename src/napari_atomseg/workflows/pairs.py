@@ -66,7 +66,7 @@ def make_pairs(
     from napari_atomseg.readers.image_pairs import ImagePair
 
     if number < 2:
-        raise AtomsegError(f"{number} pair was asked for; a correction needs 2 at least, and better 6")
+        raise AtomsegError(f"{number} pair is too few; a correction needs 2 at least, and better 6")
     atoms = read_structure(structure) if isinstance(structure, (str, Path)) else structure
     params = params or SimulationParams()
     rng = np.random.default_rng(seed)

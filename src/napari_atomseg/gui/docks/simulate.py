@@ -77,7 +77,7 @@ TIPS = {
     "corrected": "The convolution after a fitted polynomial.",
     "prism": "Scattering matrix of interpolated waves: fast, off by a few per cent.",
     "multislice": "Frozen phonons in small windows: the real thing, in the background.",
-    "hrtem": "Exit wave by multislice, then the lens of a TEM; a focal series if more than one image is asked for.",
+    "hrtem": "Exit wave by multislice, then the lens of a TEM; a focal series if more than one image is set.",
 }
 
 
@@ -106,7 +106,7 @@ class SimulatePage(QWidget):
         self.empty.setTextFormat(Qt.TextFormat.RichText)
         self.structure = ElidedComboBox()
         self.structure.setObjectName("structure")
-        self.structure.setToolTip("Which structure is simulated; its cell and atoms are told below.")
+        self.structure.setToolTip("Which structure is simulated; its cell and atoms stand below.")
         self.structure.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.legend = QLabel()
         self.legend.setWordWrap(True)
