@@ -90,6 +90,16 @@ def test_an_image_without_a_pixel_size_is_no_dot_beside_a_calibrated_one(viewer,
     assert tuple(bare.scale) == (1, 1)
 
 
+def test_the_warning_of_units_comes_once_and_others_as_often_as_they_are_given():
+    from napari_atomseg.gui.unit_warning import _Once
+
+    said = []
+    warn = _Once(said.append)
+    for message in ("Inconsistent units across layers", "another", "Inconsistent units across layers", "another"):
+        warn(message)
+    assert said == ["Inconsistent units across layers", "another", "another"]
+
+
 def test_what_was_assumed_of_an_image_is_said(viewer, panel):
     from dataclasses import replace
 

@@ -44,6 +44,7 @@ from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers
 from napari_atomseg.gui.ring_fading import RingFading
 from napari_atomseg.gui.time_left import TimeLeft, duration
 from napari_atomseg.gui.tools import Tools
+from napari_atomseg.gui.unit_warning import warn_of_units_once
 from napari_atomseg.gui.workers import NOTHING_CHANGED, Work
 
 SIMULATE_TAB = 2
@@ -82,6 +83,7 @@ class AtomSegPanel(QWidget):
         prefer_our_reader()
         prefer_our_writers()
         show_scale_bar_once(self.viewer)
+        warn_of_units_once()
         QTimer.singleShot(0, self._settle)
 
     def _build(self) -> None:
