@@ -11,6 +11,7 @@ from spots import draw
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
+from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
@@ -182,7 +183,13 @@ def recorded_with(stem, scale=1.0):
 
 @pytest.mark.parametrize(("defocus", "source_size"), [(40, 1.0), (0, 0.65)])
 def test_defocus_and_source_size_come_back(defocus, source_size):
-    found = fit_simulation(crystal("SrTiO3"), recorded_with(StemParams(defocus=defocus, source_size=source_size), 4000), LENS)
+    recorded, heard = recorded_with(StemParams(defocus=defocus, source_size=source_size), 4000), []
+    found = run(fit_simulation.steps(crystal("SrTiO3"), recorded, LENS), heard.append)
+    # One bar that moves from its beginning to its end.
+    shares = [one.done / one.total for one in heard]
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 25
+    assert np.diff(shares).max() < 0.3
     lens, uncertainty = found.params.stem, found.uncertainty
     assert abs(lens.source_size - source_size) < 3 * uncertainty["source_size"]
     # The square of the defocus is what the image depends on.

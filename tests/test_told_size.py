@@ -112,7 +112,7 @@ def test_an_estimate_that_does_not_fit_the_model_is_not_said_of_the_image(monkey
     ):
         micrograph = replace(of_width(2.4), pixel_size=known)
         size = told(micrograph, model)
-        with pytest.raises(ModelError, match="knows images of 0.02 to 0.1 Å per pixel.*" + words) as caught:
+        with pytest.raises(ModelError, match="knows images of 2 pm/px to 10 pm/px.*" + words) as caught:
             run(networks.predicted(micrograph, 0, "by hand", ("columns",), params, size))
         assert ("estimated" in str(caught.value)) == (known is None)
 

@@ -96,7 +96,7 @@ def test_what_fitted_columns_leave_is_noise(micrograph):
 def test_nothing_is_left_of_columns_that_were_not_fitted(micrograph):
     with pytest.raises(AtomsegError, match="refine the columns first"):
         residual(micrograph, locate(micrograph, refined=False))
-    with pytest.raises(AtomsegError, match="frame 3 was asked for"):
+    with pytest.raises(AtomsegError, match="not frame 3"):
         residual(micrograph, locate(micrograph), frame=3)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QMimeData, QPointF, QSettings, QStandardPaths, Qt, QTimer, QUrl
+from qtpy.QtCore import QEvent, QMimeData, QPointF, QSettings, QStandardPaths, Qt, QTimer, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QApplication
 
@@ -34,12 +34,15 @@ def private_settings(tmp_path, monkeypatch):
     """Our settings, napari's settings, the recovery folder and the models, all in a folder of the test."""
     from napari import settings
 
+    from napari_atomseg.gui.settings import _pending
     from napari_atomseg.networks import zoo
 
+    _pending.clear()
     home = tmp_path / "private"
     home.mkdir()
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
-    monkeypatch.setattr(settings, "SETTINGS", settings.NapariSettings(config_path=home / "napari.yaml"))
+    # The name without an underscore is a deprecated stand-in, of which napari itself asks nothing.
+    monkeypatch.setattr(settings, "_SETTINGS", settings.NapariSettings(config_path=home / "napari.yaml"))
     monkeypatch.setenv(zoo.ENVIRONMENT, str(home / "models"))
     monkeypatch.setattr(zoo, "shipped_folder", lambda: home / "shipped")
     monkeypatch.setattr(QStandardPaths, "writableLocation", staticmethod(lambda *_: str(home / "data")))
@@ -94,9 +97,63 @@ def frozen_modules(qapp):
 # -- the window --------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="session")
+def shared_window(qapp, frozen_modules):
+    """One hidden viewer for all tests that neither show nor close theirs: making and closing one takes longer than most tests."""
+    import napari
+    from napari._qt.qt_viewer import QtViewer
+    from napari._qt.threads.status_checker import StatusChecker
+
+    before = StatusChecker.start
+    StatusChecker.start = lambda *_: None
+    viewer = napari.Viewer(show=False, show_welcome_screen=False)
+    StatusChecker.start = before
+    # napari's own fixture takes every viewer that it finds for one that an earlier test has left.
+    QtViewer._instances.clear()
+    yield viewer
+    viewer.close()
+
+
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def viewer(shared_window, private_settings):
+    """The shared viewer, as new."""
+    from napari._qt.qt_viewer import QtViewer
+
+    instances = set(QtViewer._instances)
+    yield shared_window
+    clean(shared_window)
+    QtViewer._instances.difference_update(set(QtViewer._instances) - instances)
+
+
+def clean(viewer):
+    """Take everything out of a viewer that a test has put there."""
+    from napari_atomseg.gui import preferences
+
+    viewer.layers.selection.clear()
+    viewer.window.remove_dock_widget("all")
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    for group in (viewer.events, viewer.layers.events, viewer.layers.selection.events, viewer.dims.events, viewer.canvas.events):
+        forget_callbacks(group)
+    forget_callbacks(viewer.scene.camera.events)
+    viewer.layers.clear()
+    viewer.dims.reset()
+    viewer.canvas.grid.enabled = False
+    viewer.theme = "dark"
+    preferences._dressed.discard(viewer)
+    viewer.canvas.overlays.scale_bar.visible = False
+    QApplication.processEvents()
+    viewer.reset_view()
+
+
+def forget_callbacks(group):
+    """Disconnect what is ours: a panel that was closed may live on as long as Python pleases."""
+    for emitter in getattr(group, "emitters", {}).values():
+        for callback in [*emitter.callbacks]:
+            owner = callback[0]() if isinstance(callback, tuple) else callback
+            if type(owner).__module__.startswith("napari_atomseg") or getattr(owner, "__module__", "").startswith(
+                "napari_atomseg"
+            ):
+                emitter.disconnect(callback)
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The pages "Networks" and "Train", and networks as finders: run, threshold, compare, models, training."""
 
+import re
 import time
 
 import numpy as np
 import pytest
 from conftest import HANGING, PIXEL_SIZE, add_image, lattice, nearest, open_panel, truth
+from napari.layers import Labels
 from networks_at_hand import Bright, save_tiny, see_brightness
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QApplication
@@ -88,8 +90,8 @@ def test_maps_lie_on_their_image_and_say_what_they_are(models, viewer, panel, ne
         networks.ticks[task].setChecked(True)
     panel.run_button.click()
     idle(panel)
-    for task in ("columns", "mask", "denoise", "background"):
-        layer = viewer.layers[f"particle {task}"]
+    for title in ("column map", "mask map", "denoised", "without background"):
+        layer = viewer.layers[f"particle | {title}"]
         assert layer.data.shape == image.data.shape
         assert layer.data.dtype == np.float32
         np.testing.assert_allclose(layer.scale, image.scale)
@@ -101,10 +103,22 @@ def test_maps_lie_on_their_image_and_say_what_they_are(models, viewer, panel, ne
     assert viewer.layers.units is not None
     assert panel.image is image
     assert "not a measurement" in panel.status.text()
-    assert tuple(viewer.layers["particle mask"].contrast_limits) == (0.0, 1.0)
+    assert tuple(viewer.layers["particle | mask map"].contrast_limits) == (0.0, 1.0)
+    # Beside the image in the grid; outside of a comparison no map lies visible above it.
+    assert networks.compare.mode == "beside"
+    networks.compare.show_as("off")
+    assert seen(viewer) == {"particle", "particle | mask"}
+    mask = viewer.layers["particle | mask"]
+    assert isinstance(mask, Labels)
+    np.testing.assert_allclose(mask.scale, image.scale)
+    chance = viewer.layers["particle | mask map"].data
+    for threshold in (0.5, float(np.median(chance))):
+        networks.mask.threshold.setValue(threshold)
+        networks.mask.draw()
+        np.testing.assert_array_equal(mask.data > 0, chance > networks.mask.threshold.value())
     panel.run_button.click()
     idle(panel)
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == 6
 
 
 def test_a_region_and_one_frame_of_a_stack(models, viewer, panel, networks, idle):
@@ -115,7 +129,7 @@ def test_a_region_and_one_frame_of_a_stack(models, viewer, panel, networks, idle
     networks.region.setCurrentIndex(networks.region.findText("inside good"))
     panel.run_button.click()
     idle(panel)
-    layer = viewer.layers["movie denoise"]
+    layer = viewer.layers["movie | denoised"]
     assert layer.data.shape == (1, 96, 96)
     assert layer.translate[0] == pytest.approx(2 * image.scale[0])
     known = np.isfinite(layer.data[0])
@@ -125,7 +139,7 @@ def test_a_region_and_one_frame_of_a_stack(models, viewer, panel, networks, idle
     networks.region.setCurrentIndex(0)
     panel.run_button.click()
     idle(panel)
-    assert viewer.layers["movie denoise"].data.shape == (3, 96, 96)
+    assert viewer.layers["movie | denoised"].data.shape == (3, 96, 96)
     assert viewer.layers.units is not None
 
 
@@ -143,7 +157,7 @@ def test_the_pixel_size_that_is_told_and_one_that_will_not_do(models, viewer, pa
     assert "set by hand" in networks.told.says.text()
     panel.run_button.click()
     idle(panel)
-    assert "0.25" in note_of(viewer.layers["lattice denoise"])
+    assert "0.25" in note_of(viewer.layers["lattice | denoised"])
 
 
 def test_an_image_without_a_pixel_size_gets_an_estimate(models, viewer, panel, networks, idle):
@@ -151,7 +165,7 @@ def test_an_image_without_a_pixel_size_gets_an_estimate(models, viewer, panel, n
     assert "estimated" in networks.told.says.text()
     panel.run_button.click()
     idle(panel)
-    assert "estimated from columns" in note_of(viewer.layers["lattice denoise"])
+    assert "estimated from columns" in note_of(viewer.layers["lattice | denoised"])
     assert "estimated" in panel.status.text()
 
 
@@ -177,7 +191,7 @@ def test_maps_can_be_cancelled_and_a_second_try_works(seeing, viewer, panel, net
     assert len(viewer.layers) == 1
     panel.run_button.click()
     idle(panel)
-    assert "lattice columns" in viewer.layers
+    assert "lattice | column map" in viewer.layers
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
@@ -307,6 +321,7 @@ def compared(models, viewer, panel, networks, idle):
     add_image(viewer)
     panel.run_button.click()
     idle(panel)
+    networks.compare.show_as("off")
     networks.compare.choose("denoise")
     return networks.compare
 
@@ -321,7 +336,7 @@ def test_side_by_side_and_back(compared, viewer):
     grid = viewer.canvas.grid
     assert grid.enabled
     assert grid.actual_shape(viewer.layers) == (1, 2)
-    assert seen(viewer) == {"lattice", "lattice denoise"}
+    assert seen(viewer) == {"lattice", "lattice | denoised"}
     assert grid.position(viewer.layers.index("lattice"), viewer.layers) == (0, 0)
     compared.buttons["off"].click()
     assert not grid.enabled
@@ -332,14 +347,14 @@ def test_blink_shows_them_in_turns(compared, viewer, qtbot):
     before = seen(viewer)
     compared.timer.setInterval(20)
     compared.buttons["blink"].click()
-    layer = viewer.layers["lattice denoise"]
+    layer = viewer.layers["lattice | denoised"]
     assert layer.visible
     qtbot.waitUntil(lambda: not layer.visible, timeout=HANGING)
     qtbot.waitUntil(lambda: layer.visible, timeout=HANGING)
     viewer.layers.remove(layer)
     assert not compared.timer.isActive()
     assert compared.mode == "off"
-    assert seen(viewer) == before - {"lattice denoise"}
+    assert seen(viewer) == before - {"lattice | denoised"}
 
 
 def test_blinking_ends_with_the_panel(compared, viewer, panel, qtbot):
@@ -369,7 +384,7 @@ def test_the_list_shows_each_model_and_its_card(models, panel, networks):
     rows = [networks.models.list.topLevelItem(row) for row in range(networks.models.list.topLevelItemCount())]
     assert {row.text(0): row.text(2) for row in rows} == {"tiny": "ok", "broken": "not usable", "damaged": "does not fit"}
     networks.models.choose("tiny")
-    for word in ("Random weights", "0.2 Å per pixel", "ADF-STEM", "width 4"):
+    for word in ("Random weights", "20 pm/px", "ADF-STEM", "width 4"):
         assert word in networks.models.card.text()
     networks.models.choose("broken")
     assert "YAML" in networks.models.card.text()
@@ -412,7 +427,7 @@ def few_scenes(monkeypatch):
     return asked
 
 
-def test_training_gives_a_new_model_that_is_chosen(models, few_scenes, viewer, panel, idle, tmp_path):
+def test_a_new_model_stands_beside_the_one_before_and_the_user_chooses(models, few_scenes, viewer, panel, idle, tmp_path):
     cif = tmp_path / "crystal.cif"
     cif.write_text("data_")
     train = panel.train_page
@@ -435,6 +450,14 @@ def test_training_gives_a_new_model_that_is_chosen(models, few_scenes, viewer, p
     assert turns > 20  # the window has been answering meanwhile
     assert len(train.curve.values) > 0
     assert "my-crystal is ready" in panel.status.text()
+    assert panel.columns_page.finder.model.chosen != "my-crystal"
+    asked = panel.offer.sentence.text()
+    assert re.fullmatch(r"my-crystal: F1 [\d.]+, \d+ pm; tiny on the same images: F1 [\d.]+, \d+ pm\. Use the new model\?", asked)
+    assert panel.offer.refuse.text() == "Keep tiny"
+    add_image(viewer)  # another image does not take the question away
+    assert not panel.offer.isHidden()
+    panel.offer.accept.click()
+    assert panel.offer.isHidden()
     for box in (panel.networks_page.model, panel.columns_page.finder.model):
         assert box.chosen == "my-crystal"
     assert panel.networks_page.models.chosen == "my-crystal"
@@ -532,8 +555,9 @@ def test_the_curve_keeps_what_is_a_number(panel):
 def test_progress_without_a_loss_is_heard(panel):
     page = panel.train_page
     lesson = type("Lesson", (), {"minutes": 4.0})()
+    page._started = time.monotonic()
     page._hear(Progress(3, 10, "at work"), lesson)
-    assert page.left.text() == ""
+    assert page.left.text().startswith("About")
     page._hear(TrainingProgress(3, 10, "at work", 2.0, {"f1": 0.9, "rms_pm": 12.0}), lesson)
     assert "About 4 min left" in page.left.text()
     assert "F1 0.90, 12 pm" in page.left.text()

@@ -191,3 +191,19 @@ def test_of_turns_that_look_alike_the_smallest_is_found():
     turned = seen(square, Placement(rotation=math.radians(3)), (150, 160), noise=20)
     found = turn_between(seen(square, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
     assert math.degrees(found) == pytest.approx(3, abs=0.5)
+
+
+def test_a_bent_scan_of_a_perfect_crystal_is_not_laid_onto_a_small_corner_that_fits():
+    cells = np.stack(np.meshgrid(np.arange(-3, 20), np.arange(-3, 20), indexing="ij"), -1).reshape(-1, 2) * SPACING
+    bent = cells + np.stack([0.5 * np.sin(cells[:, 1] / 7), 0.012 * cells[:, 1] + 0.3 * np.sin(cells[:, 0] / 9)], 1)
+    heights = np.full(len(cells), 100.0)
+    found = run(
+        register(
+            seen((cells, heights), Placement(), (200, 200)),
+            seen((bent, heights), Placement(shift=(0.5, -0.8)), (200, 200), noise=20),
+            (0.2, 0.2),
+            (0.2, 0.2),
+        )
+    )
+    assert np.abs(found.placement.shift).max() < SPACING
+    assert "not determined" in found.notes[0]

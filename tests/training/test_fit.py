@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from napari_atomseg.core.jobs import run
 from napari_atomseg.networks.architectures.unet import UnetParams
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training import checkpoint, validation
-from napari_atomseg.training.fit import _average, _begin, fit, learning_rate
+from napari_atomseg.training.fit import TrainingProgress, _average, _begin, fit, learning_rate
 from napari_atomseg.training.params import TrainParams
 
 SMALL = UnetParams(width=4, depth=2, stem=2, row_context=4)
@@ -67,7 +68,7 @@ def test_one_scene_can_be_learnt_by_heart(recipe, tmp_path, monkeypatch):
     one = stream.draw_examples(recipe, 3, 0, 4, 32)
     monkeypatch.setattr(stream, "draw_examples", lambda *_: one)
     params = TrainParams(steps=60, batch=4, patch=32, validate_every=1000, warm_up=5, learning_rate=5e-3)
-    losses = [progress.loss for progress in fit(recipe, SMALL, params, tmp_path, workers=0) if progress.done]
+    losses = [one.loss for one in fit(recipe, SMALL, params, tmp_path, workers=0) if isinstance(one, TrainingProgress)]
     assert losses[-1] < losses[0] - 1.0
 
 
@@ -79,6 +80,32 @@ def test_minutes_without_steps_make_the_rate_fall_to_zero_in_time(recipe, tmp_pa
     seen = list(fit(recipe, SMALL, params, tmp_path, workers=0, minutes=0.05))
     assert seen[-1].total > 1
     assert learning_rate(seen[-1].total, seen[-1].total, params) == pytest.approx(0, abs=1e-9)
+
+
+def test_preparation_is_shown_and_counts_into_the_minutes(recipe, tmp_path, monkeypatch):
+    """On a clock of our own, which goes on only while a scene is drawn."""
+    now = [0.0]
+    monkeypatch.setattr("napari_atomseg.training.fit.time", SimpleNamespace(monotonic=lambda: now[0]))
+    given = []
+    monkeypatch.setattr("napari_atomseg.training.fit._planned", lambda run, spent, minutes, every: given.append(minutes) or 1)
+    steps = fit(recipe, SMALL, replace(SHORT, steps=0), tmp_path, workers=0, minutes=10.0)
+    seen = [next(steps)]
+    while not isinstance(seen[-1], TrainingProgress):
+        now[0] += 60
+        seen.append(next(steps))
+    steps.close()
+    assert [(one.done, one.total) for one in seen[:-1]] == [(number, 1) for number in (0, 1)]
+    assert given == [pytest.approx(10.0 - 2)]
+
+
+def test_a_run_that_starts_from_weights_begins_with_what_they_reach(recipe, tmp_path):
+    weights = run(fit(recipe, SMALL, SHORT, tmp_path / "first", workers=0))
+    last = checkpoint.load(tmp_path / "first").history[-1]
+    run(fit(recipe, SMALL, SHORT, tmp_path / "second", workers=0, start_from=weights))
+    history = checkpoint.load(tmp_path / "second").history
+    assert history[0]["step"] == 0
+    assert history[0]["f1"] == pytest.approx(last["f1"])
+    assert history[0]["loss"] == pytest.approx(last["loss"], rel=1e-4)
 
 
 def test_the_rate_rises_and_falls():

@@ -133,7 +133,9 @@ def test_a_judge_is_taught_from_a_recipe_and_described_for_a_card(small):
     assert taught.card["images"] >= PARAMS.images
     assert all(np.isfinite(value) for value in taught.scores.values())
     Judge(JudgeParams(width=8)).load_state_dict(taught.weights)
-    drawing, teaching = ([one for one in progress if one.message == words] for words in ("drawing images", "teaching the judge"))
+    drawing, teaching = (
+        [one for one in progress if one.message == words] for words in ("drawing images", "training the classifier")
+    )
     assert [one.done for one in drawing] == sorted(one.done for one in drawing)
     assert drawing[-1].done == drawing[-1].total == PARAMS.images
     assert teaching[-1].total == PARAMS.updates

@@ -52,7 +52,7 @@ PASSES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ScanRowsParams:
-    """How the displacements of rows are told from the columns.
+    """How the displacements of rows are measured from the columns.
 
     Attributes
     ----------

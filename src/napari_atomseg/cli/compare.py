@@ -34,7 +34,7 @@ def compare(
         bool, typer.Option("--absolute", help="Both are fractions of the beam: no gain and offset are fitted.")
     ] = False,
     dataset: Dataset = None,
-    frame: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of an experimental stack, counted from 0.")] = None,
+    frame: Annotated[int | None, typer.Option(min=0, metavar="N", help="Frame of an experimental stack, counted from 0.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,

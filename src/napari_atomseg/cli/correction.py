@@ -30,19 +30,24 @@ def fit_correction(
         str,
         typer.Option(metavar="robust|paper|better", help="Principal components; Combs et al. (2019); with wider surroundings."),
     ] = "robust",
-    side: Annotated[int | None, typer.Option(metavar="PX", help="Odd side of the paper's grid of input pixels; 5.")] = None,
-    degree: Annotated[int | None, typer.Option(metavar="N", help="Of the paper's polynomial; 2.")] = None,
+    side: Annotated[
+        int | None, typer.Option(metavar="PX", help="Odd side of the paper's grid of input pixels. [default: 5]")
+    ] = None,
+    degree: Annotated[int | None, typer.Option(metavar="N", help="Degree of the paper's polynomial. [default: 2]")] = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="The paper's form without the logarithm.")] = False,
     no_interactions: Annotated[bool, typer.Option("--no-interactions", help="The paper's form without products.")] = False,
     split: Annotated[str, typer.Option(metavar="image|block|pixel", help="What is left out together.")] = "image",
-    folds: Annotated[int | None, typer.Option(metavar="N", help="Parts of which each is left out once; 2.")] = None,
+    folds: Annotated[int | None, typer.Option(metavar="N", help="Parts of which each is left out once. [default: 2]")] = None,
     repeats: Annotated[int, typer.Option(metavar="N", help="How often the data are divided anew.")] = 2,
     leave_out: Annotated[
-        float | None, typer.Option("--leave-out", metavar="SHARE", help="In place of folds: left out in each repeat.")
+        float | None,
+        typer.Option("--leave-out", metavar="SHARE", help="Share of the data left out in each repeat, in place of folds."),
     ] = None,
-    pixels: Annotated[int, typer.Option(metavar="N", help="At most so many of each image are fitted; 0 for all.")] = 20_000,
+    pixels: Annotated[
+        int, typer.Option(metavar="N", help="Largest number of pixels of each image that are fitted; 0 for all.")
+    ] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same folds.")] = 0,
-    elements: Annotated[str, typer.Option(metavar="A,B,...", help="That the pairs show, to warn of others.")] = "",
+    elements: Annotated[str, typer.Option(metavar="A,B,...", help="Elements that the pairs show, to warn of others.")] = "",
     figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Parity plot and maps of the differences.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     quiet: Quiet = False,

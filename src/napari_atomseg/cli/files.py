@@ -13,7 +13,7 @@ from napari_atomseg.cli.talk import Debug, Talk, each
 if TYPE_CHECKING:
     from napari_atomseg.specimens.description import Description
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 _CLASSICAL: dict[str, Any] = {
     "name": "classical",

@@ -18,7 +18,7 @@ Likelihood = Annotated[
     str | None,
     typer.Option(
         metavar="poisson|least-squares",
-        help="Pixels weighted by their counting noise, or all alike. [default: poisson]",
+        help="Pixels weighted by their counting noise, or all with the same weight. [default: poisson]",
     ),
 ]
 Shape = Annotated[str | None, typer.Option(metavar="round|elliptic", help="Shape of the columns. [default: round]")]

@@ -102,13 +102,11 @@ def zone_of(text: str) -> tuple[int, int, int]:
     return u, v, w
 
 
-AsScanned = Annotated[
-    bool, typer.Option("--as-scanned", help="Leave scan rows that strayed together where they are; with networks only.")
-]
+AsScanned = Annotated[bool, typer.Option("--as-scanned", help="Leave displaced scan rows where they are; with networks only.")]
 
 
 Alone = Annotated[
-    bool, typer.Option("--alone", help="Let each place stand for itself: places that look alike are not compared; networks only.")
+    bool, typer.Option("--alone", help="Do not compare equivalent places of the crystal with each other; networks only.")
 ]
 
 

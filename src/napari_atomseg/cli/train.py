@@ -23,7 +23,7 @@ def train(
         str | None, typer.Argument(metavar="[RECIPE]", help="A preset (`synthesise list` names them) or a YAML file.")
     ] = None,
     crystal: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="In place of a recipe: a structure that most images show.")
+        Path | None, typer.Option(metavar="FILE", help="Structure file that most images show, in place of a recipe.")
     ] = None,
     zone: Annotated[str | None, typer.Option(metavar="U,V,W", help="Direction of that crystal along the beam; 0,0,1.")] = None,
     start_from: Annotated[
@@ -34,14 +34,14 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(metavar="M", help="Stop after so many; without --steps the run is made to end with them.")
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the new model; the recipe's if left out.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the new model. [default: the recipe's]")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for checkpoint and history.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Updates of the weights in the whole run.")] = None,
     batch: Annotated[int | None, typer.Option(metavar="N", help="Images of one update.")] = None,
     patch: Annotated[int | None, typer.Option(metavar="PX", help="Side of the images.")] = None,
     learning_rate: Annotated[float | None, typer.Option(metavar="R", help="The highest.")] = None,
     loss: Annotated[str | None, typer.Option(metavar="likelihood|chi_square", help="What is made small.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of weights and images.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of weights and images.")] = None,
     validate_every: Annotated[
         int | None, typer.Option(metavar="N", help="Updates between looks at the validation scenes.")
     ] = None,

@@ -31,6 +31,8 @@ class Progress:
     message: str
 
 
+WHOLE = 1000
+"""Parts of the bar of a job that is made of others."""
 Steps = Generator[Progress, None, Result]
 
 
@@ -43,6 +45,33 @@ def run(steps: Steps[Result], report: Callable[[Progress], None] | None = None) 
                 report(progress)
     except StopIteration as end:
         result: Result = end.value
+        return result
+    finally:
+        steps.close()
+
+
+def as_part(steps: Steps[Result], begin: float, end: float, what: str) -> Steps[Result]:
+    """The same job as a part of a longer one: its progress fills that one's bar from one share of it to another.
+
+    Parameters
+    ----------
+    steps : generator
+    begin, end : float
+        From 0 to 1.
+    what : str
+        Name of the longer job, which stands before the words of this one.
+    """
+    reached = 0.0
+    try:
+        while True:
+            progress = next(steps)
+            if progress.total:
+                # Phases of the part that count anew do not send the bar back.
+                reached = max(reached, min(1.0, progress.done / progress.total))
+            done = round(WHOLE * (begin + (end - begin) * reached))
+            yield Progress(done, WHOLE, f"{what}: {progress.message}")
+    except StopIteration as stopped:
+        result: Result = stopped.value
         return result
     finally:
         steps.close()

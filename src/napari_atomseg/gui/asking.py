@@ -165,7 +165,7 @@ def told_sentence(image: Image | None, card: ModelCard | None, params: NetworkPa
     source = "set by hand here" if params.pixel_size is not None else f"from {micrograph.pixel_size_source or 'the layer'}"
     low, high = card.sampling_range
     return (
-        f"Pixel size for the network: {format_pixel_size(size)}, {source}. Its range is {100 * low:g} to {100 * high:g} pm/px.",
+        f"Pixel size for the network: {format_pixel_size(size)}, {source}. Its range is {_size(low)} to {_size(high)}.",
         False,
     )
 
@@ -177,18 +177,25 @@ SCORES_SHOWN = 5
 def card_summary(card: ModelCard) -> str:
     """A card in a few lines of plain text: the first of its F1 scores are shown."""
     low, high = card.sampling_range
-    lines = [card.about or "No description.", f"works at {card.native_sampling:g} Å/px, for images of {low:g} to {high:g} Å/px"]
+    lines = [
+        card.about or "No description.",
+        f"works at {_size(card.native_sampling)}, for images of {_size(low)} to {_size(high)}",
+    ]
     shown = {name: value for name, value in card.scores.items() if "f1" in name.lower()}
     lines += [f"{name} {value:.3g}" for name, value in list(shown.items())[:SCORES_SHOWN]]
     return "\n".join(lines)
+
+
+def _size(sampling: float) -> str:
+    return format_pixel_size((sampling, sampling))
 
 
 def card_text(card: ModelCard) -> str:
     """A whole card as rich text."""
     low, high = card.sampling_range
     facts = {
-        "Works at": f"{card.native_sampling:g} Å per pixel",
-        "Images of": f"{low:g} to {high:g} Å per pixel, {card.modality}",
+        "Works at": _size(card.native_sampling),
+        "Images of": f"{_size(low)} to {_size(high)}, {card.modality}",
         "Network": f"{card.architecture}, {listed(card.network)}",
         "Classifier of candidates": f"trained on {card.judge.get('images', 'some')} images"
         if card.judge

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.columns import Columns
@@ -18,6 +17,8 @@ LEAST = 0.05
 """Confidence below which nothing is kept."""
 NETWORK = ("network_y_px", "network_x_px")
 """Where the network saw a column: tells which is which, whatever a fit has made of it."""
+FRAMES_APART = 2.0**20
+"""More px than an image is high."""
 
 
 class Candidates:
@@ -80,7 +81,7 @@ def _merged(now: Columns, pool: Columns) -> Columns:
     """The columns as they are now, and behind them the candidates that are not among them and were not deleted."""
     if not set(NETWORK) <= set(now.features):
         return now
-    hidden = pool.select(~_keys(pool).isin(_keys(now)))
+    hidden = pool.select(~np.isin(_keys(pool), _keys(now)))
     taken = deleted_of(now)
     by_hand = now.positions[now.features["origin"].isin(("manual", "snapped")).to_numpy()]
     taken = np.concatenate([taken, by_hand])
@@ -90,6 +91,7 @@ def _merged(now: Columns, pool: Columns) -> Columns:
     return now.joined(hidden)
 
 
-def _keys(columns: Columns) -> pd.MultiIndex:
-    table = columns.features
-    return pd.MultiIndex.from_arrays([columns.frame, *(table[name].to_numpy() for name in NETWORK)])
+def _keys(columns: Columns) -> np.ndarray:
+    """A number for each place where the network saw a column, (N,); NaN where it saw none."""
+    y, x = (columns.features[name].to_numpy(dtype=float) for name in NETWORK)
+    return columns.frame * FRAMES_APART + y + 1j * x

@@ -194,8 +194,8 @@ def mixture(viewer: Any, image: Image, simulated: Image, mask: np.ndarray) -> np
 def checkerboard(shape: tuple[int, int]) -> np.ndarray:
     """Every other square, shape (Y, X)."""
     side = max(1, min(shape) // SQUARES)
-    rows, columns = (np.arange(length) // side for length in shape)
-    return (rows[:, None] + columns) % 2 == 1
+    rows, columns = (np.arange(length) // side % 2 == 1 for length in shape)
+    return rows[:, None] ^ columns
 
 
 def right_of(shape: tuple[int, int], share: float) -> np.ndarray:

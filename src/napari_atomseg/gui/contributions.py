@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
     from napari_atomseg.gui.layers import LayerData
 
+STRUCTURE = "structure"
+"""As in the module of structures, which is too heavy to be imported here."""
 NOTHING: list[Any] = [(None,)]
 """What tells napari that a file was dealt with and gives no layer."""
 TABLES = (".csv",)
@@ -50,8 +52,42 @@ def open_files(path: str | Sequence[str]) -> list[Any]:
             layers += open_one(Path(one))
         except AtomsegError as error:
             show_error(str(error))
+            _tell_in_full(str(error))
     _dress_viewer()
+    if layers:
+        kinds = [_ours(layer[1]).get("kind") for layer in layers if len(layer) > 1]
+        _lead_to_panel(STRUCTURE in kinds)
     return layers or NOTHING
+
+
+def _tell_in_full(sentence: str) -> None:
+    """Show a sentence in the foot of the panel too: napari's own messages are cut after a few words."""
+    import napari
+
+    from napari_atomseg.gui.foot import tell
+
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        tell(viewer, sentence)
+
+
+def _lead_to_panel(has_structure: bool) -> None:
+    """Open the panel for a structure, which is of no use without it; for an image say once where it is."""
+    import napari
+    from napari.utils.notifications import show_info
+
+    from napari_atomseg.gui.foot import has_panel
+    from napari_atomseg.gui.preferences import PLUGIN
+    from napari_atomseg.gui.settings import recall, remember
+
+    viewer = napari.current_viewer()
+    if viewer is None or has_panel(viewer):
+        return
+    if has_structure:
+        viewer.window.add_plugin_dock_widget(PLUGIN, "AtomSeg")
+    elif not recall("panel_named"):
+        remember("panel_named", True)
+        show_info("The AtomSeg panel, which finds atomic columns, is in the menu Plugins > AtomSeg.")
 
 
 def open_one(path: Path) -> list[Any]:
@@ -81,8 +117,14 @@ def _image_layers(path: Path) -> list[Any]:
     from napari_atomseg.gui.layers import image_layer_data
     from napari_atomseg.workflows import read
 
-    # The last layer lies on top and is the one that the panel chooses: that most likely meant, which is read first.
-    return [image_layer_data(micrograph) for micrograph in reversed(read(path))]
+    # The last layer lies on top and is the one that the panel chooses: that most likely meant, which is read first; of several
+    # detectors of one scan the annular dark field of the highest angles.
+    found = read(path)
+    raw = [one for one in found if found and one.shape == found[0].shape]
+    haadf = [one for one in raw if one.modality == "haadf"]
+    first = haadf[0] if haadf and found[0].modality not in ("", "haadf") else found[0] if found else None
+    others = [one for one in found if one is not first]
+    return [image_layer_data(micrograph) for micrograph in (*reversed(others), *([first] if first is not None else []))]
 
 
 def _structure_layer(path: Path) -> LayerData:

@@ -16,6 +16,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_atomseg.core.columns import FEATURES, Columns, complete_features
+from napari_atomseg.gui.drawing_once import drawn_once
 from napari_atomseg.gui.layers import KEY, ring_style, to_columns, to_points
 
 UNDO_DEPTH = 200
@@ -102,6 +103,11 @@ class ColumnsSession:
         return layer
 
     @property
+    def alive(self) -> bool:
+        """False once the layer is gone."""
+        return self._layer() is not None
+
+    @property
     def image(self) -> Image | None:
         """The image that the columns belong to, if it still exists."""
         return self._image() if self._image is not None else None
@@ -181,10 +187,12 @@ class ColumnsSession:
         self._saved = None
 
     def restyle(self) -> None:
-        """Draw rings anew after the features or `colour_by` have changed."""
+        """Draw rings anew after the features or `colour_by` have changed; only what differs, since each change costs a redraw."""
         if len(self._current):
+            layer = self.layer
             for name, value in ring_style(self._current, self.colour_by).items():
-                setattr(self.layer, name, value)
+                if not np.array_equal(getattr(layer, name), value):
+                    setattr(layer, name, value)
 
     def _push(self) -> None:
         self._undo.append(self._current)
@@ -197,14 +205,13 @@ class ColumnsSession:
         stack = layer.ndim == 3
         self._own_work = True
         try:
-            with layer.events.data.blocker():
+            with drawn_once(layer):
                 layer.selected_data = set()
                 layer.data = to_points(columns, stack)
                 layer.features = columns.features
+                self._current = columns
+                self.restyle()
             layer.metadata[KEY] = {**layer.metadata.get(KEY, {}), "columns": columns}
-            self._current = columns
-            self.restyle()
-            layer.refresh()
         finally:
             self._own_work = False
         self.deleted = deleted_of(columns)
@@ -237,28 +244,39 @@ class ColumnsSession:
         count = len(self.layer.data)
         rows = np.unique(rows % count)
         # A pasted or clicked point says nothing of what was measured elsewhere.
-        self._record(self._forgotten(to_columns(self.layer), rows))
+        added = self._forgotten(self._as_drawn(), rows)
+        self._record(added)
         self.hand_added.emit(rows)
+        if self._current is added:  # else a listener has moved the points, and drawn them
+            self.restyle()
 
     def _on_removed(self, rows: np.ndarray) -> None:
         gone = self._current.positions[rows % len(self._current)]
-        columns = to_columns(self.layer)
+        columns = self._as_drawn()
         deleted = np.concatenate([deleted_of(self._current), gone]).round(3).tolist()
         self._record(replace(columns, provenance={**self._current.provenance, "deleted_px": deleted}))
+        self.restyle()
 
     def _on_moved(self, rows: np.ndarray) -> None:
-        columns = to_columns(self.layer)
+        columns = self._as_drawn()
         if len(columns) != len(self._current):
             self._record(columns)
+            self.restyle()
             return
         # An assignment to layer.data names every row; only what moved has been touched.
         moved = np.flatnonzero(np.any(columns.positions != self._current.positions, axis=1))
         if len(moved):
             self._record(self._forgotten(columns, moved))
+            self.restyle()
+
+    def _as_drawn(self) -> Columns:
+        """The columns that the layer shows, with where they come from also if the layer has forgotten it."""
+        columns = to_columns(self.layer)
+        return columns if columns.provenance else replace(columns, provenance=self._current.provenance)
 
     def _record(self, columns: Columns) -> None:
+        """Take what the layer shows now as the document."""
         self._push()
-        columns = replace(columns, provenance=columns.provenance or self._current.provenance)
         layer = self.layer
         self._own_work = True
         try:
@@ -271,7 +289,6 @@ class ColumnsSession:
             self._own_work = False
         self._current = columns
         self.deleted = deleted_of(columns)
-        self.restyle()
         self.changed.emit()
 
     @staticmethod

@@ -108,7 +108,7 @@ class Filing(QObject):
 
     def offer_recovery(self, image: Image | None) -> None:
         """Ask whether edits of an earlier session are to be restored, if there are any for this image."""
-        self._panel.offer.withdraw()
+        self._panel.offer.withdraw("recover")
         if image is not None and not documents_of(self._panel.viewer, image):
             self._offer(image, recovery.recovery_path(*_identity(image)))
 

@@ -18,6 +18,10 @@ RESET = "↺"
 """Stands behind the name of a setting that differs from its default."""
 
 
+LABELS = {"alike": "Compare equivalent places", "averaged": "Average mirror images", "thermal_of": "Thermal of"}
+"""Of fields whose names say too little."""
+
+
 class Form(QWidget, Generic[P]):
     """Edits the fields of a frozen dataclass; what differs from its default is marked, and a click on the mark gives it back.
 
@@ -243,7 +247,7 @@ def align_labels(*forms: QFormLayout) -> None:
 
 def readable(name: str) -> str:
     """A field's name as a label, without the unit that stands behind the number."""
-    return name.removesuffix("_deg").replace("_", " ").capitalize()
+    return LABELS.get(name) or name.removesuffix("_deg").replace("_", " ").capitalize()
 
 
 def enable(button: QPushButton, on: bool, why_not: str) -> None:

@@ -28,6 +28,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.adoption import Adoption
 from napari_atomseg.gui.editing import has_session, session_of
+from napari_atomseg.gui.fitting_view import fit_view
 from napari_atomseg.gui.layers import calibrate, pixel_size_of, source_of, spatial_options, to_micrograph, usable_image
 from napari_atomseg.gui.structures import method_of
 
@@ -39,6 +40,8 @@ class Head(QWidget):
 
     image_changed = Signal()
     calibrated = Signal()
+    picked = Signal(object)
+    """The image that a hand has just chosen in the list."""
     set_by_hand = Signal(object)
     """The image that a hand has just given another pixel size."""
 
@@ -137,7 +140,7 @@ class Head(QWidget):
             new = spatial_options(image, 2)
             layer.scale = (*layer.scale[:-2], *new["scale"])
             layer.units = (*(str(unit) for unit in layer.units[:-2]), *new["units"])
-        self._viewer.reset_view()
+        fit_view(self._viewer, image)
         self._show_facts()
         self.calibrated.emit()
 
@@ -161,6 +164,7 @@ class Head(QWidget):
         images = self._images()
         if 0 <= index < len(images):
             self.choose(images[index])
+            self.picked.emit(images[index])
 
     def _follow_selection(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active

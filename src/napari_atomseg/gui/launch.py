@@ -21,6 +21,9 @@ def open_window(files: list[Path], sample: str | None = None) -> None:
     """
     import napari
 
+    from napari_atomseg.gui.loading import keep_what_is_loaded
+
+    keep_what_is_loaded()
     make_window(files, sample)
     napari.run()
 

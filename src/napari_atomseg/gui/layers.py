@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from napari.layers import Image, Layer, Points
+from napari.layers.points._points_constants import Symbol
 from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
 from scipy import spatial
@@ -31,6 +32,8 @@ FLAGGED_COLOUR = FLAGGED_RING
 UNKNOWN_COLOUR = "#888888"
 CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 """Okabe and Ito's colours, which colour-blind people can tell apart."""
+SYMBOLS = np.array([Symbol.DISC, Symbol.SQUARE], dtype=object)
+"""Of columns that were found, and of those made by hand."""
 SPACING_SHARE = 0.6
 LayerData = tuple[Any, dict[str, Any], str]
 DIFFERENCE = Colormap(["#a8dcff", "#2f86c9", "#2b2b2b", "#c4691c", "#ffd28c"], name="atomseg difference")
@@ -145,6 +148,7 @@ def points_layer_data(columns: Columns, image: Image | None, name: str) -> Layer
         "face_color": "transparent",
         "border_width": RING_WIDTH,
         "border_width_is_relative": True,
+        "canvas_size_limits": (0, 10000),
         "metadata": {KEY: {"columns": columns, "image_name": image.name if image is not None else ""}},
         **geometry,
         **ring_style(columns),
@@ -189,7 +193,7 @@ def ring_style(columns: Columns, colour_by: str = "") -> dict[str, Any]:
         return {"symbol": "disc", "border_color": RING_COLOUR}
     by_hand = columns.features["origin"].isin(("manual", "snapped")).to_numpy()
     colours = _feature_colours(columns, colour_by) if colour_by in columns.features else _plain_colours(columns, by_hand)
-    return {"symbol": np.where(by_hand, "square", "disc"), "border_color": colours}
+    return {"symbol": SYMBOLS[by_hand.astype(int)], "border_color": colours}
 
 
 def _plain_colours(columns: Columns, by_hand: np.ndarray) -> np.ndarray:
@@ -207,13 +211,19 @@ def _feature_colours(columns: Columns, name: str) -> np.ndarray:
         known = np.isfinite(values)
         colours = np.tile(transform_color(UNKNOWN_COLOUR), (len(values), 1))
         if known.any():
-            low, high = np.percentile(values[known], (1, 99))
+            low, high = colour_ends(values)
             share = (values[known] - low) / (high - low) if high > low else np.zeros(known.sum())
             colours[known] = ensure_colormap("viridis").map(np.clip(share, 0, 1))
         return colours
     words = sorted(set(column.astype(str)))
     palette = transform_color(list(CATEGORY_COLOURS))
     return palette[[words.index(word) % len(palette) for word in column.astype(str)]]
+
+
+def colour_ends(values: np.ndarray) -> tuple[float, float]:
+    """Numbers at the ends of the colours: those of the middle 98 %."""
+    low, high = np.percentile(values[np.isfinite(values)], (1, 99))
+    return float(low), float(high)
 
 
 def _scale_and_units(pixel_size: tuple[float, float] | None, stack: bool, frame_time_s: float | None) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Layer
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 from superqt import QCollapsible
 
+from napari_atomseg.gui.fitting_view import fit_view
 from napari_atomseg.gui.settings import recall, remember
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ class Layout(QObject):
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._remember_width)
         self._fitted = KeepFitted(panel.viewer)
+
+    def take_as_fitted(self, layer: Layer) -> None:
+        """The view has just been fitted to a layer."""
+        self._fitted.note(layer)
 
     def restore(self) -> None:
         """Give the panel its width once it is docked, and open what was open."""
@@ -87,18 +93,26 @@ class KeepFitted:
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)
         self._fitted: tuple[float, ...] | None = None
+        self._layer: weakref.ref[Layer] | None = None
         viewer.layers.events.inserted.connect(self._after_insertion)
         viewer.canvas.events.size.connect(self._on_size)
+
+    def note(self, layer: Layer) -> None:
+        """Take the view as it is for fitted to a layer."""
+        viewer = self._viewer()
+        if viewer is not None:
+            self._layer, self._fitted = weakref.ref(layer), _view_of(viewer)
 
     def _after_insertion(self, event: Any = None) -> None:
         viewer = self._viewer()
         if viewer is not None and len(viewer.layers) == 1:
-            self._fitted = _view_of(viewer)
+            self.note(viewer.layers[0])
 
     def _on_size(self, event: Any = None) -> None:
         viewer = self._viewer()
         if viewer is not None and viewer.layers and _view_of(viewer) == self._fitted:
-            viewer.reset_view()
+            layer = self._layer() if self._layer is not None else None
+            fit_view(viewer, layer) if layer in viewer.layers else viewer.reset_view()
             self._fitted = _view_of(viewer)
 
 

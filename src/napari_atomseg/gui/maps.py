@@ -11,6 +11,14 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.layers import KEY, derive, image_layer_data, source_of, spatial_options
 
 KIND = "map"
+TITLES = {
+    "columns": "column map",
+    "mask": "mask map",
+    "denoise": "denoised",
+    "background": "without background",
+    "deblur": "deblurred",
+}
+"""What a map is called: by what it shows, not by what the network was told to do."""
 PROBABLE = ("columns", "mask")
 """Maps from 0 to 1."""
 LIKE_THE_IMAGE = ("denoise",)
@@ -18,7 +26,7 @@ LIKE_THE_IMAGE = ("denoise",)
 
 
 def show_map(viewer: Any, image: Image, task: str, found: Micrograph, frame: int) -> Image:
-    """Put a map into the viewer.
+    """Put a map into the viewer, hidden: right above its image it would hide that under the points.
 
     Parameters
     ----------
@@ -42,7 +50,9 @@ def show_map(viewer: Any, image: Image, task: str, found: Micrograph, frame: int
     earlier = [layer for layer in maps_of(viewer, image) if task_of(layer) == task and not layer.locked]
     for layer in earlier[-1:]:
         viewer.layers.remove(layer)
-    layer = Image(data, name=found.name, metadata=metadata, **_look(task, image, described), **geometry)
+    layer = Image(
+        data, name=f"{image.name} | {TITLES[task]}", visible=False, metadata=metadata, **_look(task, image, described), **geometry
+    )
     derive(layer, image)
     viewer.layers.insert(viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers), layer)
     return layer

@@ -23,6 +23,7 @@ class Offer(QFrame):
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.accept, self.refuse = QPushButton(), QPushButton()
         for button in (self.accept, self.refuse):
+            button.setToolTip("Answers the question above.")
             button.clicked.connect(lambda _=False, pressed=button: self._answer(pressed))
         row = QHBoxLayout()
         row.addWidget(self.accept)
@@ -42,9 +43,10 @@ class Offer(QFrame):
             button.setToolTip(tip)
         self.show()
 
-    def withdraw(self) -> None:
-        """Offer nothing any more."""
-        self.hide()
+    def withdraw(self, name: str) -> None:
+        """Offer nothing any more, if what is offered is the button of that name."""
+        if self.accept.objectName() == name:
+            self.hide()
 
     def _answer(self, button: QPushButton) -> None:
         self.hide()

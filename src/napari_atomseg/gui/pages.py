@@ -1,4 +1,4 @@
-"""The pages of the panel and the buttons that turn to them: two rows of four, so that eight fit into the panel's width."""
+"""The pages of the panel and the buttons that turn to them, in rows of at most four, so that eight fit into the panel's width."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 IN_A_ROW = 4
+PARTS = 12
+"""Columns of the grid, which one to four buttons in a row divide evenly."""
 
 
 class Pages(QWidget):
@@ -20,6 +22,8 @@ class Pages(QWidget):
         self._buttons.setExclusive(True)
         self._grid = QGridLayout()
         self._grid.setSpacing(2)
+        for column in range(PARTS):
+            self._grid.setColumnStretch(column, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -37,10 +41,20 @@ class Pages(QWidget):
         button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         place = self._stack.count()
         self._buttons.addButton(button, place)
-        self._grid.addWidget(button, *divmod(place, IN_A_ROW))
-        self._grid.setColumnStretch(place % IN_A_ROW, 1)
         self._stack.addWidget(page)
+        self._arrange()
         button.setChecked(place == self._stack.currentIndex())
+
+    def _arrange(self) -> None:
+        """Rows of nearly equal length, each as wide as the panel: no button stands alone."""
+        buttons = [self._buttons.button(place) for place in range(self.count())]
+        rows = -(-len(buttons) // IN_A_ROW)
+        for row in range(rows):
+            together = buttons[row * len(buttons) // rows : (row + 1) * len(buttons) // rows]
+            span = PARTS // len(together)
+            for place, button in enumerate(together):
+                self._grid.removeWidget(button)
+                self._grid.addWidget(button, row, place * span, 1, span)
 
     def count(self) -> int:
         """Number of pages."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,6 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMessageBox,
     QProgressBar,
     QPushButton,
@@ -26,25 +25,37 @@ from qtpy.QtWidgets import (
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.gui.activity import Activity
+from napari_atomseg.gui.arrivals import Arrivals
 from napari_atomseg.gui.asking import Asking
 from napari_atomseg.gui.closing import CloseGuard
-from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.colours import LinkLabel
 from napari_atomseg.gui.controls import teach
+from napari_atomseg.gui.drops import FolderDrops
+from napari_atomseg.gui.foot import set_foot
 from napari_atomseg.gui.head import Head
+from napari_atomseg.gui.keys import Keys
 from napari_atomseg.gui.known_files import KnownFiles
 from napari_atomseg.gui.layout import Layout
+from napari_atomseg.gui.loading import load_later
 from napari_atomseg.gui.offer import Offer
 from napari_atomseg.gui.pages import Pages
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
+from napari_atomseg.gui.ring_fading import RingFading
+from napari_atomseg.gui.time_left import TimeLeft, duration
 from napari_atomseg.gui.tools import Tools
-from napari_atomseg.gui.workers import Work
+from napari_atomseg.gui.unit_warning import warn_of_units_once
+from napari_atomseg.gui.workers import NOTHING_CHANGED, Work
 
 SIMULATE_TAB = 2
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
 
 
+Answers = Mapping[str, Callable[[], object]]
+
+
 def _nothing() -> str:
-    return "nothing was changed."
+    return NOTHING_CHANGED
 
 
 _in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
@@ -66,16 +77,19 @@ class AtomSegPanel(QWidget):
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         _in_charge[self.viewer] = weakref.ref(self)
         self._work: Work | None = None
+        self._activity: Activity | None = None
         self._build()
         self._connect()
         prefer_our_reader()
         prefer_our_writers()
         show_scale_bar_once(self.viewer)
+        warn_of_units_once()
         QTimer.singleShot(0, self._settle)
 
     def _build(self) -> None:
         self.head = Head(self.viewer)
         self.offer = Offer()
+        self._answers: dict[str, Callable[[], object]] = {}
         self.known_files = KnownFiles(self)
         self.pages = Pages()
         self.run_button = QPushButton()
@@ -84,12 +98,16 @@ class AtomSegPanel(QWidget):
         self.cancel_button.setObjectName("cancel")
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.status = QLabel(EMPTY)
+        self.status = LinkLabel(self.viewer, EMPTY)
         self.status.setObjectName("status")
         self.status.setTextFormat(Qt.TextFormat.RichText)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.status.setOpenExternalLinks(False)
+        # Room for the bar also while it is hidden: no button moves when a job starts.
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(policy)
         # Room for two lines, so that a new sentence does not make the panel jump.
         self.status.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 4)
         buttons = QHBoxLayout()
@@ -157,6 +175,12 @@ class AtomSegPanel(QWidget):
         self.destroyed.connect(partial(_shut_down, self._holder))
         self._guard = CloseGuard(self)
         self.layout_of_window = Layout(self)
+        self.arrivals = Arrivals(self)
+        self._fading = RingFading(self.viewer, self)
+        self.keys = Keys(self)
+        self._folders = FolderDrops(self)
+        self._folders.watch(self.viewer.window._qt_viewer)
+        set_foot(self.viewer, self.complain)
 
     def _settle(self) -> None:
         """Once the dock has its place: guard the main window and take up what is open already."""
@@ -168,6 +192,7 @@ class AtomSegPanel(QWidget):
             self.networks_page.settle()
             self.simulate_page.settle()
             self.compare_page.settle()
+            load_later()
         except RuntimeError:
             return
 
@@ -211,19 +236,20 @@ class AtomSegPanel(QWidget):
     ) -> None:
         """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` hears of its end.
 
-        If it is cancelled, the foot says what `left` gives.
+        If it is cancelled or fails, the foot says what `left` gives.
         """
         if self.busy:
             return
         work = Work(steps)
         self._work = self._holder["work"] = work
+        self._left, self._activity = TimeLeft(), Activity(what, self.cancel)
         work.progressed.connect(self._on_progress)
         if heard is not None:
             work.progressed.connect(heard)
         if over is not None:
             work.ended.connect(over)
         work.finished.connect(done)
-        work.failed.connect(self._on_failed)
+        work.failed.connect(lambda sentence, details: self._on_failed(sentence, details, left()))
         work.warned.connect(show_info)
         work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
         work.ended.connect(self._on_ended)
@@ -241,24 +267,43 @@ class AtomSegPanel(QWidget):
             self.cancel_button.setEnabled(False)
             self._work.cancel()
 
+    def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Answers) -> None:
+        """Ask in a frame above the pages that stays until it is answered.
+
+        Parameters
+        ----------
+        sentence : str
+        accept, refuse : tuple of str
+            Name, text and tooltip of each button.
+        then : mapping of str to callable
+            What each answer does, by the name of its button; nothing for names that are left out.
+        """
+        self._answers = {name: then.get(name, lambda: None) for name, _, _ in (accept, refuse)}
+        self.offer.ask(sentence, accept, refuse)
+
     def complain(self, error: AtomsegError | str) -> None:
         """Show what went wrong in the foot; nothing in it is taken for markup."""
         self.say(html.escape(str(error), quote=False))
 
     def say(self, sentence: str) -> None:
         """Show one sentence of rich text in the foot; links in it are followed by the page."""
-        self.status.setText(linked(sentence))
+        self.status.setText(sentence)
 
     def _on_progress(self, progress: Progress) -> None:
+        if self._activity is not None:
+            self._activity.move(progress)
         if progress.total:
             self.progress.setRange(0, progress.total)
             self.progress.setValue(progress.done)
         else:
             self.progress.setRange(0, 0)
-        self.progress.setFormat(f"{progress.message}  %p%" if progress.total else progress.message)
+        left = self._left.after(progress)
+        told = f"{progress.message}  %p%" if progress.total else progress.message
+        self.progress.setFormat(told if left is None else f"{told}, {duration(left)} left")
 
-    def _on_failed(self, sentence: str, details: str) -> None:
-        self.say(html.escape(sentence, quote=False) + (' <a href="details">Details</a>' if details else ""))
+    def _on_failed(self, sentence: str, details: str, left: str) -> None:
+        kept = "" if left == NOTHING_CHANGED else f" {left[:1].upper()}{left[1:]}"
+        self.say(html.escape(sentence, quote=False) + kept + (' <a href="details">Details</a>' if details else ""))
         self._holder["failure"] = sentence, details
         show_error(sentence)
 
@@ -272,6 +317,9 @@ class AtomSegPanel(QWidget):
 
     def _on_ended(self) -> None:
         self._work = self._holder["work"] = None
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
         self.refresh_run()
         self._refresh_pages()
 
@@ -299,7 +347,9 @@ class AtomSegPanel(QWidget):
 
     def follow_link(self, link: str) -> None:
         """Do what a link in the foot says."""
-        if link == "find":
+        if link in self._answers:
+            self._answers.pop(link)()
+        elif link == "find":
             self.pages.setCurrentIndex(0)
             self.columns_page.find()
         else:

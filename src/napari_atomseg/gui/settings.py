@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from typing import Any, TypeVar
 
-from qtpy.QtCore import QSettings
+from qtpy.QtCore import QCoreApplication, QSettings, QTimer
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict, to_dict
 
 P = TypeVar("P")
+REST_MS = 300
+"""Pause before what was told is written: a slider that is dragged tells a value at every step, and the disk is slow."""
+_pending: dict[str, str] = {}
 
 
 def remember(key: str, value: Any) -> None:
-    """Store a plain value under a key."""
-    _store().setValue(key, json.dumps(value))
+    """Store a plain value under a key, on disk after a moment."""
+    begun = bool(_pending)
+    _pending[key] = json.dumps(value)
+    if QCoreApplication.instance() is None:
+        flush()
+    elif not begun:
+        QTimer.singleShot(REST_MS, flush)
+
+
+def flush() -> None:
+    """Write what has not been written yet."""
+    store = _store() if _pending else None
+    while store is not None and _pending:
+        store.setValue(*_pending.popitem())
+
+
+atexit.register(flush)
 
 
 def recall(key: str, default: Any = None) -> Any:
     """The stored value, or the default if there is none or it is damaged."""
-    text = _store().value(key)
+    text = _pending[key] if key in _pending else _store().value(key)
     if text is None:
         return default
     try:

@@ -76,6 +76,8 @@ class Tools(QObject):
                 self.export_rings,
                 "The whole image in grey with all its columns and a scale bar, as PNG or SVG, whatever the canvas shows.",
             ),
+            ("", None, ""),
+            ("Keys …", lambda: panel.keys.show(), "Every key that does something on the columns."),
         ):
             if action is None:
                 menu.addSeparator()

@@ -18,6 +18,8 @@ from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
 from napari_atomseg.core.jobs import Progress, Steps
 
 SECONDS_BETWEEN_REPORTS = 0.1
+NOTHING_CHANGED = "nothing was changed."
+"""What is said of a job that was cancelled and left nothing."""
 
 
 class Work(QObject):

@@ -97,7 +97,7 @@ def convolve(
     Combs et al., Microsc. Microanal. 25 (2019), Eq. 1-3.
     """
     if shape[0] * shape[1] > MOST_PIXELS:
-        raise AtomsegError(f"an image of {shape[0]} x {shape[1]} px was asked for; take a larger pixel or a smaller field")
+        raise AtomsegError(f"an image of {shape[0]} x {shape[1]} px is too large; take a larger pixel or a smaller field")
     if params.psf == "probe":
         if probe is None:
             raise AtomsegError("a convolution with the probe needs the lens; give its energy and semi-angle, or take a Gaussian")

@@ -41,7 +41,7 @@ def choose_device(wanted: str) -> Device:
         If "gpu" is asked for and there is none, or no cupy.
     """
     if wanted == "cpu":
-        return Device(name="cpu", why="asked for", free_bytes=free_memory())
+        return Device(name="cpu", why="chosen by hand", free_bytes=free_memory())
     free, problem = _graphics_memory()
     if problem is None:
         return Device(name="gpu", why="a graphics processor is here", free_bytes=free)

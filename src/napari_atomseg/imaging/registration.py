@@ -18,6 +18,7 @@ from scipy import fft, ndimage
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
+from napari_atomseg.imaging.own_repeats import first_of_each, own_repeats, same_places, with_least_moved
 
 LARGEST_RATIO = 20.0
 """Of two pixel sizes: beyond it one of them is mistyped, or the images show different things."""
@@ -35,8 +36,10 @@ _TURN_STEP, _SCALE_STEP = math.radians(0.25), 0.0025
 _LOWEST_FREQUENCY = 4.0  # periods across the smaller field: what is slower is shape and illumination
 _SIGNIFICANT = 100.0  # difference of chi squared beyond which a shift is better: bright pixels are noisier than the mean
 _MUCH_LESS = 0.75  # overlap in parts of another's, with which a shift has to be better by much to be chosen:
+_LESS = 0.97  # the same, of two places in which the simulation is the same
 _FITTED_AWAY = 0.5  # by so much of the variance that is neither explained nor noise
 _PEAK, _AS_HIGH = 41, 0.8  # turns among which a peak is the highest, and share of the highest that is as good
+_OF_ONE_CELL = 9  # places of a simulation that is the same in all of them, of which no more are looked at
 _SAME = 1e-4  # difference of squared correlations that interpolation may make
 _AS_GOOD = 0.02  # relative difference of the unexplained variance of shifts that are told
 _OPPOSITE = "the contrasts look opposite: one image seems to have bright columns where the other has dark ones"
@@ -192,7 +195,7 @@ def register(
     _require_alike(simulated_pixel, experimental_pixel)
     yield Progress(0, 3, "searching the shift")
     start, others, opposite = yield from _searched(simulated, experimental, simulated_pixel, experimental_pixel, limits)
-    yield Progress(2, 3, "refining the registration")
+    yield Progress(0, 0, "refining the registration")
     surface = Surface(simulated, simulated_pixel)
     points, values = points_of(experimental, experimental_pixel, _FITTED)
     finest = min(experimental_pixel)
@@ -465,14 +468,21 @@ def _searched(
             "the same kind of contrast, and their pixel sizes"
         )
     if len(placements) > 1:
+        yield Progress(2, 3, "searching the shift")
         # Rotation and magnification of a crystal can be refined in any of its cells; then all cells can be told apart.
         better = _turned_better(best, seen, step, limits)
         best = max(best, _correlated(simulated, simulated_pixel, seen, step, better), key=lambda one: one.highest)
+    shifts = _candidates(best, seen.shape)
+    repeats = own_repeats(_correlation(best.expected, best.expected))
+    sides = best.expected.shape
+    shifts = with_least_moved(shifts, repeats, best.correlation, sides, np.subtract(seen.shape, sides) / 2)
+    same = same_places(shifts, repeats)
+    kept = first_of_each(same, _OF_ONE_CELL)
     starts = [
-        replace(best.placement, shift=(float(y * step - best.low[0]), float(x * step - best.low[1])))
-        for y, x in _candidates(best, seen.shape)
+        replace(best.placement, shift=(float(y * step - best.low[0]), float(x * step - best.low[1]))) for y, x in shifts[kept]
     ]
-    chosen, others = _chosen(starts, simulated, experimental, simulated_pixel, experimental_pixel, limits)
+    pixels = simulated_pixel, experimental_pixel
+    chosen, others = yield from _chosen(starts, same[np.ix_(kept, kept)], simulated, experimental, pixels, limits)
     return chosen, others, -best.lowest > _MIRRORED * best.highest
 
 
@@ -626,26 +636,34 @@ def _correlation(seen: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 def _chosen(
     starts: list[Placement],
+    same: np.ndarray,
     simulated: np.ndarray,
     experimental: np.ndarray,
-    simulated_pixel: tuple[float, float],
-    experimental_pixel: tuple[float, float],
+    pixels: tuple[tuple[float, float], tuple[float, float]],
     limits: Limits,
-) -> tuple[Placement, list[tuple[float, float]]]:
+) -> Generator[Progress, None, tuple[Placement, list[tuple[float, float]]]]:
     """The best of a few placements, of which the first moves least, and the differences of other shifts that are as good.
 
-    That is the first one than which none is better by more than noise can make it. It is judged on images that were not
-    filtered: their noise is independent, and nothing differs near the borders.
+    That is the first one than which none is better by more than noise can make it. Images are compared that were not
+    filtered: their noise is independent, and nothing differs near the borders. Where the simulation itself is the same in both
+    places (`same`, shape (N, N)), a smaller overlap is never better: it only fits what the experiment shows there, such as a
+    bent scan.
     """
-    surface, finest = Surface(simulated, simulated_pixel), min(experimental_pixel)
-    points, values = points_of(experimental, experimental_pixel, _RANKED)
-    placements = [settled(points, values, surface, start, limits, 1e-3 * finest, rounds=8)[0] for start in starts]
-    placements = _turned_alike(placements, points, values, surface, 1e-3 * finest)
+    surface, finest = Surface(simulated, pixels[0]), min(pixels[1])
+    points, values = points_of(experimental, pixels[1], _RANKED)
+    placements = []
+    for number, start in enumerate(starts):
+        yield Progress(number, 2 * len(starts), "comparing shifts")
+        placements.append(settled(points, values, surface, start, limits, 1e-3 * finest, rounds=8)[0])
+    placements = yield from _turned_alike(placements, points, values, surface, 1e-3 * finest)
     images = np.full((len(placements), len(points)), np.nan)
     for image, placement in zip(images, placements, strict=True):
         known, places = _overlapping(points, surface, placement)
         image[known] = surface.at(places)
-    gained, doubt, unexplained = _gains(values, images, _noise_share(experimental))
+    gained, doubt, unexplained = _gains(values, images, _noise_share(experimental), same)
+    reached = np.isfinite(images).sum(axis=1)
+    smaller = reached[:, None] < _MUCH_LESS * reached
+    gained = np.where(smaller & same, np.minimum(gained, 0.0), gained)
     beaten = (gained - doubt).max(axis=0)
     chosen = int(np.argmax(beaten <= 0)) if (beaten <= 0).any() else int(np.argmin(beaten))
     middle = surface.extent[None] / 2
@@ -660,7 +678,7 @@ def _chosen(
 
 def _turned_alike(
     placements: list[Placement], points: np.ndarray, values: np.ndarray, surface: Surface, tolerance: float
-) -> list[Placement]:
+) -> Generator[Progress, None, list[Placement]]:
     """The same shifts, all with the rotation and magnification of the placement that explains most.
 
     Over a small overlap these fit what happens to be there, such as the displacements of a few rows, and would make it the best.
@@ -670,7 +688,8 @@ def _turned_alike(
     model = placements[int(np.argmax(power))]
     middle = surface.extent[None] / 2
     found = []
-    for one in placements:
+    for number, one in enumerate(placements):
+        yield Progress(len(placements) + number, 2 * len(placements), "comparing shifts")
         start = replace(model, shift=(0.0, 0.0))
         y, x = (one.on_experiment(middle) - start.on_experiment(middle))[0]
         start = replace(model, shift=(float(y), float(x)))
@@ -685,7 +704,9 @@ def _noise_share(image: np.ndarray) -> float:
     return min(1.0, sigma**2 / max(float(np.nanvar(image)), np.finfo(float).tiny))
 
 
-def _gains(values: np.ndarray, images: np.ndarray, noise_share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _gains(
+    values: np.ndarray, images: np.ndarray, noise_share: float, same: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How much more of the variance one image explains than another, what of that noise can make, and what is left.
 
     Over the pixels that both reach, since noise differs from place to place; images that have none in common, over their own.
@@ -697,6 +718,8 @@ def _gains(values: np.ndarray, images: np.ndarray, noise_share: float) -> tuple[
         NaN where they do not reach.
     noise_share : float
         Of the variance of the values; what else is not explained is the model's, and differs from place to place.
+    same : ndarray of bool, shape (N, N)
+        Places in which the simulation is the same: there any smaller overlap has to explain much more.
 
     Returns
     -------
@@ -721,7 +744,7 @@ def _gains(values: np.ndarray, images: np.ndarray, noise_share: float) -> tuple[
     chance = 2 * math.sqrt(_SIGNIFICANT) * unexplained / np.sqrt(np.minimum(number[:, None], number))
     noise = np.where(apart, chance, _SIGNIFICANT * unexplained / count)
     # The shift too is fitted to the few rows of a small overlap.
-    smaller = number[:, None] < _MUCH_LESS * number
+    smaller = number[:, None] < np.where(same, _LESS, _MUCH_LESS) * number
     misfit = _FITTED_AWAY * np.maximum(unexplained - noise_share, 0.0)
     return gained, np.maximum(np.maximum(_SAME, np.where(smaller, misfit, 0.0)), noise), unexplained
 

@@ -72,7 +72,7 @@ def average(look: Tensor, maps: Tensor) -> Steps[Tensor]:
     result = maps.clone()
     windows = _windows(look.shape)
     for done, window in enumerate(windows):
-        yield Progress(done, len(windows), "comparing places that look alike")
+        yield Progress(done, len(windows), "comparing equivalent places")
         result[(slice(None), *window)] = _averaged(look[window], maps[(slice(None), *window)])
     return result
 

@@ -22,10 +22,10 @@ class NetworkParams:
     pixel_size : float, A, optional
         What a pixel is taken for; if left out that of the image, and if it has none an estimate from the width of its columns.
     straighten : bool
-        Undo what displaced whole scan rows, where the lattice of the columns tells it convincingly.
+        Undo what displaced whole scan rows, where the lattice of the columns shows it convincingly.
     alike : bool
-        Compare places that look alike: what the raw image shows at all of them against the denoised one is put back, and what
-        is drawn without background, and where columns stand, is averaged but at places that differ.
+        Compare equivalent places of the crystal: what the raw image shows at all of them against the denoised one is put
+        back, and what is drawn without background, and where columns stand, is averaged but at places that differ.
     segmentation : {'ours', 'otsu'}
         How columns are read from the map of them: with the network's classifier of candidates, or by Otsu's threshold and the
         centroid of each connected area, as Lin et al., Sci. Rep. 11, 5386 (2021), do.

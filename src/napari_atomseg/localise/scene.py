@@ -62,13 +62,13 @@ class RefineParams:
         fitted is replaced by one with which clearly more can; the columns' provenance says so.
     likelihood : str
         Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
-        all alike (least squares).
+        all with the same weight (least squares).
     gain : float or None
         Variance for each unit of intensity: 1 for an image in counts; empty: read from the image.
     offset : float or None
         Intensity where no electron arrives; empty: the darkest of the image, or 0 where a gain is given.
     beyond_gaussians : bool
-        Take off the image, before positions are fitted for good, neighbours that nobody asked for and what the profile of all
+        Take off the image, before positions are fitted for good, neighbours that are not in the table and what the profile of all
         columns has beyond a Gaussian; without it the fit is one of Gaussians alone.
     row_jitter : bool
         Take single scan rows for displaced, by what the columns that they cross show.

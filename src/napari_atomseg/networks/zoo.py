@@ -122,17 +122,17 @@ def build_judge(card: ModelCard) -> Judge | None:
         return None
     if tuple(card.judge.get("features", ())) != FEATURES:
         raise ModelError(
-            f"{card.name}: its judge of candidates knows other evidence than this version gathers; update the plugin, or get the "
-            "model again"
+            f"{card.name}: its classifier of candidates knows other evidence than this version gathers; update the plugin, or "
+            "get the model again"
         )
     try:
         return Judge(from_dict(JudgeParams, {name: card.judge.get(name) for name in ("width", "members")}))
     except AtomsegError as error:
-        raise ModelError(f"{card.name}: the card does not describe a judge ({error}); get the model again") from error
+        raise ModelError(f"{card.name}: the card does not describe a classifier ({error}); get the model again") from error
 
 
 def _no_judge(folder: Path) -> Judge:
-    raise ModelError(f"{folder}: there are weights of a judge that the card does not mention; get the model again")
+    raise ModelError(f"{folder}: there are weights of a classifier that the card does not mention; get the model again")
 
 
 def save_model(card: ModelCard, weights: Mapping[str, Tensor], folder: Path) -> ModelCard:

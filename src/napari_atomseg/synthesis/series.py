@@ -29,9 +29,9 @@ def records_of(recipe: Recipe, count: int, seed: int = 0, size: int | None = Non
         If the number or the size make no sense.
     """
     if count < 1:
-        raise AtomsegError(f"{count} images were asked for; ask for one or more")
+        raise AtomsegError(f"{count} images cannot be made; give one or more")
     if size is not None and not 16 <= size <= 8192:
-        raise AtomsegError(f"images of {size} px were asked for; sides of 16 to 8192 px can be made")
+        raise AtomsegError(f"images of {size} px cannot be made; sides of 16 to 8192 px can be made")
     return [draw_record(recipe, seed * 1_000_003 + number, size) for number in range(count)]
 
 

@@ -18,7 +18,8 @@ from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.networks.architectures import architecture_of, build_network
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.synthesis.recipe import Recipe
-from napari_atomseg.training import checkpoint
+from napari_atomseg.training import checkpoint, validation
+from napari_atomseg.training.examples import Examples
 from napari_atomseg.training.losses import LOSSES
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.training.report import report
@@ -30,6 +31,9 @@ STEEPEST = 1.0
 STATISTICS = 0.99
 """Share of the old average in those of the statistics of batch normalisation: one odd batch is forgotten soon."""
 SAVE_EVERY_S = 180.0
+PREPARING = "drawing validation scenes"
+LEAST_SHARE = 0.2
+"""Share of the given minutes that is left to the updates, however long the preparation takes."""
 PROBE, PROBE_SHARE = 20, 0.1
 """Updates, or share of the given minutes, after which the speed tells how many updates fit into the minutes."""
 
@@ -86,14 +90,15 @@ def fit(
     folder : Path
         For the checkpoint, ``history.csv`` and ``history.png``.
     minutes : float, optional
-        Stop after so many, at whatever step; with ``params.steps`` 0 the run is made to end with them.
+        Stop after so many, at whatever step, the drawing of the validation scenes included; with ``params.steps`` 0 the run
+        is made to end with them.
     resume : bool
         Go on from the folder's checkpoint, exactly as if the run had never stopped.
     device : str
     workers : int
         Processes that draw scenes.
     start_from : mapping of str to Tensor, optional
-        Weights to begin with.
+        Weights to begin with; the history begins with what they reach on the same scenes.
 
     Returns
     -------
@@ -115,12 +120,12 @@ def fit(
     run = _begin(network, params, device, start_from)
     if resume:
         _go_on(run, checkpoint.load(folder), settings)
-    yield TrainingProgress(run.step, run.total, "drawing validation scenes")
-    shown = []
-    for batch in scenes(recipe, params.patch, params.native_sampling):
-        shown.append(batch)
-        yield TrainingProgress(run.step, run.total, "drawing validation scenes")
+    prepared = time.monotonic()
+    shown = yield from _drawn(recipe, params)
+    if start_from is not None and not run.history:
+        _look(run, shown, params, device, [], 0.0, folder)
     began = saved = time.monotonic()
+    minutes = _what_is_left(minutes, (began - prepared) / 60)
     losses: list[float] = []
     batches = stream(recipe, params, run.step, workers)
     try:
@@ -147,6 +152,21 @@ def fit(
         batches.close()
         checkpoint.save(_state(run, settings), folder)
     return dict(run.averaged.state_dict())
+
+
+def _drawn(recipe: Recipe, params: TrainParams) -> Steps[list[Examples]]:
+    """The validation scenes."""
+    yield Progress(0, validation.BATCHES, PREPARING)
+    shown = []
+    for batch in scenes(recipe, params.patch, params.native_sampling):
+        shown.append(batch)
+        yield Progress(len(shown), validation.BATCHES, PREPARING)
+    return shown
+
+
+def _what_is_left(minutes: float | None, spent: float) -> float | None:
+    """Minutes for the updates after so many of preparation."""
+    return None if minutes is None else max(LEAST_SHARE * minutes, minutes - spent)
 
 
 def learning_rate(step: int, total: int, params: TrainParams) -> float:
@@ -263,7 +283,7 @@ def _look(run: _Run, shown: Any, params: TrainParams, device: str, losses: list[
             "step": run.step,
             "seconds": seconds,
             "learning_rate": learning_rate(run.step, run.total, params),
-            "training_loss": sum(losses) / max(1, len(losses)),
+            "training_loss": sum(losses) / len(losses) if losses else math.nan,
             **validate(run.averaged, shown, params.native_sampling, device),
         }
     )

@@ -147,7 +147,7 @@ def learn(cases: Sequence[Cases], params: JudgingParams) -> Steps[Judge]:
             optimiser.step()
             rates.step()
             if update % 100 == 0:
-                yield Progress(update, params.updates, "teaching the judge")
+                yield Progress(update, params.updates, "training the classifier")
     judge.eval()
     return judge
 

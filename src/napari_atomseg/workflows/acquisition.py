@@ -28,6 +28,7 @@ class AcquisitionParams:
     readout : float
         Standard deviation of the detector's own noise, in electrons.
     seed : int
+        Of the random numbers: the same seed gives the same noise.
     """
 
     dose: Annotated[float, Quantity(unit="e/Å²", low=1e-3, high=1e9, decimals=1)] | None = 5000.0

@@ -311,7 +311,7 @@ def frames_of(micrograph: Micrograph, only: int | None) -> list[int]:
     if only is None:
         return list(range(micrograph.frames))
     if not 0 <= only < micrograph.frames:
-        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, frame {only} was asked for")
+        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, not frame {only}")
     return [only]
 
 

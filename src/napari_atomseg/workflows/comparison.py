@@ -16,7 +16,7 @@ import pandas as pd
 from napari_atomseg import __version__
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.jobs import Progress, job
+from napari_atomseg.core.jobs import WHOLE, Progress, as_part, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import check, to_dict
 from napari_atomseg.core.quantities import Quantity
@@ -38,7 +38,10 @@ _SCANNED = (0.0, 25.0, 50.0, 80.0, 120.0, 180.0)
 """Defocus at which the fit is begun, Å: with it the image changes too much for steps down the slope alone."""
 _SCANNED_SOURCES = (0.6, 1.0, 1.5)
 """Source sizes tried with each, in units of the given one."""
-_TURNS, _MOST_STEPS, _FITTED_PIXELS = 2, 12, 250_000
+_TURNS, _MOST_STEPS, _TRIES, _FITTED_PIXELS = 2, 12, 9, 250_000
+_PARTS = (((0.0, 0.15), (0.15, 0.5), (0.5, 0.7)), ((0.7, 0.75), (0.75, 0.75), (0.75, 0.92)))
+"""Shares of the time that registration, trials and steps of each round take, from and to."""
+_COMPARED = (0.92, 1.0)
 _NUMBERS = ("shift", "rotation_deg", "magnification", "gain", "offset", "one_minus_r2", "frms", "ssim")
 
 
@@ -269,15 +272,19 @@ def fit_simulation(
     settings = np.array([getattr(params.stem, name) for name in names], dtype=float)
     told: list[dict[str, float]] = []
     for turn in range(_TURNS):
+        registering, scanning, fitting = _PARTS[turn]
+        what = f"lens, round {turn + 1} of {_TURNS}"
+        yield Progress(round(WHOLE * registering[0]), WHOLE, f"{what}: simulating")
         image = simulate(structure, scene.with_settings(params, settings))
-        found = yield from _registered(image, experimental, asked)
+        found = yield from as_part(_registered(image, experimental, asked), *registering, what)
         scene = replace(scene, placement=found.placement)
         if turn == 0 and "defocus" in names:
-            settings = yield from _scanned(scene, params, settings)
-        settings = yield from _fitted(scene, params, settings, told)
+            settings = yield from as_part(_scanned(scene, params, settings), *scanning, what)
+        settings = yield from as_part(_fitted(scene, params, settings, told), *fitting, what)
     if "defocus" in names and _symmetric(params.stem):
         settings[names.index("defocus")] = abs(settings[names.index("defocus")])
     best = scene.with_settings(params, settings)
+    yield Progress(round(WHOLE * _COMPARED[0]), WHOLE, "lens: standard deviations")
     gain, deviations = _uncertainty(scene, params, settings)
     uncertainty = {name: float(value) for name, value in zip(names, deviations, strict=False)}
     image = simulate(structure, best)
@@ -286,7 +293,7 @@ def fit_simulation(
         uncertainty["thickness"] = thickness * float(deviations[-1])
         best = replace(best, cut=replace(best.cut, thickness=_allowed_thickness(gain * thickness)))
         image = replace(image, data=gain * image.data)
-    comparison = yield from compare.steps(image, experimental, params=asked)
+    comparison = yield from as_part(compare.steps(image, experimental, params=asked), *_COMPARED, "lens")
     return FittedSimulation(
         params=best,
         one_minus_r2=comparison.one_minus_r2,
@@ -306,7 +313,7 @@ def one_frame(micrograph: Micrograph, frame: int) -> Micrograph:
         If it has no such frame.
     """
     if not 0 <= frame < micrograph.frames:
-        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, frame {frame} was asked for")
+        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, not frame {frame}")
     if len(micrograph.shape) == 2:
         return micrograph
     return replace(micrograph, data=micrograph.frame(frame), name=f"{micrograph.name} | frame {frame}")
@@ -645,10 +652,11 @@ def _fitted(
     damping = 1e-3
     for done in range(_MOST_STEPS):
         told.append(dict(zip(scene.names, settings.tolist(), strict=True)) | {"one_minus_r2": scene.one_minus_r2(residual)})
-        yield Progress(done, _MOST_STEPS, "fitting")
+        yield Progress(_TRIES * done, _TRIES * _MOST_STEPS, "fitting")
         if not scene.names:
             break
-        step, damping, residual_there = _improved(scene, params, settings, residual, damping)
+        improving = _improved(scene, params, settings, residual, damping, _TRIES * done)
+        step, damping, residual_there = yield from improving
         if step is None:
             break
         settings, residual = settings + step, residual_there
@@ -658,8 +666,8 @@ def _fitted(
 
 
 def _improved(
-    scene: _Scene, params: SimulationParams, settings: np.ndarray, residual: np.ndarray, damping: float
-) -> tuple[np.ndarray | None, float, np.ndarray]:
+    scene: _Scene, params: SimulationParams, settings: np.ndarray, residual: np.ndarray, damping: float, done: int
+) -> Generator[Progress, None, tuple[np.ndarray | None, float, np.ndarray]]:
     """A step that lowers the sum of squares, or None; the next damping; the differences after it."""
     low, high = np.array([_FARTHEST[name] for name in scene.names]).T
     seen, expected = scene.seen_and_expected(params, settings)
@@ -673,7 +681,8 @@ def _improved(
     weights = np.diag(matrix) * unit**2
     # A setting that the image hardly depends on, as a defocus about zero, is held back before the others are.
     scale = np.maximum(weights, 1e-3 * weights.max()) / unit**2
-    for _ in range(8):
+    for tried in range(_TRIES - 1):
+        yield Progress(done + 1 + tried, _TRIES * _MOST_STEPS, "fitting")
         step = np.linalg.lstsq(matrix + damping * np.diag(scale), vector, rcond=None)[0]
         step = np.clip(settings + step, low, high) - settings
         there = scene.residual(params, settings + step)
@@ -748,7 +757,9 @@ def _misfit_note(one_minus_r2: float) -> tuple[str, ...]:
 def _fit_notes(stem: StemParams, uncertainty: dict[str, float]) -> tuple[str, ...]:
     notes = []
     if "defocus" in uncertainty and _symmetric(stem):
-        notes.append("without spherical aberration and astigmatism over- and underfocus are alike: the sign is not determined")
+        notes.append(
+            "without spherical aberration and astigmatism over- and underfocus make the same image: the sign is not determined"
+        )
         # The image depends on the square, of which this is three standard deviations.
         if stem.defocus < 6 * uncertainty["defocus"]:
             notes.append(f"the image does not tell a defocus of {stem.defocus:.0f} A from focus")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.inference.params import NetworkParams
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def why_unfit(card: ModelCard, pixel_size: tuple[float, float]) -> str:
     if all(low <= size <= high for size in pixel_size):
         return ""
     return (
-        f"The model {card.name} knows images of {low:g} to {high:g} Å per pixel, and this one has {pixel_size[0]:.4g} x "
-        f"{pixel_size[1]:.4g}; check the pixel size, or use the classical finder."
+        f"The model {card.name} knows images of {format_pixel_size((low, low))} to {format_pixel_size((high, high))}, and this "
+        f"one has {format_pixel_size(pixel_size)}; check the pixel size, or use the classical finder."
     )
 
 

@@ -15,6 +15,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import polarity_sign, searched_part
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 COMPARED = {
     "denoise": ", held to the raw image where that speaks up",
-    "background": ", averaged over places that look alike where the network is unsure",
+    "background": ", averaged over equivalent places where the network is unsure",
 }
 """What comparing places that look alike has done to a map."""
 IN_MEMORY = 2 * 2**30
@@ -209,7 +210,8 @@ def maps(
             target = found[task][row] if stacked else found[task]
             target[box if box is not None else ...] = prediction.on_image(task)
     rows = f", rows {told['rows']}" if "rows" in told else ""
-    note = f"{told['polarity']} columns, {told['pixel_size_angstrom'][0]:.4g} Å per pixel ({told['pixel_size_source']}){rows}"
+    size_told = format_pixel_size(tuple(told["pixel_size_angstrom"]))
+    note = f"{told['polarity']} columns, {size_told} ({told['pixel_size_source']}){rows}"
     return {
         task: Micrograph(
             data=found[task],

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from napari_atomseg.imaging.correction.correction import Correction
+    from napari_atomseg.imaging.multislice_cost import Cost
     from napari_atomseg.readers.image_pairs import ImagePair
 
 THINNEST = 0.25
@@ -32,7 +33,12 @@ LEAN = 30.0
 
 @job
 def make_pairs(
-    structure: Atoms | str | Path, params: SimulationParams | None = None, *, number: int = 6, seed: int = 0
+    structure: Atoms | str | Path,
+    params: SimulationParams | None = None,
+    *,
+    number: int = 6,
+    seed: int = 0,
+    keep: Path | None = None,
 ) -> Generator[Progress, None, list[ImagePair]]:
     """Pairs of images of a structure: crystals of many thicknesses, particles in many directions.
 
@@ -45,6 +51,8 @@ def make_pairs(
         At least 2.
     seed : int
         Of thicknesses and directions.
+    keep : Path, optional
+        Folder into which each pair is written as soon as it is made, so that no later step can lose it.
 
     Yields
     ------
@@ -58,7 +66,7 @@ def make_pairs(
     from napari_atomseg.readers.image_pairs import ImagePair
 
     if number < 2:
-        raise AtomsegError(f"{number} pair was asked for; a correction needs 2 at least, and better 6")
+        raise AtomsegError(f"{number} pair is too few; a correction needs 2 at least, and better 6")
     atoms = read_structure(structure) if isinstance(structure, (str, Path)) else structure
     params = params or SimulationParams()
     rng = np.random.default_rng(seed)
@@ -68,15 +76,26 @@ def make_pairs(
         fast = simulate(atoms, replace(wanted, method="convolution"))
         slow = yield from _one_of(simulate.steps(atoms, replace(wanted, method="multislice")), row, number)
         rows, columns = (min(sides) for sides in zip(fast.shape, slow.shape, strict=True))
-        pairs.append(
-            ImagePair(
-                name=f"{row:02d}",
-                convolution=fast.data[:rows, :columns],
-                multislice=slow.data[:rows, :columns],
-                pixel_size=params.pixel_size,
-            )
+        pair = ImagePair(
+            name=f"{row:02d}",
+            convolution=fast.data[:rows, :columns],
+            multislice=slow.data[:rows, :columns],
+            pixel_size=params.pixel_size,
         )
+        pairs.append(pair)
+        if keep is not None:
+            write_pairs([pair], keep)
     return pairs
+
+
+def pairs_cost(atoms: Atoms, params: SimulationParams, number: int = 6) -> Cost:
+    """Time that all pairs of :func:`make_pairs` take, about, and the memory of one."""
+    from napari_atomseg.workflows.simulation import simulation_cost
+
+    # Thicknesses lie evenly between the least and that which was asked for.
+    share = (1 + THINNEST) / 2 if has_thickness(atoms, params.cut) else 1.0
+    one = simulation_cost(atoms, replace(params, method="multislice"))
+    return replace(one, seconds=one.seconds * number * share)
 
 
 @job
@@ -87,11 +106,12 @@ def correction_for(
     *,
     number: int = 6,
     seed: int = 0,
+    keep: Path | None = None,
 ) -> Generator[Progress, None, Correction]:
     """A correction for one structure and lens, fitted to pairs that are made for it; see :func:`make_pairs`."""
     atoms = read_structure(structure) if isinstance(structure, (str, Path)) else structure
     params = params or SimulationParams()
-    pairs = yield from make_pairs.steps(atoms, params, number=number, seed=seed)
+    pairs = yield from make_pairs.steps(atoms, params, number=number, seed=seed, keep=keep)
     thickness = params.cut.thickness
     return (
         yield from fit_correction.steps(

@@ -211,6 +211,9 @@ def card_of(recipe: Recipe, network: UnetParams, params: TrainParams, folder: Pa
     state = checkpoint.load(folder)
     last = dict(state.history[-1]) if state.history else {}
     scores = {f"validation {key}": round(last[key], 4) for key in SCORES if key in last}
+    # A run that starts from a model begins with a look at what that one reaches.
+    first = state.history[0] if state.history and state.history[0]["step"] == 0 and last["step"] > 0 else {}
+    scores |= {f"{BEFORE} {key}": round(first[key], 4) for key in ("f1", "rms_pm") if key in first}
     return ModelCard(
         name=name,
         about=recipe.about,
@@ -226,6 +229,8 @@ def card_of(recipe: Recipe, network: UnetParams, params: TrainParams, folder: Pa
     )
 
 
+BEFORE = "before training"
+"""Begins the names of the scores that the model a run started from has on the same scenes."""
 SCORES = ("loss", "f1", "rms_pm", "psnr_denoise", "psnr_background", "psnr_deblur")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -19,9 +21,20 @@ def bring_up(viewer: Any, widget: QWidget, name: str) -> None:
     dock: Any = widget.parent()
     if not isinstance(dock, QDockWidget):
         teach(widget)
-        dock = viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
-        window = dock.window()
-        if isinstance(window, QMainWindow):
-            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        with drawn_once(viewer.window._qt_window):
+            dock = viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
+            window = dock.window()
+            if isinstance(window, QMainWindow):
+                window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     dock.show()
     dock.raise_()
+
+
+@contextmanager
+def drawn_once(window: QWidget) -> Iterator[None]:
+    """Hold the drawing back while a window is divided anew: the canvas would draw all points at each step of it."""
+    window.setUpdatesEnabled(False)
+    try:
+        yield
+    finally:
+        window.setUpdatesEnabled(True)

@@ -22,6 +22,7 @@ from superqt import QCollapsible
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.asking import Asking
+from napari_atomseg.gui.colour_bar import ColourBar, unit_of
 from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.docks.finder import Finder, estimate_told, finder_told, nothing_found
 from napari_atomseg.gui.docks.quality import QualityStrip
@@ -30,8 +31,9 @@ from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.filing import Filing
 from napari_atomseg.gui.forms import Form, align_labels, enable
-from napari_atomseg.gui.layers import pixel_size_of, to_micrograph
+from napari_atomseg.gui.layers import colour_ends, pixel_size_of, to_micrograph
 from napari_atomseg.gui.results import adopt, documents_of, precision, show_columns
+from napari_atomseg.gui.selection_view import SelectionView
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, bound, refine, snap
 
@@ -102,10 +104,14 @@ class ColumnsPage(QWidget):
         form.addRow("Search", self.region)
         form.addRow(self.every_frame)
         form.addRow("Colour by", self.colour)
+        self.colour_bar = ColourBar(self._viewer)
+        self.selected = SelectionView()
+        form.addRow(self.colour_bar)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
         layout.addWidget(self.finder)
         layout.addWidget(self.first)
+        layout.addWidget(self.selected)
         layout.addLayout(grid)
         self.quality = QualityStrip(self._panel)
         layout.addWidget(self.quality)
@@ -285,6 +291,8 @@ class ColumnsPage(QWidget):
             session.hand_added.connect(self._on_hand_added)
             session.stepped.connect(self._on_stepped)
         self.finder.watch(session)
+        self.selected.watch(session)
+        self._show_colours()
         if self.table is not None:
             self.table.watch(session)
         self.refresh()
@@ -302,6 +310,8 @@ class ColumnsPage(QWidget):
 
     def _on_changed(self) -> None:
         self.refresh()
+        self._show_colours()
+        self.selected.refresh()
         self._say_state()
         self.filing.keep_soon()
 
@@ -412,6 +422,23 @@ class ColumnsPage(QWidget):
             chosen = self.colour.currentText()
             self._session.colour_by = "" if chosen == PLAIN else chosen
             self._session.restyle()
+        self._show_colours()
+
+    def _show_colours(self) -> None:
+        """Let the box and the bar say what the rings of the document show."""
+        session = self._session
+        shown = session.colour_by if session is not None and session.colour_by in session.columns.features else ""
+        self.colour.setCurrentText(shown or PLAIN)
+        values = session.columns.features[shown] if session is not None and shown else None
+        numbers = values is not None and values.dtype.kind in "fiub" and bool(np.isfinite(values.to_numpy(float)).any())
+        ends = colour_ends(values.to_numpy(float)) if numbers and values is not None else None
+        self.colour_bar.show_range(shown.replace("_", " ").removesuffix(f" {unit_of(shown)}"), unit_of(shown), ends)
+
+    def show_other_colours(self, title: str, unit: str, ends: tuple[float, float]) -> None:
+        """Say that the rings show something that is no feature, until the next change."""
+        self.colour.setPlaceholderText(title)
+        self.colour.setCurrentIndex(-1)
+        self.colour_bar.show_range(title, unit, ends)
 
     def save(self, path: str | None = None) -> bool:
         """Save the current document; asks for the file unless it is given."""

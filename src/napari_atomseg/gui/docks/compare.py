@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QButtonGroup, QFormLayout, QHBoxLayout, QPushButton, 
 
 from napari_atomseg.gui.head import ElidedComboBox
 from napari_atomseg.gui.layers import source_of
-from napari_atomseg.gui.maps import maps_of, task_of
+from napari_atomseg.gui.maps import TITLES, maps_of, task_of
 
 BLINK_MS = 500
 OFF, BESIDE, BLINK = "off", "beside", "blink"
@@ -116,19 +116,23 @@ class PairRow(QWidget):
     # -- how it is shown ---------------------------------------------------------------------------------------------
 
     def show_as(self, mode: str) -> None:
-        """Begin a comparison, or end it."""
-        self._restore()
+        """Begin a comparison, go on to another way of seeing it, or end it."""
         pair = self.pair()
         if pair is None or pair[0] not in self._viewer.layers:
             mode = OFF
+        self.timer.stop()
+        self._restore_grid()
         self.mode = mode
         self.buttons[mode].setChecked(True)
         self.space.setEnabled(mode == BLINK)
-        if pair is not None and mode != OFF:
-            self._end_others()
+        if pair is None or mode == OFF:
+            self._restore()
+            return
+        self._end_others()
+        if self._before is None:
             self._remember()
-            self._show_pair(*pair, mode)
-            self.changed.emit(self.title(*pair))
+        self._show_pair(*pair, mode)
+        self.changed.emit(self.title(*pair))
 
     def turn(self) -> None:
         """Show the other image of the two, and blink no more by itself."""
@@ -148,8 +152,10 @@ class PairRow(QWidget):
 
     def _show_pair(self, image: Image, other: Image, mode: str) -> None:
         shown = self.shown(image, other, mode)
+        before = self._before.visible if self._before is not None else {}
         for layer in self._viewer.layers:
-            _set_visible(layer, layer in shown or (layer.visible and not self.rivals(layer, mode)))
+            was = before.get(layer, layer.visible)
+            _set_visible(layer, layer in shown or (was and not self.rivals(layer, mode)))
         if mode == BLINK:
             self.timer.start()
         elif mode == BESIDE:
@@ -187,19 +193,20 @@ class PairRow(QWidget):
             self._before.visible[layer] = layer.visible
 
     def _restore(self) -> None:
-        self.timer.stop()
         self.clean()
         before, self._before = self._before, None
-        if before is None:
+        for layer, visible in before.visible.items() if before is not None else ():
+            if layer in self._viewer.layers:
+                _set_visible(layer, visible)
+
+    def _restore_grid(self) -> None:
+        if self._before is None:
             return
         grid = self._viewer.canvas.grid
         was_on = grid.enabled
-        for name, value in before.grid.items():
+        for name, value in self._before.grid.items():
             setattr(grid, name, value)
-        for layer, visible in before.visible.items():
-            if layer in self._viewer.layers:
-                _set_visible(layer, visible)
-        if was_on and not before.grid["enabled"]:
+        if was_on and not self._before.grid["enabled"]:
             self._zoom_by(1 / self._narrower())
 
     def _on_removed(self, event: Any) -> None:
@@ -244,7 +251,7 @@ class CompareRow(PairRow):
         current = self.map.currentText()
         self.map.clear()
         for layer in maps:
-            self.map.addItem(task_of(layer))
+            self.map.addItem(TITLES[task_of(layer)], task_of(layer))
         self.map.setCurrentIndex(max(0, self.map.findText(current)) if maps else -1)
         self.setVisible(bool(maps))
 
@@ -257,7 +264,7 @@ class CompareRow(PairRow):
 
     def choose(self, task: str) -> None:
         """Compare the map of a task from now on."""
-        self.map.setCurrentIndex(max(0, self.map.findText(task)))
+        self.map.setCurrentIndex(max(0, self.map.findData(task)))
 
     def pair(self) -> tuple[Image, Image] | None:
         """The image and the chosen map."""
@@ -270,7 +277,7 @@ class CompareRow(PairRow):
 
     def title(self, image: Image, other: Image) -> str:
         """The image and what its map shows."""
-        return f"{image.name}  ·  {task_of(other)}"
+        return f"{image.name}  ·  {TITLES[task_of(other)]}"
 
     def _of(self) -> Image | None:
         return self._image() if self._image is not None else None

@@ -28,7 +28,7 @@ from superqt import QCollapsible
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.colours import LinkLabel
 from napari_atomseg.gui.comparisons import (
     QUANTITIES,
     Shown,
@@ -115,7 +115,7 @@ class ComparePage(QWidget):
     # -- how it looks ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.empty = QLabel()
+        self.empty = LinkLabel(self._panel.viewer)
         self.empty.setObjectName("nothing_to_compare")
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
@@ -268,7 +268,7 @@ class ComparePage(QWidget):
             text = ONLY_SIMULATED if method_of(image) else NO_SIMULATED
         else:
             text = "" if self.chosen is not None else NO_SIMULATED
-        self.empty.setText(linked(text))
+        self.empty.setText(text)
         self.empty.setVisible(bool(text))
         self.controls.setVisible(image is not None and some)
 

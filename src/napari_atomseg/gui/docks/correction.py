@@ -10,14 +10,24 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMenu, QSizePolicy, QToolButton
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.gui.saving import ask_where
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.structures import structure_of
-from napari_atomseg.workflows import correction_for, fit_correction, write_correction
+from napari_atomseg.gui.time_left import duration
+from napari_atomseg.gui.workers import NOTHING_CHANGED
+from napari_atomseg.workflows import SimulationParams, correction_for, fit_correction, write_correction
+from napari_atomseg.workflows.pairs import pairs_cost
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.docks.simulate import SimulatePage
     from napari_atomseg.gui.panel import AtomSegPanel
+
+
+EXPLAINED = (
+    "A correction is a polynomial that brings the convolution near the multislice image. It is fitted to pairs of both, "
+    "and holds for their elements, thickness and lens."
+)
 
 
 class CorrectionButton(QToolButton):
@@ -64,6 +74,19 @@ class CorrectionButton(QToolButton):
             entry.triggered.connect(lambda _=False, chosen=action: chosen())
         return menu
 
+    def explanation(self) -> str:
+        """What a correction is, and how to get one; rich text with links for :meth:`follow_link`."""
+        ways = (
+            '<a href="choose">choose a file</a>, <a href="fit">fit one to a folder of pairs</a>, or <a href="make">make pairs</a>'
+        )
+        if self.path:
+            return f"{EXPLAINED} In use: {escape(Path(self.path).name)}; or {ways}."
+        return f"{EXPLAINED} None is chosen yet: {ways} of this structure."
+
+    def follow_link(self, link: str) -> None:
+        """Do what a link of the explanation says."""
+        {"choose": self.choose, "fit": self.fit, "make": self.make}[link]()
+
     def choose(self, path: str | None = None) -> None:
         """Choose the file of a correction."""
         if path is None:
@@ -86,18 +109,38 @@ class CorrectionButton(QToolButton):
             self._panel.start(fit_correction.steps(folder), lambda found: self._fitted(found, target), "Fitting a correction")
 
     def make(self, path: str | None = None) -> None:
-        """Simulate pairs of the structure, and fit a correction to them."""
+        """Say what pairs of the structure would cost, and make them and fit a correction to them if that is wanted."""
         layer = self._page.layer
         path = (path or self._where_to_save()) if layer is not None else None
         if layer is None or not path:
             return
         try:
-            steps = correction_for.steps(structure_of(layer), self._page.params())
+            atoms, params = structure_of(layer), self._page.params()
         except AtomsegError as error:
             self._panel.complain(error)
             return
         target = Path(path)
-        self._panel.start(steps, lambda found: self._fitted(found, target), "Making pairs for a correction")
+        self._panel.start(_cost(atoms, params), lambda cost: self._ask(atoms, params, target, cost), "Estimating the cost")
+
+    def _ask(self, atoms: Any, params: SimulationParams, target: Path, cost: Any) -> None:
+        memory = f"{cost.memory_bytes / 1e9:.2g} GB"
+        self._panel.say("")
+        self._panel.ask(
+            f"Six multislice images take about {duration(cost.seconds)} and {memory} on this computer. Each is kept in "
+            f"{pairs_folder(target).name}.",
+            ("make_pairs", "Start", "Simulate the pairs in the background, then fit the correction."),
+            ("make_none", "Not now", "Simulate nothing; a smaller field or larger pixels take less time."),
+            {"make_pairs": lambda: self._make(atoms, params, target)},
+        )
+
+    def _make(self, atoms: Any, params: SimulationParams, target: Path) -> None:
+        folder = pairs_folder(target)
+        self._panel.start(
+            correction_for.steps(atoms, params, keep=folder),
+            lambda found: self._fitted(found, target),
+            "Making pairs for a correction",
+            left=lambda: _kept(folder) or NOTHING_CHANGED,
+        )
 
     def _where_to_save(self) -> str:
         start = str(Path(str(recall("folder", ""))) / "correction.json")
@@ -112,3 +155,22 @@ class CorrectionButton(QToolButton):
         self.choose(str(path))
         told = found.cross_validation
         self._panel.say(f"{escape(path.name)}: 1 - R² = {told.one_minus_r2:.3g}, cross-validated.")
+
+
+def pairs_folder(target: Path) -> Path:
+    """Where the pairs of a correction are kept."""
+    return target.with_name(f"{target.stem}_pairs")
+
+
+def _kept(folder: Path) -> str:
+    """What was made so far, and what can be done with it; empty if that is nothing."""
+    count = len(list(folder.glob("*.npz"))) if folder.is_dir() else 0
+    if not count:
+        return ""
+    pairs = "1 pair is" if count == 1 else f"{count} pairs are"
+    return f"{pairs} kept in {escape(str(folder))}: Fit to a folder of pairs uses them."
+
+
+def _cost(atoms: Any, params: SimulationParams) -> Steps[Any]:
+    yield Progress(0, 0, "estimating the cost")
+    return pairs_cost(atoms, params)

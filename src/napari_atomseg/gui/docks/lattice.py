@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,12 @@ from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.quantities import believable_pixel_size, format_length, format_pixel_size
 from napari_atomseg.gui.editing import ColumnsSession
 from napari_atomseg.gui.forms import enable
 from napari_atomseg.gui.layers import KEY, UNKNOWN_COLOUR, ring_diameter, spatial_options, to_micrograph, to_points
+from napari_atomseg.gui.lengths import LengthField
 from napari_atomseg.workflows import accept_suggested, estimate_lattice, suggest_missing
 
 if TYPE_CHECKING:
@@ -91,8 +95,19 @@ class LatticeDock(QWidget):
         for place, (button, action) in enumerate(buttons):
             grid.addWidget(button, *divmod(place, 2))
             button.clicked.connect(lambda _=False, chosen=action: chosen())
+        self.known_a = LengthField(
+            "lattice_a", "Å", "for example 3.905", "True length of a: the image gets the pixel size that gives it this length."
+        )
+        self.known_a.entered.connect(self.calibrate)
+        self.calibrate_button = _button("Calibrate", "Set the image's pixel size so that a has the typed length.")
+        self.calibrate_button.clicked.connect(self.calibrate)
+        known = QHBoxLayout()
+        known.addWidget(QLabel("This <b>a</b> is"))
+        known.addWidget(self.known_a, 1)
+        known.addWidget(self.calibrate_button)
         side = QVBoxLayout()
         side.addLayout(grid)
+        side.addLayout(known)
         side.addStretch(1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 4)
@@ -137,7 +152,7 @@ class LatticeDock(QWidget):
             why_not = BUSY if busy else (STALE if estimate is not None else "Press Estimate first.")
             for button in (self.colour_button, self.write_button):
                 enable(button, fresh and not busy, why_not)
-            for button in (self.show_button, self.suggest_button):
+            for button in (self.show_button, self.suggest_button, self.calibrate_button):
                 on_image = self._image() is not None
                 enable(button, fresh and not busy and on_image, why_not if on_image else "The image has been removed.")
             suggestions = self.suggested is not None and self._image() is not None
@@ -166,6 +181,30 @@ class LatticeDock(QWidget):
         self._estimates[session] = _Estimate(lattice, asked, rows)
         off = int(np.count_nonzero(lattice.site < 0))
         self._panel.say(f"{lattice.explained:.1%} of {len(rows):,} columns stand on a lattice; {off:,} do not.")
+        self.refresh()
+
+    def calibrate(self) -> None:
+        """Give the image the pixel size with which the basis vector a has the typed length."""
+        image, estimate = self._image(), self._estimate
+        if image is None or estimate is None or not self.calibrate_button.isEnabled():
+            return
+        try:
+            pixel_size = pixel_size_of_basis(estimate.lattice.basis[0], self.known_a.value(), estimate.columns.pixel_size)
+        except AtomsegError as error:
+            self._panel.complain(error)
+            return
+        self._panel.head.choose(image)
+        self._panel.head.set_pixel_size(pixel_size, "the lattice")
+        self._keep_after_calibration(estimate)
+        self._panel.say(
+            f"{escape(image.name)}: {format_pixel_size(pixel_size)}, so that a is {format_length(self.known_a.value())}."
+        )
+
+    def _keep_after_calibration(self, estimate: _Estimate) -> None:
+        """Another pixel size moves no column: the estimate in px still holds."""
+        session = self._session
+        if session is not None:
+            self._estimates[session] = replace(estimate, columns=session.columns)
         self.refresh()
 
     def show_lattice(self) -> None:
@@ -206,6 +245,7 @@ class LatticeDock(QWidget):
         colours = np.tile(transform_color(UNKNOWN_COLOUR), (len(session.columns), 1))
         colours[rows[on]] = ensure_colormap("viridis").map(np.clip(length[on] / max(high, 1e-9), 0, 1))
         session.layer.border_color = colours
+        self._panel.columns_page.show_other_colours("distance from the site", "px", (0.0, high))
         self._panel.say(f"Yellow rings are {high:.2g} px or more from their site; grey ones fit no site.")
 
     def write(self) -> None:
@@ -326,6 +366,19 @@ def description(lattice: Lattice, pixel_size: tuple[float, float] | None) -> str
         f"{lattice.explained:.1%} of {len(lattice.site):,} columns on them<br>"
         f"residual (rms, per axis) {residual}<br>slow distortion taken out (rms) {bend}"
     )
+
+
+def pixel_size_of_basis(vector: np.ndarray, length: float, pixel_size: tuple[float, float] | None) -> tuple[float, float]:
+    """Pixel size (y, x) in Angstrom with which a vector (y, x) in px has a length; the ratio of the sides stays as it is.
+
+    Raises
+    ------
+    AtomsegError
+        If no microscope has such pixels.
+    """
+    sides = np.array(pixel_size or (1.0, 1.0)) / np.sqrt(np.prod(pixel_size or (1.0, 1.0)))
+    step = believable_pixel_size(length / float(np.hypot(*(vector * sides))))
+    return float(step * sides[0]), float(step * sides[1])
 
 
 def cell_lines(lattice: Lattice, positions: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Steps
 from napari_atomseg.gui.structures import show_simulated, show_structure, structure_of
+from napari_atomseg.gui.time_left import duration
 from napari_atomseg.gui.workers import Work
 from napari_atomseg.workflows import SimulationParams, SimulationProgress, projected_atoms, simulate, simulation_cost
 
@@ -100,15 +101,6 @@ class LiveImage(QObject):
         timer.setInterval(pause)
         timer.timeout.connect(action)
         return timer
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    if seconds < 1:
-        return f"{seconds * 1e3:.0f} ms"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _live(atoms: Any, params: SimulationParams) -> Steps[tuple[Any, Any, Any]]:

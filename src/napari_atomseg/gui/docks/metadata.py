@@ -24,7 +24,9 @@ class MetadataDock(QWidget):
         self.search.setPlaceholderText("Search")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
+        self.search.setToolTip("Show only the entries whose name or value holds this text.")
         self.tree = QTreeWidget()
+        self.tree.setToolTip("What the file says of the image; Ctrl+C copies the selected entry with its value.")
         self.tree.setHeaderLabels(["Entry", "Value"])
         header = self.tree.header()
         assert header is not None

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.asking import NO_NETWORK, Asking, ModelBox, ToldBox
-from napari_atomseg.gui.colours import linked
-from napari_atomseg.gui.docks.compare import CompareRow
+from napari_atomseg.gui.colours import LinkLabel
+from napari_atomseg.gui.docks.compare import BESIDE, CompareRow
+from napari_atomseg.gui.docks.mask_labels import MaskRow
 from napari_atomseg.gui.docks.models import ModelsBox
 from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.forms import Form, align_labels, enable
 from napari_atomseg.gui.layers import to_micrograph
-from napari_atomseg.gui.maps import show_map
+from napari_atomseg.gui.maps import TITLES, show_map
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import TASKS, NetworkParams, maps
 
@@ -60,12 +61,12 @@ class NetworksPage(QWidget):
         self.on_models()
 
     def _build(self) -> None:
-        self.empty = QLabel(linked(NO_NETWORK))
+        self.empty = LinkLabel(self._panel.viewer, NO_NETWORK)
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
         self.model = ModelBox(self._asking)
         self.model.setObjectName("network")
-        self.ticks = {task: QCheckBox(task) for task in TASKS}
+        self.ticks = {task: QCheckBox(TITLES[task]) for task in TASKS}
         chosen = recall("maps", list(USUAL))
         ticks = QGridLayout()
         ticks.setHorizontalSpacing(2)
@@ -79,6 +80,7 @@ class NetworksPage(QWidget):
         self.every_frame.setToolTip("Otherwise only the frame in view is looked at.")
         self.told = ToldBox(self._asking)
         self.compare = CompareRow(self._panel.viewer)
+        self.mask = MaskRow(self._panel.viewer)
         self.first = form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -92,6 +94,7 @@ class NetworksPage(QWidget):
         inside.addWidget(self.every_frame)
         inside.addWidget(self.told)
         inside.addWidget(self.compare)
+        inside.addWidget(self.mask)
         inside.addWidget(self._folded())
         self.models = ModelsBox(self._panel, self._asking)
         self.models_fold = _fold("Models", self.models)
@@ -168,6 +171,7 @@ class NetworksPage(QWidget):
     def on_image(self) -> None:
         """The chosen image has changed."""
         self.compare.watch(self._panel.image)
+        self.mask.watch(self._panel.image)
         self.refresh()
 
     def on_models(self) -> None:
@@ -190,6 +194,7 @@ class NetworksPage(QWidget):
     def _on_layers(self, event: Any = None) -> None:
         self.region.fill()
         self.compare.refresh()
+        self.mask.watch(self._panel.image)
 
     def _reveal_models(self) -> None:
         """Scroll to the list of models."""
@@ -230,13 +235,17 @@ class NetworksPage(QWidget):
             return
         self.compare.show_as("off")
         for task in reversed(found):
-            layer = show_map(self._panel.viewer, image, task, found[task], frame)
-            layer.visible = task == next(iter(found))
+            show_map(self._panel.viewer, image, task, found[task], frame)
         self._panel.viewer.layers.selection.active = image
+        self.mask.watch(image)
+        if "mask" in found:
+            self.mask.draw()
         self.compare.refresh()
         self.compare.choose(next(iter(found)))
+        if image is self._panel.image:
+            self.compare.show_as(BESIDE)
         told = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
-        names = " and ".join(found) if len(found) < 3 else f"{len(found)} maps"
+        names = " and ".join(TITLES[task] for task in found) if len(found) < 3 else f"{len(found)} maps"
         said = (
             f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
         )

@@ -24,9 +24,9 @@ from superqt import QCollapsible
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import fields_of
-from napari_atomseg.gui.colours import linked
+from napari_atomseg.gui.colours import LinkLabel
 from napari_atomseg.gui.docks.correction import CorrectionButton
-from napari_atomseg.gui.docks.live_image import LiveImage, duration
+from napari_atomseg.gui.docks.live_image import LiveImage
 from napari_atomseg.gui.docks.particle import ParticleDialog
 from napari_atomseg.gui.docks.recording import RecordBox
 from napari_atomseg.gui.forms import Editor, Form, ResetLabel, align_labels, enable
@@ -41,6 +41,8 @@ from napari_atomseg.gui.structures import (
     structure_of,
     structures_in,
 )
+from napari_atomseg.gui.time_left import duration
+from napari_atomseg.gui.workers import NOTHING_CHANGED
 from napari_atomseg.workflows import (
     METHODS,
     ConvolutionParams,
@@ -75,7 +77,7 @@ TIPS = {
     "corrected": "The convolution after a fitted polynomial.",
     "prism": "Scattering matrix of interpolated waves: fast, off by a few per cent.",
     "multislice": "Frozen phonons in small windows: the real thing, in the background.",
-    "hrtem": "Exit wave by multislice, then the lens of a TEM; a focal series if more than one image is asked for.",
+    "hrtem": "Exit wave by multislice, then the lens of a TEM; a focal series if more than one image is set.",
 }
 
 
@@ -93,19 +95,18 @@ class SimulatePage(QWidget):
         super().__init__()
         self._panel = panel
         self._begun = 0.0
-        self._first: tuple[float, int] | None = None
         self._build()
         self._connect()
         self.refresh()
 
     def _build(self) -> None:
-        self.empty = QLabel(linked(EMPTY))
+        self.empty = LinkLabel(self._panel.viewer, EMPTY)
         self.empty.setObjectName("no_structure")
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
         self.structure = ElidedComboBox()
         self.structure.setObjectName("structure")
-        self.structure.setToolTip("Which structure is simulated; its cell and atoms are told below.")
+        self.structure.setToolTip("Which structure is simulated; its cell and atoms stand below.")
         self.structure.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.legend = QLabel()
         self.legend.setWordWrap(True)
@@ -128,6 +129,11 @@ class SimulatePage(QWidget):
         pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
         self.pixel = Editor(pixel)
         self.correction = CorrectionButton(self._panel, self)
+        self.corrected_by = LinkLabel(self._panel.viewer)
+        self.corrected_by.setObjectName("correction_explained")
+        self.corrected_by.setWordWrap(True)
+        self.corrected_by.setTextFormat(Qt.TextFormat.RichText)
+        self.corrected_by.linkActivated.connect(self.correction.follow_link)
         self.cost = QLabel()
         self.cost.setObjectName("cost")
         self.cost.setWordWrap(True)
@@ -140,6 +146,7 @@ class SimulatePage(QWidget):
         inside.addWidget(self.cut)
         self.second = self._second_form()
         inside.addLayout(self.second)
+        inside.addWidget(self.corrected_by)
         inside.addWidget(self.as_image)
         inside.addWidget(self.cost)
         for fold in self._folds():
@@ -267,6 +274,8 @@ class SimulatePage(QWidget):
         self.controls.setVisible(some)
         corrected = self.method.currentText() == "corrected"
         self.second.setRowVisible(self.correction, corrected)
+        self.corrected_by.setVisible(corrected)
+        self.corrected_by.setText(self.correction.explanation())
         hrtem = self.method.currentText() == "hrtem"
         self.detector.setVisible(not hrtem)
         self.tem.setVisible(hrtem)
@@ -392,7 +401,7 @@ class SimulatePage(QWidget):
         params = self.params()
         correction = self.correction.path if params.method == "corrected" else None
         steps = simulate.steps(structure_of(layer), params, correction=correction)
-        self._begun, self._first = time.perf_counter(), None
+        self._begun = time.perf_counter()
         self._panel.start(
             steps,
             lambda found: self._made(layer, params.method, found),
@@ -405,24 +414,15 @@ class SimulatePage(QWidget):
         """What a cancelled simulation leaves."""
         partial = simulated_of(self._panel.viewer, layer, f"{method} so far")
         if partial is None:
-            return "nothing was changed."
+            return NOTHING_CHANGED
         return f'the image of what was calculated stays as "{escape(partial.name)}".'
 
     def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
-        """The image as far as it is, and the time left."""
+        """The image as far as it is."""
         if not isinstance(progress, SimulationProgress) or layer not in self._panel.viewer.layers:
             return
         if progress.partial is not None:
             show_simulated(self._panel.viewer, layer, f"{method} so far", progress.partial)
-        if progress.done and self._first is None:
-            self._first = time.perf_counter(), progress.done
-        if self._first is None or not progress.total:
-            return
-        # Counted from the first finished part: what was loaded and prepared before it comes but once.
-        spent, done = time.perf_counter() - self._first[0], progress.done - self._first[1]
-        if spent > 2 and done > 0:
-            left = spent * (progress.total - progress.done) / done
-            self._panel.progress.setFormat(f"{progress.message}  %p%, {duration(left)} left")
 
     def _made(self, layer: Points, method: str, found: Micrograph) -> None:
         viewer = self._panel.viewer

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.controls import CountBox, teach
 from napari_atomseg.gui.layers import image_layer_data
 from napari_atomseg.gui.results import show_columns
@@ -106,7 +107,7 @@ class SyntheticDialog(QDialog):
             session, _ = show_columns(self._panel.viewer, image, bound(true, micrograph, dict(true.provenance)))
             self._panel.columns_page.watch(session)
         self._panel.viewer.reset_view()
-        self._panel.say(f"{name}: {record.pixel_size:.3f} Å/px, {record.amount}.")
+        self._panel.say(f"{name}: {format_pixel_size((record.pixel_size,) * 2)}, {record.amount}.")
 
     def _add(self, micrograph: Any) -> Image:
         data, options, kind = image_layer_data(micrograph)

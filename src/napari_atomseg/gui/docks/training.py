@@ -31,6 +31,7 @@ from napari_atomseg.gui.controls import NumberBox
 from napari_atomseg.gui.curve import Curve
 from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.workflows.training import BEFORE
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
@@ -39,6 +40,7 @@ FILE, COLUMNS = "file", "columns"
 SCRATCH = "nothing"
 KINDS = "Structures (*.cif *.xyz *.vasp *.poscar *.json);;All files (*)"
 SHORT_NAME = 60
+LONGEST_NAME = 20
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class TrainPage(QWidget):
     def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
         super().__init__()
         self._panel, self._asking = panel, asking
-        self._began: float | None = None
+        self._started = 0.0
         self._build()
         self._connect()
         self.refresh()
@@ -227,19 +229,16 @@ class TrainPage(QWidget):
             self._panel.complain(error)
             return
         self.curve.clear()
-        self._began = None
-        self.left.setText("Making the validation images …")
+        self.left.setText("Drawing the validation images …")
+        self._started = time.monotonic()
         self._panel.start(learn(lesson), self._learnt, "Training", heard=lambda one: self._hear(one, lesson), over=self._over)
 
     def _hear(self, progress: Progress, lesson: Lesson) -> None:
         loss = getattr(progress, "loss", None)
         if loss is not None and progress.done:
             self.curve.add(progress.done, loss)
-            # The minutes count from the first update.
-            self._began = self._began or time.monotonic()
-        if self._began is None:
-            return
-        left = max(0.0, 60 * lesson.minutes - (time.monotonic() - self._began))
+        # Preparation counts into the minutes, too.
+        left = max(0.0, 60 * lesson.minutes - (time.monotonic() - self._started))
         self.left.setText(f"About {_span(left)} left.{_judged(getattr(progress, 'scores', {}))}")
 
     def _over(self) -> None:
@@ -247,14 +246,39 @@ class TrainPage(QWidget):
 
     def _learnt(self, card: Any) -> None:
         self._asking.refresh()
-        page = self._panel.networks_page
-        page.model.choose(card.name)
-        page.models.choose(card.name)
-        self._panel.columns_page.finder.model.choose(card.name)
-        scores = {name.removeprefix("validation "): value for name, value in card.scores.items()}
-        self._panel.say(
-            f'{escape(card.name)} is ready and chosen as the finder.{_judged(scores)} <a href="find">find columns</a>'
+        self._panel.networks_page.models.choose(card.name)
+        self._panel.say(f"{escape(card.name)} is ready, in the list of finders and of networks.")
+        start = str(card.training.get("started_from", ""))
+        stay = f"Keep {_short(start)}" if start else "Not now"
+        self._panel.ask(
+            compared(card, start),
+            ("use_trained", "Use the new one", "Choose the new model as the finder and on the page Networks."),
+            ("leave_trained", stay, "Choose nothing else; the new model stays in the lists."),
+            {"use_trained": lambda: self._use(card.name)},
         )
+
+    def _use(self, name: str) -> None:
+        page = self._panel.networks_page
+        page.model.choose(name)
+        self._panel.columns_page.finder.model.choose(name)
+        self._panel.say(f'{escape(name)} is the finder now. <a href="find">find columns</a>')
+
+
+def compared(card: Any, start: str) -> str:
+    """What a new model reaches, beside what the one it started from reaches on the same scenes, and the question which to use."""
+    after, before = (_score(card.scores, kind) for kind in ("validation", BEFORE))
+    reached = f"{card.name}: {after}" if after else f"{card.name} was not tested: the time was too short"
+    beside = f"; {start} on the same images: {before}" if start and before else ""
+    return f"{reached}{beside}. Use the new model?"
+
+
+def _score(scores: Mapping[str, float], kind: str) -> str:
+    f1, rms = scores.get(f"{kind} f1"), scores.get(f"{kind} rms_pm")
+    return f"F1 {f1:.2f}, {rms:.0f} pm" if f1 is not None and rms is not None else ""
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def learn(lesson: Lesson) -> Generator[Progress, None, Any]:

@@ -89,9 +89,20 @@ class ResultRow(PairRow):
             columns = self._shown.columns
             return (self._shown.difference,) if columns is None else (self._shown.difference, columns)
         if mode in (CHECKERBOARD, SPLIT):
-            self._mixed = show_mixed(self._viewer, image, other, self._mask(image, mode))
-            return (self._mixed,)
+            return (self._mix(image, other, self._mask(image, mode)),)
         return image, other
+
+    def _mix(self, image: Image, other: Image, mask: np.ndarray) -> Image:
+        """The layer of mixed pixels; one that is there already gets other pixels, since a layer is slow to make and to remove."""
+        mixed = self._mixed
+        if mixed is None or mixed not in self._viewer.layers or image.ndim == 3:
+            self.clean()
+            mixed = self._mixed = show_mixed(self._viewer, image, other, mask)
+            return mixed
+        mixed.data = mixture(self._viewer, image, other, mask)
+        mixed.colormap, mixed.gamma = image.colormap, image.gamma
+        mixed.contrast_limits = image.contrast_limits
+        return mixed
 
     def clean(self) -> None:
         """Take the mixed image away again."""
