@@ -27,7 +27,7 @@ from napari_atomseg.localise.select import select_columns
 from napari_atomseg.localise.tiles import Tile, tiles_of
 
 TILE_SIDE = 1024
-FILTERS_IN_COLUMN_SIGMA = {0.75: 0.9, 0.9: 1.0, 1.1: 1.0, 1.35: 0.95, 1.65: 0.85}
+FILTERS_IN_COLUMN_SIGMA = {0.75: 0.9, 0.9: 1.0, 1.1: 1.0, 1.35: 0.92, 1.65: 0.82}
 """Widths of the band-pass that are tried, relative to the width of the autocorrelation, and how much each is trusted."""
 USUAL_FILTER = 1.1
 """The one that serves where nothing repeats; neighbours make the autocorrelation a little too narrow."""
