@@ -76,7 +76,7 @@ def test_a_model_that_is_installed_meanwhile_comes_with_refresh(viewer, panel, n
     assert networks.controls.isVisibleTo(networks)
     assert panel.run_button.isEnabled()
     assert panel.run_button.text() == "Make maps"
-    for word in ("Random weights", "20 pm/px", "0.01 to 0.3", "validation f1 0.91"):
+    for word in ("Random weights", "20 pm/px", "1 pm/px to 30 pm/px", "validation f1 0.91"):
         assert word in networks.model.toolTip()
 
 
