@@ -76,7 +76,7 @@ def test_a_model_that_is_installed_meanwhile_comes_with_refresh(viewer, panel, n
     assert networks.controls.isVisibleTo(networks)
     assert panel.run_button.isEnabled()
     assert panel.run_button.text() == "Make maps"
-    for word in ("Random weights", "0.2 Å/px", "0.01 to 0.3", "validation f1 0.91"):
+    for word in ("Random weights", "20 pm/px", "1 pm/px to 30 pm/px", "validation f1 0.91"):
         assert word in networks.model.toolTip()
 
 
@@ -157,7 +157,7 @@ def test_the_pixel_size_that_is_told_and_one_that_will_not_do(models, viewer, pa
     assert "set by hand" in networks.told.says.text()
     panel.run_button.click()
     idle(panel)
-    assert "0.25" in note_of(viewer.layers["lattice | denoised"])
+    assert "25 pm/px" in note_of(viewer.layers["lattice | denoised"])
 
 
 def test_an_image_without_a_pixel_size_gets_an_estimate(models, viewer, panel, networks, idle):

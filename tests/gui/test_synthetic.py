@@ -23,7 +23,7 @@ def test_an_image_with_its_truth_comes_at_a_click(dialog, panel, viewer, idle):
     assert [str(unit) for unit in image.units] == ["nanometer", "nanometer"]
     assert len(panel.columns_page.session.columns) > 3
     assert not viewer.layers["temimagenet 3 | gaussian"].visible
-    assert "Å/px" in panel.status.text()
+    assert "pm/px" in panel.status.text()
     first = np.array(image.data)
     dialog.draw_button.click()
     idle(panel)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_atomseg.gui.fitting_view import fit_view
 from napari_atomseg.gui.head import lies_on
@@ -33,9 +33,6 @@ class Arrivals(QObject):
         self._panel, self._viewer = panel, panel.viewer
         self._hidden: weakref.WeakKeyDictionary[Image, list[weakref.ref[Layer]]] = weakref.WeakKeyDictionary()
         self._even: weakref.WeakKeyDictionary[Image, float] = weakref.WeakKeyDictionary()
-        self._fit = QTimer(self)
-        self._fit.setSingleShot(True)
-        self._fit.timeout.connect(self._show_whole)
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer.layers.events.removed.connect(self._even_out)
         panel.head.calibrated.connect(self._even_out)
@@ -52,7 +49,7 @@ class Arrivals(QObject):
         if source_of(layer) is None and not method_of(layer):
             self._put_others_away(layer)
             self._even_out()
-            self._fit.start()
+            self._show_whole(layer)
             self._say_notes(layer)
 
     def show(self, image: Image) -> None:
@@ -78,11 +75,9 @@ class Arrivals(QObject):
         layers = self._viewer.layers
         return [layer for layer in layers if usable_image(layer) and source_of(layer) is None and not method_of(layer)]
 
-    def _show_whole(self) -> None:
-        image = self._panel.image
-        if image is not None:
-            fit_view(self._viewer, image)
-            self._panel.layout_of_window.take_as_fitted(image)
+    def _show_whole(self, image: Image) -> None:
+        fit_view(self._viewer, image)
+        self._panel.layout_of_window.take_as_fitted(image)
 
     def _say_notes(self, layer: Image) -> None:
         notes = to_micrograph(layer).notes

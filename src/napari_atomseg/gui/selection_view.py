@@ -14,7 +14,7 @@ from napari_atomseg.gui.editing import ColumnsSession
 
 SELECTED_COLOUR = "#ff4fd8a0"
 CLEAR = transform_color("transparent")[0]
-MOST = 60_000
+MOST = 20_000
 """Columns of a document above which napari's own marks have to do: to fill rings draws all of them anew."""
 
 

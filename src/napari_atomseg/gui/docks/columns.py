@@ -30,6 +30,7 @@ from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.filing import Filing
+from napari_atomseg.gui.folds import fold
 from napari_atomseg.gui.forms import Form, align_labels, enable
 from napari_atomseg.gui.layers import colour_ends, pixel_size_of, to_micrograph
 from napari_atomseg.gui.results import adopt, documents_of, precision, show_columns
@@ -123,14 +124,7 @@ class ColumnsPage(QWidget):
         align_labels(self.first.form, self.finder.form, self.finder.told.form.form)
 
     def _folded(self) -> QCollapsible:
-        self.expert = QCollapsible("More")
-        self.expert.setDuration(0)
-        inside = QWidget()
-        layout = QVBoxLayout(inside)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.draw, self.snaps, self.more, self.network, self.fitting):
-            layout.addWidget(widget)
-        self.expert.addWidget(inside)
+        self.expert = fold("More", self.draw, self.snaps, self.more, self.network, self.fitting)
         return self.expert
 
     @staticmethod

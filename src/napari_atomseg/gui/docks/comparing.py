@@ -24,7 +24,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -46,6 +45,7 @@ from napari_atomseg.gui.docks.lens_fit import LensFit, sentence
 from napari_atomseg.gui.docks.profile import ProfileDock
 from napari_atomseg.gui.docks.views import DIFFERENCE, ResultRow
 from napari_atomseg.gui.editing import session_of
+from napari_atomseg.gui.folds import fold
 from napari_atomseg.gui.forms import Form, align_labels, enable
 from napari_atomseg.gui.head import ElidedComboBox
 from napari_atomseg.gui.layers import pixel_size_of
@@ -134,7 +134,7 @@ class ComparePage(QWidget):
         inside.addWidget(self._numbers())
         inside.addLayout(self._buttons())
         for title, folded in (("Fit lens", self._lens()), ("More", self._more())):
-            inside.addWidget(_fold(title, folded))
+            inside.addWidget(fold(title, folded))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
         layout.addWidget(self.empty)
@@ -493,10 +493,3 @@ def _form_layout() -> QFormLayout:
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return form
-
-
-def _fold(title: str, inside: QWidget) -> QCollapsible:
-    fold = QCollapsible(title)
-    fold.setDuration(0)
-    fold.addWidget(inside)
-    return fold

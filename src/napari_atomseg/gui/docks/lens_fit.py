@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -183,5 +184,6 @@ def _value(name: str, found: FittedSimulation) -> str:
 
 
 def sentence(note: str) -> str:
-    """A note with a capital letter and a full stop."""
+    """A note with a capital letter and a full stop, and lengths as the window writes them."""
+    note = re.sub(r"(?<=[\d)] )A\b", "Å", note)
     return note if note.endswith((".", "!", "?")) else f"{note[:1].upper()}{note[1:]}."

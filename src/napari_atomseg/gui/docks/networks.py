@@ -19,6 +19,7 @@ from napari_atomseg.gui.docks.compare import BESIDE, CompareRow
 from napari_atomseg.gui.docks.mask_labels import MaskRow
 from napari_atomseg.gui.docks.models import ModelsBox
 from napari_atomseg.gui.docks.region import RegionBox
+from napari_atomseg.gui.folds import fold
 from napari_atomseg.gui.forms import Form, align_labels, enable
 from napari_atomseg.gui.layers import to_micrograph
 from napari_atomseg.gui.maps import TITLES, show_map
@@ -70,11 +71,14 @@ class NetworksPage(QWidget):
         chosen = recall("maps", list(USUAL))
         ticks = QGridLayout()
         ticks.setHorizontalSpacing(2)
-        for place, (task, tick) in enumerate(self.ticks.items()):
+        # The longest name stands last, in a row of its own.
+        names = sorted(self.ticks, key=lambda task: task == "background")
+        for place, task in enumerate(names):
+            tick = self.ticks[task]
             tick.setObjectName(f"map_{task}")
             tick.setToolTip(TIPS[task])
             tick.setChecked(task in chosen)
-            ticks.addWidget(tick, *divmod(place, 2))
+            ticks.addWidget(tick, place // 2, place % 2, 1, 2 if place == len(names) - 1 else 1)
         self.region = RegionBox(self._panel)
         self.every_frame = QCheckBox("every frame of the stack")
         self.every_frame.setToolTip("Otherwise only the frame in view is looked at.")
@@ -97,7 +101,7 @@ class NetworksPage(QWidget):
         inside.addWidget(self.mask)
         inside.addWidget(self._folded())
         self.models = ModelsBox(self._panel, self._asking)
-        self.models_fold = _fold("Models", self.models)
+        self.models_fold = fold("Models", self.models)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(50)
@@ -123,7 +127,7 @@ class NetworksPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.draw)
         layout.addWidget(self.form)
-        self.expert = _fold("More", inside)
+        self.expert = fold("More", inside)
         return self.expert
 
     def _connect(self) -> None:
@@ -251,10 +255,3 @@ class NetworksPage(QWidget):
         )
         straightened = self._asking.params.straighten
         self._panel.say(f"{said} {ROWS_PUT_BACK}" if straightened else said)
-
-
-def _fold(title: str, inside: QWidget) -> QCollapsible:
-    fold = QCollapsible(title)
-    fold.setDuration(0)
-    fold.addWidget(inside)
-    return fold

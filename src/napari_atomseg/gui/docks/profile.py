@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EMPTY = "Move the line, or draw another one: the last line counts."
 LEAST_PX, MARGIN_PX, LABEL_PX = 100, 6, 16
 LIVE_MS = 30
+FEW_POINTS = 500
 SAVED_SIZE, SAVED_SCALE = QSize(640, 300), 3
 LOW_SHARE = 0.05
 """Room above and below the curves, in shares of their range."""
@@ -229,8 +230,10 @@ class ProfilePlot(QWidget):
         room = QRectF(left, MARGIN_PX + LABEL_PX, area.width() - left - MARGIN_PX, area.height() - 2 * LABEL_PX - 2 * MARGIN_PX)
         painter.setPen(faint)
         painter.drawRect(room)
+        # Wide lines of many points are slow to draw.
+        width = 1.6 if len(distance) <= FEW_POINTS else 1.0
         for values, colour, style in ((recorded, text, Qt.PenStyle.SolidLine), (made, bright, Qt.PenStyle.SolidLine)):
-            painter.setPen(QPen(colour, 1.6, style))
+            painter.setPen(QPen(colour, width, style))
             for line in _lines(distance, values, room, low, high):
                 painter.drawPolyline(line)
         self._label(painter, area, room, numbers, float(distance[-1]), (text, bright))

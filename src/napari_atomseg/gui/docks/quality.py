@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_atomseg.core.columns import FITS, FLAGGED_FITS, Columns
 from napari_atomseg.gui.docks.table import centre_on
 from napari_atomseg.gui.editing import ColumnsSession
+from napari_atomseg.gui.folds import fold
 from napari_atomseg.gui.forms import enable
 from napari_atomseg.gui.histogram import Histogram
 from napari_atomseg.gui.layers import to_micrograph
@@ -101,9 +101,7 @@ class QualityStrip(QWidget):
         layout.addWidget(self.histogram)
         layout.addLayout(chips)
         layout.addLayout(buttons)
-        self.fold = QCollapsible(TITLE)
-        self.fold.setDuration(0)
-        self.fold.addWidget(inside)
+        self.fold = fold(TITLE, inside)
         self.fold.expand(animate=False)
         around = QVBoxLayout(self)
         around.setContentsMargins(0, 0, 0, 0)

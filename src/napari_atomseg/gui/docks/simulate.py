@@ -29,6 +29,7 @@ from napari_atomseg.gui.docks.correction import CorrectionButton
 from napari_atomseg.gui.docks.live_image import LiveImage
 from napari_atomseg.gui.docks.particle import ParticleDialog
 from napari_atomseg.gui.docks.recording import RecordBox
+from napari_atomseg.gui.folds import fold
 from napari_atomseg.gui.forms import Editor, Form, ResetLabel, align_labels, enable
 from napari_atomseg.gui.head import ElidedComboBox
 from napari_atomseg.gui.layers import to_micrograph
@@ -149,8 +150,8 @@ class SimulatePage(QWidget):
         inside.addWidget(self.corrected_by)
         inside.addWidget(self.as_image)
         inside.addWidget(self.cost)
-        for fold in self._folds():
-            inside.addWidget(fold)
+        for part in self._folds():
+            inside.addWidget(part)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
         layout.addWidget(self.empty)
@@ -194,7 +195,7 @@ class SimulatePage(QWidget):
             ("Calculation", [self.convolution, self.multislice]),
             ("Noise", [self.recording]),
         )
-        return [_fold(title, forms) for title, forms in parts]
+        return [fold(title, *forms) for title, forms in parts]
 
     def _connect(self) -> None:
         self.live = LiveImage(self._panel, self)
@@ -455,15 +456,3 @@ def _form_layout() -> QFormLayout:
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return form
-
-
-def _fold(title: str, forms: list[Any]) -> QCollapsible:
-    inside = QWidget()
-    layout = QVBoxLayout(inside)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for form in forms:
-        layout.addWidget(form)
-    fold = QCollapsible(title)
-    fold.setDuration(0)
-    fold.addWidget(inside)
-    return fold

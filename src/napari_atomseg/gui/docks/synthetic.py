@@ -96,10 +96,11 @@ class SyntheticDialog(QDialog):
     def _show(self, batch: Any) -> None:
         record = batch.records[0]
         name = f"{record.recipe} {self.seed.value()}"
-        image = self._add(replace(image_of(batch, 0, "image"), name=name, metadata={"record": record.to_json()}))
         for label in batch.labels:
             layer = self._add(replace(image_of(batch, 0, label), name=f"{name} | {label.replace('_', ' ')}"))
             layer.visible = False
+        # The image comes last: it lies on top, and is the one that is seen.
+        image = self._add(replace(image_of(batch, 0, "image"), name=name, metadata={"record": record.to_json()}))
         self._panel.viewer.layers.selection.active = image
         if self.columns.isChecked():
             micrograph = replace(image_of(batch, 0, "image"), name=name)
