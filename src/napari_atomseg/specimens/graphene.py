@@ -56,7 +56,7 @@ def graphene_like(field: tuple[float, float], params: GrapheneParams, rng: np.ra
     vertices = vertices[np.all((vertices > 0) & (vertices < size), axis=1)]
     for _ in range(params.holes):
         centre = rng.uniform(0, 1, 2) * size
-        vertices = vertices[~_in_blob(vertices - centre, params.hole_radius, rng)]
+        vertices = vertices[~in_blob(vertices - centre, params.hole_radius, rng)]
     return Projection(positions=vertices - margin, numbers=np.full(len(vertices), _CARBON), field=field)
 
 
@@ -122,7 +122,7 @@ def _relaxed(seeds: np.ndarray) -> np.ndarray:
     return np.where(usable[:, None], seeds + step, seeds)
 
 
-def _in_blob(offsets: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
+def in_blob(offsets: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
     """True inside a smooth closed outline around the origin, shape (N,)."""
     angle = np.arctan2(offsets[:, 0], offsets[:, 1])
     outline = np.ones(len(offsets))

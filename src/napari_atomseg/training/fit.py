@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.networks.architectures import architecture_of, build_network
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
+from napari_atomseg.networks.outputs import Output
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import checkpoint
+from napari_atomseg.training.lessons import Lesson, lesson_of, scenes
 from napari_atomseg.training.losses import LOSSES
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.training.report import report
 from napari_atomseg.training.stream import stream
-from napari_atomseg.training.validation import scenes, validate
 
 STEEPEST = 1.0
 """Gradients longer than this are shortened to it."""
@@ -105,14 +105,15 @@ def fit(
     AtomsegError
         If the checkpoint does not belong to these settings, or the loss is no longer a number.
     """
-    _check(recipe, params, minutes)
+    _check(params, minutes)
+    lesson = lesson_of(recipe)
     settings = {
         "recipe": recipe.name,
         "architecture": architecture_of(network),
         "network": asdict(network),
         "params": asdict(params),
     }
-    run = _begin(network, params, device, start_from)
+    run = _begin(network, params, device, start_from, lesson.outputs)
     if resume:
         _go_on(run, checkpoint.load(folder), settings)
     yield TrainingProgress(run.step, run.total, "drawing validation scenes")
@@ -125,13 +126,13 @@ def fit(
     batches = stream(recipe, params, run.step, workers)
     try:
         while not (run.total and run.step >= run.total):
-            loss = _update(run, next(batches), params, device)
+            loss = _update(run, next(batches), params, device, lesson.outputs)
             losses.append(loss)
             run.step += 1
             spent = time.monotonic() - began
             run.total = _planned(run, spent, minutes, params.validate_every if params.steps == 0 and not resume else 0)
             if run.step % params.validate_every == 0 or run.step == run.total:
-                _look(run, shown, params, device, losses, spent, folder)
+                _look(run, lesson, shown, params, device, losses, spent, folder)
                 losses.clear()
             if time.monotonic() - saved > SAVE_EVERY_S:
                 checkpoint.save(_state(run, settings), folder)
@@ -142,7 +143,7 @@ def fit(
                 break
         if losses:
             # The minutes were over between two looks.
-            _look(run, shown, params, device, losses, time.monotonic() - began, folder)
+            _look(run, lesson, shown, params, device, losses, time.monotonic() - began, folder)
     finally:
         batches.close()
         checkpoint.save(_state(run, settings), folder)
@@ -175,19 +176,17 @@ def _total_of(step: int, spent: float, minutes: float | None) -> int:
     return max(step + 1, round(step * 60 * minutes / spent))
 
 
-def _check(recipe: Recipe, params: TrainParams, minutes: float | None) -> None:
-    if "lens" in recipe.imaging or recipe.modality not in ("stem", "adf"):
-        raise AtomsegError(
-            f"{recipe.name}: networks for columns learn from recipes of STEM images; choose columns_stem or one like it"
-        )
+def _check(params: TrainParams, minutes: float | None) -> None:
     if params.steps == 0 and not minutes:
         raise AtomsegError("a run of 0 steps needs the minutes that it may take; give either of them")
 
 
-def _begin(network: Any, params: TrainParams, device: str, start_from: dict[str, Tensor] | None) -> _Run:
+def _begin(
+    network: Any, params: TrainParams, device: str, start_from: dict[str, Tensor] | None, outputs: tuple[Output, ...]
+) -> _Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.seed)
-        made = build_network(network, COLUMN_OUTPUTS)
+        made = build_network(network, outputs)
     if start_from is not None:
         made.load_state_dict(start_from)
     made = made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -215,7 +214,7 @@ def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None
     run.history = [dict(entry) for entry in state.history]
 
 
-def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> float:
+def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tuple[Output, ...]) -> float:
     """One step downhill; gives the loss."""
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(run.step, run.total, params)
@@ -223,7 +222,7 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> float:
     image = batch.image.to(device, memory_format=torch.channels_last)
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half_is_fast(device)):
         found = run.network(image)
-    loss = LOSSES[params.loss](found.float(), batch.targets.to(device), batch.asked.to(device))
+    loss = LOSSES[params.loss](found.float(), batch.targets.to(device), batch.asked.to(device), outputs)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     length = nn.utils.clip_grad_norm_(run.network.parameters(), STEEPEST)
@@ -256,7 +255,9 @@ def half_is_fast(device: str) -> bool:
     return False
 
 
-def _look(run: _Run, shown: Any, params: TrainParams, device: str, losses: list[float], seconds: float, folder: Path) -> None:
+def _look(
+    run: _Run, lesson: Lesson, shown: Any, params: TrainParams, device: str, losses: list[float], seconds: float, folder: Path
+) -> None:
     """Judge the averaged weights, and write down what they reach after so many seconds since the run was begun or resumed."""
     run.history.append(
         {
@@ -264,7 +265,7 @@ def _look(run: _Run, shown: Any, params: TrainParams, device: str, losses: list[
             "seconds": seconds,
             "learning_rate": learning_rate(run.step, run.total, params),
             "training_loss": sum(losses) / max(1, len(losses)),
-            **validate(run.averaged, shown, params.native_sampling, device),
+            **lesson.validate(run.averaged, shown, params.native_sampling, device),
         }
     )
     report(run.history, folder)
@@ -284,4 +285,5 @@ def _state(run: _Run, settings: dict[str, Any]) -> checkpoint.State:
 def _words(last: Mapping[str, float]) -> str:
     if not last:
         return "training"
-    return f"loss {last['loss']:.3f}, F1 {last['f1']:.3f}, {last['rms_pm']:.0f} pm"
+    found = f"F1 {last['f1']:.3f}" if "f1" in last else f"recall {last['recall']:.3f}, precision {last['precision']:.3f}"
+    return f"loss {last['loss']:.3f}, {found}, {last['rms_pm']:.0f} pm"
