@@ -1,4 +1,4 @@
-"""From maps of class probabilities to structures with positions (Madsen et al., Adv. Theory Simul. 1, 1800037 (2018), section 2.5).
+"""From maps of class probabilities to structures with positions: Madsen et al., Adv. Theory Simul. 1 (2018) 1800037, section 2.5.
 
 Each step is a function of its own, so that what it gives can be shown.
 """

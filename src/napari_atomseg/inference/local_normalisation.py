@@ -33,8 +33,8 @@ def locally_normalised(images: Tensor, width: float) -> Tensor:
     -----
     .. math:: G = I - \frac1F \sum_k w * I_k, \qquad H = G \Big/ \frac1F \sum_k \sqrt{w * G_k^2}
 
-    The window is cut off at the border of the image and made to sum to 1 there. The deviation is the mean over the series, as in the
-    published code, where Eq. 3 leaves the order of root and sum open.
+    The window is cut off at the border of the image and made to sum to 1 there. The deviation is the mean over the series, as
+    in the published code, where Eq. 3 leaves the order of root and sum open.
     """
     level = local_mean(images, width).mean(dim=1, keepdim=True)
     without = images - level

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -50,7 +52,7 @@ def _across(bonds: np.ndarray, count: int) -> np.ndarray:
     starts = np.searchsorted(both[:, 0], np.arange(count + 1))
     found = [
         (both[first + one, 1], both[first + other, 1])
-        for first, last in zip(starts[:-1], starts[1:], strict=True)
+        for first, last in pairwise(starts)
         for one in range(last - first)
         for other in range(one)
     ]

@@ -8,9 +8,15 @@ from typing import Any
 
 from torch import nn
 
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.networks.architectures.unet import UnetParams
+from napari_atomseg.networks.card import LOCAL, NORMALISATION
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, structure_outputs
+from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.examples import Examples, draw_examples
+from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.sheets import KNOWN, LABEL_WIDTH
 from napari_atomseg.training.structure_examples import draw_structure_examples
 from napari_atomseg.training.structure_validation import validate_structures
 from napari_atomseg.training.validation import validate
@@ -33,20 +39,63 @@ class Lesson:
         Of recipe, seed, number, batch, patch and native sampling: a batch of examples.
     validate : callable
         Of network, examples, native sampling and device: numbers by name.
+    network : dataclass
+        Shape of a network that has not been told another.
+    params : TrainParams
+        Settings likewise.
+    modality, normalisation : str
+        As a card names them.
+    label_width : float, Angstrom
     """
 
     task: str
     outputs: tuple[Output, ...]
     draw: Callable[[Recipe, int, int, int, int, float], Examples]
     validate: Callable[[nn.Module, Sequence[Any], float, str], dict[str, float]]
+    network: Any
+    params: TrainParams
+    modality: str
+    normalisation: str
+    label_width: float
 
 
 def lesson_of(recipe: Recipe) -> Lesson:
-    """Columns of STEM images; structures of TEM images, as many classes as the recipe has."""
-    if "lens" in recipe.imaging:
-        outputs = structure_outputs(recipe.classes)
-        return Lesson(task="structures", outputs=outputs, draw=draw_structure_examples, validate=validate_structures)
-    return Lesson(task="columns", outputs=COLUMN_OUTPUTS, draw=draw_examples, validate=validate)
+    """Columns of STEM images; structures of TEM images of sheets, as many classes as the recipe has.
+
+    Raises
+    ------
+    AtomsegError
+        If no network learns from such images.
+    """
+    if "lens" not in recipe.imaging and recipe.modality in ("stem", "adf"):
+        return Lesson(
+            task="columns",
+            outputs=COLUMN_OUTPUTS,
+            draw=draw_examples,
+            validate=validate,
+            network=UnetParams(),
+            params=TrainParams(),
+            modality="ADF-STEM",
+            normalisation=NORMALISATION,
+            label_width=GAUSSIAN_WIDTH,
+        )
+    sheets = any(kind.get("kind") in KNOWN for kind in recipe.specimens)
+    if "lens" not in recipe.imaging or "profile" in recipe.imaging or recipe.dose is None or not sheets:
+        raise AtomsegError(
+            f"{recipe.name}: networks learn columns from recipes of STEM images, such as columns_stem, and structures from TEM "
+            f"images of {' or '.join(KNOWN)} through a lens with a dose, such as hrtem-graphene; choose one like these"
+        )
+    return Lesson(
+        task="structures",
+        outputs=structure_outputs(recipe.classes),
+        draw=draw_structure_examples,
+        validate=validate_structures,
+        network=UnetParams(row_context=0, refinements=0),
+        params=TrainParams(batch=8, patch=192, warm_up=100, averaging=0.998),
+        modality="HRTEM",
+        normalisation=LOCAL,
+        label_width=LABEL_WIDTH,
+    )
 
 
 def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:

@@ -29,7 +29,8 @@ class StructureExamples(Examples):
     Attributes
     ----------
     snr : ndarray, shape (B,)
-        Of one atom, for an observer who knows the lens: root of dose times variance of the noiseless image, over the atoms' density.
+        Of one atom, for an observer who knows the lens: the root of dose times variance of the noiseless image, divided by the
+        atoms' density.
     """
 
     snr: np.ndarray

@@ -49,7 +49,12 @@ def validate_structures(
                 square_sum += square
                 near = about_defects(np.concatenate([true, doubtful]), native, side[0])
                 broken += _near_defects(places, true, doubtful, near, native, side)
-    return {"loss": float(np.mean(losses)), **_shares(counts), **_shares(broken, "defect "), "rms_pm": _rms(square_sum, counts[0], native)}
+    return {
+        "loss": float(np.mean(losses)),
+        **_shares(counts),
+        **_shares(broken, "defect "),
+        "rms_pm": _rms(square_sum, counts[0], native),
+    }
 
 
 def about_defects(atoms: np.ndarray, native: float, side: int) -> np.ndarray:

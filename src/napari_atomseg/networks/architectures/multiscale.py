@@ -1,4 +1,4 @@
-"""Multi-scale dense network: every layer sees all before it, through holes of another width (Pelt & Sethian, PNAS 115, 254 (2018)).
+"""Multi-scale dense network: every layer sees all before it, through holes of another width; Pelt & Sethian, PNAS 115 (2018) 254.
 
 Larsen et al., Comput. Mater. Sci. 226 (2023) 112228 (arXiv 2302.12629), found such a network to keep finding atoms at doses below
 those of its training where a U-Net did not. Theirs has layers of one channel; here each has a few, which suits processors.
