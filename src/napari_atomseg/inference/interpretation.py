@@ -6,15 +6,13 @@ Each step is a function of its own, so that what it gives can be shown.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Quantity
-
+EPSILON, REJECTION = 0.995, 0.5
+"""Epsilon and t of the paper."""
 SMOOTHING = 0.6
 """Blur before minima are looked for, in widths of the labels, so that ripples of one structure are one (ours)."""
 CORE = 1.18
@@ -24,25 +22,6 @@ The paper sums over the whole segment. But a sure label holds 3.3 times more bac
 recommended t of 0.5 would discard it; in its core it holds 2.6 times more foreground (ours)."""
 SURE = 2 / CORE**2 * (1 - np.exp(-(CORE**2) / 2))
 """Mean of a sure label over its core."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class InterpretationParams:
-    """What counts as a structure.
-
-    Attributes
-    ----------
-    epsilon : float
-        Minima of the background below this are looked at, and segments end there.
-    rejection : float
-        t of Eq. 8: a structure's classes together have to be so many times as probable as the background.
-    """
-
-    epsilon: Annotated[float, Quantity(low=0.01, high=1.0, decimals=3)] = 0.995
-    rejection: Annotated[float, Quantity(low=0.0, high=100.0, decimals=2)] = 0.5
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +36,9 @@ class Structures:
         Of each class but the background, if there is a structure; rows sum to 1.
     foreground : ndarray, shape (N,)
         Mean probability of all these classes over the structure's core.
+    spread : ndarray, shape (N,), px
+        How far the map lets a structure be off along one axis: root mean square distance of its foreground from the centre,
+        beyond that of a sure one.
     segments : ndarray of int, shape (Y, X)
         Segment of every pixel: number n belongs to row n - 1, 0 to none; also of those that were rejected.
     kept : ndarray of int, shape (N,)
@@ -66,6 +48,7 @@ class Structures:
     positions: np.ndarray
     probabilities: np.ndarray
     foreground: np.ndarray
+    spread: np.ndarray
     segments: np.ndarray
     kept: np.ndarray
 
@@ -80,7 +63,7 @@ class Structures:
         return np.minimum(self.foreground / SURE, 1.0)
 
 
-def interpret(maps: np.ndarray, width: float, params: InterpretationParams | None = None) -> Structures:
+def interpret(maps: np.ndarray, width: float, epsilon: float = EPSILON, rejection: float = REJECTION) -> Structures:
     """Structures in the maps of a network.
 
     Parameters
@@ -89,20 +72,23 @@ def interpret(maps: np.ndarray, width: float, params: InterpretationParams | Non
         Probabilities of the classes, the background last; each pixel's sum to 1 (Eq. 1).
     width : float, px
         Standard deviation of the labels that the network learnt from.
-    params : InterpretationParams, optional
+    epsilon : float
+        Minima of the background below this are looked at, and segments end there.
+    rejection : float
+        t of Eq. 8: a structure's classes together have to be so many times as probable as the background.
     """
-    params = params or InterpretationParams()
     background, classes = np.asarray(maps[-1], float), np.asarray(maps[:-1], float)
-    segments = segments_of(background, minima(background, width, params.epsilon), params.epsilon)
+    segments = segments_of(background, minima(background, width, epsilon), epsilon)
     centres = centres_of_mass(1 - background, segments)
     sums = core_sums(maps, centres, segments, CORE * width)
     foreground, behind = sums[:, :-1].sum(axis=1), sums[:, -1]
-    kept = np.flatnonzero(accepted(foreground, behind, params.rejection))
+    kept = np.flatnonzero(accepted(foreground, behind, rejection))
     total = np.maximum(foreground[kept], 1e-12)
     return Structures(
         positions=centres[kept],
         probabilities=sums[kept, : len(classes)] / total[:, None],
         foreground=total / np.maximum(foreground[kept] + behind[kept], 1e-12),
+        spread=spreads(1 - background, segments, centres, width)[kept],
         segments=segments,
         kept=kept + 1,
     )
@@ -132,6 +118,15 @@ def centres_of_mass(foreground: np.ndarray, segments: np.ndarray) -> np.ndarray:
     count = int(segments.max(initial=0))
     total = np.maximum(np.bincount(which, weight, count), 1e-12)
     return np.stack([np.bincount(which, weight * along, count) / total for along in (y, x)], axis=1)
+
+
+def spreads(foreground: np.ndarray, segments: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
+    """Standard deviation along one axis of the foreground of every segment beyond that of a label, shape (N,), px."""
+    y, x = np.nonzero(segments)
+    which, weight = segments[y, x] - 1, foreground[y, x]
+    square = (y - centres[which, 0]) ** 2 + (x - centres[which, 1]) ** 2
+    total = np.maximum(np.bincount(which, weight, len(centres)), 1e-12)
+    return np.asarray(np.sqrt(np.maximum(np.bincount(which, weight * square, len(centres)) / total / 2 - width**2, 0.0)))
 
 
 def core_sums(maps: np.ndarray, centres: np.ndarray, segments: np.ndarray, radius: float) -> np.ndarray:

@@ -14,10 +14,11 @@ from torch import Tensor
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
+from napari_atomseg.inference.local_normalisation import WIDTH, locally_normalised
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.activate import activate
-from napari_atomseg.networks.card import ModelError
+from napari_atomseg.networks.card import LOCAL, ModelError
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def predict(
             f"a network needs {LEAST_SIDE} at least; check the pixel size"
         )
     image = yield from _native_image(plane, grid, sign)
-    dark, contrast = contrast_of(image)
+    given, level, scale = _normalised(image, model)
     heads = [names.index(task) for task in tasks]
     rows, columns = grid.native_shape
     found = np.empty((len(heads), rows, columns), np.float32)
@@ -133,17 +134,23 @@ def predict(
     tiles = list(_tiles((rows, columns), model))
     for done, (inner, outer, place) in enumerate(tiles):
         yield Progress(done, len(tiles), "asking the network")
-        window = normalised(image[..., outer[0], outer[1]], dark, contrast)
-        mean, deviation = _maps(model, window, heads, averaged, device)
+        mean, deviation = _maps(model, given[..., outer[0], outer[1]], heads, averaged, device)
         found[(slice(None), *inner)] = mean[(slice(None), *place)]
         if spread is not None:
             spread[(slice(None), *inner)] = deviation[(slice(None), *place)]
-    level, scale = float(dark), float(contrast)
-    given = normalised(image, dark, contrast)[0, 0].numpy()
     units = {task: unit_of(task, outputs) for task in tasks}
     maps = {task: in_counts(units[task], found[row], level, scale, sign) for row, task in enumerate(tasks)}
     wide = {} if spread is None else {task: _spread_in_counts(units[task], spread[row], scale) for row, task in enumerate(tasks)}
-    return Prediction(grid=grid, maps=maps, spread=wide, image=given, dark=level, contrast=scale, sign=sign, outputs=outputs)
+    shown = given[0, 0].numpy()
+    return Prediction(grid=grid, maps=maps, spread=wide, image=shown, dark=level, contrast=scale, sign=sign, outputs=outputs)
+
+
+def _normalised(image: Tensor, model: Model) -> tuple[Tensor, float, float]:
+    """The image as the model takes it, and the level and scale by which intensities come back from its maps."""
+    if model.card.normalisation == LOCAL:
+        return locally_normalised(image, WIDTH / model.card.native_sampling), 0.0, 1.0
+    dark, contrast = contrast_of(image)
+    return normalised(image, dark, contrast), float(dark), float(contrast)
 
 
 def best_device() -> str:

@@ -21,6 +21,7 @@ from napari_atomseg.localise.gaussian import CHOSEN, RefineParams, refine_column
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
+from napari_atomseg.workflows.networks import STRUCTURES, recognises
 
 Result = TypeVar("Result")
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
@@ -56,7 +57,8 @@ def locate(
     network : NetworkParams, optional
         How a network is asked for them.
     refined : bool
-        Fit each column by a Gaussian afterwards, which gives uncertainties.
+        Fit each column by a Gaussian afterwards, which gives uncertainties; not done for structures in TEM images, which phase
+        contrast does not show as Gaussians.
     refinement : RefineParams, optional
         How they are fitted.
     region : ndarray of bool, shape (Y, X), optional
@@ -85,6 +87,8 @@ def locate(
     details["model"] = chosen
     choices: list[dict[str, Any] | None] = []
     finder = yield from _finder(micrograph, indices[0], chosen, params, network, region)
+    # What phase contrast shows of an atom is no Gaussian; the network's place is the better one.
+    refined = refined and not recognises(chosen)
     for row, index in enumerate(indices):
         found, told = yield from labelled(finder(index), row, len(indices))
         if refined and len(found):
@@ -114,12 +118,15 @@ def _finder(
         return partial(_found_without, micrograph, given, region)
     from napari_atomseg.workflows.networks import device_of, find_by_network, opened
     from napari_atomseg.workflows.pixel_size import told_size
+    from napari_atomseg.workflows.recognition import find_structures
 
     asked = network or NetworkParams()
-    size = yield from told_size(micrograph, first, opened(model, device_of(asked)), asked)
+    ready = opened(model, device_of(asked))
+    size = yield from told_size(micrograph, first, ready, asked)
+    find = find_structures if ready.card.task == STRUCTURES else find_by_network
 
     def by_network(index: int) -> Found:
-        found, told = yield from find_by_network(micrograph, index, model, asked, size, region)
+        found, told = yield from find(micrograph, index, model, asked, size, region)
         return found, {"parameters": to_dict(asked), "network": told, **found.provenance}
 
     return by_network

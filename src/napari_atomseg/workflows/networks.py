@@ -31,6 +31,8 @@ COMPARED = {
     "background": ", averaged over places that look alike where the network is unsure",
 }
 """What comparing places that look alike has done to a map."""
+STRUCTURES = "structures"
+"""Task of the cards of networks that recognise structures."""
 IN_MEMORY = 2 * 2**30
 """Maps of a stack that take more bytes than this lie in a temporary file."""
 
@@ -47,6 +49,15 @@ def model_cards() -> dict[str, ModelCard]:
         except ModelError:
             continue
     return found
+
+
+def recognises(model: str) -> bool:
+    """Whether a finder is a network that recognises structures, rather than one that finds columns."""
+    from napari_atomseg.networks.card import NAME, read_card
+    from napari_atomseg.networks.zoo import list_models
+
+    folder = list_models().get(model) or Path(model)
+    return (folder / NAME).is_file() and read_card(folder).task == STRUCTURES
 
 
 def opened(name: str, device: str) -> Model:
@@ -230,7 +241,7 @@ def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
 
 
 def default_network() -> str:
-    """Name of the network that is used if none is named.
+    """Name of the network that is used for columns if none is named.
 
     Raises
     ------
@@ -241,10 +252,12 @@ def default_network() -> str:
 
     models = list_models()
     shipped = [name for name, folder in models.items() if folder.parent == shipped_folder()]
+    cards = model_cards()
     if not models:
         raise AtomsegError(f"there is no network at hand; train one, or name the folder of yours in {ENVIRONMENT}")
     # By name: files of a checkout are as old as chance will have it.
-    return min(shipped) if shipped else next(iter(models))
+    of_columns = [name for name in sorted(shipped) if name in cards and cards[name].task == "columns"]
+    return of_columns[0] if of_columns else next(iter(models))
 
 
 def find_by_network(
@@ -267,11 +280,11 @@ def find_by_network(
     if told["polarity"] == "dark":
         columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())
     if box is not None and region is not None:
-        columns = _in_region(columns, box, region)
+        columns = in_region(columns, box, region)
     return replace(columns, provenance={"left_out": left_out}) if left_out else columns, told
 
 
-def _in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
+def in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
     """Columns of a box in pixels of the whole image, those outside the region left out."""
     offset = np.array([box[0].start, box[1].start])
     table = columns.features

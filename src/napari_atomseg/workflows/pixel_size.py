@@ -78,6 +78,10 @@ def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkP
         raise MissingCalibrationError(
             f"{micrograph.name}: the pixel size is unknown and nothing in the image tells it; set it by hand"
         )
+    if model.card.task != "columns":
+        raise MissingCalibrationError(
+            f"{micrograph.name}: the network {model.card.name} has to know the pixel size; set it by hand"
+        )
     yield Progress(0, 0, "estimating the pixel size")
     size = yield from _surest(centre_crop(plane, ASKED_SIDE), float(USUAL_WIDTH / scale.sigma_px), model, params)
     return ToldSize(size=(size, size), source=f"{ESTIMATED} from columns that are {scale.sigma_px:.1f} px wide")
