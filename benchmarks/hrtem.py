@@ -1,9 +1,9 @@
 """How well graphene is found atom by atom: ``python benchmarks/hrtem.py [--own N] [--bench FOLDER] [--model NAME]``.
 
-Sheets with vacancies, rotated bonds, holes, edges and ripples, their waves by abTEM's multislice; each through lenses and at doses
-drawn at random. A match is nearer than 0.35 A; 2 A from the border nothing is judged. As in the issue, images are judged where
-atoms are bright or dark (|contrast| > 0.5) and no pair of first-order beams is wiped out (balance >= 0.4); the others are told
-apart. ``--bench FOLDER`` judges on images of others, which ``draw.py`` in that folder draws.
+Sheets with vacancies, rotated bonds, holes, edges and ripples, their waves by abTEM's multislice; each through lenses drawn at
+random and at several doses. A match is nearer than 0.35 A; 2 A from the border nothing is judged. Images are judged where atoms
+are bright or dark (|contrast| > 0.5) and no pair of first-order beams is wiped out (balance >= 0.4); the others are told apart.
+``--bench FOLDER`` judges on images of others, which ``draw.py`` in that folder draws.
 """
 
 from __future__ import annotations
@@ -199,9 +199,9 @@ def shares(counts: np.ndarray) -> tuple[float, float]:
 
 def table(scores: list[Score], title: str) -> None:
     """One line for each band of signal to noise, of images that are to be judged and of the others."""
-    print(
-        f"\n{title}\n{'snr':>12} {'images':>7} {'recall':>7} {'prec.':>7} {'worst':>7} {'rms pm':>7} {'defects: recall':>16} {'prec.':>7} {'s':>6}"
-    )
+    heads = ("snr", "images", "recall", "prec.", "worst", "rms pm", "defects: recall", "prec.", "s")
+    widths = (12, 7, 7, 7, 7, 7, 16, 7, 6)
+    print(f"\n{title}\n" + " ".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)))
     for kind, judged in (("judged", True), ("others", False)):
         for low, high in BANDS:
             chosen = [one for one in scores if low <= one.case.snr < high and fair(one.case) == judged]

@@ -11,7 +11,7 @@ CUT = 3.0
 """The window ends at so many standard deviations."""
 COARSEST = 0.1
 """Local means are taken on pixels of at most this share of the window's width: what varies slowly needs no more of them."""
-LEAST = 1e-6
+LEAST = 1e-5
 """Deviations below this share of the images' largest value are none: a constant image stays one of zeros."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.architectures.unet import UnetParams
 from napari_atomseg.networks.card import LOCAL, NORMALISATION
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, structure_outputs
@@ -46,6 +47,8 @@ class Lesson:
     modality, normalisation : str
         As a card names them.
     label_width : float, Angstrom
+    sampling_range : tuple of float, Angstrom
+        Pixel sizes of images between which resampling to the native sampling keeps what is needed of them.
     """
 
     task: str
@@ -57,6 +60,7 @@ class Lesson:
     modality: str
     normalisation: str
     label_width: float
+    sampling_range: tuple[float, float]
 
 
 def lesson_of(recipe: Recipe) -> Lesson:
@@ -78,6 +82,7 @@ def lesson_of(recipe: Recipe) -> Lesson:
             modality="ADF-STEM",
             normalisation=NORMALISATION,
             label_width=GAUSSIAN_WIDTH,
+            sampling_range=(0.01, 0.3),
         )
     sheets = any(kind.get("kind") in KNOWN for kind in recipe.specimens)
     if "lens" not in recipe.imaging or "profile" in recipe.imaging or recipe.dose is None or not sheets:
@@ -90,11 +95,12 @@ def lesson_of(recipe: Recipe) -> Lesson:
         outputs=structure_outputs(recipe.classes),
         draw=draw_structure_examples,
         validate=validate_structures,
-        network=UnetParams(row_context=0, refinements=0),
-        params=TrainParams(batch=8, patch=192, warm_up=100, averaging=0.998),
+        network=FusionNetParams(width=16, levels=2, stem=2),
+        params=TrainParams(batch=4, patch=192, warm_up=200, averaging=0.998),
         modality="HRTEM",
         normalisation=LOCAL,
         label_width=LABEL_WIDTH,
+        sampling_range=(0.01, 0.25),
     )
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 LICENCE = "GPL-3.0-or-later"
 FINE_TUNING_RATE = 5e-4
 """Learning rate of a network that has learnt already."""
-RANGE = (0.01, 0.3)
-"""Pixel sizes of images, Angstrom, between which resampling to the native sampling keeps what a column's image needs."""
 
 
 @job
@@ -229,7 +227,7 @@ def card_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path, nam
         network=asdict(network),
         outputs=lesson.outputs,
         native_sampling=params.native_sampling,
-        sampling_range=RANGE,
+        sampling_range=lesson.sampling_range,
         column_width=lesson.label_width,
         normalisation=lesson.normalisation,
         reach_px=int(build_network(network, lesson.outputs).reach),  # type: ignore[arg-type]
