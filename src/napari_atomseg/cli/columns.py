@@ -65,6 +65,18 @@ Segmentation = Annotated[
         "centroid of each area (Lin et al. 2021).",
     ),
 ]
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P", help="Networks of structures: where the background is less probable than this is looked at. [default: 0.995]"
+    ),
+]
+Rejection = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T", help="Networks of structures: how many times as probable as background one has to be. [default: 0.5]"
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
@@ -85,6 +97,8 @@ def locate(
     column_width: ColumnWidth = None,
     contrast: Contrast = None,
     segmentation: Segmentation = "ours",
+    epsilon: Epsilon = None,
+    rejection: Rejection = None,
     as_scanned: AsScanned = False,
     alone: Alone = False,
     width: Width = None,
@@ -107,9 +121,16 @@ def locate(
     require_model(model, [AUTO, *model_names()])
     for_networks = [
         name
-        for name, typed in (("--as-scanned", as_scanned), ("--alone", alone), ("--segmentation", segmentation == "otsu"))
+        for name, typed in (
+            ("--as-scanned", as_scanned),
+            ("--alone", alone),
+            ("--segmentation", segmentation == "otsu"),
+            ("--epsilon", epsilon is not None),
+            ("--rejection", rejection is not None),
+        )
         if typed
     ]
+    read_by = {"epsilon": epsilon, "rejection": rejection}
     found_by = {"column_sigma": column_width, "contrast": contrast}
     if model == CLASSICAL:
         _refuse(for_networks, "networks; name one with --model")
@@ -124,11 +145,12 @@ def locate(
     )
     network = params_of(
         NetworkParams,
-        "--polarity and --segmentation",
+        "--polarity, --segmentation, --epsilon and --rejection",
         polarity=polarity,
         straighten=not as_scanned,
         alike=not alone,
         segmentation=segmentation,
+        **{name: value for name, value in read_by.items() if value is not None},
     )
     fit = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
     refuse_without_fit(fit, no_refine)
@@ -154,6 +176,8 @@ def locate(
         if left_out(found):
             talk.note(f"{path.name}: not searched: {left_out(found)}")
         _note_estimate(path, found, talk)
+        if found.provenance.get("network", {}).get("doubt"):
+            talk.note(f"{path.name}: {found.provenance['network']['doubt']}")
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
             talk.note(
