@@ -29,3 +29,12 @@ def test_nothing_farther_than_the_reach_matters():
     second[..., : middle - network.reach] += 1
     with torch.no_grad():
         assert torch.equal(network(first)[..., middle], network(second)[..., middle])
+
+
+def test_its_gradients_are_numbers_in_sixteen_bits_too():
+    torch.manual_seed(0)
+    network = Multiscale(MultiscaleParams(growth=4, layers=6, widest=5), structure_outputs(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(torch.randn(1, 1, 64, 64))
+    found.float().square().mean().backward()
+    assert all(bool(torch.isfinite(one.grad).all()) for one in network.parameters())

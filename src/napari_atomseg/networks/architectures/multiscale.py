@@ -74,10 +74,12 @@ class Multiscale(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Outputs (B, C, Y, X)."""
-        features = [nn.functional.pixel_unshuffle(images, self.params.stem)]
-        for layer in self.layers:
-            features.append(layer(torch.cat(features, dim=1)))
-        return nn.functional.pixel_shuffle(self.score(torch.cat(features, dim=1)), self.params.stem)
+        # In sixteen bits the gradients of wide holes are no numbers on a processor (torch 2.13 with oneDNN).
+        with torch.autocast(images.device.type, enabled=False):
+            features = [nn.functional.pixel_unshuffle(images, self.params.stem)]
+            for layer in self.layers:
+                features.append(layer(torch.cat(features, dim=1)))
+            return nn.functional.pixel_shuffle(self.score(torch.cat(features, dim=1)), self.params.stem)
 
 
 def dilated(inputs: int, outputs: int, holes: int) -> nn.Sequential:
