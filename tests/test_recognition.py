@@ -15,7 +15,7 @@ from napari_atomseg.networks.architectures import architecture_of, build_network
 from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.card import LOCAL, ModelCard
 from napari_atomseg.networks.outputs import structure_outputs
-from napari_atomseg.workflows import NetworkParams, locate
+from napari_atomseg.workflows import NetworkParams, locate, maps
 from napari_atomseg.workflows.choice import choose_finder
 
 SHAPE, SIZE = (90, 110), 0.1
@@ -110,3 +110,12 @@ def test_wrong_and_missing_pixel_sizes_are_told(model, image):
         locate(replace(image, pixel_size=(0.5, 0.5)), model=model)
     with pytest.raises(MissingCalibrationError, match="pixel size"):
         locate(replace(image, pixel_size=None), model=model)
+
+
+def test_its_maps_are_classes_and_background(model, image):
+    found = maps(image, model=model)
+    assert list(found) == ["structure 1", "structure 2", "background"]
+    total = sum(one.data for one in found.values())
+    assert total == pytest.approx(1, abs=1e-3)
+    place = tuple(PLACES[0].astype(int))
+    assert found["structure 2"].data[place] > 0.9 > found["background"].data[place]

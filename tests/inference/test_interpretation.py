@@ -8,6 +8,7 @@ from napari_atomseg.inference.interpretation import (
     core_sums,
     interpret,
     minima,
+    rejection_at,
     segments_of,
 )
 
@@ -89,3 +90,9 @@ def test_haze_is_no_structure():
     haze = np.clip(0.25 + 0.01 * rng.normal(size=SHAPE), 0, 1)
     assert len(interpret(maps(haze), WIDTH).positions) == 0
     assert len(interpret(maps(np.zeros(SHAPE)), WIDTH).positions) == 0
+
+
+@pytest.mark.parametrize("confidence", [0.05, 0.5, 0.9])
+def test_a_confidence_is_a_rejection(confidence):
+    foreground = confidence * SURE * np.array([0.99, 1.01])
+    assert accepted(foreground, 1 - foreground, rejection_at(confidence)).tolist() == [False, True]

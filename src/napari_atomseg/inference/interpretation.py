@@ -94,6 +94,12 @@ def interpret(maps: np.ndarray, width: float, epsilon: float = EPSILON, rejectio
     )
 
 
+def rejection_at(confidence: float) -> float:
+    """The t of Eq. 8 that lets through what has at least a confidence."""
+    foreground = confidence * SURE
+    return float(foreground / (1 - foreground))
+
+
 def minima(background: np.ndarray, width: float, epsilon: float) -> np.ndarray:
     """Numbered minima of the background below epsilon, of int, shape (Y, X); 0 elsewhere."""
     smooth = ndimage.gaussian_filter(background, SMOOTHING * width)

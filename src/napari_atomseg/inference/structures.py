@@ -7,16 +7,21 @@ import pandas as pd
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.inference.evidence import value_at
-from napari_atomseg.inference.interpretation import Structures, interpret
+from napari_atomseg.inference.interpretation import Structures, interpret, rejection_at
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.networks.card import ModelCard
 
 
 def recognised(prediction: Prediction, card: ModelCard, params: NetworkParams) -> Structures:
-    """Structures in the maps of a network, in native px."""
+    """Structures in the maps of a network, in native px.
+
+    Where less confidence than usual is asked for, as by those who choose among all candidates, that decides in place of t.
+    """
     maps = np.stack([prediction.maps[output.name] for output in card.outputs])
-    return interpret(maps, card.column_width / card.native_sampling, params.epsilon, params.rejection)
+    fewer = params.least_confidence < NetworkParams().least_confidence
+    rejection = min(params.rejection, rejection_at(params.least_confidence)) if fewer else params.rejection
+    return interpret(maps, card.column_width / card.native_sampling, params.epsilon, rejection)
 
 
 def as_columns(found: Structures, prediction: Prediction, card: ModelCard) -> Columns:

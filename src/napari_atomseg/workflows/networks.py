@@ -60,6 +60,12 @@ def recognises(model: str) -> bool:
     return (folder / NAME).is_file() and read_card(folder).task == STRUCTURES
 
 
+def map_names(model: str) -> tuple[str, ...]:
+    """Names of the maps that a network gives."""
+    card = model_cards().get(model)
+    return TASKS if card is None else tuple(output.name for output in card.outputs)
+
+
 def opened(name: str, device: str) -> Model:
     """A model by its name or folder, kept ready until its files change; see :func:`napari_atomseg.networks.zoo.load_model`."""
     from napari_atomseg.networks.zoo import list_models
@@ -124,6 +130,9 @@ def predicted(
     size = told.size
     plane = plane if box is None else plane[box]
     ready = opened(model, device_of(params))
+    if ready.card.task == STRUCTURES:
+        found = yield from predict(ready, plane, size, tasks, averaged=params.averaged, device=device_of(params))
+        return found, {"pixel_size_angstrom": list(size), "pixel_size_source": told.source}
     width = USUAL_WIDTH / float(np.mean(size))
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
     needed = NEEDED if params.straighten else ("columns",) if params.alike and averaged else ()
@@ -183,7 +192,8 @@ def maps(
     model : str, optional
         Name or folder; by default the first of :func:`model_cards`.
     tasks : tuple of str
-        Of ``columns``, ``mask`` (both from 0 to 1), ``denoise``, ``background``, ``deblur`` (in the image's intensities).
+        Of ``columns``, ``mask`` (both from 0 to 1), ``denoise``, ``background``, ``deblur`` (in the image's intensities); of a
+        network of structures its classes and ``background``, probabilities; by default all.
     params : NetworkParams, optional
     region : ndarray of bool, shape (Y, X), optional
         Only the rectangle around it is looked at; elsewhere maps are not a number.
@@ -204,6 +214,7 @@ def maps(
 
     params = params or NetworkParams()
     name = model or default_network()
+    tasks = map_names(name) if tasks == TASKS else tasks
     indices = frames_of(micrograph, frames)
     shape = micrograph.shape[-2:]
     box = box_of(region)
@@ -220,7 +231,8 @@ def maps(
             target = found[task][row] if stacked else found[task]
             target[box if box is not None else ...] = prediction.on_image(task)
     rows = f", rows {told['rows']}" if "rows" in told else ""
-    note = f"{told['polarity']} columns, {told['pixel_size_angstrom'][0]:.4g} Å per pixel ({told['pixel_size_source']}){rows}"
+    seen = f"{told['polarity']} columns, " if "polarity" in told else ""
+    note = f"{seen}{told['pixel_size_angstrom'][0]:.4g} Å per pixel ({told['pixel_size_source']}){rows}"
     return {
         task: Micrograph(
             data=found[task],
