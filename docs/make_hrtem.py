@@ -45,7 +45,7 @@ def scene(defocus: float, dose: float = 12000.0) -> Micrograph:
 def contrasts() -> None:
     """Bright and dark atoms, found alike, and the polygons between them."""
     figure, rows = plt.subplots(2, 2, figsize=(11, 11), layout="constrained")
-    for axes, (defocus, name) in zip(rows, ((-75.0, "dark or bright at -75 Å"), (40.0, "and at 40 Å")), strict=True):
+    for axes, defocus in zip(rows, (-75.0, 40.0), strict=True):
         image = scene(defocus)
         found = measure(image, locate(image, model=MODEL))
         for axis in axes:

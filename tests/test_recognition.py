@@ -10,7 +10,7 @@ from structures_at_hand import PLACES, SHAPE, save_structures, spotted
 
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.networks import zoo
-from napari_atomseg.workflows import ClassicalParams, NetworkParams, locate, maps
+from napari_atomseg.workflows import ClassicalParams, NetworkParams, locate, maps, train_judge
 from napari_atomseg.workflows.choice import choose_finder
 
 
@@ -80,3 +80,8 @@ def test_its_maps_are_classes_and_background(model, image):
     assert total == pytest.approx(1, abs=1e-3)
     place = tuple(PLACES[0].astype(int))
     assert found["structure 2"].data[place] > 0.9 > found["background"].data[place]
+
+
+def test_it_needs_no_classifier_of_candidates(model):
+    with pytest.raises(AtomsegError, match="structures"):
+        train_judge(model)

@@ -13,6 +13,8 @@ from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, outputs_from
 
 NAME = "card.yaml"
 WEIGHTS = "weights.safetensors"
+COLUMNS, STRUCTURES = "columns", "structures"
+"""Tasks of networks: columns of STEM images, classes of local structure of TEM images."""
 NORMALISATION = "quantiles 0.02 and 0.995 of 3 x 3 means"
 """For columns; see :mod:`napari_atomseg.inference.normalise`."""
 LOCAL = "local mean and deviation, Gaussian of 12 A"
@@ -66,7 +68,7 @@ class ModelCard:
 
     name: str
     about: str = ""
-    task: str = "columns"
+    task: str = COLUMNS
     architecture: str = "unet"
     network: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[Output, ...] = COLUMN_OUTPUTS

@@ -11,7 +11,7 @@ from torch import nn
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.architectures.unet import UnetParams
-from napari_atomseg.networks.card import LOCAL, NORMALISATION
+from napari_atomseg.networks.card import COLUMNS, LOCAL, NORMALISATION, STRUCTURES
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, structure_outputs
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.synthesis.recipe import Recipe
@@ -73,7 +73,7 @@ def lesson_of(recipe: Recipe) -> Lesson:
     """
     if "lens" not in recipe.imaging and recipe.modality in ("stem", "adf"):
         return Lesson(
-            task="columns",
+            task=COLUMNS,
             outputs=COLUMN_OUTPUTS,
             draw=draw_examples,
             validate=validate,
@@ -91,7 +91,7 @@ def lesson_of(recipe: Recipe) -> Lesson:
             f"images of {' or '.join(KNOWN)} through a lens with a dose, such as hrtem-graphene; choose one like these"
         )
     return Lesson(
-        task="structures",
+        task=STRUCTURES,
         outputs=structure_outputs(recipe.classes),
         draw=draw_structure_examples,
         validate=validate_structures,

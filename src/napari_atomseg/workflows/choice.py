@@ -81,8 +81,9 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
 
 def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkParams) -> Choice:
     """A network that recognises structures, if one that came with the plugin fits; else the classical finder."""
+    from napari_atomseg.networks.card import STRUCTURES
     from napari_atomseg.networks.zoo import list_models, shipped_folder
-    from napari_atomseg.workflows.networks import STRUCTURES, model_cards
+    from napari_atomseg.workflows.networks import model_cards
 
     if params != ClassicalParams(polarity=params.polarity):
         return Choice(model=CLASSICAL, reason="parameters of the classical finder are set")

@@ -21,7 +21,7 @@ from napari_atomseg.localise.gaussian import CHOSEN, RefineParams, refine_column
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
-from napari_atomseg.workflows.networks import STRUCTURES, recognises
+from napari_atomseg.workflows.networks import recognises
 
 Result = TypeVar("Result")
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
@@ -123,7 +123,7 @@ def _finder(
     asked = network or NetworkParams()
     ready = opened(model, device_of(asked))
     size = yield from told_size(micrograph, first, ready, asked)
-    find = find_structures if ready.card.task == STRUCTURES else find_by_network
+    find = find_structures if recognises(model) else find_by_network
 
     def by_network(index: int) -> Found:
         found, told = yield from find(micrograph, index, model, asked, size, region)

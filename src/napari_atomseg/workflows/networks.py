@@ -31,8 +31,6 @@ COMPARED = {
     "background": ", averaged over places that look alike where the network is unsure",
 }
 """What comparing places that look alike has done to a map."""
-STRUCTURES = "structures"
-"""Task of the cards of networks that recognise structures."""
 IN_MEMORY = 2 * 2**30
 """Maps of a stack that take more bytes than this lie in a temporary file."""
 
@@ -53,7 +51,7 @@ def model_cards() -> dict[str, ModelCard]:
 
 def recognises(model: str) -> bool:
     """Whether a finder is a network that recognises structures, rather than one that finds columns."""
-    from napari_atomseg.networks.card import NAME, read_card
+    from napari_atomseg.networks.card import NAME, STRUCTURES, read_card
     from napari_atomseg.networks.zoo import list_models
 
     folder = list_models().get(model) or Path(model)
@@ -124,7 +122,7 @@ def predicted(
     from napari_atomseg.inference.columns import NEEDED, native_columns
     from napari_atomseg.inference.predict import predict
     from napari_atomseg.inference.rows import row_shifts, straightened
-    from napari_atomseg.networks.card import ModelError
+    from napari_atomseg.networks.card import STRUCTURES, ModelError
 
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
     size = told.size
@@ -260,6 +258,7 @@ def default_network() -> str:
     AtomsegError
         If there is none.
     """
+    from napari_atomseg.networks.card import COLUMNS
     from napari_atomseg.networks.zoo import ENVIRONMENT, list_models, shipped_folder
 
     models = list_models()
@@ -268,7 +267,7 @@ def default_network() -> str:
     if not models:
         raise AtomsegError(f"there is no network at hand; train one, or name the folder of yours in {ENVIRONMENT}")
     # By name: files of a checkout are as old as chance will have it.
-    of_columns = [name for name in sorted(shipped) if name in cards and cards[name].task == "columns"]
+    of_columns = [name for name in sorted(shipped) if name in cards and cards[name].task == COLUMNS]
     return of_columns[0] if of_columns else next(iter(models))
 
 
