@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from structures_at_hand import PLACES, SHAPE, save_structures, spotted
 
+from napari_atomseg.cli.app import main
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.networks import zoo
 from napari_atomseg.workflows import ClassicalParams, NetworkParams, locate, maps, train_judge
 from napari_atomseg.workflows.choice import choose_finder
+from napari_atomseg.writers.image import write_image
 
 
 @pytest.fixture
@@ -85,3 +87,20 @@ def test_its_maps_are_classes_and_background(model, image):
 def test_it_needs_no_classifier_of_candidates(model):
     with pytest.raises(AtomsegError, match="structures"):
         train_judge(model)
+
+
+def test_the_command_line_takes_t_and_warns_of_stem_images(model, image, tmp_path, capsys):
+    write_image(image, tmp_path / "haadf_sheet.tif")
+
+    def call(*more):
+        words = ["locate", tmp_path / "haadf_sheet.tif", "--model", *more, "-o", tmp_path / "atoms.csv", "--force"]
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        return end.value.code, capsys.readouterr()
+
+    status, told = call(model, "--rejection", "0.4")
+    assert status == 0
+    assert "3 columns" in told.out
+    assert "means nothing" in told.err
+    assert call(model, "--rejection", "100")[1].out.startswith("haadf_sheet.tif: 0 columns")
+    assert call("classical", "--rejection", "1")[0] == 2
