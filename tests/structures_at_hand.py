@@ -22,19 +22,20 @@ class Bright(torch.nn.Module):
 
     multiple, reach = 1, 0
 
-    def forward(self, image):
+    def forward(self, images):
+        image = images.mean(dim=1, keepdim=True)
         nothing = torch.full_like(image, -20.0)
         return torch.cat([nothing, (2 * (image - 1)).clamp(max=4), torch.zeros_like(image)], dim=1)
 
 
-def save_structures(folder, monkeypatch, name="structures"):
+def save_structures(folder, monkeypatch, name="structures", images=1):
     """A model of structures in a folder of models, which for the rest of the test sees by brightness; gives its name."""
-    params, outputs = FusionNetParams(width=4, levels=1), structure_outputs(2)
+    params, outputs = FusionNetParams(width=4, levels=1, images=images), structure_outputs(2)
     card = ModelCard(
         name=name,
         task="structures",
         architecture=architecture_of(params),
-        network={"width": 4, "levels": 1},
+        network={"width": 4, "levels": 1, "images": images},
         outputs=outputs,
         native_sampling=0.2,
         sampling_range=(0.01, 0.25),

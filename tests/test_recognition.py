@@ -104,3 +104,19 @@ def test_the_command_line_takes_t_and_warns_of_stem_images(model, image, tmp_pat
     assert "means nothing" in told.err
     assert call(model, "--rejection", "100")[1].out.startswith("haadf_sheet.tif: 0 columns")
     assert call("classical", "--rejection", "1")[0] == 2
+
+
+def test_a_focal_series_is_looked_at_together(tmp_path, monkeypatch, model, image, rng):
+    save_structures(tmp_path, monkeypatch, "of-three", images=3)
+    frames = np.stack([spotted(rng).data for _ in range(3)])
+    stack = replace(image, data=frames)
+    found = locate(stack, model="of-three", series=True)
+    order = np.argsort(found.positions[:, 1])
+    assert found.positions[order] == pytest.approx(PLACES, abs=1.0)
+    assert set(found.frame) == {0}
+    with pytest.raises(AtomsegError, match="3 images of a place together, and 1 were"):
+        locate(stack, model="of-three")
+    with pytest.raises(AtomsegError, match="1 image of a place together, and 3 were"):
+        locate(stack, model=model, series=True)
+    with pytest.raises(AtomsegError, match="single images"):
+        locate(stack, model="classical", series=True)

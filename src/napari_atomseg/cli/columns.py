@@ -92,6 +92,9 @@ def locate(
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
+    series: Annotated[
+        bool, typer.Option("--series", help="The frames are one focal series, for a network of structures that takes so many.")
+    ] = False,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
     polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
     column_width: ColumnWidth = None,
@@ -164,7 +167,14 @@ def locate(
         image = open_image(path, dataset, size, talk)
         _require_scale(image, target, talk)
         steps = job.steps(
-            image, model=model, params=params, network=network, refined=not no_refine, refinement=fit, frames=frames
+            image,
+            model=model,
+            params=params,
+            network=network,
+            refined=not no_refine,
+            refinement=fit,
+            frames=frames,
+            series=series,
         )
         found = run(steps, talk.reporter(path))
         if for_networks and found.provenance.get("model") == CLASSICAL:

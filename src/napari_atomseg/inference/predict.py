@@ -99,7 +99,7 @@ def predict(
     Parameters
     ----------
     model : Model
-    plane : array, shape (Y, X)
+    plane : array, shape (Y, X), or (F, Y, X) of a focal series
         Numpy or lazy; read in bands.
     pixel_size : tuple of float, Angstrom, (y, x)
     tasks : tuple of str, optional
@@ -119,13 +119,17 @@ def predict(
     names = tuple(output.name for output in outputs)
     tasks = names if tasks is None else tasks
     _check_range(model, pixel_size, tasks, names)
-    grid = native_grid((int(plane.shape[0]), int(plane.shape[1])), pixel_size, model.card.native_sampling)
+    frames = [plane] if len(plane.shape) == 2 else [plane[number] for number in range(plane.shape[0])]
+    _check_frames(model, len(frames))
+    grid = native_grid((int(plane.shape[-2]), int(plane.shape[-1])), pixel_size, model.card.native_sampling)
     if min(grid.native_shape) < LEAST_SIDE:
         raise ModelError(
             f"the image has only {grid.native_shape[0]} x {grid.native_shape[1]} pixels of {model.card.native_sampling:g} Å, and "
             f"a network needs {LEAST_SIDE} at least; check the pixel size"
         )
-    image = yield from _native_image(plane, grid, sign)
+    image = torch.empty(1, len(frames), *grid.native_shape)
+    for number, frame in enumerate(frames):
+        image[:, number : number + 1] = yield from _native_image(frame, grid, sign)
     given, level, scale = _normalised(image, model)
     heads = [names.index(task) for task in tasks]
     rows, columns = grid.native_shape
@@ -169,6 +173,15 @@ def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str
         raise ModelError(
             f"the model {model.card.name} knows images of {low:g} to {high:g} Å per pixel, and this one has {pixel_size[0]:g} x "
             f"{pixel_size[1]:g}; check the pixel size, or use the classical finder"
+        )
+
+
+def _check_frames(model: Model, number: int) -> None:
+    wanted = int(model.card.network.get("images", 1))
+    if number != wanted:
+        raise ModelError(
+            f"the model {model.card.name} looks at {wanted} image{'s' if wanted > 1 else ''} of a place together, and {number} "
+            "were given; choose another model, or other frames"
         )
 
 

@@ -21,7 +21,7 @@ from napari_atomseg.localise.gaussian import CHOSEN, RefineParams, refine_column
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
-from napari_atomseg.workflows.networks import recognises
+from napari_atomseg.workflows.models import recognises
 
 Result = TypeVar("Result")
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
@@ -42,6 +42,7 @@ def locate(
     refinement: RefineParams | None = None,
     region: np.ndarray | None = None,
     frames: int | None = None,
+    series: bool = False,
 ) -> Generator[Progress, None, Columns]:
     """Atomic columns of a micrograph, in every frame or in one.
 
@@ -65,6 +66,8 @@ def locate(
         Search only where it is True.
     frames : int, optional
         Index of the only frame to search; by default all.
+    series : bool
+        The frames are one focal series, looked at together by a network of structures that knows so many foci.
 
     Returns
     -------
@@ -73,12 +76,12 @@ def locate(
     Raises
     ------
     AtomsegError
-        If the model or the frame does not exist.
+        If the model or the frame does not exist, or the model takes no series.
     """
     chosen = model or AUTO
     _require(chosen)
     parts = []
-    indices = frames_of(micrograph, frames)
+    indices = [0] if series else frames_of(micrograph, frames)
     details: dict[str, Any] = {}
     if chosen == AUTO:
         yield Progress(0, 0, "choosing the finder")
@@ -86,7 +89,11 @@ def locate(
         chosen, details = choice.model, {"model_chosen_because": choice.reason}
     details["model"] = chosen
     choices: list[dict[str, Any] | None] = []
-    finder = yield from _finder(micrograph, indices[0], chosen, params, network, region)
+    if series and not recognises(chosen):
+        raise AtomsegError(
+            f"{chosen} looks at single images; a focal series is for a network of structures, named with the model"
+        )
+    finder = yield from _finder(micrograph, indices[0], chosen, params, network, region, series)
     # What phase contrast shows of an atom is no Gaussian; the network's place is the better one.
     refined = refined and not recognises(chosen)
     for row, index in enumerate(indices):
@@ -111,6 +118,7 @@ def _finder(
     params: ClassicalParams | None,
     network: NetworkParams | None,
     region: np.ndarray | None,
+    series: bool,
 ) -> Generator[Progress, None, Finder]:
     """What finds the columns of a frame, not yet fitted, and says how; what holds for all frames is told by the first."""
     if model == CLASSICAL:
@@ -123,7 +131,7 @@ def _finder(
     asked = network or NetworkParams()
     ready = opened(model, device_of(asked))
     size = yield from told_size(micrograph, first, ready, asked)
-    find = find_structures if recognises(model) else find_by_network
+    find = partial(find_structures, series=series) if recognises(model) else find_by_network
 
     def by_network(index: int) -> Found:
         found, told = yield from find(micrograph, index, model, asked, size, region)

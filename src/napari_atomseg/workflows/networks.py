@@ -19,6 +19,7 @@ from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import polarity_sign, searched_part
 from napari_atomseg.localise.scale import centre_crop
+from napari_atomseg.workflows.models import map_names
 from napari_atomseg.workflows.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 
 if TYPE_CHECKING:
@@ -47,21 +48,6 @@ def model_cards() -> dict[str, ModelCard]:
         except ModelError:
             continue
     return found
-
-
-def recognises(model: str) -> bool:
-    """Whether a finder is a network that recognises structures, rather than one that finds columns."""
-    from napari_atomseg.networks.card import NAME, STRUCTURES, read_card
-    from napari_atomseg.networks.zoo import list_models
-
-    folder = list_models().get(model) or Path(model)
-    return (folder / NAME).is_file() and read_card(folder).task == STRUCTURES
-
-
-def map_names(model: str) -> tuple[str, ...]:
-    """Names of the maps that a network gives."""
-    card = model_cards().get(model)
-    return TASKS if card is None else tuple(output.name for output in card.outputs)
 
 
 def opened(name: str, device: str) -> Model:
@@ -112,11 +98,12 @@ def predicted(
     *,
     held: bool = False,
     averaged: bool = False,
+    series: bool = False,
 ) -> Generator[Progress, None, tuple[Prediction, dict[str, Any]]]:
     """Maps of one frame, or of a box in it, and what the network was told.
 
     With `held` the denoised image keeps to the raw one, with `averaged` that without background is averaged over like places,
-    if the parameters allow.
+    if the parameters allow. With `series` all frames are given together, as images of one place.
     """
     from napari_atomseg.inference.agreement import agreed_background, held_to_image
     from napari_atomseg.inference.columns import NEEDED, native_columns
@@ -124,9 +111,9 @@ def predicted(
     from napari_atomseg.inference.rows import row_shifts, straightened
     from napari_atomseg.networks.card import STRUCTURES, ModelError
 
-    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    plane = micrograph.data if series or len(micrograph.shape) == 2 else micrograph.data[index]
     size = told.size
-    plane = plane if box is None else plane[box]
+    plane = plane if box is None else plane[(..., *box)]
     ready = opened(model, device_of(params))
     if ready.card.task == STRUCTURES:
         found = yield from predict(ready, plane, size, tasks, averaged=params.averaged, device=device_of(params))

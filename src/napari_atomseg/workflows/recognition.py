@@ -14,7 +14,8 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import searched_part
 from napari_atomseg.workflows.choice import TEM
-from napari_atomseg.workflows.networks import box_of, device_of, in_region, map_names, opened, predicted
+from napari_atomseg.workflows.models import map_names
+from napari_atomseg.workflows.networks import box_of, device_of, in_region, opened, predicted
 from napari_atomseg.workflows.pixel_size import ToldSize
 
 if TYPE_CHECKING:
@@ -22,16 +23,23 @@ if TYPE_CHECKING:
 
 
 def find_structures(
-    micrograph: Micrograph, index: int, model: str, params: NetworkParams, told: ToldSize, region: np.ndarray | None
+    micrograph: Micrograph,
+    index: int,
+    model: str,
+    params: NetworkParams,
+    told: ToldSize,
+    region: np.ndarray | None,
+    *,
+    series: bool = False,
 ) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
-    """Structures of one frame, and what the network was told."""
+    """Structures of one frame, or of all as a focal series, and what the network was told."""
     from napari_atomseg.inference.structures import as_columns, recognised
 
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
     region, left_out = searched_part(plane, region)
     box = box_of(region)
     ready = opened(model, device_of(params))
-    prediction, says = yield from predicted(micrograph, index, model, map_names(model), params, told, box)
+    prediction, says = yield from predicted(micrograph, index, model, map_names(model), params, told, box, series=series)
     yield Progress(0, 0, "reading the class maps")
     found = recognised(prediction, ready.card, params)
     columns = as_columns(found, prediction, ready.card)
