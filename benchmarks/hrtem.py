@@ -228,9 +228,10 @@ def main() -> None:
     parser.add_argument("--bench", type=Path, help="folder with draw.py and its truth")
     parser.add_argument("--model", default="hrtem-graphene")
     parser.add_argument("--rejection", type=float, default=NetworkParams().rejection)
+    parser.add_argument("--averaged", action="store_true", help="mean over mirror images, four times the work")
     parser.add_argument("--each", action="store_true", help="one line for each image, too")
     told = parser.parse_args()
-    network = NetworkParams(rejection=told.rejection)
+    network = NetworkParams(rejection=told.rejection, averaged=told.averaged)
     sets = {"own": own_cases(told.own)} if told.own else {}
     if told.bench is not None:
         sets["bench"] = bench_cases(told.bench)

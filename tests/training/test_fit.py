@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 
@@ -41,6 +42,14 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(recipe, tmp_path):
         assert torch.equal(value, resumed[name]), name
     first, second = (checkpoint.load(tmp_path / name) for name in ("whole", "broken"))
     assert [entry["loss"] for entry in first.history] == [entry["loss"] for entry in second.history]
+
+
+def test_a_run_that_is_over_goes_on_if_more_is_asked_for(recipe, tmp_path):
+    run(fit(recipe, SMALL, SHORT, tmp_path, workers=0))
+    more = replace(SHORT, steps=12)
+    last = list(fit(recipe, SMALL, more, tmp_path, workers=0, resume=True))[-1]
+    assert (last.done, last.total) == (12, 12)
+    assert checkpoint.load(tmp_path).step == 12
 
 
 def test_worker_processes_give_the_same_run(recipe, tmp_path):

@@ -210,7 +210,8 @@ def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None
     run.network.load_state_dict(dict(state.weights))
     run.averaged.load_state_dict(dict(state.averaged))
     checkpoint.restore_moments(run.optimiser, run.names, state.moments, state.step)
-    run.step, run.total = state.step, int(state.settings.get("total", run.total))
+    # More updates than were planned may be asked for; the learning rate rises again to where it then should be.
+    run.step, run.total = state.step, max(int(state.settings.get("total", run.total)), settings["params"]["steps"])
     run.history = [dict(entry) for entry in state.history]
 
 
