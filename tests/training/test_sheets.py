@@ -81,3 +81,13 @@ def test_focal_series_have_as_many_images():
     series = only("graphene", periodic=True)
     series.imaging["foci"] = [-100, 0, 100]
     assert draw_structure_examples(series, 0, 0, 2, 64).image.shape == (2, 3, 64, 64)
+
+
+def test_defects_have_more_say():
+    whole = sheet(only("graphene", periodic=True), 0, SIDE, NATIVE)
+    assert float(whole.asked.max()) == float(whole.asked.min()) == 1
+    broken = sheet(only("graphene", vacancies=2, rotations=1, periodic=True), 0, SIDE, NATIVE)
+    share = float((broken.asked > 1).float().mean())
+    assert 0.03 < share < 0.6
+    assert float(broken.asked.max()) == 4
+    assert float(sheet(only("points", least_distance=0.8), 0, SIDE, NATIVE).asked.max()) == 1

@@ -11,12 +11,15 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
+from napari_atomseg.analysis.rings import BOND_REACH
 from napari_atomseg.imaging.hrtem import periodic_potential
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns, render_gaussians
 from napari_atomseg.specimens.defected_graphene import thinned
 from napari_atomseg.specimens.projection import Projection
+from napari_atomseg.synthesis.labels import circular_mask
 from napari_atomseg.synthesis.recipe import Recipe, draw_record
 from napari_atomseg.synthesis.render_hrtem import class_maps
 from napari_atomseg.synthesis.specimen_kinds import specimen
@@ -24,12 +27,18 @@ from napari_atomseg.synthesis.specimen_kinds import specimen
 LABEL_WIDTH = 0.35
 """Standard deviation of the labels, Angstrom. The paper's 1 A would add up to 1.55 between atoms 1.42 A apart, and leave the
 background no minima."""
-KNOWN = ("sheet", "graphene")
+CRYSTAL = "graphene"
+KNOWN = ("sheet", CRYSTAL)
 """Specimens whose atoms are structures to be recognised; those of others, and what lies on them, are background."""
 SURFACE = 1.0
 """Atoms higher than this above the sheet are dirt on it, Angstrom."""
 DIRT_SPREAD, DIRT_LIMIT = 1.5, 0.15
 """Where dirt smoothed over so many Angstrom is denser than so many atoms per square Angstrom, nothing is asked."""
+EMPHASIS, ABOUT_DEFECT = 4.0, 1.6
+"""What lies so near to a defect, Angstrom, has so many times the say: such places are few, and a network that fills every gap is
+hardly ever wrong."""
+BENT = 10.0
+"""Angles between bonds that differ by more degrees than this from 120 are those of pentagons and heptagons."""
 SHORTEST_BOND = 1.1
 """Atoms nearer than this across the border of the repeated field are one, Angstrom."""
 EDGE = 4.0
@@ -46,7 +55,7 @@ class Sheet:
     targets : Tensor, shape (K + 1, S, S)
         Class maps, the background last.
     asked : Tensor, shape (1, S, S)
-        0 where dirt hides what is beneath.
+        0 where dirt hides what is beneath, 1 elsewhere, more about defects.
     positions : ndarray, shape (N, 2), px, (y, x)
         Structures.
     """
@@ -92,15 +101,45 @@ def _kept(given: str, side: int, native: float, classes: int) -> Sheet:
     mine = (atoms.heights < SURFACE) & known
     shape = (side, side)
     whole = _columns(atoms, native)
-    seen = _columns(_with_border(atoms.select(mine), field), native)
+    sheet_atoms = _with_border(atoms.select(mine), field)
+    seen = _columns(sheet_atoms, native)
+    emphasis = _emphasis(sheet_atoms.positions, kind["kind"], shape, native)
     dirt = _columns(_with_border(replace(atoms, thermal=np.full(len(atoms), DIRT_SPREAD)).select(~mine), field), native)
     density = render_gaussians(dirt, shape, integrate=False)[0] / native**2
     return Sheet(
         potential=periodic_potential(whole, torch.from_numpy(atoms.numbers), shape, native)[0],
         targets=class_maps(seen, shape, LABEL_WIDTH / native, classes)[0],
-        asked=(density < DIRT_LIMIT).float() if known else torch.ones(1, *shape),
+        asked=(density < DIRT_LIMIT).float() * emphasis if known else torch.ones(1, *shape),
         positions=atoms.positions[mine] / native,
     )
+
+
+def _emphasis(atoms: np.ndarray, kind: str, shape: tuple[int, int], native: float) -> Tensor:
+    """More than 1 about atoms short of a neighbour, and in crystals about those whose bonds are bent; shape (1, S, S)."""
+    broken = short_of_neighbours(atoms) | (bent(atoms) if kind == CRYSTAL else np.zeros(len(atoms), bool))
+    # The copies beyond the border lack neighbours because nothing was copied farther out.
+    near = np.all((atoms > ABOUT_DEFECT - EDGE) & (atoms < np.array(shape) * native + EDGE - ABOUT_DEFECT), axis=1)
+    places = torch.from_numpy(atoms[broken & near] / native)
+    centres = batch_columns([places], [torch.ones(len(places))], [0.0], "cpu")
+    return 1 + (EMPHASIS - 1) * circular_mask(centres, shape, [2 * ABOUT_DEFECT / native])[0]
+
+
+def short_of_neighbours(atoms: np.ndarray) -> np.ndarray:
+    """Atoms with less than three neighbours, shape (N,)."""
+    if len(atoms) < 4:
+        return np.ones(len(atoms), bool)
+    return np.asarray(cKDTree(atoms).query(atoms, k=4)[0][:, 3] > BOND_REACH)
+
+
+def bent(atoms: np.ndarray) -> np.ndarray:
+    """Atoms with an angle between bonds that is far from that of a hexagon, shape (N,)."""
+    if len(atoms) < 4:
+        return np.zeros(len(atoms), bool)
+    apart = atoms[cKDTree(atoms).query(atoms, k=4)[1][:, 1:]] - atoms[:, None]
+    along = apart / np.linalg.norm(apart, axis=2, keepdims=True)
+    cosines = np.stack([(along[:, one] * along[:, one - 1]).sum(axis=1) for one in range(3)])
+    angles = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+    return np.asarray((np.abs(angles - 120) > BENT).any(axis=0))
 
 
 def _repeated(atoms: Projection, field: float) -> Projection:

@@ -16,7 +16,7 @@ from napari_atomseg.training.examples import Examples
 from napari_atomseg.training.microscopes import pictures
 from napari_atomseg.training.sheets import Sheet, sheet
 
-SHEETS = 1024
+SHEETS = 512
 """Specimens that a run learns from; most of the variety is that of microscopes."""
 DOUBTED = 0.5
 """Structures where less than this is asked are neither to be found nor to be left out."""
