@@ -17,6 +17,7 @@ from napari_atomseg.noise.compose import EFFECTS
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams
 from napari_atomseg.optics.probe import ProbeParams
+from napari_atomseg.specimens.defected_graphene import DefectedGrapheneParams
 from napari_atomseg.specimens.graphene import GrapheneParams
 from napari_atomseg.specimens.nanoparticles import ParticleParams
 from napari_atomseg.specimens.solids import SolidParams
@@ -30,6 +31,7 @@ SPECIMENS: dict[str, type] = {
     "crystal": CrystalParams,
     "random_crystal": RandomCrystalFieldParams,
     "sheet": GrapheneParams,
+    "graphene": DefectedGrapheneParams,
     "particle": ParticleParams,
     "points": PointsParams,
     "solid": SolidParams,

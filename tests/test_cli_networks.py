@@ -22,7 +22,7 @@ from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.readers.registry import read
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.synthesis.recipe import read_recipe
-from napari_atomseg.training import validation
+from napari_atomseg.training import lessons
 from napari_atomseg.workflows import train
 from napari_atomseg.workflows.training import run_settings
 
@@ -233,8 +233,8 @@ def test_a_model_that_cannot_be_read_is_listed_with_its_problem(call, small, mod
 
 @pytest.fixture
 def few_scenes(monkeypatch):
-    monkeypatch.setattr(validation, "BATCHES", 1)
-    monkeypatch.setattr(validation, "BATCH", 2)
+    monkeypatch.setattr(lessons, "BATCHES", 1)
+    monkeypatch.setattr(lessons, "BATCH", 2)
 
 
 def test_a_trained_model_is_named_listed_and_used(call, image, few_scenes, models, tmp_path):
@@ -257,7 +257,7 @@ def test_a_trained_model_is_named_listed_and_used(call, image, few_scenes, model
 def test_a_resumed_run_keeps_the_settings_that_it_began_with(call, few_scenes, models, tmp_path):
     run = tmp_path / "run"
     assert call("train", "columns_stem", *SHORT, "--seed", 5, "-o", run, "-q")[0] == 0
-    network, params = run_settings(run)
+    network, params = run_settings(read_recipe("columns_stem"), run)
     assert (network.width, network.depth, params.seed, params.patch) == (4, 2, 5, 32)
     assert call("train", "columns_stem", "--resume", "-o", run, "--workers", 0, "-q")[0] == 0
     status, _, complaints = call("train", "columns_stem", "--resume", "-o", tmp_path / "none")
@@ -287,7 +287,7 @@ def test_minutes_alone_say_when_a_run_is_over(few_scenes, small, models, tmp_pat
 
 
 def test_a_recipe_that_will_not_do_is_one_line(call, tmp_path):
-    for recipe in ("unobtainium", "graphene_hrtem"):
+    for recipe in ("unobtainium", "nanoparticle_focal_series"):
         status, _, complaints = call("train", recipe, *SHORT, "-o", tmp_path / recipe)
         assert status == 1
         assert len(complaints.splitlines()) == 1
@@ -309,8 +309,8 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(models, tmp_path):
         "import signal, sys",
         "signal.signal(signal.SIGINT, signal.default_int_handler)",
         "from napari_atomseg.cli import main",
-        "from napari_atomseg.training import fit, validation",
-        "validation.BATCHES, validation.BATCH = 1, 2",
+        "from napari_atomseg.training import fit, lessons",
+        "lessons.BATCHES, lessons.BATCH = 1, 2",
         "update = fit._update",
         "fit._update = lambda *given: (print('updating', flush=True), update(*given))[1]",
         f"main({words!r})",

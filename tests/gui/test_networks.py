@@ -415,12 +415,12 @@ def few_scenes(monkeypatch):
     """Small images, few of them, from a recipe that needs no crystal."""
     from napari_atomseg import workflows
     from napari_atomseg.synthesis.recipe import read_recipe
-    from napari_atomseg.training import validation
+    from napari_atomseg.training import lessons
     from napari_atomseg.workflows import models
 
     asked = []
-    monkeypatch.setattr(validation, "BATCHES", 1)
-    monkeypatch.setattr(validation, "BATCH", 2)
+    monkeypatch.setattr(lessons, "BATCHES", 1)
+    monkeypatch.setattr(lessons, "BATCH", 2)
     monkeypatch.setattr(models, "BATCH", 1)
     monkeypatch.setattr(models, "PATCH", 48)
     monkeypatch.setattr(workflows, "recipe_for_crystal", lambda *given: asked.append(given) or read_recipe("columns_stem"))

@@ -249,7 +249,7 @@ def test_real_images_give_the_columns_that_a_published_network_saw(shared_data, 
     assert np.mean(cKDTree(true).query(found_inside)[0] >= 3) <= 0.03
 
 
-def test_faint_columns_between_bright_ones_are_found(shared_data):
+def test_the_fainter_sublattice_of_a_real_image_is_found(shared_data):
     """Barium titanate: a sublattice at a tenth of the other one's height, three widths away from it."""
     (micrograph,) = read(shared_data("micrographs/BTO_crystal_1.dm4"))
     assert 2260 <= len(found_in(micrograph.frame())) <= 2290

@@ -133,3 +133,11 @@ def test_the_same_seed_gives_the_same_specimen():
         lambda rng: amorphous(6, 2.0, (10.0, 10.0, 10.0), 1.3, rng),
     ):
         assert np.array_equal(make(np.random.default_rng(3)), make(np.random.default_rng(3)))
+
+
+def test_a_share_of_a_sheet_s_atoms_may_be_missing():
+    whole, thinned = (
+        graphene_like((60.0, 60.0), GrapheneParams(vacancies=share), np.random.default_rng(3)) for share in (0.0, 0.2)
+    )
+    assert len(thinned) == pytest.approx(0.8 * len(whole), rel=0.05)
+    assert {tuple(place) for place in thinned.positions} <= {tuple(place) for place in whole.positions}

@@ -9,8 +9,9 @@ import torch
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.networks.architectures.unet import UnetParams
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.synthesis.recipe import read_recipe
-from napari_atomseg.training import checkpoint, validation
+from napari_atomseg.training import checkpoint, lessons
 from napari_atomseg.training.fit import TrainingProgress, _average, _begin, fit, learning_rate
 from napari_atomseg.training.params import TrainParams
 
@@ -20,8 +21,8 @@ SHORT = TrainParams(steps=8, batch=2, patch=32, validate_every=4, warm_up=2)
 
 @pytest.fixture(autouse=True)
 def few_scenes(monkeypatch):
-    monkeypatch.setattr(validation, "BATCHES", 1)
-    monkeypatch.setattr(validation, "BATCH", 2)
+    monkeypatch.setattr(lessons, "BATCHES", 1)
+    monkeypatch.setattr(lessons, "BATCH", 2)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,14 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(recipe, tmp_path):
         assert torch.equal(value, resumed[name]), name
     first, second = (checkpoint.load(tmp_path / name) for name in ("whole", "broken"))
     assert [entry["loss"] for entry in first.history] == [entry["loss"] for entry in second.history]
+
+
+def test_a_run_that_is_over_goes_on_if_more_is_asked_for(recipe, tmp_path):
+    run(fit(recipe, SMALL, SHORT, tmp_path, workers=0))
+    more = replace(SHORT, steps=12)
+    last = list(fit(recipe, SMALL, more, tmp_path, workers=0, resume=True))[-1]
+    assert (last.done, last.total) == (12, 12)
+    assert checkpoint.load(tmp_path).step == 12
 
 
 def test_worker_processes_give_the_same_run(recipe, tmp_path):
@@ -63,10 +72,8 @@ def test_what_was_reached_is_written_down(recipe, tmp_path):
 
 
 def test_one_scene_can_be_learnt_by_heart(recipe, tmp_path, monkeypatch):
-    from napari_atomseg.training import stream
-
-    one = stream.draw_examples(recipe, 3, 0, 4, 32)
-    monkeypatch.setattr(stream, "draw_examples", lambda *_: one)
+    one = lessons.draw_examples(recipe, 3, 0, 4, 32)
+    monkeypatch.setattr(lessons, "draw_examples", lambda *_: one)
     params = TrainParams(steps=60, batch=4, patch=32, validate_every=1000, warm_up=5, learning_rate=5e-3)
     losses = [one.loss for one in fit(recipe, SMALL, params, tmp_path, workers=0) if isinstance(one, TrainingProgress)]
     assert losses[-1] < losses[0] - 1.0
@@ -116,10 +123,19 @@ def test_the_rate_rises_and_falls():
     assert rates[-1] == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", ["graphene_hrtem", "nanoparticle_focal_series"])
+@pytest.mark.parametrize("name", ["hrtem", "nanoparticle_focal_series", "hrsem"])
 def test_recipes_of_other_images_are_refused(name, tmp_path):
     with pytest.raises(AtomsegError, match="STEM"):
         run(fit(read_recipe(name), SMALL, SHORT, tmp_path))
+
+
+def test_structures_are_learnt_from_sheets(tmp_path):
+    flat = UnetParams(width=4, depth=2, row_context=0)
+    run(fit(read_recipe("hrtem-graphene"), flat, SHORT, tmp_path, workers=0))
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"loss", "recall", "precision", "defect recall", "rms_pm"} <= set(rows[-1])
+    assert (tmp_path / "history.png").stat().st_size > 1000
 
 
 def test_another_network_is_not_mistaken_for_the_checkpoint_s(recipe, tmp_path):
@@ -140,7 +156,7 @@ def test_a_damaged_checkpoint_is_told(recipe, tmp_path):
 
 
 def test_one_odd_batch_leaves_the_averaged_statistics_soon():
-    run_ = _begin(SMALL, SHORT, "cpu", None)
+    run_ = _begin(SMALL, SHORT, "cpu", None, COLUMN_OUTPUTS)
     run_.step = 100_000
     name = "stem.1.running_var"
     run_.averaged.state_dict()[name].fill_(1e6)

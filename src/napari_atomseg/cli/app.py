@@ -16,6 +16,7 @@ from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
 from napari_atomseg.cli.maps import map_images
+from napari_atomseg.cli.measure import measure
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.talk import unforeseen
@@ -37,6 +38,7 @@ app.command()(demo)
 app.command()(info)
 app.command()(locate)
 app.command()(refine)
+app.command()(measure)
 app.command("map")(map_images)
 app.command()(train)
 app.command()(train_classifier)

@@ -65,6 +65,18 @@ Segmentation = Annotated[
         "centroid of each area (Lin et al. 2021).",
     ),
 ]
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P", help="Networks of structures: where the background is less probable than this is looked at. [default: 0.995]"
+    ),
+]
+Rejection = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T", help="Networks of structures: how many times as probable as background one has to be. [default: 0.5]"
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
@@ -80,11 +92,16 @@ def locate(
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
+    series: Annotated[
+        bool, typer.Option("--series", help="The frames are one focal series, for a network of structures that takes so many.")
+    ] = False,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
     polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
     column_width: ColumnWidth = None,
     contrast: Contrast = None,
     segmentation: Segmentation = "ours",
+    epsilon: Epsilon = None,
+    rejection: Rejection = None,
     as_scanned: AsScanned = False,
     alone: Alone = False,
     width: Width = None,
@@ -107,9 +124,16 @@ def locate(
     require_model(model, [AUTO, *model_names()])
     for_networks = [
         name
-        for name, typed in (("--as-scanned", as_scanned), ("--alone", alone), ("--segmentation", segmentation == "otsu"))
+        for name, typed in (
+            ("--as-scanned", as_scanned),
+            ("--alone", alone),
+            ("--segmentation", segmentation == "otsu"),
+            ("--epsilon", epsilon is not None),
+            ("--rejection", rejection is not None),
+        )
         if typed
     ]
+    read_by = {"epsilon": epsilon, "rejection": rejection}
     found_by = {"column_sigma": column_width, "contrast": contrast}
     if model == CLASSICAL:
         _refuse(for_networks, "networks; name one with --model")
@@ -124,11 +148,12 @@ def locate(
     )
     network = params_of(
         NetworkParams,
-        "--polarity and --segmentation",
+        "--polarity, --segmentation, --epsilon and --rejection",
         polarity=polarity,
         straighten=not as_scanned,
         alike=not alone,
         segmentation=segmentation,
+        **{name: value for name, value in read_by.items() if value is not None},
     )
     fit = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
     refuse_without_fit(fit, no_refine)
@@ -142,7 +167,14 @@ def locate(
         image = open_image(path, dataset, size, talk)
         _require_scale(image, target, talk)
         steps = job.steps(
-            image, model=model, params=params, network=network, refined=not no_refine, refinement=fit, frames=frames
+            image,
+            model=model,
+            params=params,
+            network=network,
+            refined=not no_refine,
+            refinement=fit,
+            frames=frames,
+            series=series,
         )
         found = run(steps, talk.reporter(path))
         if for_networks and found.provenance.get("model") == CLASSICAL:
@@ -154,6 +186,8 @@ def locate(
         if left_out(found):
             talk.note(f"{path.name}: not searched: {left_out(found)}")
         _note_estimate(path, found, talk)
+        if found.provenance.get("network", {}).get("doubt"):
+            talk.note(f"{path.name}: {found.provenance['network']['doubt']}")
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
             talk.note(

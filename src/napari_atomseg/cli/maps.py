@@ -34,7 +34,9 @@ def map_images(
             "-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy or .zspy), or a folder for any number of inputs."
         ),
     ],
-    task: Annotated[str, typer.Option(metavar="|".join(TASKS), help="Which map.")] = TASKS[0],
+    task: Annotated[
+        str, typer.Option(metavar="|".join(TASKS), help="Which map; networks of structures give their classes and background.")
+    ] = TASKS[0],
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network, see `models`; by default the first of them.")
     ] = None,
@@ -52,9 +54,11 @@ def map_images(
     """Ask a network for one map of each image: where columns are, or the image without noise, background or blur."""
     from napari_atomseg.workflows import CLASSICAL, NetworkParams, default_network, model_names
     from napari_atomseg.workflows import maps as job
+    from napari_atomseg.workflows.models import map_names
 
-    if task not in TASKS:
-        raise typer.BadParameter(f'there is no map "{task}"; choose one of {", ".join(TASKS)}', param_hint="--task")
+    known = TASKS if model is None else map_names(model)
+    if task not in known:
+        raise typer.BadParameter(f'there is no map "{task}"; choose one of {", ".join(known)}', param_hint="--task")
     require_model(model, [name for name in model_names() if name != CLASSICAL])
     params = params_of(
         NetworkParams, "--polarity and --device", polarity=polarity, device=device, straighten=not as_scanned, alike=not alone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ import typer
 from napari_atomseg.cli.inputs import params_of, require_model, zone_of
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.networks.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
@@ -48,6 +49,9 @@ def train(
     native_sampling: Annotated[
         float | None, typer.Option(metavar="A", help="Pixel size in Angstrom at which the network works.")
     ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(metavar="|".join(ARCHITECTURES), help="Kind of the network; the recipe's if left out.")
+    ] = None,
     width: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.")] = None,
     depth: Annotated[int | None, typer.Option(metavar="N", help="Levels of the network.")] = None,
     row_context: Annotated[int | None, typer.Option(metavar="PX", help="Reach along scan rows; 0 for none.")] = None,
@@ -66,6 +70,8 @@ def train(
         raise typer.BadParameter(f'a network learns on auto, cpu or cuda, not on "{device}"', param_hint="--device")
     if minutes is not None and not 0 < minutes < 1e6:
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
+    if architecture is not None and architecture not in ARCHITECTURES:
+        raise typer.BadParameter(f"a network is {', '.join(ARCHITECTURES)}, not {architecture}", param_hint="--architecture")
     direction = zone_of(zone)
     _require_start(start_from)
     given = {
@@ -95,9 +101,9 @@ def train(
         drawn = _recipe(recipe, crystal, direction)
         folder = out or training_folder(name or drawn.name)
         _refuse_checkpoint(folder, resume=resume, force=force)
-        network, params = run_settings(folder if resume else None, start_from)
+        network, params = run_settings(drawn, folder if resume else None, start_from)
         params = replace(params, **_told(given))
-        network = replace(network, **_told(shape))
+        network = shaped(network, architecture, _told(shape))
         job_steps = job.steps(
             drawn,
             name=name,
@@ -128,9 +134,27 @@ def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | 
         raise typer.BadParameter("a recipe has its own zone axes; it belongs to --crystal", param_hint="--zone")
 
 
+def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
+    """The shape of a network, or of one of another architecture, with what else was told of it.
+
+    Raises
+    ------
+    AtomsegError
+        If the architecture knows no such parameter.
+    """
+    from napari_atomseg.networks.architectures import architecture_of, params_of
+
+    kind = architecture or architecture_of(network)
+    chosen = network if kind == architecture_of(network) else params_of(kind)()
+    strange = [name for name in told if name not in asdict(chosen)]
+    if strange:
+        raise AtomsegError(f"a {kind} has no --{strange[0].replace('_', '-')}; it has {', '.join(asdict(chosen))}")
+    return replace(chosen, **told)
+
+
 def summary(card: ModelCard) -> str:
     """One line: the model, how long it learnt, and what it reached."""
-    shown = ("validation f1", "validation rms_pm")
+    shown = ("validation f1", "validation recall", "validation precision", "validation rms_pm")
     reached = "".join(f", {name} {value:g}" for name, value in card.scores.items() if name in shown)
     return f"model {card.name}: {card.training['updates']} updates{reached}; use it with --model {card.name}"
 

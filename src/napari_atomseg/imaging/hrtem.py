@@ -58,19 +58,24 @@ def projected_potential(
     ----------
     Kirkland (2020), Eq. 5.8-5.9; Lobato and Van Dyck, Acta Cryst. A 70 (2014) 636.
     """
-    sizes = _sizes(pixel_size, atoms.count)
-    period = field_of(shape, padding)
+    near = inside_field(atoms, shape, padding)
+    return periodic_potential(atoms.subset(near), numbers.to(near.device)[near], field_of(shape, padding), pixel_size)
+
+
+def periodic_potential(
+    atoms: ColumnBatch, numbers: Tensor, period: tuple[int, int], pixel_size: float | Sequence[float]
+) -> Tensor:
+    """As :func:`projected_potential`, of atoms that repeat themselves with a period (Y, X) in px; shape (B, Y, X), V Å."""
     modes = ((period[0] - 1) // 2, (period[1] - 1) // 2)
     device = atoms.positions.device
-    size = per_sample(sizes, device).to(torch.float32)
+    size = per_sample(_sizes(pixel_size, atoms.count), device).to(torch.float32)
     rows, columns = row_modes(modes[0], device).float() / period[0], column_modes(modes[1], device).float() / period[1]
     squared = (rows[:, None] ** 2 + columns[None, :] ** 2) / size**2
 
     def transfer(number: int, images: list[int]) -> Tensor:
         return POTENTIAL_PER_FACTOR * scattering_factor(number, squared[images])
 
-    near = inside_field(atoms, shape, padding)
-    spectrum = species_spectrum(atoms.subset(near), numbers.to(device)[near], transfer, modes, period)
+    spectrum = species_spectrum(atoms, numbers.to(device), transfer, modes, period)
     return sample_spectrum(spectrum, period, period) / size**2
 
 

@@ -29,6 +29,11 @@ class NetworkParams:
     segmentation : {'ours', 'otsu'}
         How columns are read from the map of them: with the network's classifier of candidates, or by Otsu's threshold and the
         centroid of each connected area, as Lin et al., Sci. Rep. 11, 5386 (2021), do.
+    epsilon : float
+        Of networks that recognise structures: minima of the background's probability below this are looked at, and what
+        belongs to a structure ends there (Madsen et al., Adv. Theory Simul. 1 (2018) 1800037, section 2.5).
+    rejection : float
+        Of networks that recognise structures: a structure has to be so many times as probable as the background (their Eq. 8).
     averaged : bool
         Ask also about the three mirror images and average; four times the work.
     device : {'auto', 'cpu', 'cuda', 'mps'}
@@ -41,6 +46,8 @@ class NetworkParams:
     straighten: bool = True
     alike: bool = True
     segmentation: Literal["ours", "otsu"] = "ours"
+    epsilon: Annotated[float, Quantity(low=0.01, high=1.0, decimals=3)] = 0.995
+    rejection: Annotated[float, Quantity(low=0.0, high=100.0, decimals=2)] = 0.5
     averaged: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 

@@ -14,10 +14,11 @@ from torch import Tensor
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
+from napari_atomseg.inference.local_normalisation import WIDTH, locally_normalised
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.activate import activate
-from napari_atomseg.networks.card import ModelError
+from napari_atomseg.networks.card import LOCAL, ModelError
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def predict(
     Parameters
     ----------
     model : Model
-    plane : array, shape (Y, X)
+    plane : array, shape (Y, X), or (F, Y, X) of a focal series
         Numpy or lazy; read in bands.
     pixel_size : tuple of float, Angstrom, (y, x)
     tasks : tuple of str, optional
@@ -118,14 +119,18 @@ def predict(
     names = tuple(output.name for output in outputs)
     tasks = names if tasks is None else tasks
     _check_range(model, pixel_size, tasks, names)
-    grid = native_grid((int(plane.shape[0]), int(plane.shape[1])), pixel_size, model.card.native_sampling)
+    frames = [plane] if len(plane.shape) == 2 else [plane[number] for number in range(plane.shape[0])]
+    _check_frames(model, len(frames))
+    grid = native_grid((int(plane.shape[-2]), int(plane.shape[-1])), pixel_size, model.card.native_sampling)
     if min(grid.native_shape) < LEAST_SIDE:
         raise ModelError(
             f"the image has only {grid.native_shape[0]} x {grid.native_shape[1]} pixels of {model.card.native_sampling:g} Å, and "
             f"a network needs {LEAST_SIDE} at least; check the pixel size"
         )
-    image = yield from _native_image(plane, grid, sign)
-    dark, contrast = contrast_of(image)
+    image = torch.empty(1, len(frames), *grid.native_shape)
+    for number, frame in enumerate(frames):
+        image[:, number : number + 1] = yield from _native_image(frame, grid, sign)
+    given, level, scale = _normalised(image, model)
     heads = [names.index(task) for task in tasks]
     rows, columns = grid.native_shape
     found = np.empty((len(heads), rows, columns), np.float32)
@@ -133,17 +138,23 @@ def predict(
     tiles = list(_tiles((rows, columns), model))
     for done, (inner, outer, place) in enumerate(tiles):
         yield Progress(done, len(tiles), "asking the network")
-        window = normalised(image[..., outer[0], outer[1]], dark, contrast)
-        mean, deviation = _maps(model, window, heads, averaged, device)
+        mean, deviation = _maps(model, given[..., outer[0], outer[1]], heads, averaged, device)
         found[(slice(None), *inner)] = mean[(slice(None), *place)]
         if spread is not None:
             spread[(slice(None), *inner)] = deviation[(slice(None), *place)]
-    level, scale = float(dark), float(contrast)
-    given = normalised(image, dark, contrast)[0, 0].numpy()
     units = {task: unit_of(task, outputs) for task in tasks}
     maps = {task: in_counts(units[task], found[row], level, scale, sign) for row, task in enumerate(tasks)}
     wide = {} if spread is None else {task: _spread_in_counts(units[task], spread[row], scale) for row, task in enumerate(tasks)}
-    return Prediction(grid=grid, maps=maps, spread=wide, image=given, dark=level, contrast=scale, sign=sign, outputs=outputs)
+    shown = given[0, 0].numpy()
+    return Prediction(grid=grid, maps=maps, spread=wide, image=shown, dark=level, contrast=scale, sign=sign, outputs=outputs)
+
+
+def _normalised(image: Tensor, model: Model) -> tuple[Tensor, float, float]:
+    """The image as the model takes it, and the level and scale by which intensities come back from its maps."""
+    if model.card.normalisation == LOCAL:
+        return locally_normalised(image, WIDTH / model.card.native_sampling), 0.0, 1.0
+    dark, contrast = contrast_of(image)
+    return normalised(image, dark, contrast), float(dark), float(contrast)
 
 
 def best_device() -> str:
@@ -162,6 +173,15 @@ def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str
         raise ModelError(
             f"the model {model.card.name} knows images of {low:g} to {high:g} Å per pixel, and this one has {pixel_size[0]:g} x "
             f"{pixel_size[1]:g}; check the pixel size, or use the classical finder"
+        )
+
+
+def _check_frames(model: Model, number: int) -> None:
+    wanted = int(model.card.network.get("images", 1))
+    if number != wanted:
+        raise ModelError(
+            f"the model {model.card.name} looks at {wanted} image{'s' if wanted > 1 else ''} of a place together, and {number} "
+            "were given; choose another model, or other frames"
         )
 
 

@@ -13,8 +13,12 @@ from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, outputs_from
 
 NAME = "card.yaml"
 WEIGHTS = "weights.safetensors"
+COLUMNS, STRUCTURES = "columns", "structures"
+"""Tasks of networks: columns of STEM images, classes of local structure of TEM images."""
 NORMALISATION = "quantiles 0.02 and 0.995 of 3 x 3 means"
-"""The only one so far; see :mod:`napari_atomseg.inference.normalise`."""
+"""For columns; see :mod:`napari_atomseg.inference.normalise`."""
+LOCAL = "local mean and deviation, Gaussian of 12 A"
+"""For structures; see :mod:`napari_atomseg.inference.local_normalisation`."""
 
 
 class ModelError(AtomsegError):
@@ -32,7 +36,7 @@ class ModelCard:
     about : str
         One sentence for people who choose.
     task : str
-        ``columns``.
+        ``columns``, or ``structures`` for classes of local structure.
     architecture : str
         One of :data:`~napari_atomseg.networks.architectures.ARCHITECTURES`.
     network : mapping
@@ -44,7 +48,7 @@ class ModelCard:
     sampling_range : tuple of float, Angstrom
         Pixel sizes of images between which it was trained, after resampling to the native one from these.
     column_width : float, Angstrom
-        Standard deviation of a sure column's Gaussian in the map of columns.
+        Standard deviation of a sure column's Gaussian in the map of columns, or of a sure structure's in that of its class.
     normalisation : str
     reach_px : int
         Pixels on each side that an output can depend on.
@@ -64,7 +68,7 @@ class ModelCard:
 
     name: str
     about: str = ""
-    task: str = "columns"
+    task: str = COLUMNS
     architecture: str = "unet"
     network: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[Output, ...] = COLUMN_OUTPUTS
@@ -117,7 +121,7 @@ def _card_from(values: Any, path: Path) -> ModelCard:
     card = ModelCard(**{**values, "sampling_range": size, "outputs": outputs})
     for name, value, choices in (
         ("architecture", card.architecture, ARCHITECTURES),
-        ("normalisation", card.normalisation, (NORMALISATION,)),
+        ("normalisation", card.normalisation, (NORMALISATION, LOCAL)),
     ):
         if value not in choices:
             raise ModelError(f"{path}: this version knows no {name} {value!r}, only {', '.join(choices)}; update the plugin")

@@ -49,6 +49,23 @@ COLUMN_OUTPUTS = (
 background, and with the columns made narrow."""
 
 
+BACKGROUND = "background"
+"""Class of what is no structure; the last output of networks that recognise structures."""
+
+
+def structure_outputs(classes: int) -> tuple[Output, ...]:
+    """Maps of the networks for local structure: one for each class and one for the background, which sum to 1.
+
+    References
+    ----------
+    Madsen et al., Adv. Theory Simul. 1, 1800037 (2018), Eq. 1 and 4.
+    """
+    names = ["structure"] if classes == 1 else [f"structure {number + 1}" for number in range(classes)]
+    return tuple(
+        Output(name=name, activation="softmax", unit="probability", loss="cross_entropy") for name in (*names, BACKGROUND)
+    )
+
+
 def outputs_from(values: Any) -> tuple[Output, ...]:
     """Outputs as a card lists them.
 

@@ -13,7 +13,7 @@ from scipy.spatial import Voronoi, cKDTree
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Angstrom, Quantity
+from napari_atomseg.core.quantities import Angstrom, Fraction, Quantity
 from napari_atomseg.specimens.projection import Projection
 
 SHORTEST_BOND, PUSHES, MOST_POINTS = 1.15, 60, 1e6
@@ -30,6 +30,8 @@ class GrapheneParams:
         Least distance of the seeds; 1.85 gives the density of graphene.
     relaxations : int
         Steps of Lloyd's algorithm; 0 leaves atoms that nearly touch, many make it nearly a crystal.
+    vacancies : float
+        Share of atoms that are missing.
     holes : int
         Number of holes.
     hole_radius : float
@@ -38,6 +40,7 @@ class GrapheneParams:
 
     seed_distance: Annotated[float, Quantity(unit="Å", low=0.5, high=1000)] = 1.85
     relaxations: Annotated[int, Quantity(low=0, high=100)] = 6
+    vacancies: Fraction = 0.0
     holes: Annotated[int, Quantity(low=0, high=20)] = 0
     hole_radius: Angstrom = 5.0
 
@@ -54,9 +57,11 @@ def graphene_like(field: tuple[float, float], params: GrapheneParams, rng: np.ra
         seeds = _relaxed(seeds)
     vertices = _pushed_apart(Voronoi(seeds).vertices)
     vertices = vertices[np.all((vertices > 0) & (vertices < size), axis=1)]
+    if params.vacancies:
+        vertices = vertices[rng.uniform(size=len(vertices)) >= params.vacancies]
     for _ in range(params.holes):
         centre = rng.uniform(0, 1, 2) * size
-        vertices = vertices[~_in_blob(vertices - centre, params.hole_radius, rng)]
+        vertices = vertices[~in_blob(vertices - centre, params.hole_radius, rng)]
     return Projection(positions=vertices - margin, numbers=np.full(len(vertices), _CARBON), field=field)
 
 
@@ -122,7 +127,7 @@ def _relaxed(seeds: np.ndarray) -> np.ndarray:
     return np.where(usable[:, None], seeds + step, seeds)
 
 
-def _in_blob(offsets: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
+def in_blob(offsets: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
     """True inside a smooth closed outline around the origin, shape (N,)."""
     angle = np.arctan2(offsets[:, 0], offsets[:, 1])
     outline = np.ones(len(offsets))

@@ -13,6 +13,7 @@ from scipy.spatial import QhullError
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.specimens.cif import read_crystal
+from napari_atomseg.specimens.defected_graphene import DefectedGrapheneParams, defected_graphene
 from napari_atomseg.specimens.graphene import GrapheneParams, graphene_like
 from napari_atomseg.specimens.library import library_cell
 from napari_atomseg.specimens.low_resolution import PARTS, low_resolution
@@ -137,6 +138,10 @@ def _sheet(params: Mapping[str, Any], field: Field, rng: np.random.Generator) ->
     return graphene_like(field, from_dict(GrapheneParams, params), rng)
 
 
+def _graphene(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
+    return defected_graphene(field, from_dict(DefectedGrapheneParams, params), rng)
+
+
 def _particle(params: Mapping[str, Any], field: Field, rng: np.random.Generator) -> Projection:
     given = dict(params)
     off = given.pop("off_centre", 0.0)
@@ -206,6 +211,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], Field, np.random.Generator], Proje
     "cell": _cell,
     "random_crystal": _random_crystal,
     "sheet": _sheet,
+    "graphene": _graphene,
     "particle": _particle,
     "points": _points,
     "solid": _solid,

@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.networks.architectures import architecture_of, build_network
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
+from napari_atomseg.networks.outputs import Output
 from napari_atomseg.synthesis.recipe import Recipe
-from napari_atomseg.training import checkpoint, validation
+from napari_atomseg.training import checkpoint, lessons
 from napari_atomseg.training.examples import Examples
+from napari_atomseg.training.lessons import Lesson, lesson_of, scenes
 from napari_atomseg.training.losses import LOSSES
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.training.report import report
 from napari_atomseg.training.stream import stream
-from napari_atomseg.training.validation import scenes, validate
 
 STEEPEST = 1.0
 """Gradients longer than this are shortened to it."""
@@ -110,33 +110,34 @@ def fit(
     AtomsegError
         If the checkpoint does not belong to these settings, or the loss is no longer a number.
     """
-    _check(recipe, params, minutes)
+    _check(params, minutes)
+    lesson = lesson_of(recipe)
     settings = {
         "recipe": recipe.name,
         "architecture": architecture_of(network),
         "network": asdict(network),
         "params": asdict(params),
     }
-    run = _begin(network, params, device, start_from)
+    run = _begin(network, params, device, start_from, lesson.outputs)
     if resume:
         _go_on(run, checkpoint.load(folder), settings)
     prepared = time.monotonic()
     shown = yield from _drawn(recipe, params)
     if start_from is not None and not run.history:
-        _look(run, shown, params, device, [], 0.0, folder)
+        _look(run, lesson, shown, params, device, [], 0.0, folder)
     began = saved = time.monotonic()
     minutes = _what_is_left(minutes, (began - prepared) / 60)
     losses: list[float] = []
     batches = stream(recipe, params, run.step, workers)
     try:
         while not (run.total and run.step >= run.total):
-            loss = _update(run, next(batches), params, device)
+            loss = _update(run, next(batches), params, device, lesson.outputs)
             losses.append(loss)
             run.step += 1
             spent = time.monotonic() - began
             run.total = _planned(run, spent, minutes, params.validate_every if params.steps == 0 and not resume else 0)
             if run.step % params.validate_every == 0 or run.step == run.total:
-                _look(run, shown, params, device, losses, spent, folder)
+                _look(run, lesson, shown, params, device, losses, spent, folder)
                 losses.clear()
             if time.monotonic() - saved > SAVE_EVERY_S:
                 checkpoint.save(_state(run, settings), folder)
@@ -147,7 +148,7 @@ def fit(
                 break
         if losses:
             # The minutes were over between two looks.
-            _look(run, shown, params, device, losses, time.monotonic() - began, folder)
+            _look(run, lesson, shown, params, device, losses, time.monotonic() - began, folder)
     finally:
         batches.close()
         checkpoint.save(_state(run, settings), folder)
@@ -156,11 +157,11 @@ def fit(
 
 def _drawn(recipe: Recipe, params: TrainParams) -> Steps[list[Examples]]:
     """The validation scenes."""
-    yield Progress(0, validation.BATCHES, PREPARING)
+    yield Progress(0, lessons.BATCHES, PREPARING)
     shown = []
     for batch in scenes(recipe, params.patch, params.native_sampling):
         shown.append(batch)
-        yield Progress(len(shown), validation.BATCHES, PREPARING)
+        yield Progress(len(shown), lessons.BATCHES, PREPARING)
     return shown
 
 
@@ -195,19 +196,17 @@ def _total_of(step: int, spent: float, minutes: float | None) -> int:
     return max(step + 1, round(step * 60 * minutes / spent))
 
 
-def _check(recipe: Recipe, params: TrainParams, minutes: float | None) -> None:
-    if "lens" in recipe.imaging or recipe.modality not in ("stem", "adf"):
-        raise AtomsegError(
-            f"{recipe.name}: networks for columns learn from recipes of STEM images; choose columns_stem or one like it"
-        )
+def _check(params: TrainParams, minutes: float | None) -> None:
     if params.steps == 0 and not minutes:
         raise AtomsegError("a run of 0 steps needs the minutes that it may take; give either of them")
 
 
-def _begin(network: Any, params: TrainParams, device: str, start_from: dict[str, Tensor] | None) -> _Run:
+def _begin(
+    network: Any, params: TrainParams, device: str, start_from: dict[str, Tensor] | None, outputs: tuple[Output, ...]
+) -> _Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.seed)
-        made = build_network(network, COLUMN_OUTPUTS)
+        made = build_network(network, outputs)
     if start_from is not None:
         made.load_state_dict(start_from)
     made = made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -231,11 +230,12 @@ def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None
     run.network.load_state_dict(dict(state.weights))
     run.averaged.load_state_dict(dict(state.averaged))
     checkpoint.restore_moments(run.optimiser, run.names, state.moments, state.step)
-    run.step, run.total = state.step, int(state.settings.get("total", run.total))
+    # More updates than were planned may be asked for; the learning rate rises again to where it then should be.
+    run.step, run.total = state.step, max(int(state.settings.get("total", run.total)), settings["params"]["steps"])
     run.history = [dict(entry) for entry in state.history]
 
 
-def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> float:
+def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tuple[Output, ...]) -> float:
     """One step downhill; gives the loss."""
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(run.step, run.total, params)
@@ -243,7 +243,7 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str) -> float:
     image = batch.image.to(device, memory_format=torch.channels_last)
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half_is_fast(device)):
         found = run.network(image)
-    loss = LOSSES[params.loss](found.float(), batch.targets.to(device), batch.asked.to(device))
+    loss = LOSSES[params.loss](found.float(), batch.targets.to(device), batch.asked.to(device), outputs)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     length = nn.utils.clip_grad_norm_(run.network.parameters(), STEEPEST)
@@ -276,7 +276,9 @@ def half_is_fast(device: str) -> bool:
     return False
 
 
-def _look(run: _Run, shown: Any, params: TrainParams, device: str, losses: list[float], seconds: float, folder: Path) -> None:
+def _look(
+    run: _Run, lesson: Lesson, shown: Any, params: TrainParams, device: str, losses: list[float], seconds: float, folder: Path
+) -> None:
     """Judge the averaged weights, and write down what they reach after so many seconds since the run was begun or resumed."""
     run.history.append(
         {
@@ -284,7 +286,7 @@ def _look(run: _Run, shown: Any, params: TrainParams, device: str, losses: list[
             "seconds": seconds,
             "learning_rate": learning_rate(run.step, run.total, params),
             "training_loss": sum(losses) / len(losses) if losses else math.nan,
-            **validate(run.averaged, shown, params.native_sampling, device),
+            **lesson.validate(run.averaged, shown, params.native_sampling, device),
         }
     )
     report(run.history, folder)
@@ -304,4 +306,5 @@ def _state(run: _Run, settings: dict[str, Any]) -> checkpoint.State:
 def _words(last: Mapping[str, float]) -> str:
     if not last:
         return "training"
-    return f"loss {last['loss']:.3f}, F1 {last['f1']:.3f}, {last['rms_pm']:.0f} pm"
+    found = f"F1 {last['f1']:.3f}" if "f1" in last else f"recall {last['recall']:.3f}, precision {last['precision']:.3f}"
+    return f"loss {last['loss']:.3f}, {found}, {last['rms_pm']:.0f} pm"

@@ -26,8 +26,10 @@ def likelihood_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tupl
         Where maps of probability count.
     outputs : tuple of Output
     """
-    total = found.new_zeros(())
+    total = _class_entropy(found, targets, asked, outputs)
     for number, output in enumerate(outputs):
+        if output.activation == "softmax":
+            continue
         mine, target = found[:, number : number + 1], targets[:, number : number + 1]
         if output.loss == "cross_entropy":
             entropy = torch.nn.functional.binary_cross_entropy_with_logits(mine, target, reduction="none")
@@ -36,6 +38,16 @@ def likelihood_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tupl
             square = (mine - target).square().mean(dim=(1, 2, 3))
             total = total + output.weight * torch.log(square + LEAST_SQUARE).mean()
     return total
+
+
+def _class_entropy(found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Output, ...]) -> Tensor:
+    """Cross entropy of the classes of which each pixel has one; zero if there are none."""
+    chosen = [number for number, output in enumerate(outputs) if output.activation == "softmax"]
+    if not chosen:
+        return found.new_zeros(())
+    weights = found.new_tensor([outputs[number].weight for number in chosen])[:, None, None]
+    entropy = -(weights * targets[:, chosen] * torch.log_softmax(found[:, chosen], dim=1)).sum(dim=1, keepdim=True)
+    return (entropy * asked).mean()
 
 
 def chi_square_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Output, ...] = COLUMN_OUTPUTS) -> Tensor:

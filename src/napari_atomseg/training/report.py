@@ -7,7 +7,13 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PANELS = (("training_loss", "loss"), ("f1",), ("rms_pm",), ("psnr_denoise", "psnr_background", "psnr_deblur"))
+PANELS = (
+    ("training_loss", "loss"),
+    ("f1", "recall", "precision", "defect recall", "defect precision"),
+    ("rms_pm",),
+    ("psnr_denoise", "psnr_background", "psnr_deblur"),
+)
+"""Numbers that are drawn together, as far as a run has them."""
 
 
 def report(history: Sequence[Mapping[str, float]], folder: Path) -> None:
@@ -24,7 +30,8 @@ def report(history: Sequence[Mapping[str, float]], folder: Path) -> None:
     except ImportError:  # a machine for training only
         return
     figure = Figure(figsize=(11, 6), layout="constrained")
-    for axes, names in zip(figure.subplots(2, 2).ravel(), PANELS, strict=True):
+    panels = [known for names in PANELS if (known := [name for name in names if name in history[-1]])]
+    for axes, names in zip(figure.subplots(2, 2).ravel(), panels, strict=False):
         for name in names:
             axes.plot([entry["step"] for entry in history], [entry[name] for entry in history], label=name)
         axes.set_xlabel("updates")

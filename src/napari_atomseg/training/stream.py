@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.drawing import drawn
-from napari_atomseg.training.examples import Examples, draw_examples
+from napari_atomseg.training.examples import Examples
+from napari_atomseg.training.lessons import lesson_of
 from napari_atomseg.training.params import TrainParams
 
 
@@ -20,7 +21,7 @@ class Batches:
 
     def __call__(self, number: int) -> Examples:
         given = self.params
-        return draw_examples(self.recipe, given.seed, number, given.batch, given.patch, given.native_sampling)
+        return lesson_of(self.recipe).draw(self.recipe, given.seed, number, given.batch, given.patch, given.native_sampling)
 
 
 def stream(recipe: Recipe, params: TrainParams, start: int, workers: int) -> Generator[Examples, None, None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,24 +12,15 @@ from torch import Tensor, nn
 from napari_atomseg.localise.map_columns import map_columns
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
-from napari_atomseg.synthesis.recipe import Recipe
-from napari_atomseg.training.examples import Examples, draw_examples
+from napari_atomseg.training.examples import Examples
 from napari_atomseg.training.losses import LOSSES
 
-SEED = 2**30
-"""Of the validation scenes; runs have smaller ones."""
-BATCHES, BATCH = 6, 8
 MATCH = 0.6
 """Farthest distance of a match, Angstrom."""
 BORDER = 1.6
 """Columns nearer to the border are not judged, Angstrom."""
 CONFIDENCE = 0.5
 _IMAGES = [(number, output.name) for number, output in enumerate(COLUMN_OUTPUTS) if output.unit != "probability"]
-
-
-def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:
-    """The validation scenes of a recipe, drawn batch by batch as they are asked for."""
-    return (draw_examples(recipe, SEED, number, BATCH, patch, native) for number in range(BATCHES))
 
 
 def validate(network: nn.Module, examples: Sequence[Examples], native: float, device: torch.device | str) -> dict[str, float]:
@@ -63,8 +54,28 @@ def _judged(values: Tensor, true: np.ndarray, doubtful: np.ndarray, native: floa
     """Columns found rightly, the sum of their squared errors (A2), and those found falsely and missed."""
     shown = map_columns(values.numpy(), GAUSSIAN_WIDTH / native)
     found = shown.positions[shown.confidence >= CONFIDENCE]
-    limit, border = MATCH / native, BORDER / native
-    side = np.array(values.shape) - 1 - border
+    side = (int(values.shape[0]), int(values.shape[1]))
+    hits, square, more = matched(found, true, doubtful, side, MATCH / native, BORDER / native)
+    return hits, square * native**2, more
+
+
+def matched(
+    found: np.ndarray, true: np.ndarray, doubtful: np.ndarray, shape: tuple[int, int], limit: float, border: float
+) -> tuple[int, float, tuple[int, int]]:
+    """Places found rightly, the sum of their squared errors, and those found falsely and missed; all in px.
+
+    Parameters
+    ----------
+    found, true, doubtful : ndarray, shape (N, 2), (y, x)
+        What is near to doubtful ones counts neither as found nor as missed.
+    shape : tuple of int
+        (Y, X) of the image.
+    limit : float
+        Farthest distance of a match.
+    border : float
+        What is nearer to the border is not judged.
+    """
+    side = np.array(shape) - 1 - border
 
     def inside(places: np.ndarray) -> np.ndarray:
         return np.all((places > border) & (places < side), axis=1)
@@ -81,7 +92,7 @@ def _judged(values: Tensor, true: np.ndarray, doubtful: np.ndarray, native: floa
     if len(doubtful) and len(rest):
         rest = rest[cKDTree(doubtful).query(rest)[0] > limit]
     missed = int(inside(true).sum()) - len(hit)
-    return len(hit), float(np.sum((distance[hit] * native) ** 2)), (int(inside(rest).sum()), missed)
+    return len(hit), float(np.sum(distance[hit] ** 2)), (int(inside(rest).sum()), missed)
 
 
 def _decibels(found: Tensor, target: Tensor) -> list[float]:

@@ -50,6 +50,7 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
+from napari_atomseg.workflows.measuring import Measurement, measure
 from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
 from napari_atomseg.workflows.pairs import correction_for, make_pairs, write_pairs
@@ -88,6 +89,7 @@ __all__ = [
     "CutParams",
     "DetectorParams",
     "FittedSimulation",
+    "Measurement",
     "Micrograph",
     "MultisliceParams",
     "NetworkParams",
@@ -121,6 +123,7 @@ __all__ = [
     "make_pairs",
     "maps",
     "match_rotation",
+    "measure",
     "model_cards",
     "model_names",
     "model_table",

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 AUTO, CLASSICAL = "auto", "classical"
 """Names by which a finder is chosen for the image, and by which no network is used."""
-KNOWN_MODALITIES = {"ADF-STEM": ("adf", "haadf")}
+TEM = ("hrtem", "tem")
+"""Modalities of images through an objective lens, as readers name them."""
+KNOWN_MODALITIES = {"ADF-STEM": ("adf", "haadf"), "HRTEM": TEM}
 """Modalities of images, as readers name them, by that of a network's training images."""
 KNOWN_WIDTHS = (0.25, 0.9)
 """Standard deviations of columns between which networks were trained, Angstrom."""
@@ -56,6 +58,8 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
     from napari_atomseg.networks.zoo import list_models, shipped_folder
     from napari_atomseg.workflows.networks import default_network, model_cards
 
+    if micrograph.modality in TEM:
+        return _for_tem(micrograph, params, network)
     try:
         name = default_network()
     except AtomsegError:
@@ -75,20 +79,48 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
     return Choice(model=name, reason=f"{card.modality} image with a pixel size and columns that the network knows")
 
 
-def _why_not(micrograph: Micrograph, index: int, params: ClassicalParams, network: NetworkParams, card: ModelCard) -> str:
-    """Why a network should not be used, in words; empty if it should."""
-    known = KNOWN_MODALITIES.get(card.modality, ())
-    if micrograph.modality and micrograph.modality not in known:
-        return f"the network {card.name} knows {card.modality} images, and this is {micrograph.modality.upper()}"
+def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkParams) -> Choice:
+    """A network that recognises structures, if one that came with the plugin fits; else the classical finder."""
+    from napari_atomseg.networks.card import STRUCTURES
+    from napari_atomseg.networks.zoo import list_models, shipped_folder
+    from napari_atomseg.workflows.networks import model_cards
+
+    if params != ClassicalParams(polarity=params.polarity):
+        return Choice(model=CLASSICAL, reason="parameters of the classical finder are set")
+    folders = list_models()
+    cards = [
+        card
+        for name, card in model_cards().items()
+        if card.task == STRUCTURES and folders[name].parent == shipped_folder() and not _unfit_size(micrograph, network, card)
+    ]
+    if cards:
+        return Choice(model=cards[0].name, reason=f"{cards[0].modality} image with a pixel size that the network knows")
+    return Choice(model=CLASSICAL, reason="no network knows TEM images with such a pixel size")
+
+
+def _unfit_size(micrograph: Micrograph, network: NetworkParams, card: ModelCard) -> str:
+    """Why the pixel size, or the number of pixels, is none for a network, in words; empty if it is."""
     size = pixel_size_told(micrograph, network)
     if size is None:
         return "the pixel size is unknown"
     low, high = card.sampling_range
     if not all(low <= one <= high for one in size):
         return f"the network {card.name} knows pixels of {low:g} to {high:g} Å"
-    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
-    if min(side * one for side, one in zip(plane.shape, size, strict=True)) < FEWEST_PIXELS * card.native_sampling:
+    if min(side * one for side, one in zip(micrograph.shape[-2:], size, strict=True)) < FEWEST_PIXELS * card.native_sampling:
         return "the image is too small for the network"
+    return ""
+
+
+def _why_not(micrograph: Micrograph, index: int, params: ClassicalParams, network: NetworkParams, card: ModelCard) -> str:
+    """Why a network should not be used, in words; empty if it should."""
+    known = KNOWN_MODALITIES.get(card.modality, ())
+    if micrograph.modality and micrograph.modality not in known:
+        return f"the network {card.name} knows {card.modality} images, and this is {micrograph.modality.upper()}"
+    problem = _unfit_size(micrograph, network, card)
+    size = pixel_size_told(micrograph, network)
+    if problem or size is None:
+        return problem
+    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
     sample = np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32)
     mean_size = float(np.mean(size))
     scale = estimate_scale(sample)

@@ -21,6 +21,7 @@ from napari_atomseg.localise.gaussian import CHOSEN, RefineParams, refine_column
 from napari_atomseg.localise.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
+from napari_atomseg.workflows.models import recognises
 
 Result = TypeVar("Result")
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
@@ -41,6 +42,7 @@ def locate(
     refinement: RefineParams | None = None,
     region: np.ndarray | None = None,
     frames: int | None = None,
+    series: bool = False,
 ) -> Generator[Progress, None, Columns]:
     """Atomic columns of a micrograph, in every frame or in one.
 
@@ -56,13 +58,16 @@ def locate(
     network : NetworkParams, optional
         How a network is asked for them.
     refined : bool
-        Fit each column by a Gaussian afterwards, which gives uncertainties.
+        Fit each column by a Gaussian afterwards, which gives uncertainties; not done for structures in TEM images, which phase
+        contrast does not show as Gaussians.
     refinement : RefineParams, optional
         How they are fitted.
     region : ndarray of bool, shape (Y, X), optional
         Search only where it is True.
     frames : int, optional
         Index of the only frame to search; by default all.
+    series : bool
+        The frames are one focal series, looked at together by a network of structures that knows so many foci.
 
     Returns
     -------
@@ -71,12 +76,12 @@ def locate(
     Raises
     ------
     AtomsegError
-        If the model or the frame does not exist.
+        If the model or the frame does not exist, or the model takes no series.
     """
     chosen = model or AUTO
     _require(chosen)
     parts = []
-    indices = frames_of(micrograph, frames)
+    indices = [0] if series else frames_of(micrograph, frames)
     details: dict[str, Any] = {}
     if chosen == AUTO:
         yield Progress(0, 0, "choosing the finder")
@@ -84,7 +89,13 @@ def locate(
         chosen, details = choice.model, {"model_chosen_because": choice.reason}
     details["model"] = chosen
     choices: list[dict[str, Any] | None] = []
-    finder = yield from _finder(micrograph, indices[0], chosen, params, network, region)
+    if series and not recognises(chosen):
+        raise AtomsegError(
+            f"{chosen} looks at single images; a focal series is for a network of structures, named with the model"
+        )
+    finder = yield from _finder(micrograph, indices[0], chosen, params, network, region, series)
+    # What phase contrast shows of an atom is no Gaussian; the network's place is the better one.
+    refined = refined and not recognises(chosen)
     for row, index in enumerate(indices):
         found, told = yield from labelled(finder(index), row, len(indices))
         if refined and len(found):
@@ -107,6 +118,7 @@ def _finder(
     params: ClassicalParams | None,
     network: NetworkParams | None,
     region: np.ndarray | None,
+    series: bool,
 ) -> Generator[Progress, None, Finder]:
     """What finds the columns of a frame, not yet fitted, and says how; what holds for all frames is told by the first."""
     if model == CLASSICAL:
@@ -114,12 +126,15 @@ def _finder(
         return partial(_found_without, micrograph, given, region)
     from napari_atomseg.workflows.networks import device_of, find_by_network, opened
     from napari_atomseg.workflows.pixel_size import told_size
+    from napari_atomseg.workflows.recognition import find_structures
 
     asked = network or NetworkParams()
-    size = yield from told_size(micrograph, first, opened(model, device_of(asked)), asked)
+    ready = opened(model, device_of(asked))
+    size = yield from told_size(micrograph, first, ready, asked)
+    find = partial(find_structures, series=series) if recognises(model) else find_by_network
 
     def by_network(index: int) -> Found:
-        found, told = yield from find_by_network(micrograph, index, model, asked, size, region)
+        found, told = yield from find(micrograph, index, model, asked, size, region)
         return found, {"parameters": to_dict(asked), "network": told, **found.provenance}
 
     return by_network

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def train_judge(
     AtomsegError
         If there is no such model or recipe, or too little time.
     """
+    from napari_atomseg.networks.card import COLUMNS
     from napari_atomseg.networks.judge import joined
     from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
@@ -61,6 +63,8 @@ def train_judge(
 
     given = [recipe if isinstance(recipe, Recipe) else read_recipe(recipe) for recipe in recipes]
     ready = load_model(model)
+    if ready.card.task != COLUMNS:
+        raise AtomsegError(f"{model} recognises structures, whose maps need no classifier; choose a network for columns")
     taught = yield from teach(given, ready, params or JudgingParams(), minutes=minutes, workers=workers)
     scores = {f"judge {key}": round(value, 4) for key, value in taught.scores.items()}
     card = replace(

@@ -11,6 +11,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
+from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
 
 if TYPE_CHECKING:
@@ -67,6 +68,23 @@ def why_unfit(card: ModelCard, pixel_size: tuple[float, float]) -> str:
         f"The model {card.name} knows images of {format_pixel_size((low, low))} to {format_pixel_size((high, high))}, and this "
         f"one has {format_pixel_size(pixel_size)}; check the pixel size, or use the classical finder."
     )
+
+
+def recognises(model: str) -> bool:
+    """Whether a finder is a network that recognises structures, rather than one that finds columns."""
+    from napari_atomseg.networks.card import NAME, STRUCTURES, read_card
+    from napari_atomseg.networks.zoo import list_models
+
+    folder = list_models().get(model) or Path(model)
+    return (folder / NAME).is_file() and read_card(folder).task == STRUCTURES
+
+
+def map_names(model: str) -> tuple[str, ...]:
+    """Names of the maps that a network gives."""
+    from napari_atomseg.workflows.networks import model_cards
+
+    card = model_cards().get(model)
+    return TASKS if card is None else tuple(output.name for output in card.outputs)
 
 
 @job

@@ -20,6 +20,7 @@ from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.find import polarity_sign, searched_part
 from napari_atomseg.localise.scale import centre_crop
+from napari_atomseg.workflows.models import map_names
 from napari_atomseg.workflows.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 
 if TYPE_CHECKING:
@@ -98,22 +99,26 @@ def predicted(
     *,
     held: bool = False,
     averaged: bool = False,
+    series: bool = False,
 ) -> Generator[Progress, None, tuple[Prediction, dict[str, Any]]]:
     """Maps of one frame, or of a box in it, and what the network was told.
 
     With `held` the denoised image keeps to the raw one, with `averaged` that without background is averaged over like places,
-    if the parameters allow.
+    if the parameters allow. With `series` all frames are given together, as images of one place.
     """
     from napari_atomseg.inference.agreement import agreed_background, held_to_image
     from napari_atomseg.inference.columns import NEEDED, native_columns
     from napari_atomseg.inference.predict import predict
     from napari_atomseg.inference.rows import row_shifts, straightened
-    from napari_atomseg.networks.card import ModelError
+    from napari_atomseg.networks.card import STRUCTURES, ModelError
 
-    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    plane = micrograph.data if series or len(micrograph.shape) == 2 else micrograph.data[index]
     size = told.size
-    plane = plane if box is None else plane[box]
+    plane = plane if box is None else plane[(..., *box)]
     ready = opened(model, device_of(params))
+    if ready.card.task == STRUCTURES:
+        found = yield from predict(ready, plane, size, tasks, averaged=params.averaged, device=device_of(params))
+        return found, {"pixel_size_angstrom": list(size), "pixel_size_source": told.source}
     width = USUAL_WIDTH / float(np.mean(size))
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
     needed = NEEDED if params.straighten else ("columns",) if params.alike and averaged else ()
@@ -173,7 +178,8 @@ def maps(
     model : str, optional
         Name or folder; by default the first of :func:`model_cards`.
     tasks : tuple of str
-        Of ``columns``, ``mask`` (both from 0 to 1), ``denoise``, ``background``, ``deblur`` (in the image's intensities).
+        Of ``columns``, ``mask`` (both from 0 to 1), ``denoise``, ``background``, ``deblur`` (in the image's intensities); of a
+        network of structures its classes and ``background``, probabilities; by default all.
     params : NetworkParams, optional
     region : ndarray of bool, shape (Y, X), optional
         Only the rectangle around it is looked at; elsewhere maps are not a number.
@@ -194,6 +200,7 @@ def maps(
 
     params = params or NetworkParams()
     name = model or default_network()
+    tasks = map_names(name) if tasks == TASKS else tasks
     indices = frames_of(micrograph, frames)
     shape = micrograph.shape[-2:]
     box = box_of(region)
@@ -211,7 +218,8 @@ def maps(
             target[box if box is not None else ...] = prediction.on_image(task)
     rows = f", rows {told['rows']}" if "rows" in told else ""
     size_told = format_pixel_size(tuple(told["pixel_size_angstrom"]))
-    note = f"{told['polarity']} columns, {size_told} ({told['pixel_size_source']}){rows}"
+    seen = f"{told['polarity']} columns, " if "polarity" in told else ""
+    note = f"{seen}{size_told} ({told['pixel_size_source']}){rows}"
     return {
         task: Micrograph(
             data=found[task],
@@ -232,21 +240,24 @@ def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
 
 
 def default_network() -> str:
-    """Name of the network that is used if none is named.
+    """Name of the network that is used for columns if none is named.
 
     Raises
     ------
     AtomsegError
         If there is none.
     """
+    from napari_atomseg.networks.card import COLUMNS
     from napari_atomseg.networks.zoo import ENVIRONMENT, list_models, shipped_folder
 
     models = list_models()
     shipped = [name for name, folder in models.items() if folder.parent == shipped_folder()]
+    cards = model_cards()
     if not models:
         raise AtomsegError(f"there is no network at hand; train one, or name the folder of yours in {ENVIRONMENT}")
     # By name: files of a checkout are as old as chance will have it.
-    return min(shipped) if shipped else next(iter(models))
+    of_columns = [name for name in sorted(shipped) if name in cards and cards[name].task == COLUMNS]
+    return of_columns[0] if of_columns else next(iter(models))
 
 
 def find_by_network(
@@ -269,11 +280,11 @@ def find_by_network(
     if told["polarity"] == "dark":
         columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())
     if box is not None and region is not None:
-        columns = _in_region(columns, box, region)
+        columns = in_region(columns, box, region)
     return replace(columns, provenance={"left_out": left_out}) if left_out else columns, told
 
 
-def _in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
+def in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
     """Columns of a box in pixels of the whole image, those outside the region left out."""
     offset = np.array([box[0].start, box[1].start])
     table = columns.features

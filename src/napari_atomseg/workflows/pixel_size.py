@@ -68,6 +68,8 @@ def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkP
     MissingCalibrationError
         If nothing in the image tells it.
     """
+    from napari_atomseg.networks.card import COLUMNS
+
     if params.pixel_size is not None:
         return ToldSize(size=(params.pixel_size, params.pixel_size), source="set by hand")
     if micrograph.pixel_size is not None:
@@ -77,6 +79,10 @@ def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkP
     if scale is None:
         raise MissingCalibrationError(
             f"{micrograph.name}: the pixel size is unknown and nothing in the image tells it; set it by hand"
+        )
+    if model.card.task != COLUMNS:
+        raise MissingCalibrationError(
+            f"{micrograph.name}: the network {model.card.name} has to know the pixel size; set it by hand"
         )
     yield Progress(0, 0, "estimating the pixel size")
     size = yield from _surest(centre_crop(plane, ASKED_SIDE), float(USUAL_WIDTH / scale.sigma_px), model, params)

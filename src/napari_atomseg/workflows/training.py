@@ -17,7 +17,6 @@ from napari_atomseg.core.jobs import Progress, job
 
 if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.networks.architectures.unet import UnetParams
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.synthesis.recipe import Recipe
     from napari_atomseg.training.params import TrainParams
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 LICENCE = "GPL-3.0-or-later"
 FINE_TUNING_RATE = 5e-4
 """Learning rate of a network that has learnt already."""
-RANGE = (0.01, 0.3)
-"""Pixel sizes of images, Angstrom, between which resampling to the native sampling keeps what a column's image needs."""
 
 
 @job
@@ -34,7 +31,7 @@ def train(
     recipe: str | Path | Recipe,
     *,
     name: str | None = None,
-    network: UnetParams | None = None,
+    network: Any | None = None,
     params: TrainParams | None = None,
     folder: Path | None = None,
     minutes: float | None = None,
@@ -51,8 +48,8 @@ def train(
         A preset, a YAML file, or a recipe made by hand.
     name : str, optional
         Of the model; by default the recipe's. A number is added to one that is taken.
-    network : UnetParams, optional
-        Shape of the network; with `start_from` that of the model.
+    network : dataclass, optional
+        Shape of the network, of one of the architectures; with `start_from` that of the model.
     params : TrainParams, optional
         By default those of :func:`run_settings`, as with `network`.
     folder : Path, optional
@@ -83,11 +80,13 @@ def train(
     from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
     from napari_atomseg.training.fit import fit
+    from napari_atomseg.training.lessons import lesson_of
     from napari_atomseg.workflows.networks import device_of
 
     given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     place = folder or training_folder(name or given.name)
-    usual_shape, usual = run_settings(place if resume else None, start_from)
+    lesson = lesson_of(given)
+    usual_shape, usual = run_settings(given, place if resume else None, start_from)
     if minutes is not None and not resume:
         usual = replace(usual, steps=0)
     shape, before, tuned = network or usual_shape, None, params or usual
@@ -95,6 +94,8 @@ def train(
         if network is not None and network != usual_shape:
             raise AtomsegError("a network that starts from a model has that model's shape; leave out one of the two")
         before = load_model(start_from)
+        if before.card.outputs != lesson.outputs:
+            raise AtomsegError(f"the model {start_from} learnt other maps than the recipe {given.name} teaches; choose another")
     weights = dict(before.network.state_dict()) if before is not None else None
     chosen = device_of(NetworkParams(device=device))  # type: ignore[arg-type]  # checked there
     began = time.monotonic()
@@ -119,11 +120,12 @@ def training_folder(name: str) -> Path:
     return user_folder().parent / "training" / name
 
 
-def run_settings(resumed: Path | None = None, start_from: str | None = None) -> tuple[UnetParams, TrainParams]:
+def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | None = None) -> tuple[Any, TrainParams]:
     """Shape of the network and settings that a run has unless it is told others.
 
     Parameters
     ----------
+    recipe : Recipe
     resumed : Path, optional
         Folder with the checkpoint of a run that goes on: that run's settings.
     start_from : str, optional
@@ -132,22 +134,26 @@ def run_settings(resumed: Path | None = None, start_from: str | None = None) -> 
     Raises
     ------
     AtomsegError
-        If there is no such checkpoint or model.
+        If there is no such checkpoint or model, or no network learns from such images.
     """
     from napari_atomseg.core.params import from_dict
-    from napari_atomseg.networks.architectures.unet import UnetParams
+    from napari_atomseg.networks.architectures import params_of
     from napari_atomseg.networks.zoo import load_model
     from napari_atomseg.training import checkpoint
+    from napari_atomseg.training.lessons import lesson_of
     from napari_atomseg.training.params import TrainParams
 
+    lesson = lesson_of(recipe)
     if resumed is not None:
         before = checkpoint.load(resumed).settings
-        return from_dict(UnetParams, before["network"]), from_dict(TrainParams, before["params"])
+        return from_dict(params_of(before.get("architecture", "unet")), before["network"]), from_dict(
+            TrainParams, before["params"]
+        )
     if start_from is None:
-        return UnetParams(), TrainParams()
+        return lesson.network, lesson.params
     card = load_model(start_from).card
-    shape = from_dict(UnetParams, card.network)
-    return shape, TrainParams(learning_rate=FINE_TUNING_RATE, native_sampling=card.native_sampling)
+    shape = from_dict(params_of(card.architecture), card.network)
+    return shape, replace(lesson.params, learning_rate=FINE_TUNING_RATE, native_sampling=card.native_sampling)
 
 
 def stopped_at(folder: Path) -> int | None:
@@ -202,26 +208,35 @@ def recipe_for_crystal(
     return recipe_of_lattice(lattice.basis * np.asarray(size), lattice.motif, lattice.intensity, columns.image_name)
 
 
-def card_of(recipe: Recipe, network: UnetParams, params: TrainParams, folder: Path, name: str, device: str) -> ModelCard:
+def card_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path, name: str, device: str) -> ModelCard:
     """Card of a network that was trained in a folder, with what its last look at the validation scenes gave."""
-    from napari_atomseg.networks.architectures.unet import receptive_reach
+    from napari_atomseg.networks.architectures import architecture_of, build_network
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.training import checkpoint
+    from napari_atomseg.training.lessons import lesson_of
 
     state = checkpoint.load(folder)
+    lesson = lesson_of(recipe)
     last = dict(state.history[-1]) if state.history else {}
-    scores = {f"validation {key}": round(last[key], 4) for key in SCORES if key in last}
+    scores = {f"validation {key}": round(value, 4) for key, value in last.items() if key not in COURSE}
     # A run that starts from a model begins with a look at what that one reaches.
     first = state.history[0] if state.history and state.history[0]["step"] == 0 and last["step"] > 0 else {}
-    scores |= {f"{BEFORE} {key}": round(first[key], 4) for key in ("f1", "rms_pm") if key in first}
+    scores |= {
+        f"{BEFORE} {key}": round(value, 4) for key, value in first.items() if key in ("f1", "recall", "precision", "rms_pm")
+    }
     return ModelCard(
         name=name,
         about=recipe.about,
+        task=lesson.task,
+        architecture=architecture_of(network),
         network=asdict(network),
+        outputs=lesson.outputs,
         native_sampling=params.native_sampling,
-        sampling_range=RANGE,
-        reach_px=receptive_reach(network),
-        modality="ADF-STEM",
+        sampling_range=lesson.sampling_range,
+        column_width=lesson.label_width,
+        normalisation=lesson.normalisation,
+        reach_px=int(build_network(network, lesson.outputs).reach),  # type: ignore[arg-type]
+        modality=lesson.modality,
         recipe=recipe.name,
         training={**asdict(params), "updates": state.step, "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}"},
         scores=scores,
@@ -231,7 +246,8 @@ def card_of(recipe: Recipe, network: UnetParams, params: TrainParams, folder: Pa
 
 BEFORE = "before training"
 """Begins the names of the scores that the model a run started from has on the same scenes."""
-SCORES = ("loss", "f1", "rms_pm", "psnr_denoise", "psnr_background", "psnr_deblur")
+COURSE = ("step", "seconds", "learning_rate", "training_loss")
+"""What a look writes down of the run itself; the rest are scores."""
 
 
 def free_name(wanted: str, taken: list[str]) -> str:

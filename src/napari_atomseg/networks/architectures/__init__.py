@@ -1,8 +1,9 @@
 """Shapes of networks, one module each, and the table of all: a new one is a module and a line here.
 
-A network is a :class:`torch.nn.Module` made from its parameters and the outputs of its card. It maps images (B, 1, Y, X) to
-(B, C, Y, X), one channel for each output and before its activation; ``multiple`` is the number of pixels of which sides have
-to be a multiple, ``reach`` the number of pixels on each side that an output can depend on.
+A network is a :class:`torch.nn.Module` made from its parameters and the outputs of its card. It maps images (B, 1, Y, X), or
+as many of one place as its parameter ``images`` says, to (B, C, Y, X), one channel for each output and before its activation;
+``multiple`` is the number of pixels of which sides have to be a multiple, ``reach`` the number of pixels on each side that an
+output can depend on.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Architecture:
 
 ARCHITECTURES = {
     "unet": Architecture("unet", "Unet", "UnetParams"),
+    "fusionnet": Architecture("fusionnet", "FusionNet", "FusionNetParams"),
+    "multiscale": Architecture("multiscale", "Multiscale", "MultiscaleParams"),
 }
 
 

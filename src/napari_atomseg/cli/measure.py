@@ -1,0 +1,79 @@
+"""``measure``: what columns say once they are found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_atomseg.cli.inputs import Dataset, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.tables import FirstIndex, Unit, read_table, require_units
+from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.targets import files_of, refuse_existing, targets_of, write
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import run
+
+if TYPE_CHECKING:
+    from napari_atomseg.workflows.measuring import Measurement
+
+
+def measure(
+    columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they belong to.")],
+    what: Annotated[
+        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured: rings (bonds and polygons of a sheet).")
+    ],
+    out: Annotated[str, typer.Option("-o", "--output", metavar="OUT.csv", help="The table with the new features.")],
+    unit: Unit = None,
+    first_index: FirstIndex = None,
+    pixel_size: PixelSize = None,
+    dataset: Dataset = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Measure columns: a table with new features (CSV), numbers of the whole image (JSON), and tables of their own."""
+    from napari_atomseg.workflows import measure as job
+    from napari_atomseg.workflows.measuring import WHAT
+
+    asked = tuple(part.strip() for part in what.split(",") if part.strip())
+    if not asked or set(asked) - set(WHAT):
+        raise typer.BadParameter(f'one or more of {", ".join(WHAT)}, not "{what}"', param_hint="--what")
+    require_units(unit, first_index)
+    size = pixel_size_of(pixel_size)
+    target = next(iter(targets_of([columns], out).values()))
+    talk = Talk(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        micrograph = open_image(path, dataset, size, talk)
+        given = read_table(columns, micrograph, unit, first_index, talk)
+        found = run(job.steps(micrograph, given, what=asked), talk.reporter(path))
+        tables = {name: target.with_name(f"{target.stem}_{name}.csv") for name in found.tables}
+        refuse_existing([*files_of(target), *tables.values()], force)
+        told = {"measured": {"what": list(asked), **found.numbers}}
+        write(replace(found.columns, provenance={**found.columns.provenance, **told}), target)
+        for name, table in tables.items():
+            _write_table(found, name, table)
+        talk.say(f"{columns.name}: {summary(found)} -> {target}")
+
+    each(talk, [image], work)
+
+
+def _write_table(found: Measurement, name: str, path: Path) -> None:
+    from napari_atomseg.writers.atomic import replacing
+
+    with replacing(path, AtomsegError) as part:
+        found.tables[name].to_csv(part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")
+
+
+def summary(found: Measurement) -> str:
+    """The most telling numbers in one line; of a stack how many frames it has."""
+    numbers = found.numbers
+    if "frames" in numbers:
+        return f"{len(numbers['frames'])} frames measured"
+    sizes = ", ".join(f"{numbers[f'rings_of_{size}']} of {size}" for size in (5, 6, 7, 8))
+    bond = numbers["bond_length_angstrom"]
+    told = f", bonds of {bond:.3f} ± {numbers['bond_length_angstrom_std']:.3f} Å" if bond is not None else ""
+    return f"rings: {sizes}, {numbers['rings_of_others']} others; {numbers['missing_atoms']} atoms missing{told}"

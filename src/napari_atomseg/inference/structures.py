@@ -1,0 +1,54 @@
+"""Structures that a network recognises in an image, as columns with classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.inference.evidence import value_at
+from napari_atomseg.inference.interpretation import Structures, interpret, rejection_at
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.predict import Prediction
+from napari_atomseg.networks.card import ModelCard
+
+
+def recognised(prediction: Prediction, card: ModelCard, params: NetworkParams) -> Structures:
+    """Structures in the maps of a network, in native px.
+
+    Where less confidence than usual is asked for, as by those who choose among all candidates, that decides in place of t.
+    """
+    maps = np.stack([prediction.maps[output.name] for output in card.outputs])
+    fewer = params.least_confidence < NetworkParams().least_confidence
+    rejection = min(params.rejection, rejection_at(params.least_confidence)) if fewer else params.rejection
+    return interpret(maps, card.column_width / card.native_sampling, params.epsilon, rejection)
+
+
+def as_columns(found: Structures, prediction: Prediction, card: ModelCard) -> Columns:
+    """The same in pixels of the image.
+
+    ``class`` counts from 1, ``class_probability`` is that of the class if there is a structure at all, ``confidence`` that
+    there is one. ``intensity`` is the locally normalised image at the structure: below zero where atoms are dark.
+    ``network_std_px`` says how far the map lets a structure be off along one axis.
+    """
+    positions = prediction.grid.to_image(found.positions)
+    ratio = float(np.sqrt(float(prediction.grid.ratio[0] * prediction.grid.ratio[1])))
+    width = np.full(len(positions), card.column_width / card.native_sampling * ratio)
+    given = prediction.image if prediction.image is not None else np.zeros(prediction.grid.native_shape)
+    rows = np.arange(len(positions))
+    features = pd.DataFrame(
+        {
+            "intensity": value_at(given, found.positions),
+            "background": np.zeros(len(positions)),
+            "sigma_px": width,
+            "sigma_minor_px": width,
+            "confidence": found.confidence,
+            "origin": "model",
+            "class": found.classes + 1,
+            "class_probability": found.probabilities[rows, found.classes],
+            "network_y_px": positions[:, 0],
+            "network_x_px": positions[:, 1],
+            "network_std_px": found.spread * ratio,
+        }
+    )
+    return Columns(positions=positions, features=features)

@@ -1,0 +1,110 @@
+"""What a recipe teaches: which maps, from which examples, judged by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
+from napari_atomseg.networks.architectures.unet import UnetParams
+from napari_atomseg.networks.card import COLUMNS, LOCAL, NORMALISATION, STRUCTURES
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, structure_outputs
+from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
+from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training.examples import Examples, draw_examples
+from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.sheets import KNOWN, LABEL_WIDTH
+from napari_atomseg.training.structure_examples import draw_structure_examples
+from napari_atomseg.training.structure_validation import validate_structures
+from napari_atomseg.training.validation import validate
+
+SEED = 2**30
+"""Of the validation scenes; runs have smaller ones."""
+BATCHES, BATCH = 6, 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What networks learn from a recipe.
+
+    Attributes
+    ----------
+    task : str
+        As a card names it.
+    outputs : tuple of Output
+    draw : callable
+        Of recipe, seed, number, batch, patch and native sampling: a batch of examples.
+    validate : callable
+        Of network, examples, native sampling and device: numbers by name.
+    network : dataclass
+        Shape of a network that has not been told another.
+    params : TrainParams
+        Settings likewise.
+    modality, normalisation : str
+        As a card names them.
+    label_width : float, Angstrom
+    sampling_range : tuple of float, Angstrom
+        Pixel sizes of images between which resampling to the native sampling keeps what is needed of them.
+    """
+
+    task: str
+    outputs: tuple[Output, ...]
+    draw: Callable[[Recipe, int, int, int, int, float], Examples]
+    validate: Callable[[nn.Module, Sequence[Any], float, str], dict[str, float]]
+    network: Any
+    params: TrainParams
+    modality: str
+    normalisation: str
+    label_width: float
+    sampling_range: tuple[float, float]
+
+
+def lesson_of(recipe: Recipe) -> Lesson:
+    """Columns of STEM images; structures of TEM images of sheets, as many classes as the recipe has.
+
+    Raises
+    ------
+    AtomsegError
+        If no network learns from such images.
+    """
+    if "lens" not in recipe.imaging and recipe.modality in ("stem", "adf"):
+        return Lesson(
+            task=COLUMNS,
+            outputs=COLUMN_OUTPUTS,
+            draw=draw_examples,
+            validate=validate,
+            network=UnetParams(),
+            params=TrainParams(),
+            modality="ADF-STEM",
+            normalisation=NORMALISATION,
+            label_width=GAUSSIAN_WIDTH,
+            sampling_range=(0.01, 0.3),
+        )
+    sheets = any(kind.get("kind") in KNOWN for kind in recipe.specimens)
+    if "lens" not in recipe.imaging or "profile" in recipe.imaging or recipe.dose is None or not sheets:
+        raise AtomsegError(
+            f"{recipe.name}: networks learn columns from recipes of STEM images, such as columns_stem, and structures from TEM "
+            f"images of {' or '.join(KNOWN)} through a lens with a dose, such as hrtem-graphene; choose one like these"
+        )
+    return Lesson(
+        task=STRUCTURES,
+        outputs=structure_outputs(recipe.classes),
+        draw=draw_structure_examples,
+        validate=validate_structures,
+        network=FusionNetParams(width=16, levels=2, stem=2),
+        params=TrainParams(batch=4, patch=192, warm_up=200, averaging=0.998),
+        modality="HRTEM",
+        normalisation=LOCAL,
+        label_width=LABEL_WIDTH,
+        sampling_range=(0.01, 0.25),
+    )
+
+
+def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:
+    """The validation scenes of a recipe, drawn batch by batch as they are asked for."""
+    draw = lesson_of(recipe).draw
+    return (draw(recipe, SEED, number, BATCH, patch, native) for number in range(BATCHES))

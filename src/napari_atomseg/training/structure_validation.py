@@ -1,0 +1,92 @@
+"""How good a network is at recognising structures, on fixed synthetic scenes that it never learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import nn
+
+from napari_atomseg.inference.interpretation import interpret
+from napari_atomseg.networks.activate import activate
+from napari_atomseg.networks.outputs import structure_outputs
+from napari_atomseg.training.losses import LOSSES
+from napari_atomseg.training.sheets import LABEL_WIDTH
+from napari_atomseg.training.structure_examples import StructureExamples
+from napari_atomseg.training.validation import matched
+
+MATCH = 0.35
+"""Farthest distance of a match, Angstrom."""
+BORDER = 2.0
+"""Structures nearer to the border are not judged, Angstrom."""
+CLEAR = 5.0
+"""Signal to noise of one atom above which images count as clear."""
+NEIGHBOURS, BOND_REACH, AROUND_DEFECT = 3, 1.75, 3.0
+"""Atoms with fewer neighbours than so many within so many Angstrom are defects, and so is what lies so near to them."""
+
+
+def validate_structures(
+    network: nn.Module, examples: Sequence[StructureExamples], native: float, device: torch.device | str
+) -> dict[str, float]:
+    """Loss over all scenes; recall, precision and rms distance (pm) over clear ones, also about defects alone."""
+    losses = []
+    counts, broken, square_sum = np.zeros(3), np.zeros(3), 0.0
+    network.eval()
+    with torch.no_grad():
+        for batch in examples:
+            found = network(batch.image.to(device)).float().cpu()
+            outputs = structure_outputs(found.shape[1] - 1)
+            losses.append(float(LOSSES["likelihood"](found, batch.targets, batch.asked, outputs)))
+            for row in np.flatnonzero(batch.snr > CLEAR):
+                maps = activate(found[row], outputs).numpy()
+                places = interpret(maps, LABEL_WIDTH / native).positions
+                true, doubtful = batch.positions[row], batch.doubtful[row]
+                side = maps.shape[-2:]
+                hits, square, more = matched(places, true, doubtful, side, MATCH / native, BORDER / native)
+                counts += (hits, *more)
+                square_sum += square
+                near = about_defects(np.concatenate([true, doubtful]), native, side[0])
+                broken += _near_defects(places, true, doubtful, near, native, side)
+    return {
+        "loss": float(np.mean(losses)),
+        **_shares(counts),
+        **_shares(broken, "defect "),
+        "rms_pm": _rms(square_sum, counts[0], native),
+    }
+
+
+def about_defects(atoms: np.ndarray, native: float, side: int) -> np.ndarray:
+    """Atoms (N, 2), px, of a repeated field that are short of a neighbour."""
+    if len(atoms) <= NEIGHBOURS:
+        return atoms
+    inside = atoms % side
+    distance, _ = cKDTree(inside, boxsize=side).query(inside, k=NEIGHBOURS + 1)
+    return np.asarray(atoms[distance[:, -1] * native > BOND_REACH])
+
+
+def _near_defects(
+    places: np.ndarray, true: np.ndarray, doubtful: np.ndarray, defects: np.ndarray, native: float, side: tuple[int, int]
+) -> tuple[int, int, int]:
+    """Found rightly, found falsely, missed, near to defects."""
+    if not len(defects):
+        return 0, 0, 0
+    tree, reach = cKDTree(defects), AROUND_DEFECT / native
+
+    def close(given: np.ndarray) -> np.ndarray:
+        return np.asarray(tree.query(given)[0] <= reach) if len(given) else np.zeros(0, bool)
+
+    # What matches an atom just outside is no false one.
+    aside = np.concatenate([doubtful, true[~close(true)]])
+    hits, _, more = matched(places[close(places)], true[close(true)], aside, side, MATCH / native, BORDER / native)
+    return hits, *more
+
+
+def _shares(counts: np.ndarray, prefix: str = "") -> dict[str, float]:
+    right, false, missed = counts.tolist()
+    return {f"{prefix}recall": right / max(1.0, right + missed), f"{prefix}precision": right / max(1.0, right + false)}
+
+
+def _rms(square_sum: float, hits: float, native: float) -> float:
+    return 100 * native * float(np.sqrt(square_sum / max(1.0, hits)))
