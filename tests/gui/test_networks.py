@@ -266,8 +266,8 @@ def test_what_was_refined_comes_back_refined(seeing, by_network, panel, page, id
 
 
 def test_the_threshold_of_a_large_image_asks_no_network(seeing, by_network, page, panel, monkeypatch):
-    session = by_network(lattice(1024), "large", pixel_size=(0.2, 0.2))
-    assert len(session.columns) > 4000
+    session = by_network(lattice(512), "large", pixel_size=(0.2, 0.2))
+    assert len(session.columns) > 1000
     with_confidences(session, page)
     monkeypatch.setattr(Bright, "forward", lambda *_: pytest.fail("the network was asked again"))
     shown = []

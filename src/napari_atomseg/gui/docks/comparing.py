@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Points
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -413,7 +413,12 @@ class ComparePage(QWidget):
         self._panel.viewer.layers.selection.active = layer
         layer.mode = "select"
         self._profile.watch(result.comparison, image, layer)
-        bring_up(self._panel.viewer, self._profile, "Profile")
+        # The line is drawn before the window is divided anew: together they would be felt.
+        QTimer.singleShot(0, self._bring_up_profile)
+
+    def _bring_up_profile(self) -> None:
+        if self._profile is not None:
+            bring_up(self._panel.viewer, self._profile, "Profile")
 
     def _watch_profile(self) -> None:
         if self._profile is not None:
