@@ -327,6 +327,11 @@ def test_links_can_be_read_on_both_themes(viewer, panel):
     assert LINKS["dark"] in panel.status.text()
 
 
+def test_the_panel_uses_its_whole_height_in_a_later_window_too(panel):
+    layout = panel.layout()
+    assert not [row for row in range(layout.count()) if layout.itemAt(row).spacerItem() is not None]
+
+
 def test_no_page_button_stands_alone(panel):
     rows = {}
     for row in range(panel.pages.count()):
