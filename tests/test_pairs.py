@@ -13,7 +13,16 @@ from napari_atomseg.readers.image_pairs import read_pairs
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams
 from napari_atomseg.specimens.library import crystal
-from napari_atomseg.workflows import SimulationParams, StemParams, fit_correction, make_pairs, simulate, write_pairs
+from napari_atomseg.workflows import (
+    SimulationParams,
+    StemParams,
+    fit_correction,
+    make_pairs,
+    simulate,
+    simulation_cost,
+    write_pairs,
+)
+from napari_atomseg.workflows.pairs import pairs_cost
 
 QUICK = SimulationParams(
     pixel_size=0.25,
@@ -25,8 +34,25 @@ QUICK = SimulationParams(
 
 
 @pytest.fixture(scope="module")
-def pairs():
-    return make_pairs(crystal("SrTiO3"), QUICK, number=3)
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("pairs") / "kept"
+
+
+@pytest.fixture(scope="module")
+def pairs(kept):
+    return make_pairs(crystal("SrTiO3"), QUICK, number=3, keep=kept)
+
+
+def test_each_pair_is_kept_as_soon_as_it_is_made(pairs, kept):
+    again = read_pairs(kept)
+    assert [pair.name for pair in again] == [pair.name for pair in pairs]
+    assert np.array_equal(again[2].multislice, pairs[2].multislice)
+
+
+def test_the_cost_of_pairs_is_that_of_all_of_them():
+    one = simulation_cost(crystal("SrTiO3"), replace(QUICK, method="multislice"))
+    # Thicknesses lie between a quarter of that which was given and all of it.
+    assert pairs_cost(crystal("SrTiO3"), QUICK, 4).seconds == pytest.approx(4 * 0.625 * one.seconds)
 
 
 def test_pairs_of_a_crystal_grow_with_its_thickness(pairs):

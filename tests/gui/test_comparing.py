@@ -288,6 +288,18 @@ def test_every_way_to_look_and_back(viewer, compared):
     assert names(viewer) == layers
 
 
+def test_from_squares_to_the_split_no_layer_comes_or_goes(viewer, compared):
+    compared.views.buttons["checkerboard"].click()
+    changes = []
+    for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+        event.connect(changes.append)
+    compared.views.buttons["split"].click()
+    compared.views.buttons["difference"].click()
+    assert not changes
+    compared.views.buttons["off"].click()
+    assert [change.type for change in changes] == ["removed"]
+
+
 def test_the_slider_moves_the_line(viewer, compared, image):
     compared.views.buttons["split"].click()
     layer = viewer.layers["experiment | mixed"]

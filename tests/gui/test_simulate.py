@@ -1,6 +1,7 @@
 """From a dropped structure to its images, in the real window."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from conftest import HANGING, add_image, drop, micrograph, open_panel, wait_unti
 from napari.layers import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.structures import is_structure, method_of, simulated_of
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.library import crystal
@@ -197,6 +200,27 @@ def test_a_correction_is_used_and_its_doubts_are_told(qtbot, viewer, panel, show
     wait_until_idle(qtbot, panel)
     assert method_of(viewer.layers["sto | corrected"]) == "corrected"
     assert "knows nothing of" in panel.status.text()
+
+
+def test_pairs_tell_their_cost_first_and_are_kept_when_the_fit_fails(qtbot, panel, shown, simulate_page, tmp_path, monkeypatch):
+    from napari_atomseg.gui.docks import correction
+
+    def steps(atoms, params, *, keep):
+        keep.mkdir()
+        (keep / "00.npz").write_bytes(b"")
+        yield Progress(1, 2, "pair 1 of 2")
+        raise AtomsegError("the fit has no solution")
+
+    monkeypatch.setattr(correction, "pairs_cost", lambda *_: SimpleNamespace(seconds=720, memory_bytes=1.2e9))
+    monkeypatch.setattr(correction.correction_for, "steps", steps)
+    simulate_page.correction.make(str(tmp_path / "sto.json"))
+    wait_until_idle(qtbot, panel)
+    assert "about 12 min and 1.2 GB" in panel.offer.sentence.text()
+    assert not list(tmp_path.glob("*_pairs"))
+    panel.offer.accept.click()
+    wait_until_idle(qtbot, panel)
+    assert "the fit has no solution" in panel.status.text()
+    assert f"1 pair is kept in {tmp_path / 'sto_pairs'}" in panel.status.text()
 
 
 def test_simulated_images_are_saved_with_their_pixel_size(viewer, shown, tmp_path):

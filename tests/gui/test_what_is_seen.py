@@ -86,6 +86,11 @@ def test_an_image_without_a_pixel_size_is_no_dot_beside_a_calibrated_one(viewer,
     width = calibrated.data.shape[-1] * calibrated.scale[-1]
     assert bare.data.shape[-1] * bare.scale[-1] == pytest.approx(width)
     assert pixel_size_of(bare) is None
+    # A pixel size that is given and taken away again leaves it as it was.
+    panel.head.choose(bare)
+    panel.head.set_pixel_size((0.3, 0.3), "you")
+    panel.head.set_pixel_size(None, "")
+    assert bare.data.shape[-1] * bare.scale[-1] == pytest.approx(width)
     viewer.layers.remove(calibrated)
     assert tuple(bare.scale) == (1, 1)
 
@@ -238,6 +243,32 @@ def test_the_lattice_dock_calibrates_from_a(viewer, panel, page, found, idle):
     assert dock.show_button.isEnabled()  # the estimate still holds
 
 
+# -- what is drawn and written how often -------------------------------------------------------------------------------
+
+
+def test_undo_draws_the_points_once_and_colours_that_stay_are_not_set_again(viewer, panel):
+    session = columns_on(viewer, panel, add_image(viewer))
+    session.layer.remove([0])
+    drawn, coloured = [], []
+    session.layer.events.set_data.connect(drawn.append)
+    session.layer._border.events.colors.connect(coloured.append)
+    session.undo()
+    assert len(session.columns) == 25
+    assert (len(drawn), len(coloured)) == (1, 0)
+    session.restyle()
+    assert not coloured
+
+
+def test_settings_reach_the_disk_after_a_rest_and_can_be_recalled_before(qtbot):
+    from napari_atomseg.gui import settings
+
+    for value in range(20):
+        settings.remember("dragged", value)
+    assert settings._store().value("dragged") is None
+    assert settings.recall("dragged") == 19
+    qtbot.waitUntil(lambda: settings._store().value("dragged") == "19")
+
+
 # -- masks -------------------------------------------------------------------------------------------------------------
 
 
@@ -325,6 +356,11 @@ def test_links_can_be_read_on_both_themes(viewer, panel):
     assert LINKS["light"] in panel.status.text()
     viewer.theme = "dark"
     assert LINKS["dark"] in panel.status.text()
+
+
+def test_the_panel_uses_its_whole_height_in_a_later_window_too(panel):
+    layout = panel.layout()
+    assert not [row for row in range(layout.count()) if layout.itemAt(row).spacerItem() is not None]
 
 
 def test_no_page_button_stands_alone(panel):

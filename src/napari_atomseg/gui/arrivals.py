@@ -90,11 +90,12 @@ class Arrivals(QObject):
         widths = [float(one.data.shape[-1] * one.scale[-1]) for one in images if pixel_size_of(one) is not None]
         widths += [float(one.extent.world[1][-1] - one.extent.world[0][-1]) for one in self._viewer.layers if is_structure(one)]
         for image in images:
-            before = self._even.get(image, 1.0)
-            if pixel_size_of(image) is not None or not np.allclose(image.scale[-2:], before, rtol=1e-9):
+            known = (1.0, self._even.get(image, 1.0))
+            ours = any(np.allclose(image.scale[-2:], one, rtol=1e-9) for one in known)
+            if pixel_size_of(image) is not None or not ours:
                 continue  # calibrated, or a hand has given it a scale of its own
             step = widths[-1] / image.data.shape[-1] if widths and widths[-1] > 0 else 1.0
-            if step != before:
+            if step != image.scale[-1]:
                 company = [layer for layer in self._viewer.layers if lies_on(layer, image)]
                 self._even[image] = step
                 for layer in (image, *company):

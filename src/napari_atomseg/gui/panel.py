@@ -125,6 +125,8 @@ class AtomSegPanel(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
         self.setMinimumWidth(300)
+        # napari puts an empty space below whatever does not say that it uses the whole height.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._add_pages()
         teach(self)
         self.refresh_run()

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_atomseg.gui.editing import has_session
 
-FULL_PX, LEAST = 12.0, 0.25
+FULL_PX, LEAST = 7.0, 0.25
 """Diameter on the screen from which on rings are drawn in full, and the opacity of the smallest ones."""
 REST_MS = 40
 
