@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 XVFB := xvfb-run -a -s "-screen 0 1400x900x24 +extension GLX +render -noreset"
@@ -18,8 +19,9 @@ HAS_DISPLAY := [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]
 run: $(VENV)/.qt system
 	@if $(HAS_DISPLAY); then $(BIN)/napari-atomseg open --sample; else $(BIN)/napari-atomseg demo; fi
 
+# Two processes: one drives the window, the other does the rest.
 test: $(VENV)/.test system
-	@if $(HAS_DISPLAY); then $(BIN)/python -m pytest $(ARGS); else $(XVFB) $(BIN)/python -m pytest $(ARGS); fi
+	@if $(HAS_DISPLAY); then $(PYTEST) $(ARGS); else $(XVFB) $(PYTEST) $(ARGS); fi
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
