@@ -45,7 +45,7 @@ def pairs(kept):
 
 def test_each_pair_is_kept_as_soon_as_it_is_made(pairs, kept):
     again = read_pairs(kept)
-    assert [pair.name for pair in again] == [pair.name for pair in pairs]
+    assert [pair.name for pair in again] == [f"{pair.name}.npz" for pair in pairs]
     assert np.array_equal(again[2].multislice, pairs[2].multislice)
 
 

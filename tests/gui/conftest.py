@@ -150,9 +150,8 @@ def forget_callbacks(group):
     for emitter in getattr(group, "emitters", {}).values():
         for callback in [*emitter.callbacks]:
             owner = callback[0]() if isinstance(callback, tuple) else callback
-            if type(owner).__module__.startswith("napari_atomseg") or getattr(owner, "__module__", "").startswith(
-                "napari_atomseg"
-            ):
+            modules = (type(owner).__module__, getattr(owner, "__module__", None) or "")
+            if any(module.startswith("napari_atomseg") for module in modules):
                 emitter.disconnect(callback)
 
 
