@@ -13,12 +13,14 @@ from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, outputs_from
 
 NAME = "card.yaml"
 WEIGHTS = "weights.safetensors"
-COLUMNS, STRUCTURES = "columns", "structures"
-"""Tasks of networks: columns of STEM images, classes of local structure of TEM images."""
+COLUMNS, STRUCTURES, RESTORATION = "columns", "structures", "restoration"
+"""Tasks of networks: columns of STEM images, classes of local structure of TEM images, images without noise and distortions."""
 NORMALISATION = "quantiles 0.02 and 0.995 of 3 x 3 means"
 """For columns; see :mod:`napari_atomseg.inference.normalise`."""
 LOCAL = "local mean and deviation, Gaussian of 12 A"
 """For structures; see :mod:`napari_atomseg.inference.local_normalisation`."""
+WHOLE = "mean and deviation of the image"
+"""For restoration; see :mod:`napari_atomseg.inference.whole_normalisation`."""
 
 
 class ModelError(AtomsegError):
@@ -36,7 +38,7 @@ class ModelCard:
     about : str
         One sentence for people who choose.
     task : str
-        ``columns``, or ``structures`` for classes of local structure.
+        ``columns``, ``structures`` for classes of local structure, or ``restoration``.
     architecture : str
         One of :data:`~napari_atomseg.networks.architectures.ARCHITECTURES`.
     network : mapping
@@ -121,7 +123,7 @@ def _card_from(values: Any, path: Path) -> ModelCard:
     card = ModelCard(**{**values, "sampling_range": size, "outputs": outputs})
     for name, value, choices in (
         ("architecture", card.architecture, ARCHITECTURES),
-        ("normalisation", card.normalisation, (NORMALISATION, LOCAL)),
+        ("normalisation", card.normalisation, (NORMALISATION, LOCAL, WHOLE)),
     ):
         if value not in choices:
             raise ModelError(f"{path}: this version knows no {name} {value!r}, only {', '.join(choices)}; update the plugin")

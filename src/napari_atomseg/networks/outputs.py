@@ -10,7 +10,7 @@ from napari_atomseg.core.errors import AtomsegError
 
 Activation = Literal["sigmoid", "softmax", "linear"]
 Unit = Literal["probability", "intensity", "intensity above background"]
-Loss = Literal["cross_entropy", "log_mean_square"]
+Loss = Literal["cross_entropy", "log_mean_square", "restoration"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Output:
         From the network's numbers to the map; all softmax channels of a network share one softmax.
     unit : {'probability', 'intensity', 'intensity above background'}
         Of the map; intensities are in units of the network's normalised input.
-    loss : {'cross_entropy', 'log_mean_square'}
+    loss : {'cross_entropy', 'log_mean_square', 'restoration'}
         How far the map is from its target in training.
     weight : float
         Of that loss among those of the other outputs.
@@ -49,6 +49,8 @@ COLUMN_OUTPUTS = (
 background, and with the columns made narrow."""
 
 
+RESTORED = Output(name="restored", activation="linear", unit="intensity", loss="restoration")
+"""The image as it would be without noise and distortions of the recording."""
 BACKGROUND = "background"
 """Class of what is no structure; the last output of networks that recognise structures."""
 

@@ -19,6 +19,8 @@ from napari_atomseg.synthesis.steps import draw_steps, flattened
 REQUIRED = ("name", "image", "specimens", "imaging", "peak")
 AMOUNTS = ("peak", "dose", "mean")
 KNOWN = (*REQUIRED, *AMOUNTS[1:], "classes", "about", "modality", "scene", "noise", "labels", "sources")
+KNOWN_OF_PARTS = ("name", "about", "parts")
+"""Of recipes that only name others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ class Recipe:
     scene, noise : tuple of mapping
         In order; each names one effect, with its ``probability`` and the distributions of its parameters. Of those that stem from
         one ``one_of`` at most one happens (:mod:`.steps`).
+    parts : tuple of Recipe
+        Recipes of which each image follows one, all as often; nothing else counts then but the name.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Recipe:
     dose: Any = None
     classes: int = 1
     mean: Any = None
+    parts: tuple[Recipe, ...] = ()
 
 
 def presets() -> list[str]:
@@ -106,8 +111,10 @@ def recipe_from(values: Any, where: str) -> Recipe:
     """
     if not isinstance(values, Mapping):
         raise AtomsegError(f"{where}: a recipe is a mapping with {', '.join(REQUIRED)}")
+    if values.get("parts"):
+        return _of_parts(values, where)
     missing = [name for name in REQUIRED if name not in values and not (name == "peak" and set(AMOUNTS) & set(values))]
-    unknown = sorted(set(values) - set(KNOWN))
+    unknown = sorted(set(values) - {*KNOWN, "parts"})
     if missing or unknown:
         raise AtomsegError(f"{where}: missing {', '.join(missing) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}")
     if not values["specimens"]:
@@ -129,6 +136,31 @@ def recipe_from(values: Any, where: str) -> Recipe:
     )
 
 
+def _of_parts(values: Mapping[str, Any], where: str) -> Recipe:
+    """A recipe that names others."""
+    names, unknown = values["parts"], sorted(set(values) - set(KNOWN_OF_PARTS))
+    if unknown or not isinstance(names, list) or not names or "name" not in values:
+        raise AtomsegError(
+            f"{where}: a recipe of parts has a name, a sentence (about) and a list of recipes (parts), and nothing else; "
+            f"unknown {', '.join(unknown) or 'nothing'}"
+        )
+    parts = tuple(read_recipe(str(name)) for name in names)
+    if any(part.parts for part in parts):
+        raise AtomsegError(f"{where}: parts of a recipe have no parts themselves; name their recipes")
+    return Recipe(
+        name=str(values["name"]),
+        about=str(values.get("about", "")),
+        modality=", ".join(dict.fromkeys(part.modality for part in parts)),
+        image=parts[0].image,
+        specimens=(),
+        imaging={},
+        peak=0.0,
+        scene=(),
+        noise=(),
+        parts=parts,
+    )
+
+
 def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
     """One image of a recipe, in numbers; the same seed gives the same record.
 
@@ -139,6 +171,8 @@ def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
     size : int, optional
         Side of the image in px, instead of the recipe's.
     """
+    if recipe.parts:
+        return draw_record(recipe.parts[int(np.random.default_rng([seed, 0x9A27]).integers(len(recipe.parts)))], seed, size)
     rng = np.random.default_rng([seed, 0x5EED])
     side = int(size or draw_number(recipe.image["size"], rng, "image.size", SIDES))
     pixel_size = draw_number(recipe.image["pixel_size"], rng, "image.pixel_size", PIXEL_SIZES)

@@ -306,5 +306,7 @@ def _state(run: _Run, settings: dict[str, Any]) -> checkpoint.State:
 def _words(last: Mapping[str, float]) -> str:
     if not last:
         return "training"
+    if "psnr" in last:
+        return f"loss {last['loss']:.3f}, {last['psnr']:.2f} dB, {last['psnr gain']:+.2f} dB"
     found = f"F1 {last['f1']:.3f}" if "f1" in last else f"recall {last['recall']:.3f}, precision {last['precision']:.3f}"
     return f"loss {last['loss']:.3f}, {found}, {last['rms_pm']:.0f} pm"

@@ -9,14 +9,17 @@ from typing import Any
 from torch import nn
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
 from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.architectures.unet import UnetParams
-from napari_atomseg.networks.card import COLUMNS, LOCAL, NORMALISATION, STRUCTURES
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, structure_outputs
+from napari_atomseg.networks.card import COLUMNS, LOCAL, NORMALISATION, RESTORATION, STRUCTURES, WHOLE
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, RESTORED, Output, structure_outputs
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.examples import Examples, draw_examples
 from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.restoration_examples import draw_restoration_examples
+from napari_atomseg.training.restoration_validation import validate_restoration
 from napari_atomseg.training.sheets import KNOWN, LABEL_WIDTH
 from napari_atomseg.training.structure_examples import draw_structure_examples
 from napari_atomseg.training.structure_validation import validate_structures
@@ -64,13 +67,26 @@ class Lesson:
 
 
 def lesson_of(recipe: Recipe) -> Lesson:
-    """Columns of STEM images; structures of TEM images of sheets, as many classes as the recipe has.
+    """Columns of STEM images; structures of TEM images of sheets, one class or more; restored images of all parts.
 
     Raises
     ------
     AtomsegError
         If no network learns from such images.
     """
+    if recipe.parts:
+        return Lesson(
+            task=RESTORATION,
+            outputs=(RESTORED,),
+            draw=draw_restoration_examples,
+            validate=validate_restoration,
+            network=CgrdnParams(features=32, growth=16, layers=6, blocks=3, groups=3, conditions=len(recipe.parts)),
+            params=TrainParams(batch=8, patch=128, learning_rate=1e-3, weight_decay=0.0, loss="restoration", warm_up=200),
+            modality=", ".join(part.name for part in recipe.parts),
+            normalisation=WHOLE,
+            label_width=0.0,
+            sampling_range=(0.0, 1000.0),
+        )
     if "lens" not in recipe.imaging and recipe.modality in ("stem", "adf"):
         return Lesson(
             task=COLUMNS,

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.networks.activate import activate
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, RESTORED, Output
+from napari_atomseg.training.restoration_losses import RestorationWeights, restoration_loss
 
 LEAST_SQUARE = 1e-5
 """Mean square error, in squares of the contrast, below which an image is good enough."""
@@ -66,4 +67,9 @@ def chi_square_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tupl
     return len(outputs) * ((maps - targets).square() / weight * counted).mean()
 
 
-LOSSES = {"likelihood": likelihood_loss, "chi_square": chi_square_loss}
+def paper_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Output, ...] = (RESTORED,)) -> Tensor:
+    """Loss of a restored image with the weights that Lobato et al. published (:mod:`.restoration_losses`)."""
+    return restoration_loss(found, targets, RestorationWeights())
+
+
+LOSSES = {"likelihood": likelihood_loss, "chi_square": chi_square_loss, "restoration": paper_loss}

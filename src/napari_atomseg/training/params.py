@@ -34,8 +34,9 @@ class TrainParams:
         Of AdamW (Loshchilov & Hutter, ICLR 2019).
     averaging : float
         Weights that are kept are a running average, with this share of the old average at each update.
-    loss : {'likelihood', 'chi_square'}
-        `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al., modified.
+    loss : {'likelihood', 'chi_square', 'restoration'}
+        `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al., modified;
+        `restoration`: that of Lobato et al., for networks that restore.
     seed : int
         Of weights and images.
     validate_every : int
@@ -50,7 +51,7 @@ class TrainParams:
     warm_up: Annotated[int, Quantity(low=0, high=10**6)] = 300
     weight_decay: Annotated[float, Quantity(low=0, high=1.0, decimals=6)] = 1e-3
     averaging: Annotated[float, Quantity(low=0, high=0.99999, decimals=5)] = 0.999
-    loss: Literal["likelihood", "chi_square"] = "likelihood"
+    loss: Literal["likelihood", "chi_square", "restoration"] = "likelihood"
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 0
     validate_every: _Count = 500
 

@@ -11,7 +11,7 @@ PANELS = (
     ("training_loss", "loss"),
     ("f1", "recall", "precision", "defect recall", "defect precision"),
     ("rms_pm",),
-    ("psnr_denoise", "psnr_background", "psnr_deblur"),
+    ("psnr_denoise", "psnr_background", "psnr_deblur", "psnr", "psnr gain"),
 )
 """Numbers that are drawn together, as far as a run has them."""
 

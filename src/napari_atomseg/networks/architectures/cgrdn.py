@@ -34,6 +34,8 @@ class CgrdnParams:
         Residual dense blocks of a group.
     groups : int
         Groups.
+    conditions : int
+        Planes that come with the image and say of which kind it is.
     """
 
     features: Annotated[int, Quantity(low=4, high=512)] = 64
@@ -41,13 +43,16 @@ class CgrdnParams:
     layers: Annotated[int, Quantity(low=1, high=16)] = 8
     blocks: Annotated[int, Quantity(low=1, high=16)] = 4
     groups: Annotated[int, Quantity(low=1, high=16)] = 4
+    conditions: Annotated[int, Quantity(low=0, high=64)] = 0
 
     def __post_init__(self) -> None:
         check(self)
 
 
 class Cgrdn(nn.Module):
-    """Restored images (B, C, Y, X) of images (B, 1, Y, X) of zero mean and unit deviation; sides are multiples of 2.
+    """Restored images (B, C, Y, X) of images (B, 1 + K, Y, X) of zero mean and unit deviation; sides are multiples of 2.
+
+    The K planes after the image are its conditions.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ class Cgrdn(nn.Module):
         super().__init__()
         self.params = params
         width = params.features
-        self.enter = nn.Conv2d(1, width, 3, padding=1)
+        self.enter = nn.Conv2d(1 + params.conditions, width, 3, padding=1)
         self.down = nn.Conv2d(width, width, 4, stride=2, padding=1)
         self.groups = nn.ModuleList(Group(params) for _ in range(params.groups))
         self.fuse = nn.Conv2d(params.groups * width, width, 1)
@@ -84,7 +89,7 @@ class Cgrdn(nn.Module):
             features = group(features)
             found.append(features)
         residual: Tensor = self.leave(self.up(entered + self.fuse(torch.cat(found, dim=1))))
-        return images + residual
+        return images[:, :1] + residual
 
 
 class Group(nn.Module):

@@ -1,0 +1,105 @@
+"""What networks that restore learn from, and how they are judged."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import run
+from napari_atomseg.inference.whole_normalisation import cut_off, mean_and_deviation
+from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
+from napari_atomseg.synthesis.recipe import draw_record, read_recipe, recipe_from
+from napari_atomseg.training.fit import fit
+from napari_atomseg.training.lessons import lesson_of
+from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.restoration_examples import draw_restoration_examples, kind_planes, restoration_examples
+from napari_atomseg.training.restoration_validation import psnr, validate_restoration
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return read_recipe("restore")
+
+
+def test_every_kind_of_image_takes_part(recipe):
+    drawn = {draw_record(recipe, seed).recipe for seed in range(60)}
+    assert drawn == {"hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem"}
+
+
+def test_a_recipe_of_parts_that_has_more_is_refused():
+    with pytest.raises(AtomsegError, match="unknown peak"):
+        recipe_from({"name": "mine", "parts": ["hrstem"], "peak": 3}, "mine.yaml")
+    with pytest.raises(AtomsegError, match="parts of a recipe have no parts"):
+        recipe_from({"name": "mine", "parts": ["restore"]}, "mine.yaml")
+
+
+def test_examples_are_images_and_their_scenes(recipe):
+    examples = draw_restoration_examples(recipe, 1, 0, 4, 48)
+    again = draw_restoration_examples(recipe, 1, 0, 4, 48)
+    assert examples.image.shape == (4, 7, 48, 48)
+    assert examples.targets.shape == (4, 1, 48, 48)
+    assert torch.equal(examples.image, again.image)
+    assert torch.isfinite(torch.cat([examples.image, examples.targets], dim=1)).all()
+    # What differs is noise: on the whole the two are alike.
+    assert (examples.image[:, :1] - examples.targets).mean(dim=(1, 2, 3)).abs().median() < 0.5
+
+
+def test_planes_say_the_kind_or_nothing():
+    planes = kind_planes([2, None], 3, (4, 5))
+    assert planes[0].amax(dim=(1, 2)).tolist() == [0, 0, 1]
+    assert planes.shape == (2, 3, 4, 5)
+    assert planes[1].abs().max() == 0
+
+
+def test_gain_and_offset_of_an_image_do_not_matter():
+    image, scene = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
+    kinds, known = np.array([0]), np.array([True])
+    one = restoration_examples(image, scene, kinds, known, 1, None)
+    other = restoration_examples(200 * image - 50, 200 * scene - 50, kinds, known, 1, None)
+    assert torch.allclose(one.image, other.image, atol=1e-4)
+    assert torch.allclose(one.targets, other.targets, atol=1e-4)
+
+
+def test_a_hot_pixel_does_not_decide_the_deviation():
+    image = torch.rand(1, 1, 64, 64)
+    hot = image.clone()
+    hot[0, 0, 3, 3] = 1e6
+    (mean, deviation), (true_mean, true_deviation) = mean_and_deviation(cut_off(hot)), mean_and_deviation(image)
+    assert mean.item() == pytest.approx(true_mean.item(), rel=0.01)
+    assert deviation.item() == pytest.approx(true_deviation.item(), rel=0.01)
+    assert mean_and_deviation(torch.full((1, 1, 8, 8), 3.0))[1].item() == 1.0
+
+
+def test_the_ratio_of_signal_and_noise_in_decibels():
+    true = torch.zeros(1, 1, 2, 2)
+    true[..., 0, 0] = 2.0
+    assert psnr(true + 0.02, true).item() == pytest.approx(40.0, abs=1e-3)
+
+
+def test_the_true_image_has_no_error(recipe):
+    batch = draw_restoration_examples(recipe, 3, 0, 3, 32)
+
+    class Perfect(torch.nn.Module):
+        def forward(self, images):
+            return batch.targets
+
+    reached = validate_restoration(Perfect(), [batch], 0.0, "cpu")
+    assert max(reached["mean error"], reached["deviation error"]) == 0
+    assert reached["psnr gain"] > 50
+
+
+def test_a_small_network_learns_to_take_noise_off(recipe, tmp_path):
+    lesson = lesson_of(recipe)
+    small = CgrdnParams(features=8, growth=4, layers=2, blocks=1, groups=1, conditions=lesson.network.conditions)
+    params = TrainParams(steps=40, batch=4, patch=32, validate_every=40, warm_up=5, learning_rate=5e-3, loss="restoration")
+    losses = [one.loss for one in fit(recipe, small, params, tmp_path, workers=0) if getattr(one, "loss", None)]
+    assert np.mean(losses[-10:]) < np.mean(losses[:10])
+    assert (tmp_path / "history.csv").read_text().splitlines()[0].count("gain")
+
+
+def test_a_job_of_restoration_ends_with_weights(recipe, tmp_path):
+    params = TrainParams(steps=1, batch=2, patch=32, validate_every=1, loss="restoration")
+    weights = run(
+        fit(recipe, CgrdnParams(features=4, growth=2, layers=1, blocks=1, groups=1, conditions=6), params, tmp_path, workers=0)
+    )
+    assert "enter.weight" in weights
