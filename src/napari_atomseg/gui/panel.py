@@ -77,6 +77,7 @@ class AtomSegPanel(QWidget):
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         _in_charge[self.viewer] = weakref.ref(self)
         self._work: Work | None = None
+        self.jobs_begun = 0
         self._activity: Activity | None = None
         self._build()
         self._connect()
@@ -244,6 +245,7 @@ class AtomSegPanel(QWidget):
             return
         work = Work(steps)
         self._work = self._holder["work"] = work
+        self.jobs_begun += 1
         self._left, self._activity = TimeLeft(), Activity(what, self.cancel)
         work.progressed.connect(self._on_progress)
         if heard is not None:

@@ -57,14 +57,14 @@ class LiveImage(QObject):
         except AtomsegError as error:
             self._panel.complain(error)
             return
-        begun = time.perf_counter()
+        begun, jobs = time.perf_counter(), self._panel.jobs_begun
         work = Work(_live(structure_of(layer), params))
         self._panel.keep("convolution", work)
-        work.finished.connect(lambda found: self._show(layer, found, time.perf_counter() - begun))
+        work.finished.connect(lambda found: self._show(layer, found, time.perf_counter() - begun, jobs))
         work.failed.connect(lambda sentence, _: self._panel.complain(sentence))
         work.start()
 
-    def _show(self, layer: Points, found: tuple[Any, Any, Any], seconds: float) -> None:
+    def _show(self, layer: Points, found: tuple[Any, Any, Any], seconds: float, jobs: int) -> None:
         if layer not in self._panel.viewer.layers:
             return
         places, numbers, image = found
@@ -72,7 +72,7 @@ class LiveImage(QObject):
         if image is None:
             return
         show_simulated(self._panel.viewer, layer, "convolution", image)
-        if not self._panel.busy:
+        if not self._panel.busy and jobs == self._panel.jobs_begun:  # what a job has said meanwhile stays
             self._panel.say(f"{escape(layer.name)}: convolution, {seconds * 1e3:.0f} ms.")
 
     def _estimate(self) -> None:
