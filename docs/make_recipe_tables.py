@@ -176,7 +176,8 @@ def table(recipe: recipes.Recipe, text: str) -> Iterator[str]:
     """The chapter of a recipe."""
     yield f"## {recipe.name}\n\n{recipe.about}\n"
     if recipe.parts:
-        yield f"One of these for each image, all as often: {', '.join(f'[{part.name}](#{part.name})' for part in recipe.parts)}.\n"
+        names = ", ".join(f"[{part.name}](#{part.name})" for part in recipe.parts)
+        yield f"One of these for each image, all as often: {names}.\n"
         return
     yield f"![{recipe.name}](gallery/recipe_{recipe.name}.png)\n"
     yield "| part | parameter | meaning, symbol and equation | unit | range | distribution | source |\n" + "|---" * 7 + "|"

@@ -103,3 +103,15 @@ def test_a_job_of_restoration_ends_with_weights(recipe, tmp_path):
         fit(recipe, CgrdnParams(features=4, growth=2, layers=1, blocks=1, groups=1, conditions=6), params, tmp_path, workers=0)
     )
     assert "enter.weight" in weights
+
+
+def test_a_model_that_restores_is_not_asked_for_maps(recipe):
+    from types import SimpleNamespace
+
+    from napari_atomseg.inference.predict import predict
+    from napari_atomseg.networks.card import ModelCard, ModelError
+
+    lesson = lesson_of(recipe)
+    card = ModelCard(name="mine", task=lesson.task, outputs=lesson.outputs, normalisation=lesson.normalisation)
+    with pytest.raises(ModelError, match="restores images"):
+        run(predict(SimpleNamespace(card=card), np.zeros((64, 64)), (0.2, 0.2)))

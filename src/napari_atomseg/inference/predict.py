@@ -18,7 +18,7 @@ from napari_atomseg.inference.local_normalisation import WIDTH, locally_normalis
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.activate import activate
-from napari_atomseg.networks.card import LOCAL, ModelError
+from napari_atomseg.networks.card import LOCAL, RESTORATION, ModelError
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 
 if TYPE_CHECKING:
@@ -115,6 +115,11 @@ def predict(
     ModelError
         If the pixel size is out of the model's range, or the field too small.
     """
+    if model.card.task == RESTORATION:
+        raise ModelError(
+            f"the model {model.card.name} restores images, and this version trains such models but does not use them yet; choose one "
+            "for columns or structures"
+        )
     outputs = model.card.outputs
     names = tuple(output.name for output in outputs)
     tasks = names if tasks is None else tasks
