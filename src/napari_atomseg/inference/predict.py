@@ -117,8 +117,8 @@ def predict(
     """
     if model.card.task == RESTORATION:
         raise ModelError(
-            f"the model {model.card.name} restores images, and this version trains such models but does not use them yet; choose one "
-            "for columns or structures"
+            f"the model {model.card.name} restores images, and this version trains such models but does not use them yet; "
+            "choose one for columns or structures"
         )
     outputs = model.card.outputs
     names = tuple(output.name for output in outputs)
