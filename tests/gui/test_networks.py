@@ -151,7 +151,7 @@ def test_the_pixel_size_that_is_told_and_one_that_will_not_do(models, viewer, pa
         assert "check the pixel size" in told.says.text() or not page.finder.by_network
     panel.run_button.click()
     idle(panel)
-    assert "knows images of 0.02 to 0.3" in panel.status.text()
+    assert "knows images of 2 pm/px to 30 pm/px" in panel.status.text()
     assert len(viewer.layers) == 1
     networks.told.form._editors["pixel_size"].widget.setValue(0.25)
     assert "set by hand" in networks.told.says.text()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
 from napari_atomseg.inference.local_normalisation import WIDTH, locally_normalised
 from napari_atomseg.inference.normalise import contrast_of, normalised
@@ -176,8 +177,8 @@ def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str
     low, high = model.card.sampling_range
     if not all(low <= size <= high for size in pixel_size):
         raise ModelError(
-            f"the model {model.card.name} knows images of {low:g} to {high:g} Å per pixel, and this one has {pixel_size[0]:g} x "
-            f"{pixel_size[1]:g}; check the pixel size, or use the classical finder"
+            f"the model {model.card.name} knows images of {format_pixel_size((low, low))} to {format_pixel_size((high, high))}, "
+            f"and this one has {format_pixel_size(pixel_size)}; check the pixel size, or use the classical finder"
         )
 
 
