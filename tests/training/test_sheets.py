@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from napari_atomseg.synthesis.recipe import read_recipe, recipe_from
-from napari_atomseg.training.sheets import LABEL_WIDTH, sheet
+from napari_atomseg.training.sheets import LABEL_WIDTH, sheet, vacant_sites
 from napari_atomseg.training.structure_examples import draw_structure_examples
 
 SIDE, NATIVE = 96, 0.2
@@ -89,5 +89,18 @@ def test_defects_have_more_say():
     broken = sheet(only("graphene", vacancies=2, rotations=1, periodic=True), 0, SIDE, NATIVE)
     share = float((broken.asked > 1).float().mean())
     assert 0.03 < share < 0.6
-    assert float(broken.asked.max()) == 4
+    assert float(broken.asked.max()) == 8
     assert float(sheet(only("points", least_distance=0.8), 0, SIDE, NATIVE).asked.max()) == 1
+
+
+def test_a_missing_neighbour_s_place():
+    """Of three atoms about a vacancy, each with two bonds."""
+    around = polygon(3, 1.42)
+    second = np.concatenate([place * 1.5 + side * np.array([place[1], -place[0]]) * 0.87 for place in around for side in (-1, 1)])
+    atoms = np.concatenate([around, second.reshape(-1, 2)])
+    assert vacant_sites(atoms, np.arange(len(atoms)) < 3) == pytest.approx(np.zeros((3, 2)), abs=0.1)
+
+
+def polygon(corners, radius):
+    angle = 2 * np.pi * np.arange(corners) / corners
+    return radius * np.stack([np.sin(angle), np.cos(angle)], axis=1)

@@ -30,13 +30,17 @@ background no minima."""
 CRYSTAL = "graphene"
 KNOWN = ("sheet", CRYSTAL)
 """Specimens whose atoms are structures to be recognised; those of others, and what lies on them, are background."""
+BOND = 1.42
+"""Of graphene, Angstrom."""
 SURFACE = 1.0
 """Atoms higher than this above the sheet are dirt on it, Angstrom."""
 DIRT_SPREAD, DIRT_LIMIT = 1.5, 0.15
 """Where dirt smoothed over so many Angstrom is denser than so many atoms per square Angstrom, nothing is asked."""
-EMPHASIS, ABOUT_DEFECT = 4.0, 1.6
-"""What lies so near to a defect, Angstrom, has so many times the say: such places are few, and a network that fills every gap is
-hardly ever wrong."""
+VACANT_EMPHASIS, ABOUT_VACANT = 8.0, 1.0
+"""What lies so near to where a neighbour is missing, Angstrom, has so many times the say: such places are few, and a network that
+fills every gap is hardly ever wrong."""
+EMPHASIS, ABOUT_DEFECT = 2.0, 1.6
+"""The same about defects of every kind."""
 BENT = 10.0
 """Angles between bonds that differ by more degrees than this from 120 are those of pentagons and heptagons."""
 SHORTEST_BOND = 1.1
@@ -116,12 +120,29 @@ def _kept(given: str, side: int, native: float, classes: int) -> Sheet:
 
 def _emphasis(atoms: np.ndarray, kind: str, shape: tuple[int, int], native: float) -> Tensor:
     """More than 1 about atoms short of a neighbour, and in crystals about those whose bonds are bent; shape (1, S, S)."""
-    broken = short_of_neighbours(atoms) | (bent(atoms) if kind == CRYSTAL else np.zeros(len(atoms), bool))
+    short = short_of_neighbours(atoms)
+    broken = short | (bent(atoms) if kind == CRYSTAL else np.zeros(len(atoms), bool))
     # The copies beyond the border lack neighbours because nothing was copied farther out.
     near = np.all((atoms > ABOUT_DEFECT - EDGE) & (atoms < np.array(shape) * native + EDGE - ABOUT_DEFECT), axis=1)
-    places = torch.from_numpy(atoms[broken & near] / native)
-    centres = batch_columns([places], [torch.ones(len(places))], [0.0], "cpu")
-    return 1 + (EMPHASIS - 1) * circular_mask(centres, shape, [2 * ABOUT_DEFECT / native])[0]
+    defects = _discs(atoms[broken & near], ABOUT_DEFECT, shape, native)
+    empty = _discs(vacant_sites(atoms, short & near), ABOUT_VACANT, shape, native)
+    return torch.maximum(1 + (EMPHASIS - 1) * defects, 1 + (VACANT_EMPHASIS - 1) * empty)
+
+
+def _discs(places: np.ndarray, radius: float, shape: tuple[int, int], native: float) -> Tensor:
+    """1 within a radius of places, all in Angstrom, 0 elsewhere; shape (1, S, S)."""
+    centres = batch_columns([torch.from_numpy(places / native)], [torch.ones(len(places))], [0.0], "cpu")
+    return circular_mask(centres, shape, [2 * radius / native])[0]
+
+
+def vacant_sites(atoms: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Where the third neighbour of those of the given atoms is missing that have two, shape (M, 2), Angstrom."""
+    if len(atoms) < 4:
+        return np.zeros((0, 2))
+    distance, near = cKDTree(atoms).query(atoms, k=4)
+    which = which & (distance[:, 2] <= BOND_REACH)
+    along = (atoms[near[which, 1:3]] - atoms[which, None]) / distance[which, 1:3, None]
+    return np.asarray(atoms[which] - BOND * along.sum(axis=1))
 
 
 def short_of_neighbours(atoms: np.ndarray) -> np.ndarray:
