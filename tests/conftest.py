@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Where several processes test, one drives the window, whose focus and mouse are one; other files are shared out whole."""
     if not config.pluginmanager.hasplugin("xdist"):
