@@ -9,14 +9,10 @@ import numpy as np
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
+def pytest_itemcollected(item):
     """Where several processes test, one drives the window, whose focus and mouse are one; other files are shared out whole."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group("window" if folder == "gui" else str(item.path)))
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    item.add_marker(pytest.mark.xdist_group("window" if folder == "gui" else item.path.stem))
 
 
 @pytest.fixture
