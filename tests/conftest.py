@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 
 
-def pytest_itemcollected(item):
-    """Where several processes test, one drives the window, whose focus and mouse are one; other files are shared out whole."""
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    item.add_marker(pytest.mark.xdist_group("window" if folder == "gui" else item.path.stem))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Where several processes test, files are shared out whole, and one drives the window, whose focus and mouse are one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneWindow(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "window" if nodeid.startswith("tests/gui/") else super()._split_scope(nodeid)
+
+    return OneWindow(config, log)
 
 
 @pytest.fixture

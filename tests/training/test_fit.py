@@ -52,6 +52,25 @@ def test_a_run_that_is_over_goes_on_if_more_is_asked_for(recipe, tmp_path):
     assert checkpoint.load(tmp_path).step == 12
 
 
+def test_statistics_settle(recipe, tmp_path):
+    def statistics(step):
+        state = checkpoint.load(tmp_path)
+        assert state.step == step
+        return [value for name, value in state.weights.items() if name.endswith("running_mean")]
+
+    for _ in fit(recipe, SMALL, replace(SHORT, settled=0.5), tmp_path, workers=0, minutes=1e-9):
+        pass
+    before = statistics(1)
+    steps = fit(recipe, SMALL, replace(SHORT, settled=0.5), tmp_path, workers=0, resume=True)
+    while next(steps).done < 4:
+        pass
+    steps.close()
+    middle = statistics(4)
+    run(fit(recipe, SMALL, replace(SHORT, settled=0.5), tmp_path, workers=0, resume=True))
+    assert not all(torch.equal(one, other) for one, other in zip(before, middle, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(middle, statistics(8), strict=True))
+
+
 def test_worker_processes_give_the_same_run(recipe, tmp_path):
     """Its images agree to the last digits, in which a process with another number of threads may differ."""
     losses = []

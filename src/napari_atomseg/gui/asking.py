@@ -175,13 +175,14 @@ SCORES_SHOWN = 5
 
 
 def card_summary(card: ModelCard) -> str:
-    """A card in a few lines of plain text: the first of its F1 scores are shown."""
+    """A card in a few lines of plain text: the first of its F1 scores are shown, or what else says how much it finds."""
     low, high = card.sampling_range
     lines = [
         card.about or "No description.",
         f"works at {_size(card.native_sampling)}, for images of {_size(low)} to {_size(high)}",
     ]
     shown = {name: value for name, value in card.scores.items() if "f1" in name.lower()}
+    shown = shown or {name: value for name, value in card.scores.items() if name.endswith(("recall", "precision", "gain"))}
     lines += [f"{name} {value:.3g}" for name, value in list(shown.items())[:SCORES_SHOWN]]
     return "\n".join(lines)
 

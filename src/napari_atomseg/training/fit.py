@@ -240,6 +240,8 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tu
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(run.step, run.total, params)
     run.network.train()
+    if run.total and run.step >= params.settled * run.total:
+        settle(run.network)
     image = batch.image.to(device, memory_format=torch.channels_last)
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half_is_fast(device)):
         found = run.network(image)
@@ -252,6 +254,13 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tu
     run.optimiser.step()
     _average(run, params)
     return float(loss.detach())
+
+
+def settle(network: nn.Module) -> None:
+    """Let batch normalisation keep its statistics until the network is next put into training mode."""
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eval()
 
 
 def _average(run: _Run, params: TrainParams) -> None:

@@ -112,7 +112,7 @@ def lesson_of(recipe: Recipe) -> Lesson:
         draw=draw_structure_examples,
         validate=validate_structures,
         network=FusionNetParams(width=16, levels=2, stem=2),
-        params=TrainParams(batch=4, patch=192, warm_up=200, averaging=0.998),
+        params=TrainParams(batch=4, patch=192, warm_up=200, averaging=0.998, settled=0.8),
         modality="HRTEM",
         normalisation=LOCAL,
         label_width=LABEL_WIDTH,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Angstrom, Quantity
+from napari_atomseg.core.quantities import Angstrom, Fraction, Quantity
 
 _Count = Annotated[int, Quantity(low=1, high=10**9)]
 
@@ -34,6 +34,9 @@ class TrainParams:
         Of AdamW (Loshchilov & Hutter, ICLR 2019).
     averaging : float
         Weights that are kept are a running average, with this share of the old average at each update.
+    settled : float
+        Share of the updates after which batch normalisation keeps its statistics, so that the rest is learnt as it will be used:
+        with few images an update, those of a batch are not those of any image.
     loss : {'likelihood', 'chi_square', 'restoration'}
         `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al., modified;
         `restoration`: that of Lobato et al., for networks that restore.
@@ -51,6 +54,7 @@ class TrainParams:
     warm_up: Annotated[int, Quantity(low=0, high=10**6)] = 300
     weight_decay: Annotated[float, Quantity(low=0, high=1.0, decimals=6)] = 1e-3
     averaging: Annotated[float, Quantity(low=0, high=0.99999, decimals=5)] = 0.999
+    settled: Fraction = 1.0
     loss: Literal["likelihood", "chi_square", "restoration"] = "likelihood"
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 0
     validate_every: _Count = 500
