@@ -145,7 +145,7 @@ def test_maps_overwrite_nothing_unless_forced_and_no_image_ever(call, image, sma
 def test_a_pixel_size_out_of_the_model_s_range_is_told(call, image, small, tmp_path):
     status, _, complaints = call("map", image("scan.npy"), "-o", tmp_path / "out.tif", "--pixel-size", "5A")
     assert status == 1
-    assert "0.05 to 0.3" in complaints
+    assert "5 pm/px to 30 pm/px" in complaints
     assert len(complaints.splitlines()) == 1
     assert not (tmp_path / "out.tif").exists()
 
