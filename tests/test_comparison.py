@@ -146,7 +146,7 @@ def test_refusals(pair):
     stack = replace(recorded, data=np.stack([recorded.data] * 3))
     with pytest.raises(AtomsegError, match=r"stack of 3 images.*choose a frame"):
         compare(model, stack)
-    with pytest.raises(AtomsegError, match="frames 0 to 2, frame 3"):
+    with pytest.raises(AtomsegError, match="frames 0 to 2, not frame 3"):
         one_frame(stack, 3)
     assert one_frame(stack, 1).shape == recorded.shape
     with pytest.raises(AtomsegError, match="simulated image is 0 everywhere"):

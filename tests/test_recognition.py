@@ -69,7 +69,7 @@ def test_a_stem_image_is_doubted(model, image):
 
 
 def test_wrong_and_missing_pixel_sizes_are_told(model, image):
-    with pytest.raises(AtomsegError, match=r"0\.01 to 0\.25"):
+    with pytest.raises(AtomsegError, match=r"1 pm/px to 25 pm/px"):
         locate(replace(image, pixel_size=(0.5, 0.5)), model=model)
     with pytest.raises(MissingCalibrationError, match="pixel size"):
         locate(replace(image, pixel_size=None), model=model)
