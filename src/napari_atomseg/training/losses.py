@@ -69,7 +69,8 @@ def chi_square_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tupl
 
 def paper_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Output, ...] = (RESTORED,)) -> Tensor:
     """Loss of a restored image with the weights that Lobato et al. published (:mod:`.restoration_losses`)."""
-    return restoration_loss(found, targets, RestorationWeights())
+    # Where nothing is asked the image counts as restored.
+    return restoration_loss(torch.where(asked > 0, found, targets), targets, RestorationWeights())
 
 
 LOSSES = {"likelihood": likelihood_loss, "chi_square": chi_square_loss, "restoration": paper_loss}

@@ -34,12 +34,13 @@ def test_without_a_residual_the_image_is_what_it_was():
 
 def test_nothing_farther_than_the_reach_matters():
     torch.manual_seed(0)
-    network = Cgrdn(SMALL, RESTORED).eval()
+    network = Cgrdn(SMALL, RESTORED).double().eval()
     middle = 2 * network.reach
-    first = torch.rand(1, 1, 4 * network.reach, 4 * network.reach)
-    second = first.clone()
-    second[..., : middle - network.reach] += 1
+    first = torch.rand(1, 1, 8, 4 * network.reach, dtype=torch.float64)
+    far, near = first.clone(), first.clone()
+    far[..., : middle - network.reach] += 1e6
+    near[..., : middle - network.reach + 8] += 1e6
     with torch.no_grad():
-        assert torch.equal(network(first)[..., middle], network(second)[..., middle])
-        second[..., : middle - network.reach + 4] += 1
-        assert not torch.equal(network(first)[..., middle], network(second)[..., middle])
+        there = network(first)[..., middle]
+        assert torch.allclose(network(far)[..., middle], there, atol=1e-9)
+        assert not torch.allclose(network(near)[..., middle], there, atol=1e-9)

@@ -95,6 +95,8 @@ class SimulatePage(QWidget):
     def __init__(self, panel: AtomSegPanel) -> None:
         super().__init__()
         self._panel = panel
+        # Of the structure whose image was finished last, until the next job begins.
+        self._made_last: object = None
         self._begun = 0.0
         self._build()
         self._connect()
@@ -403,6 +405,7 @@ class SimulatePage(QWidget):
         correction = self.correction.path if params.method == "corrected" else None
         steps = simulate.steps(structure_of(layer), params, correction=correction)
         self._begun = time.perf_counter()
+        self._made_last = None
         self._panel.start(
             steps,
             lambda found: self._made(layer, params.method, found),
@@ -422,11 +425,16 @@ class SimulatePage(QWidget):
         """The image as far as it is."""
         if not isinstance(progress, SimulationProgress) or layer not in self._panel.viewer.layers:
             return
-        if progress.partial is not None:
-            show_simulated(self._panel.viewer, layer, f"{method} so far", progress.partial)
+        if progress.partial is None or self._made_last == layer.unique_id:
+            return
+        partial = show_simulated(self._panel.viewer, layer, f"{method} so far", progress.partial)
+        # Adding a layer lets events through, and the whole image may have come among them.
+        if self._made_last == layer.unique_id and partial in self._panel.viewer.layers:
+            self._panel.viewer.layers.remove(partial)
 
     def _made(self, layer: Points, method: str, found: Micrograph) -> None:
         viewer = self._panel.viewer
+        self._made_last = layer.unique_id
         if layer not in viewer.layers:
             self._panel.say("The structure has been removed meanwhile; its image is not shown.")
             return
