@@ -25,7 +25,7 @@ from napari_atomseg.imaging.linear_adf import batch_columns, render_gaussians, r
 from napari_atomseg.imaging.multislice import multislice_image
 from napari_atomseg.imaging.multislice_cost import cost
 from napari_atomseg.imaging.multislice_params import MultisliceParams
-from napari_atomseg.localise.model_image import model_image
+from napari_atomseg.localise.refinement.model_image import model_image
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QTimer
 LATER = (
     "matplotlib.backends.backend_qtagg",
     "napari_atomseg.gui.docks.diffractogram",
-    "napari_atomseg.localise.gaussian",
+    "napari_atomseg.localise.refinement.refine",
     "napari_atomseg.localise.snap",
 )
 """Modules behind the first click on something that is rarely wanted at once."""

@@ -19,7 +19,7 @@ from napari_atomseg.inference.candidates import LEAST
 from napari_atomseg.inference.columns import Shown
 from napari_atomseg.inference.like_patches import average, correct
 from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
-from napari_atomseg.localise.map_columns import map_columns
+from napari_atomseg.localise.detection.map_columns import map_columns
 from napari_atomseg.networks.card import ModelCard
 
 WELL_KNOWN = 0.08

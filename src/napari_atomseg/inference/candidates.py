@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from napari_atomseg.localise.map_columns import map_columns
+from napari_atomseg.localise.detection.map_columns import map_columns
 
 LEAST = 0.02
 """Summits of the map that are higher than this are worth a second look."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
-from napari_atomseg.localise.gaussian import refine_columns
-from napari_atomseg.localise.repair import repair
+from napari_atomseg.localise.detection.repair import repair
+from napari_atomseg.localise.refinement.refine import refine_columns
 
 REACH_IN_SIGMA = 2.0
 

@@ -9,7 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
-from napari_atomseg.localise.map_columns import map_columns
+from napari_atomseg.localise.detection.map_columns import map_columns
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.training.examples import Examples

@@ -11,8 +11,8 @@ from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice_params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.find import ClassicalParams
-from napari_atomseg.localise.gaussian import RefineParams
+from napari_atomseg.localise.detection.find import ClassicalParams
+from napari_atomseg.localise.refinement.refine import RefineParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record

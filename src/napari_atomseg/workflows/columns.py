@@ -16,9 +16,9 @@ from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.find import ClassicalParams, find_columns, polarity_sign
-from napari_atomseg.localise.gaussian import CHOSEN, RefineParams, refine_columns
-from napari_atomseg.localise.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.find import ClassicalParams, find_columns, polarity_sign
+from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.refinement.refine import CHOSEN, RefineParams, refine_columns
 from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
 from napari_atomseg.workflows.models import recognises
@@ -183,7 +183,7 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
     Returns
     -------
     Columns
-        Same order and number; see :func:`napari_atomseg.localise.gaussian.refine_columns`.
+        Same order and number; see :func:`napari_atomseg.localise.refinement.refine.refine_columns`.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def residual(micrograph: Micrograph, columns: Columns, frame: int = 0) -> Genera
     AtomsegError
         If the frame does not exist, or none of its columns has been fitted.
     """
-    from napari_atomseg.localise.model_image import ellipses, model_image
+    from napari_atomseg.localise.refinement.model_image import ellipses, model_image
 
     frames_of(micrograph, frame)
     fitted = columns.of_frame(frame)

@@ -18,8 +18,8 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.find import polarity_sign, searched_part
-from napari_atomseg.localise.scale import centre_crop
+from napari_atomseg.localise.detection.find import polarity_sign, searched_part
+from napari_atomseg.localise.detection.scale import centre_crop
 from napari_atomseg.workflows.models import map_names
 from napari_atomseg.workflows.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 

@@ -12,8 +12,8 @@ from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.find import polarity_sign
-from napari_atomseg.localise.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.find import polarity_sign
+from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.zoo import Model
@@ -105,7 +105,7 @@ def _sure_columns(plane: Any, size: float, model: Model, params: NetworkParams) 
     candidates, who compares them with each other, finds more of them the finer the texture is.
     """
     from napari_atomseg.inference.predict import predict
-    from napari_atomseg.localise.map_columns import map_columns
+    from napari_atomseg.localise.detection.map_columns import map_columns
     from napari_atomseg.workflows.networks import device_of
 
     sign = polarity_sign(params.polarity, plane, USUAL_WIDTH / size)

@@ -12,7 +12,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.find import searched_part
+from napari_atomseg.localise.detection.find import searched_part
 from napari_atomseg.workflows.choice import TEM
 from napari_atomseg.workflows.models import map_names
 from napari_atomseg.workflows.networks import box_of, device_of, in_region, opened, predicted

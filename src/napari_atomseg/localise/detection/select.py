@@ -1,0 +1,253 @@
+"""Which local maxima are columns: not noise, not clutter, and repeated where the image repeats itself.
+
+Three measured facts decide, none of them a prior on the structure:
+significance (the share of chance maxima among the accepted ones is held below a limit), contrast (height relative to
+the strong columns around, split off by Otsu's threshold), and recurrence (a faint maximum counts if maxima like it
+stand at the distances at which the strong columns of this image repeat).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, spatial
+
+from napari_atomseg.localise.detection.candidates import Candidates
+from napari_atomseg.localise.detection.response import expected_noise_maxima
+
+NEIGHBOURS = 10
+FAINTEST = 0.05
+"""No column is fainter than this share of the strong ones around it (visibility by eye ends at about 0.1)."""
+FAINT = 0.1
+"""Below this share recurrence has to be beyond chance."""
+FAINT_SIGNIFICANCE = 2.5
+RECURRENCE = 0.3
+SIMILAR_HEIGHT = np.log(1.8)
+REACH_IN_SPACINGS = 3.2
+TOLERANCE_IN_SIGMA = 1.0
+CHANCE_DEVIATIONS = 2.0
+FEWEST_VECTORS = 4
+MOST_SHARED = 0.65
+BEYOND_DECOYS = 2.0
+"""A maximum that is so many times as significant as the most significant dark spot is none of the noise's."""
+BEYOND_CLUTTER = 2.3
+"""The same for the dark spots around, of which the highest may be left out."""
+DECOYS_AROUND = 30
+FEWEST_ALIKE = 4
+SPREAD_ALIKE = 0.15
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Selection:
+    """Verdict on each candidate.
+
+    Attributes
+    ----------
+    keep : ndarray of bool, shape (N,)
+        The columns.
+    confidence : ndarray, shape (N,)
+        From 0 to 1; the rarer noise of that height is and the better it is repeated, the higher.
+    clear : ndarray of bool, shape (N,)
+        Stands out from everything dark around it as no noise or texture without a sign does.
+    recurrence : ndarray or None, shape (N,)
+        Share of the image's repeat vectors at which a like maximum stands; None if nothing repeats.
+    """
+
+    keep: np.ndarray
+    confidence: np.ndarray
+    clear: np.ndarray
+    recurrence: np.ndarray | None
+
+
+def select_columns(
+    candidates: Candidates, *, otsu: float, sigma: float, shape: tuple[int, int], contrast: float, false_share: float
+) -> Selection:
+    """Decide which candidates are columns.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Maxima of the whole image.
+    otsu : float
+        Otsu's threshold of the response.
+    sigma : float
+        Width of the columns, px.
+    shape : tuple of int
+        Shape of the image, px.
+    contrast : float
+        Smallest height of a column that stands alone, relative to the strong columns around it.
+    false_share : float
+        Largest expected share of noise maxima among the accepted.
+
+    Returns
+    -------
+    Selection
+    """
+    none = np.zeros(len(candidates), bool)
+    nothing = Selection(keep=none, confidence=np.zeros(len(candidates)), clear=none, recurrence=None)
+    area = float(np.prod(shape))
+    level = significance_level(candidates.significance, sigma, area, false_share)
+    if not np.isfinite(level):
+        return nothing
+    significant = candidates.significance > level
+    strong = significant & (candidates.height > otsu)
+    if strong.sum() < FEWEST_VECTORS:
+        strong = significant
+    relative = candidates.height / height_around(candidates, strong)
+    recurrence = recurrence_of(candidates, relative, strong, sigma, shape)
+    clear = significant & (relative > FAINTEST) & clear_of_clutter(candidates)
+    if recurrence is None:
+        # Nothing repeats (single atoms, glass, noise): the image's own dark spots tell how high its noise reaches, and
+        # without the witness of repetition the fainter half of the scale stays open.
+        if not alike(candidates.height[significant]):
+            level = max(level, _level_of_decoys(candidates, false_share))
+        keep = clear | ((candidates.significance * candidates.own > level) & (relative > 0.4 * contrast))
+        witness = np.full(len(candidates), 0.5)
+    else:
+        faint = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
+        keep = clear | (significant & (relative > contrast)) | (faint & (recurrence > RECURRENCE))
+        witness = recurrence
+    confidence = _confidence(candidates.significance, level, relative, witness)
+    return Selection(keep=keep, confidence=confidence, clear=clear, recurrence=recurrence)
+
+
+def significance_level(significance: np.ndarray, sigma: float, area: float, false_share: float) -> float:
+    """Lowest significance above which at most `false_share` of the maxima are expected to be noise; infinity if none is.
+
+    The false discovery rate of Benjamini and Hochberg, J. R. Stat. Soc. B 57, 289 (1995), with the closed form for
+    the maxima of filtered white noise instead of p-values.
+    """
+    levels = np.linspace(2.0, 8.0, 61)
+    return _lowest(levels, expected_noise_maxima(sigma, area, levels), _above(significance, levels), false_share)
+
+
+def decoy_level(significance: np.ndarray, decoys: np.ndarray, false_share: float) -> float:
+    """The same, with the maxima of the inverted image for noise: right for noise of any colour that has no sign.
+
+    The target-decoy method of Elias and Gygi, Nat. Methods 4, 207 (2007), carried over.
+    """
+    levels = np.geomspace(2.0, 200.0, 200)
+    return _lowest(levels, _above(decoys, levels) + 1.0, _above(significance, levels), false_share)
+
+
+def _level_of_decoys(candidates: Candidates, false_share: float) -> float:
+    """That of the decoys, or where there are too few columns for a share of them, well above the highest decoy."""
+    darkest = float(np.max(candidates.decoys, initial=0.0))
+    own = candidates.significance * candidates.own
+    return min(decoy_level(own, candidates.decoys, false_share), BEYOND_DECOYS * darkest)
+
+
+def alike(height: np.ndarray) -> bool:
+    """True for heights (N,) of which all are nearly the same, as those of noise never are."""
+    return len(height) >= FEWEST_ALIKE and float(np.std(height)) < SPREAD_ALIKE * float(np.mean(height))
+
+
+def clear_of_clutter(candidates: Candidates) -> np.ndarray:
+    """True for maxima (N,) that stand out from all that is dark around them as nothing does that has no sign."""
+    if len(candidates.decoys) == 0:
+        return np.ones(len(candidates), bool)
+    count = min(DECOYS_AROUND, len(candidates.decoys))
+    _, near = spatial.cKDTree(candidates.dark).query(candidates.pixel, k=count)
+    around = np.quantile(candidates.decoys[near].reshape(len(candidates), count), 0.9, axis=1)
+    return np.asarray(candidates.significance * candidates.own > BEYOND_CLUTTER * around)
+
+
+def _above(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """How many of the values exceed each level."""
+    return len(values) - np.searchsorted(np.sort(values), levels, side="right")
+
+
+def _lowest(levels: np.ndarray, false: np.ndarray, found: np.ndarray, share: float) -> float:
+    fine = (false < share * found) & (found >= 1)
+    return float(levels[np.argmax(fine)]) if fine.any() else float("inf")
+
+
+def height_around(candidates: Candidates, strong: np.ndarray) -> np.ndarray:
+    """Median height of the nearest ten strong maxima, shape (N,); follows thickness and illumination."""
+    tree = spatial.cKDTree(candidates.pixel[strong])
+    count = min(NEIGHBOURS, int(strong.sum()))
+    _, near = tree.query(candidates.pixel, k=count)
+    heights = candidates.height[strong][near].reshape(len(candidates), count)
+    return np.asarray(np.median(heights, axis=1))
+
+
+def recurrence_of(
+    candidates: Candidates, relative: np.ndarray, strong: np.ndarray, sigma: float, shape: tuple[int, int]
+) -> np.ndarray | None:
+    """Share of the image's own repeat vectors at which a candidate has a partner of like height, shape (N,).
+
+    None if the strong maxima share no set of vectors.
+    """
+    tolerance = TOLERANCE_IN_SIGMA * sigma
+    vectors = repeat_vectors(candidates.pixel[strong], sigma, tolerance)
+    if len(vectors) < FEWEST_VECTORS:
+        return None
+    able = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
+    points = candidates.pixel[able].astype(float)
+    logs = np.log(candidates.height[able])
+    tree = spatial.cKDTree(points)
+    partners = np.zeros(len(points))
+    possible = np.zeros(len(points))
+    chance = _chance_of_partner(points, logs, tolerance, shape)
+    for vector in vectors:
+        target = points + vector
+        inside = np.all((target >= 0) & (target < shape), axis=1)
+        distance, other = tree.query(target, distance_upper_bound=tolerance)
+        hit = np.isfinite(distance)
+        hit[hit] = np.abs(logs[hit] - logs[other[hit]]) < SIMILAR_HEIGHT
+        partners += hit & inside
+        possible += inside
+    share = np.zeros(len(candidates))
+    possible = np.maximum(possible, 1)
+    # Among the faintest are so many that what they give by chance is no recurrence.
+    by_chance = chance + CHANCE_DEVIATIONS * np.sqrt(chance * (1 - chance) / possible)
+    believed = (relative[able] > FAINT) | (partners > by_chance * possible)
+    share[able] = np.where(believed, partners / possible, 0.0)
+    return share
+
+
+def _chance_of_partner(points: np.ndarray, logs: np.ndarray, tolerance: float, shape: tuple[int, int]) -> np.ndarray:
+    """Probability that a maximum of like height stands at a place by chance, shape (N,)."""
+    order = np.sort(logs)
+    alike = np.searchsorted(order, logs + SIMILAR_HEIGHT) - np.searchsorted(order, logs - SIMILAR_HEIGHT)
+    return np.asarray(-np.expm1(-alike * np.pi * tolerance**2 / float(np.prod(shape))))
+
+
+def repeat_vectors(points: np.ndarray, sigma: float, tolerance: float) -> np.ndarray:
+    """Vectors (y, x) in px that at least 30 % of the points share, and twice as many as chance would have."""
+    if len(points) < NEIGHBOURS:
+        return np.zeros((0, 2))
+    tree = spatial.cKDTree(points)
+    distance = np.median(tree.query(points, k=NEIGHBOURS)[0], axis=0)
+    # In a lattice of dumbbells the nearest neighbour says nothing of the translations.
+    reach = REACH_IN_SPACINGS * max(distance[1], 0.5 * distance[-1])
+    pairs = tree.query_pairs(reach, output_type="ndarray")
+    differences = (points[pairs[:, 1]] - points[pairs[:, 0]]).astype(float)
+    differences = np.concatenate([differences, -differences])
+    step = max(1.0, tolerance / 2)
+    half = int(np.ceil(reach / step))
+    cell = np.round(differences / step).astype(int) + half
+    inside = np.all((cell >= 0) & (cell <= 2 * half), axis=1)
+    counts = np.zeros((2 * half + 1, 2 * half + 1))
+    np.add.at(counts, tuple(cell[inside].T), 1.0)
+    width = tolerance / step / 1.5
+    density = ndimage.gaussian_filter(counts, width, mode="constant") * 2 * np.pi * width**2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    distance = np.hypot(y, x) * step
+    ring = (distance < reach) & (distance > 2 * sigma)
+    if not ring.any():
+        return np.zeros((0, 2))
+    shared = (density > 0.3 * len(points)) & (density > 2 * density[ring].mean())
+    peak = ring & shared & (density == ndimage.maximum_filter(density, 5))
+    # From one kind of column to another only some can go; the translations of the whole pattern are shared by most.
+    peak &= density > MOST_SHARED * np.max(density[peak], initial=0.0)
+    return (np.argwhere(peak) - half) * step
+
+
+def _confidence(significance: np.ndarray, level: float, relative: np.ndarray, recurrence: np.ndarray) -> np.ndarray:
+    """Geometric mean of three witnesses, each saturating at 1."""
+    rare = np.clip(significance / (2 * level), 0, 1)
+    clear = np.clip(relative, 0, 1)
+    repeated = np.clip(recurrence / 0.6, 0.1, 1)
+    return np.asarray((rare * clear * repeated) ** (1 / 3))

@@ -1,0 +1,1 @@
+"""The fit of columns to the image: positions, heights and widths with their uncertainties."""

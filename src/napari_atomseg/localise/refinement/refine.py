@@ -1,0 +1,209 @@
+"""Refine column positions: two-dimensional Gaussians on a background, fitted to all columns of an image together.
+
+First each column is fitted in a round window of the raw image after the current models of its neighbours have been taken
+away, a few rounds of all columns in batches, which is robust against poor starts; then all take their steps together
+until they are at rest, so that overlapping columns do not pull at each other (De Backer et al., Ultramicroscopy 171, 104
+(2016), Eq. 1). Pixels are weighted by the inverse of the variance that counting noise gives the current model, which is
+Fisher scoring of the Poisson likelihood; standard deviations are those of the Fisher information with unknown neighbours.
+
+Points on the shoulder of a far stronger column, or on nothing, are not let loose: they would run to the next column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.jobs import Progress
+from napari_atomseg.localise.refinement.beyond_gaussians import Beyond, beyond_gaussians
+from napari_atomseg.localise.refinement.problem import RefineParams, Scene, prepare
+from napari_atomseg.localise.refinement.recover import let_loose
+from napari_atomseg.localise.refinement.row_shifts import estimate_row_shifts
+from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, axes
+from napari_atomseg.localise.refinement.stages import (
+    STEPS_OF_ROUNDS,
+    State,
+    all_together,
+    canvas_of,
+    each_for_itself,
+    nearest_others,
+    on_slopes,
+    own_shapes,
+    stated_covariances,
+    unbelievable,
+    weighed,
+)
+
+ROW_PASSES = 3
+GOOD_SHARE = 0.8
+"""With fewer fits that did not fail, of the points where something stands, other backgrounds are tried."""
+BETTER_BY = 0.1
+"""Another background is taken if its share of fits is higher by so much, and by half of that among all points."""
+_OTHERS: dict[str, tuple[Literal["local", "tilted", "shared"], ...]] = {
+    "local": ("tilted", "shared"),
+    "tilted": ("shared", "local"),
+    "shared": ("tilted", "local"),
+}
+"""Backgrounds that are tried, in this order, where the first one does not fit the image."""
+HOPELESS = 0.5
+"""Where a larger share of the columns has run away nothing more is learnt from what the fit leaves over."""
+CHOSEN = "fit"
+"""What the fit chose by itself, in the provenance of its columns."""
+
+__all__ = ["CHOSEN", "RefineParams", "refine_columns"]
+
+
+def refine_columns(image: np.ndarray, columns: Columns, params: RefineParams | None = None) -> Generator[Progress, None, Columns]:
+    """Fit every column of one image again.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Raw intensities; NaN and infinity have no weight.
+    columns : Columns
+        Of this image alone (one frame); `sigma_px` serves as a start where known.
+    params : RefineParams
+
+    Yields
+    ------
+    Progress
+        One for each chunk of columns and round.
+
+    Returns
+    -------
+    Columns
+        Same order and number. `fit` is `ok`, `border` (part of the window lies outside), `overlap` (a neighbour within
+        1.5 sigma) or `failed`; a failed column keeps its earlier position, height and width. `intensity` is the height
+        above the `background`, negative for dark columns. `y_std_px`, `x_std_px` are one standard deviation for noise
+        that is independent from pixel to pixel, and `yx_correlation` is the correlation of the two. Elliptic columns
+        have `sigma_px` along the long axis, `sigma_minor_px`, and `theta_rad` from x towards y. What the fit chose by
+        itself (background, width to begin with, what was taken off the image) stands in ``provenance["fit"]``.
+    """
+    params = params or RefineParams()
+    if len(columns) == 0:
+        return columns
+    free = params.background == "auto"
+    first: Literal["local", "tilted", "shared"] = "local" if params.background == "auto" else params.background
+    best = yield from _fitted(image, columns, replace(params, background=first))
+    for background in _OTHERS[first]:
+        sloping = free and best.sloping
+        if best.good and not sloping:
+            break
+        other = yield from _fitted(image, columns, replace(params, background=background))
+        better = other.share > best.share + BETTER_BY and other.of_all > best.of_all + BETTER_BY / 2
+        if better or (sloping and other.good):
+            best = other
+    return best.columns
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Outcome:
+    """Columns fitted on one kind of background.
+
+    `share` did not fail of those where something stands, `of_all` of all; `sloping` says whether they stand on slopes.
+    """
+
+    columns: Columns
+    share: float
+    of_all: float
+    sloping: bool
+
+    @property
+    def good(self) -> bool:
+        return self.share >= GOOD_SHARE
+
+
+def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Generator[Progress, None, _Outcome]:
+    """All columns fitted on a background of one kind."""
+    yield Progress(0, 0, "preparing")
+    scene = prepare(image, columns, params)
+    state = yield from weighed(scene)
+    standing = ~state.faint
+    for turn, steps in enumerate(STEPS_OF_ROUNDS):
+        state = yield from each_for_itself(scene, state, steps, turn)
+    state = yield from all_together(scene, state)
+    if (state.faint | state.away).any():
+        state = yield from let_loose(scene, state)
+    if params.row_jitter:
+        scene, state = yield from _with_rows_displaced(scene, state)
+    if params.width == "each":
+        state = yield from own_shapes(scene, state)
+    described, taken = state, Beyond()
+    # What tails leave over looks like slopes, and slopes would take the tails for their own.
+    sloping = params.background == "local" and not params.tails and on_slopes(scene, state)
+    if params.beyond_gaussians and not (standing.any() and state.away[standing].mean() > HOPELESS):
+        scene, state, taken = yield from beyond_gaussians(scene, state)
+    state.model[state.faint, HEIGHT] = 0
+    covariance = yield from stated_covariances(scene, state)
+    found = _verdict(columns, scene, state, covariance, described.model)
+    chosen = {
+        "background": params.background,
+        "starting_width_px": round(float(np.median(scene.start[:, SIGMA])), 3),
+        "unseen_neighbours": taken.companions,
+        "learnt_profile": taken.profile,
+    }
+    fits = (found.features["fit"] != "failed").to_numpy()
+    of_all = float(fits.mean())
+    return _Outcome(
+        columns=replace(found, provenance={**found.provenance, CHOSEN: chosen}),
+        share=float(fits[standing].mean()) if standing.any() else of_all,
+        of_all=of_all,
+        sloping=sloping,
+    )
+
+
+def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:
+    """Displacements of rows and columns in turn."""
+    for _ in range(ROW_PASSES):
+        yield Progress(0, 0, "measuring row displacements")
+        model = state.model.copy()
+        model[state.faint | state.away, HEIGHT] = 0
+        scene = replace(scene, shifts=estimate_row_shifts(scene, canvas_of(scene, model), model))
+        state = yield from all_together(scene, state)
+    return scene, state
+
+
+def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarray, described: np.ndarray) -> Columns:
+    """Columns with the fit where it can be believed, shaped as in the model `described` (N, 8), and the verdict on each."""
+    model = state.model
+    with np.errstate(invalid="ignore"):
+        std = np.sqrt(np.einsum("nii->ni", covariance))
+    lost = state.faint | state.away | (state.moved > 30)
+    extent = np.array(scene.image.shape) - 1.0
+    place = model[:, [Y, X]]
+    outside = np.any((place < -0.5) | (place > extent + 0.5), axis=1)
+    failed = lost | outside | unbelievable(model, scene.start, state.sign) | ~np.isfinite(std).all(axis=1)
+    # An error bar wider than the column, or none: nothing was measured.
+    failed |= np.any((std > model[:, SIGMA, None]) | (std <= 0), axis=1)
+    near = 0.6 * scene.radius
+    start = scene.start[:, [Y, X]]
+    border = np.any((start < near) | (start > extent - near), axis=1)
+    overlap = nearest_others(place, failed) < 1.5 * model[:, SIGMA]
+    verdict = np.where(failed, "failed", np.where(border, "border", np.where(overlap, "overlap", "ok")))
+    good = ~failed
+    major, minor, angle = axes(described)
+    measured: dict[str, Any] = {
+        "intensity": scene.unit * described[:, HEIGHT],
+        "background": scene.zero + scene.unit * described[:, LEVEL],
+        "sigma_px": major,
+    }
+    if scene.params.shape == "elliptic":
+        measured |= {"sigma_minor_px": minor, "theta_rad": angle}
+    kept = {name: np.where(good, values, columns.features[name].to_numpy(dtype=float)) for name, values in measured.items()}
+    correlation = covariance[:, 0, 1] / np.maximum(std[:, 0] * std[:, 1], 1e-300)
+    if scene.params.tails:
+        kept["tail_share"] = np.where(good, described[:, TAIL], np.nan)
+    return replace(
+        columns.with_features(
+            **kept,
+            y_std_px=np.where(good, std[:, 0], np.nan),
+            x_std_px=np.where(good, std[:, 1], np.nan),
+            yx_correlation=np.where(good, correlation, np.nan),
+            fit=verdict,
+        ),
+        positions=np.where(good[:, None], place, columns.positions),
+    )
