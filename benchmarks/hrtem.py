@@ -24,7 +24,7 @@ from scipy.spatial import cKDTree
 from napari_atomseg.analysis.rings import bonds_of, defects_of, rings_of
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.hrtem import image_waves
-from napari_atomseg.imaging.multislice_exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, apply_mtf
 from napari_atomseg.specimens.defected_graphene import DefectedGrapheneParams, defected_graphene

@@ -21,7 +21,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from napari_atomseg.core.jobs import run
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice_params import MultisliceParams
+from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, cut
 from napari_atomseg.workflows import SimulationParams, StemParams, simulate

@@ -22,9 +22,9 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.linear_adf import batch_columns, render_gaussians, render_probes
-from napari_atomseg.imaging.multislice import multislice_image
-from napari_atomseg.imaging.multislice_cost import cost
-from napari_atomseg.imaging.multislice_params import MultisliceParams
+from napari_atomseg.imaging.multislice.cost import cost
+from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.imaging.multislice.scan_image import multislice_image
 from napari_atomseg.localise.refinement.model_image import model_image
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.synthesis.samples import SAMPLES, draw_sample

@@ -22,9 +22,9 @@ from napari_atomseg.imaging.convolution import ConvolutionParams, convolve
 from napari_atomseg.imaging.correction.fitting import fit
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice import multislice_image
-from napari_atomseg.imaging.multislice_cost import cost
-from napari_atomseg.imaging.multislice_params import MultisliceParams
+from napari_atomseg.imaging.multislice.cost import cost
+from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.imaging.multislice.scan_image import multislice_image
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, cut

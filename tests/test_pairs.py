@@ -8,7 +8,7 @@ import pytest
 from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
 from napari_atomseg.imaging.correction.scores import Scores
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice_params import MultisliceParams
+from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.readers.image_pairs import read_pairs
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams

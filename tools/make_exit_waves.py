@@ -13,7 +13,7 @@ import numpy as np
 from ase.io import read
 
 from napari_atomseg.imaging.exit_waves import write_exit_wave
-from napari_atomseg.imaging.multislice_exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
 
 
 def main() -> None:

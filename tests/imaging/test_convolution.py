@@ -6,7 +6,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging import convolution
 from napari_atomseg.imaging.convolution import ConvolutionParams, convolve, total_scattering
 from napari_atomseg.imaging.cross_section import annular_cross_section, beam_share
-from napari_atomseg.imaging.periodic_image import on_grid
+from napari_atomseg.imaging.multislice.periodic_image import on_grid
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.cutting import CutParams, cut, period
 from napari_atomseg.specimens.library import crystal

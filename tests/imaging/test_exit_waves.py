@@ -11,7 +11,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.exit_waves import ExitWave, read_exit_wave, write_exit_wave
 from napari_atomseg.imaging.hrtem import image_waves, phase_object, projected_potential
 from napari_atomseg.imaging.linear_adf import batch_columns
-from napari_atomseg.imaging.multislice_exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.specimens.projection import Projection
 

@@ -5,7 +5,7 @@ from ase import Atoms
 
 from napari_atomseg.imaging.hrtem import image_waves, periodic_potential, phase_object
 from napari_atomseg.imaging.linear_adf import batch_columns
-from napari_atomseg.imaging.multislice_exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, apply_mtf

@@ -9,7 +9,7 @@ from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice_params import MultisliceParams
+from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.detection.find import ClassicalParams
 from napari_atomseg.localise.refinement.refine import RefineParams

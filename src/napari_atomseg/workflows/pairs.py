@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from napari_atomseg.imaging.correction.correction import Correction
-    from napari_atomseg.imaging.multislice_cost import Cost
+    from napari_atomseg.imaging.multislice.cost import Cost
     from napari_atomseg.readers.image_pairs import ImagePair
 
 THINNEST = 0.25

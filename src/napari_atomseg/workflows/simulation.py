@@ -16,7 +16,7 @@ from napari_atomseg.core.params import check, from_dict, to_dict
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice_params import MultisliceParams
+from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.specimens.cutting import CutParams, field_of, with_field
 from napari_atomseg.workflows.effects import without_effect
 from napari_atomseg.workflows.structures import describe_structure, read_structure
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from napari_atomseg.imaging.correction.correction import Correction
-    from napari_atomseg.imaging.multislice_cost import Cost
+    from napari_atomseg.imaging.multislice.cost import Cost
 
 METHODS = ("convolution", "corrected", "prism", "multislice", "hrtem")
 DEEP_ENOUGH = 60.0
@@ -249,8 +249,8 @@ def structure_in(told: dict[str, Any]) -> Atoms:
 
 
 def simulation_cost(structure: Atoms, params: SimulationParams) -> Cost:
-    """Time and memory that a multislice or PRISM image would take; see ``imaging.multislice_cost``."""
-    from napari_atomseg.imaging.multislice_cost import cost
+    """Time and memory that a multislice or PRISM image would take; see ``imaging.multislice.cost``."""
+    from napari_atomseg.imaging.multislice.cost import cost
 
     return cost(_specimen(structure, params)[0], _probe(params), params.detector, _scheme(params), params.pixel_size)
 
@@ -344,8 +344,8 @@ def _correction(given: Correction | str | Path | None) -> Correction:
 
 
 def _multislice(atoms: Atoms, params: SimulationParams) -> Generator[Progress, None, tuple[np.ndarray, tuple[str, ...]]]:
-    from napari_atomseg.imaging.multislice import MultisliceProgress, multislice_image
-    from napari_atomseg.imaging.periodic_image import on_grid
+    from napari_atomseg.imaging.multislice.periodic_image import on_grid
+    from napari_atomseg.imaging.multislice.scan_image import MultisliceProgress, multislice_image
 
     yield SimulationProgress(0, 0, "preparing")
     piece, periodic = _specimen(atoms, params)
@@ -370,8 +370,8 @@ def _multislice(atoms: Atoms, params: SimulationParams) -> Generator[Progress, N
 
 
 def _hrtem(atoms: Atoms, params: SimulationParams) -> Generator[Progress, None, tuple[np.ndarray, tuple[str, ...]]]:
-    from napari_atomseg.imaging.hrtem_multislice import HrtemParams, hrtem_image
-    from napari_atomseg.imaging.periodic_image import on_grid
+    from napari_atomseg.imaging.multislice.hrtem_image import HrtemParams, hrtem_image
+    from napari_atomseg.imaging.multislice.periodic_image import on_grid
     from napari_atomseg.optics.ctf import CtfParams
 
     told, how = params.tem, params.multislice

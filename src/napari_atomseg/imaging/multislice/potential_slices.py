@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.imaging.multislice_plan import Plan
-from napari_atomseg.imaging.multislice_windows import place_in_window
+from napari_atomseg.imaging.multislice.plan import Plan
+from napari_atomseg.imaging.multislice.windows import place_in_window
 from napari_atomseg.optics.electron import interaction_constant
 
 FINER = 2

@@ -12,12 +12,12 @@ from ase import Atoms
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice import multislice_image
-from napari_atomseg.imaging.multislice_cost import blocks_of, check_memory, cost
-from napari_atomseg.imaging.multislice_device import Device, choose_device, free_memory
-from napari_atomseg.imaging.multislice_params import MultisliceParams
-from napari_atomseg.imaging.multislice_plan import plan_image
-from napari_atomseg.imaging.multislice_windows import grid_points
+from napari_atomseg.imaging.multislice.cost import blocks_of, check_memory, cost
+from napari_atomseg.imaging.multislice.device import Device, choose_device, free_memory
+from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.imaging.multislice.plan import plan_image
+from napari_atomseg.imaging.multislice.scan_image import multislice_image
+from napari_atomseg.imaging.multislice.windows import grid_points
 from napari_atomseg.optics.probe import ProbeParams
 
 PROBE = ProbeParams(energy=200e3, semiangle=21)

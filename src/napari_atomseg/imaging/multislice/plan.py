@@ -11,10 +11,10 @@ import numpy as np
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice_device import Device, choose_device
-from napari_atomseg.imaging.multislice_params import MultisliceParams
-from napari_atomseg.imaging.multislice_windows import AxisWindows, cut_windows, largest_sampling, one_window
-from napari_atomseg.imaging.scan_grid import ScanAxis, nyquist_step, scan_axis
+from napari_atomseg.imaging.multislice.device import Device, choose_device
+from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.imaging.multislice.scan_grid import ScanAxis, nyquist_step, scan_axis
+from napari_atomseg.imaging.multislice.windows import AxisWindows, cut_windows, largest_sampling, one_window
 from napari_atomseg.optics.electron import wavelength
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.projection import THERMAL_WIDTH
@@ -99,7 +99,7 @@ def plan_image(
     Parameters
     ----------
     atoms, probe, detector, params, pixel_size
-        As for :func:`~napari_atomseg.imaging.multislice.multislice_image`.
+        As for :func:`~napari_atomseg.imaging.multislice.scan_image.multislice_image`.
 
     Raises
     ------

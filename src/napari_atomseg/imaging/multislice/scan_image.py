@@ -16,13 +16,13 @@ from napari_atomseg.core.errors import AtomsegWarning
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice_cost import blocks_of, check_memory
-from napari_atomseg.imaging.multislice_params import MultisliceParams
-from napari_atomseg.imaging.multislice_plan import Plan, plan_image
-from napari_atomseg.imaging.multislice_probes import scan_windows
-from napari_atomseg.imaging.potential_slices import snapshot
-from napari_atomseg.imaging.prism import scan_prism
-from napari_atomseg.imaging.scan_grid import interpolation_matrix
+from napari_atomseg.imaging.multislice.cost import blocks_of, check_memory
+from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.imaging.multislice.plan import Plan, plan_image
+from napari_atomseg.imaging.multislice.potential_slices import snapshot
+from napari_atomseg.imaging.multislice.prism import scan_prism
+from napari_atomseg.imaging.multislice.probes import scan_windows
+from napari_atomseg.imaging.multislice.scan_grid import interpolation_matrix
 from napari_atomseg.optics.probe import ProbeParams
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.imaging.hrtem import image_waves
-from napari_atomseg.imaging.hrtem_multislice import HrtemParams, hrtem_image
-from napari_atomseg.imaging.multislice_exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.hrtem_image import HrtemParams, hrtem_image
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams
 

@@ -14,11 +14,11 @@ import scipy.fft
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.detectors import DetectorParams
-from napari_atomseg.imaging.multislice_params import MultisliceParams
-from napari_atomseg.imaging.multislice_plan import Plan, plan_image
-from napari_atomseg.imaging.multislice_windows import AxisWindows
-from napari_atomseg.imaging.potential_slices import FINER
-from napari_atomseg.imaging.prism import plane_waves_needed, positions_together, prism_blocks, reduced_gpts
+from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.imaging.multislice.plan import Plan, plan_image
+from napari_atomseg.imaging.multislice.potential_slices import FINER
+from napari_atomseg.imaging.multislice.prism import plane_waves_needed, positions_together, prism_blocks, reduced_gpts
+from napari_atomseg.imaging.multislice.windows import AxisWindows
 from napari_atomseg.optics.probe import ProbeParams
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def cost(atoms: Atoms, probe: ProbeParams, detector: DetectorParams, params: Mul
     Parameters
     ----------
     atoms, probe, detector, params, pixel_size
-        As for :func:`~napari_atomseg.imaging.multislice.multislice_image`.
+        As for :func:`~napari_atomseg.imaging.multislice.scan_image.multislice_image`.
 
     Raises
     ------

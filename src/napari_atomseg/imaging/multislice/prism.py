@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.imaging.multislice_plan import Plan
-from napari_atomseg.imaging.multislice_probes import Blocks, aberrations, collected, detector_weights, pauses, propagate
-from napari_atomseg.imaging.potential_slices import atoms_in_window, transmission_slices
+from napari_atomseg.imaging.multislice.plan import Plan
+from napari_atomseg.imaging.multislice.potential_slices import atoms_in_window, transmission_slices
+from napari_atomseg.imaging.multislice.probes import Blocks, aberrations, collected, detector_weights, pauses, propagate
 from napari_atomseg.optics.electron import wavelength
 
 _WORK = 1 << 28

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.fft import next_fast_len
 
 from napari_atomseg.core.quantities import Angstrom
-from napari_atomseg.imaging.scan_grid import ScanAxis
+from napari_atomseg.imaging.multislice.scan_grid import ScanAxis
 
 SMALLEST_WINDOW = 14.0
 """Side of a window, Angstrom: in smaller ones the aperture is drawn on so coarse a grid that images lose more than 0.2 %."""

@@ -19,7 +19,7 @@ from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Angstrom, Quantity
 from napari_atomseg.imaging.hrtem import image_focal_series
-from napari_atomseg.imaging.multislice_exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, through_camera
 from napari_atomseg.specimens.projection import THERMAL_WIDTH

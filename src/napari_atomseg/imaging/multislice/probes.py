@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.imaging.detectors import DetectorParams, detector_regions
-from napari_atomseg.imaging.multislice_plan import Plan
-from napari_atomseg.imaging.potential_slices import atoms_in_window, transmission_slices
+from napari_atomseg.imaging.multislice.plan import Plan
+from napari_atomseg.imaging.multislice.potential_slices import atoms_in_window, transmission_slices
 from napari_atomseg.optics.electron import wavelength
 from napari_atomseg.optics.probe import ProbeParams
 
@@ -77,7 +77,7 @@ def scan_windows(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: n
     ----------
     plan : Plan
     positions, numbers
-        Of :func:`~napari_atomseg.imaging.potential_slices.snapshot`.
+        Of :func:`~napari_atomseg.imaging.multislice.potential_slices.snapshot`.
     sums : ndarray, shape (S, Y, X)
         Values are added to these.
     visits : ndarray of int, shape (Y, X)
