@@ -10,8 +10,9 @@ from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
-from napari_atomseg.imaging import contrast, lights
-from napari_atomseg.imaging.support import SpeckleParams, add_speckle
+from napari_atomseg.imaging.scene_effects import grey_values as contrast
+from napari_atomseg.imaging.scene_effects import illumination as lights
+from napari_atomseg.imaging.scene_effects.speckle import SpeckleParams, add_speckle
 from napari_atomseg.synthesis.record import Step
 
 

@@ -5,7 +5,7 @@ import torch
 from agreement import assert_agree
 
 from napari_atomseg.core.params import fields_of
-from napari_atomseg.imaging.contrast import (
+from napari_atomseg.imaging.scene_effects.grey_values import (
     GaussianBackgroundParams,
     InversionParams,
     PedestalParams,

@@ -5,7 +5,7 @@ import torch
 from agreement import assert_agree
 
 from napari_atomseg.core.params import fields_of
-from napari_atomseg.imaging.lights import LineLightParams, PointLightParams, light_from_line, light_from_point
+from napari_atomseg.imaging.scene_effects.illumination import LineLightParams, PointLightParams, light_from_line, light_from_point
 
 STEPS = [
     (light_from_line, LineLightParams(angle=0.4), LineLightParams(strength=0.7, angle=0.4, offset=0.1, reach=0.3)),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
-from napari_atomseg.imaging.contrast import diagonal, per_image, pixel_places
+from napari_atomseg.imaging.scene_effects.grey_values import diagonal, per_image, pixel_places
 from napari_atomseg.optics.aberrations import Angle
 
 _Side = Annotated[float, Quantity(low=-10, high=10, decimals=3)]
