@@ -17,7 +17,7 @@ from ase import Atoms
 from scipy.spatial import cKDTree
 
 from napari_atomseg.analysis.diffractogram import lattice_spacing
-from napari_atomseg.analysis.lattice import fit_lattice
+from napari_atomseg.analysis.lattice.lattice import fit_lattice
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
 from napari_atomseg.imaging.detectors import DetectorParams

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_atomseg.analysis.lattice import fit_lattice
+from napari_atomseg.analysis.lattice.lattice import fit_lattice
 from napari_atomseg.analysis.scan_rows import estimate_scan_rows, straighten_rows
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError

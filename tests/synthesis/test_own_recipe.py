@@ -11,7 +11,7 @@ import torch
 from ase.io import write
 from scipy.spatial import cKDTree
 
-from napari_atomseg.analysis.lattice import shortest_distance
+from napari_atomseg.analysis.lattice.lattice import shortest_distance
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.specimens.library import crystal, library_cell

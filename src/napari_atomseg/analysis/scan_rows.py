@@ -24,8 +24,8 @@ from typing import Annotated
 import numpy as np
 from scipy import linalg, sparse
 
-from napari_atomseg.analysis.lattice import Lattice, fit_lattice
-from napari_atomseg.analysis.smooth_field import SmoothField
+from napari_atomseg.analysis.lattice.lattice import Lattice, fit_lattice
+from napari_atomseg.analysis.lattice.smooth_field import SmoothField
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from napari_atomseg.analysis.lattice import fit_lattice
+from napari_atomseg.analysis.lattice.lattice import fit_lattice
 from napari_atomseg.analysis.scan_rows import estimate_scan_rows
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError

@@ -15,7 +15,7 @@ from napari_atomseg.workflows.columns import frames_of, replaced, snap
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
-    from napari_atomseg.analysis.lattice import Lattice, LatticeParams
+    from napari_atomseg.analysis.lattice.lattice import Lattice, LatticeParams
     from napari_atomseg.analysis.scan_rows import ScanRows, ScanRowsParams
 
 
@@ -46,8 +46,8 @@ def show_frequencies(plane: Any) -> Generator[Progress, None, tuple[Diffractogra
 
 @job
 def estimate_lattice(columns: Columns, *, params: LatticeParams | None = None) -> Generator[Progress, None, Lattice]:
-    """The visible lattice of the columns of one image; see :func:`napari_atomseg.analysis.lattice.fit_lattice`."""
-    from napari_atomseg.analysis.lattice import fit_lattice
+    """The visible lattice of the columns of one image; see :func:`napari_atomseg.analysis.lattice.lattice.fit_lattice`."""
+    from napari_atomseg.analysis.lattice.lattice import fit_lattice
 
     yield Progress(0, 0, "fitting the lattice")
     return fit_lattice(columns, params)
@@ -60,10 +60,10 @@ def suggest_missing(
     """Sites of the lattice that hold no column; for a person to judge, nothing is added to `columns`.
 
     The columns are of one frame of the micrograph, which tells vacancies from columns that were overlooked. The lattice is
-    estimated if it is not given; see :func:`napari_atomseg.analysis.missing_sites.missing_sites`.
+    estimated if it is not given; see :func:`napari_atomseg.analysis.lattice.missing_sites.missing_sites`.
     """
-    from napari_atomseg.analysis.lattice import fit_lattice
-    from napari_atomseg.analysis.missing_sites import missing_sites
+    from napari_atomseg.analysis.lattice.lattice import fit_lattice
+    from napari_atomseg.analysis.lattice.missing_sites import missing_sites
 
     yield Progress(0, 0, "fitting the lattice")
     lattice = lattice or fit_lattice(columns, params)

@@ -26,7 +26,7 @@ from napari_atomseg.gui.lengths import LengthField
 from napari_atomseg.workflows import accept_suggested, estimate_lattice, suggest_missing
 
 if TYPE_CHECKING:
-    from napari_atomseg.analysis.lattice import Lattice
+    from napari_atomseg.analysis.lattice.lattice import Lattice
     from napari_atomseg.gui.panel import AtomSegPanel
 
 LINE_COLOUR = "#56b4e9"

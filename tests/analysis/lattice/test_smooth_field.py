@@ -1,6 +1,6 @@
 import numpy as np
 
-from napari_atomseg.analysis.smooth_field import SmoothField
+from napari_atomseg.analysis.lattice.smooth_field import SmoothField
 
 
 def test_local_means_follow_what_is_slow():

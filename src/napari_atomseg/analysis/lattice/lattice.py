@@ -13,9 +13,9 @@ from typing import Annotated
 import numpy as np
 from scipy.spatial import QhullError, cKDTree
 
-from napari_atomseg.analysis.motif import Motif, fold, recell, superlattice
-from napari_atomseg.analysis.smooth_field import SmoothField
-from napari_atomseg.analysis.translations import find_basis, reduce_basis
+from napari_atomseg.analysis.lattice.motif import Motif, fold, recell, superlattice
+from napari_atomseg.analysis.lattice.smooth_field import SmoothField
+from napari_atomseg.analysis.lattice.translations import find_basis, reduce_basis
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lattices import scene
 
-from napari_atomseg.analysis.translations import find_basis, reduce_basis
+from napari_atomseg.analysis.lattice.translations import find_basis, reduce_basis
 
 
 @pytest.mark.parametrize("matrix", [[[1, 0], [0, 1]], [[3, 1], [2, 1]], [[1, -4], [0, 1]], [[0, 1], [-1, 7]]])

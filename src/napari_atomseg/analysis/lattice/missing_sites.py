@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull, cKDTree
 
-from napari_atomseg.analysis.lattice import Lattice
+from napari_atomseg.analysis.lattice.lattice import Lattice
 from napari_atomseg.core.columns import Columns
 
 ENOUGH = 0.6

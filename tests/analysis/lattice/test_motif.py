@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_atomseg.analysis.motif import fold, recell, superlattice
+from napari_atomseg.analysis.lattice.motif import fold, recell, superlattice
 
 BASIS = np.array([[0, 20.0], [-20.0, 0]])
 CELLS = np.stack(np.meshgrid(np.arange(12), np.arange(12), indexing="ij"), -1).reshape(-1, 2)

@@ -5,8 +5,8 @@ import pytest
 from lattices import KNOWN, scene
 from scipy.spatial import cKDTree
 
-from napari_atomseg.analysis.lattice import fit_lattice
-from napari_atomseg.analysis.missing_sites import missing_sites
+from napari_atomseg.analysis.lattice.lattice import fit_lattice
+from napari_atomseg.analysis.lattice.missing_sites import missing_sites
 
 
 @pytest.mark.parametrize("name", KNOWN)
