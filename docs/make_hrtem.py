@@ -14,9 +14,9 @@ from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.hrtem import image_waves, periodic_potential, phase_object
 from napari_atomseg.imaging.linear_adf import batch_columns
+from napari_atomseg.inference.detection.structures import recognised
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.predict import predict
-from napari_atomseg.inference.structures import recognised
 from napari_atomseg.networks.zoo import load_model
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.specimens.defected_graphene import DefectedGrapheneParams, defected_graphene

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_atomseg.cli.app import app
-from napari_atomseg.training.judging import JudgingParams
+from napari_atomseg.training.classifier.fit import JudgingParams
 from napari_atomseg.workflows import SimulationParams
 
 

@@ -11,13 +11,13 @@ from torch import nn
 from napari_atomseg.core.errors import MissingCalibrationError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.inference import pixel_size as module
 from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.pixel_size import STEP, USUAL_WIDTH, estimated_size, told_size
 from napari_atomseg.networks.card import ModelCard, ModelError
 from napari_atomseg.networks.zoo import Model, load_model
 from napari_atomseg.synthesis.samples import draw_sample
 from napari_atomseg.workflows import networks
-from napari_atomseg.workflows import pixel_size as module
-from napari_atomseg.workflows.pixel_size import STEP, USUAL_WIDTH, estimated_size, told_size
 
 FACTOR = 1.3
 """By which an estimate may be off."""

@@ -38,9 +38,9 @@ def train_classifier(
     debug: Debug = False,
 ) -> None:
     """Train a classifier that decides which of a network's candidates are columns; writes a new model, the old one is kept."""
-    from napari_atomseg.training.judging import JudgingParams
+    from napari_atomseg.training.classifier.fit import JudgingParams
     from napari_atomseg.workflows import CLASSICAL, model_names
-    from napari_atomseg.workflows.judging import RECIPES
+    from napari_atomseg.workflows.classifier import RECIPES
 
     if minutes is not None and not 0 < minutes < 1e6:
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")

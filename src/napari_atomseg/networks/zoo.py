@@ -16,7 +16,7 @@ from napari_atomseg.networks.card import NAME, WEIGHTS, ModelCard, ModelError, r
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from napari_atomseg.networks.judge import Judge
+    from napari_atomseg.networks.candidate_classifier import Judge
 
 ENVIRONMENT = "NAPARI_ATOMSEG_MODELS"
 """Names another folder for the user's models."""
@@ -75,7 +75,7 @@ def load_model(name: str, device: str = "cpu") -> Model:
     card = read_card(folder)
     import torch
 
-    from napari_atomseg.networks.judge import split
+    from napari_atomseg.networks.candidate_classifier import split
 
     weights, judgement = split(_checked_weights(folder, card))
     network, judge = build(card), build_judge(card)
@@ -116,7 +116,7 @@ def build_judge(card: ModelCard) -> Judge | None:
     """
     from napari_atomseg.core.errors import AtomsegError
     from napari_atomseg.core.params import from_dict
-    from napari_atomseg.networks.judge import FEATURES, Judge, JudgeParams
+    from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeParams
 
     if not card.judge:
         return None

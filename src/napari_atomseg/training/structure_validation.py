@@ -9,7 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import nn
 
-from napari_atomseg.inference.interpretation import interpret
+from napari_atomseg.inference.detection.interpretation import interpret
 from napari_atomseg.networks.activate import activate
 from napari_atomseg.networks.outputs import structure_outputs
 from napari_atomseg.training.losses import LOSSES

@@ -11,12 +11,14 @@ from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.pixel_size import estimated_size
 from napari_atomseg.localise.detection.find import ClassicalParams
 from napari_atomseg.localise.refinement.refine import RefineParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL
+from napari_atomseg.workflows.classifier import train_judge
 from napari_atomseg.workflows.columns import (
     bound,
     finder_choice,
@@ -41,7 +43,6 @@ from napari_atomseg.workflows.comparison import (
     write_comparison,
 )
 from napari_atomseg.workflows.correction import fit_correction, read_correction, write_correction
-from napari_atomseg.workflows.judging import train_judge
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
     calibrate_by_lattice,
@@ -54,7 +55,6 @@ from napari_atomseg.workflows.measuring import Measurement, measure
 from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
 from napari_atomseg.workflows.networks import default_network, maps, model_cards
 from napari_atomseg.workflows.pairs import correction_for, make_pairs, write_pairs
-from napari_atomseg.workflows.pixel_size import estimated_size
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.simulation import (
     METHODS,

@@ -10,10 +10,10 @@ import numpy as np
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.pixel_size import USUAL_WIDTH
 from napari_atomseg.localise.detection.find import ClassicalParams, polarity_sign
 from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
 from napari_atomseg.workflows.models import pixel_size_told
-from napari_atomseg.workflows.pixel_size import USUAL_WIDTH
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard

@@ -124,8 +124,8 @@ def _finder(
     if model == CLASSICAL:
         given = params or ClassicalParams()
         return partial(_found_without, micrograph, given, region)
+    from napari_atomseg.inference.pixel_size import told_size
     from napari_atomseg.workflows.networks import device_of, find_by_network, opened
-    from napari_atomseg.workflows.pixel_size import told_size
     from napari_atomseg.workflows.recognition import find_structures
 
     asked = network or NetworkParams()

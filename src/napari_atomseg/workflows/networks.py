@@ -18,10 +18,10 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 from napari_atomseg.localise.detection.find import polarity_sign, searched_part
 from napari_atomseg.localise.detection.scale import centre_crop
 from napari_atomseg.workflows.models import map_names
-from napari_atomseg.workflows.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, ToldSize, told_size
 
 if TYPE_CHECKING:
     from napari_atomseg.inference.predict import Prediction
@@ -106,10 +106,10 @@ def predicted(
     With `held` the denoised image keeps to the raw one, with `averaged` that without background is averaged over like places,
     if the parameters allow. With `series` all frames are given together, as images of one place.
     """
-    from napari_atomseg.inference.agreement import agreed_background, held_to_image
-    from napari_atomseg.inference.columns import NEEDED, native_columns
+    from napari_atomseg.inference.detection.columns import NEEDED, native_columns
+    from napari_atomseg.inference.postprocess.nonlocal_filter import agreed_background, held_to_image
+    from napari_atomseg.inference.postprocess.scan_rows import row_shifts, straightened
     from napari_atomseg.inference.predict import predict
-    from napari_atomseg.inference.rows import row_shifts, straightened
     from napari_atomseg.networks.card import STRUCTURES, ModelError
 
     plane = micrograph.data if series or len(micrograph.shape) == 2 else micrograph.data[index]
@@ -264,8 +264,8 @@ def find_by_network(
     micrograph: Micrograph, index: int, model: str, params: NetworkParams, size: ToldSize, region: np.ndarray | None
 ) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
     """Columns of one frame by a network, unrefined, and what the network was told."""
-    from napari_atomseg.inference.agreement import agreed_positions
-    from napari_atomseg.inference.columns import NEEDED, as_columns, shown_columns
+    from napari_atomseg.inference.detection.columns import NEEDED, as_columns, shown_columns
+    from napari_atomseg.inference.postprocess.nonlocal_filter import agreed_positions
 
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
     region, left_out = searched_part(plane, region)

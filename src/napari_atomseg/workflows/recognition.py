@@ -12,11 +12,11 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.pixel_size import ToldSize
 from napari_atomseg.localise.detection.find import searched_part
 from napari_atomseg.workflows.choice import TEM
 from napari_atomseg.workflows.models import map_names
 from napari_atomseg.workflows.networks import box_of, device_of, in_region, opened, predicted
-from napari_atomseg.workflows.pixel_size import ToldSize
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
@@ -33,7 +33,7 @@ def find_structures(
     series: bool = False,
 ) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
     """Structures of one frame, or of all as a focal series, and what the network was told."""
-    from napari_atomseg.inference.structures import as_columns, recognised
+    from napari_atomseg.inference.detection.structures import as_columns, recognised
 
     plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
     region, left_out = searched_part(plane, region)

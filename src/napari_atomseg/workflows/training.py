@@ -76,7 +76,7 @@ def train(
         If the recipe, the device or the checkpoint will not do.
     """
     from napari_atomseg.inference.params import NetworkParams
-    from napari_atomseg.networks.judge import joined
+    from napari_atomseg.networks.candidate_classifier import joined
     from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
     from napari_atomseg.training.fit import fit

@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial import cKDTree
 from spots import draw, offsets, square_lattice
 
-from napari_atomseg.inference.candidates import APART, BLOB, UNKNOWN_SPREAD, blobness, find_candidates
+from napari_atomseg.inference.detection.candidates import APART, BLOB, UNKNOWN_SPREAD, blobness, find_candidates
 
 NATIVE = 0.2
 """Angstrom per pixel."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_atomseg.inference.interpretation import (
+from napari_atomseg.inference.detection.interpretation import (
     SURE,
     accepted,
     centres_of_mass,

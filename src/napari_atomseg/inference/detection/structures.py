@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.inference.evidence import value_at
-from napari_atomseg.inference.interpretation import Structures, interpret, rejection_at
+from napari_atomseg.inference.detection.candidate_features import value_at
+from napari_atomseg.inference.detection.interpretation import Structures, interpret, rejection_at
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.networks.card import ModelCard

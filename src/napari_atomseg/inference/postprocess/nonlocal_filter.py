@@ -15,9 +15,9 @@ import torch
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.jobs import Steps
-from napari_atomseg.inference.candidates import LEAST
-from napari_atomseg.inference.columns import Shown
-from napari_atomseg.inference.like_patches import average, correct
+from napari_atomseg.inference.detection.candidates import LEAST
+from napari_atomseg.inference.detection.columns import Shown
+from napari_atomseg.inference.postprocess.patch_groups import average, correct
 from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.localise.detection.map_columns import map_columns
 from napari_atomseg.networks.card import ModelCard

@@ -4,8 +4,8 @@ from torch import nn
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.inference.grid import native_grid
+from napari_atomseg.inference.postprocess.scan_rows import row_shifts, straightened
 from napari_atomseg.inference.predict import Prediction
-from napari_atomseg.inference.rows import row_shifts, straightened
 
 
 def lattice(side=150, cell=11.0):
@@ -59,7 +59,7 @@ def test_maps_and_columns_move_back_together(rng):
 
 @pytest.mark.parametrize("turned", [0, 1])
 def test_shifts_are_kept_with_the_columns(turned):
-    from napari_atomseg.inference.columns import as_columns, shown_columns
+    from napari_atomseg.inference.detection.columns import as_columns, shown_columns
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.networks.zoo import Model
 

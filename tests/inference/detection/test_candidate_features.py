@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from spots import draw, square_lattice
 
-from napari_atomseg.inference.candidates import Candidates, find_candidates
-from napari_atomseg.inference.evidence import FAR, evidence
-from napari_atomseg.networks.judge import FEATURES
+from napari_atomseg.inference.detection.candidate_features import FAR, evidence
+from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
+from napari_atomseg.networks.candidate_classifier import FEATURES
 
 NATIVE = 0.2
 """Angstrom per pixel."""

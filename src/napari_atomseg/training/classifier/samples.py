@@ -10,8 +10,8 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from napari_atomseg.inference.candidates import Candidates, find_candidates
-from napari_atomseg.inference.evidence import evidence
+from napari_atomseg.inference.detection.candidate_features import evidence
+from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.activate import activate
@@ -35,7 +35,7 @@ class Cases:
     Attributes
     ----------
     features : ndarray, float32, shape (N, F)
-        See :data:`~napari_atomseg.inference.evidence.FEATURES`.
+        See :data:`~napari_atomseg.inference.detection.candidate_features.FEATURES`.
     right : ndarray of bool, shape (N,)
     confidence : ndarray, shape (N,)
         What the map alone said.

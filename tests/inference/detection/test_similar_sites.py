@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from spots import draw, square_lattice
 
-from napari_atomseg.inference import like_places
-from napari_atomseg.inference.like_places import vote
+from napari_atomseg.inference.detection import similar_sites as like_places
+from napari_atomseg.inference.detection.similar_sites import vote
 
 NATIVE = 0.2
 """Angstrom per pixel."""

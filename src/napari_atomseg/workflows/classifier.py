@@ -13,7 +13,7 @@ from napari_atomseg.core.jobs import Progress, job
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.synthesis.recipe import Recipe
-    from napari_atomseg.training.judging import JudgingParams
+    from napari_atomseg.training.classifier.fit import JudgingParams
 
 RECIPES = ("columns_stem", "columns_stem", "columns_stem", "single_atoms_stem")
 """Images of many kinds, which take turns: a judge that has seen one crystal only expects it everywhere."""
@@ -54,11 +54,11 @@ def train_judge(
     AtomsegError
         If there is no such model or recipe, or too little time.
     """
+    from napari_atomseg.networks.candidate_classifier import joined
     from napari_atomseg.networks.card import COLUMNS
-    from napari_atomseg.networks.judge import joined
     from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
-    from napari_atomseg.training.judging import JudgingParams, teach
+    from napari_atomseg.training.classifier.fit import JudgingParams, teach
     from napari_atomseg.workflows.training import free_name
 
     given = [recipe if isinstance(recipe, Recipe) else read_recipe(recipe) for recipe in recipes]

@@ -12,9 +12,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from napari_atomseg.inference.candidates import Candidates, blobness
-from napari_atomseg.inference.like_places import vote
-from napari_atomseg.networks.judge import CIRCLES, FEATURES, WIDTHS
+from napari_atomseg.inference.detection.candidates import Candidates, blobness
+from napari_atomseg.inference.detection.similar_sites import vote
+from napari_atomseg.networks.candidate_classifier import CIRCLES, FEATURES, WIDTHS
 
 FOOT = 1.0
 """Radius in which the darkest pixel is a column's foot, Angstrom."""

@@ -16,10 +16,10 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.networks.judge import FEATURES, Judge, JudgeParams
+from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeParams
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import Recipe
-from napari_atomseg.training.cases import Cases, draw_cases
+from napari_atomseg.training.classifier.samples import Cases, draw_cases
 from napari_atomseg.training.drawing import drawn
 from napari_atomseg.training.validation import CONFIDENCE
 

@@ -4,12 +4,12 @@ import torch
 from spots import draw, square_lattice
 from torch import nn
 
+from napari_atomseg.networks.candidate_classifier import FEATURES
 from napari_atomseg.networks.card import ModelCard
-from napari_atomseg.networks.judge import FEATURES
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import read_recipe
-from napari_atomseg.training import cases
-from napari_atomseg.training.cases import BORDER, MATCH, _cases, _right, draw_cases
+from napari_atomseg.training.classifier import samples as cases
+from napari_atomseg.training.classifier.samples import BORDER, MATCH, _cases, _right, draw_cases
 
 SHAPE = (96, 100)
 

@@ -4,8 +4,8 @@ import torch
 from spots import draw, square_lattice
 
 from napari_atomseg.core.jobs import run
-from napari_atomseg.inference import like_patches
-from napari_atomseg.inference.like_patches import average, correct
+from napari_atomseg.inference.postprocess import patch_groups as like_patches
+from napari_atomseg.inference.postprocess.patch_groups import average, correct
 
 SHAPE = (150, 160)
 SPACING_PX = 14.0

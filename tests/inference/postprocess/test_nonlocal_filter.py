@@ -6,10 +6,10 @@ from scipy import ndimage
 from spots import draw, square_lattice
 
 from napari_atomseg.core.jobs import run
-from napari_atomseg.inference import agreement
-from napari_atomseg.inference.agreement import NEAR, WELL_KNOWN
-from napari_atomseg.inference.columns import Shown
+from napari_atomseg.inference.detection.columns import Shown
 from napari_atomseg.inference.grid import native_grid
+from napari_atomseg.inference.postprocess import nonlocal_filter as agreement
+from napari_atomseg.inference.postprocess.nonlocal_filter import NEAR, WELL_KNOWN
 from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS

@@ -26,7 +26,7 @@ FEATURES = (
     *("likeness", "fellows", "surroundings", "seen_like", "seen_broad", "scatter_like", "scatter_broad"),
     *("height_like", "height_broad", "above_like", "above_broad"),
 )
-"""What is told of each candidate, in order; gathered by :mod:`napari_atomseg.inference.evidence`."""
+"""What is told of each candidate, in order; gathered by :mod:`napari_atomseg.inference.detection.candidate_features`."""
 FARTHEST = 5.0
 """Evidence farther from the usual than so many standard deviations says no more."""
 DROPPED = 0.1

@@ -5,13 +5,13 @@ from torch import nn
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
+from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeParams
 from napari_atomseg.networks.card import ModelCard
-from napari_atomseg.networks.judge import FEATURES, Judge, JudgeParams
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import read_recipe
-from napari_atomseg.training import cases as cases_module
-from napari_atomseg.training.cases import Cases
-from napari_atomseg.training.judging import HELD_OUT, JudgingParams, learn, report, teach
+from napari_atomseg.training.classifier import samples as cases_module
+from napari_atomseg.training.classifier.fit import HELD_OUT, JudgingParams, learn, report, teach
+from napari_atomseg.training.classifier.samples import Cases
 
 PARAMS = JudgingParams(images=20, updates=150, batch=256, width=8, learning_rate=0.01)
 TELLING = FEATURES.index("seen_like"), FEATURES.index("height")

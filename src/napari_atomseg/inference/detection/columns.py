@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.inference.candidates import Candidates, find_candidates
-from napari_atomseg.inference.evidence import evidence, value_at
+from napari_atomseg.inference.detection.candidate_features import evidence, value_at
+from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
 from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.localise.detection.map_columns import map_columns, otsu_columns
 from napari_atomseg.localise.detection.scale import estimate_scale
 from napari_atomseg.networks.card import ModelCard
 
 if TYPE_CHECKING:
-    from napari_atomseg.networks.judge import Judge
+    from napari_atomseg.networks.candidate_classifier import Judge
     from napari_atomseg.networks.zoo import Model
 
 NEEDED = ("columns", "mask", "denoise", "background")

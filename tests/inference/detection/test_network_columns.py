@@ -7,11 +7,11 @@ from scipy.spatial import cKDTree
 from spots import draw, square_lattice
 from torch import nn
 
-from napari_atomseg.inference.columns import as_columns, shown_columns
+from napari_atomseg.inference.detection.columns import as_columns, shown_columns
 from napari_atomseg.inference.grid import native_grid
 from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
+from napari_atomseg.networks.candidate_classifier import FEATURES
 from napari_atomseg.networks.card import ModelCard
-from napari_atomseg.networks.judge import FEATURES
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.networks.zoo import Model
 

@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save_file
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.networks import zoo
 from napari_atomseg.networks.architectures.unet import Unet, UnetParams
+from napari_atomseg.networks.candidate_classifier import FARTHEST, FEATURES, PREFIX, Judge, JudgeParams, joined, split
 from napari_atomseg.networks.card import NAME, WEIGHTS, ModelCard, ModelError
-from napari_atomseg.networks.judge import FARTHEST, FEATURES, PREFIX, Judge, JudgeParams, joined, split
 
 SMALL = {"width": 4, "depth": 2, "stem": 2, "row_context": 0}
 WIDTH = 6

@@ -1,0 +1,1 @@
+"""Columns and structures from the maps of a network: candidates, what speaks for each, which are shown."""
