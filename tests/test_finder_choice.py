@@ -11,9 +11,9 @@ from spots import draw, square_lattice
 from napari_atomseg.cli.app import main
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.localise.detection.map_columns import otsu_columns
+from napari_atomseg.networks.catalogue import default_network
 from napari_atomseg.workflows import ClassicalParams, NetworkParams, finder_choice, locate
 from napari_atomseg.workflows.choice import choose_finder
-from napari_atomseg.workflows.networks import default_network
 from napari_atomseg.writers.image import write_image
 
 SHAPE = (128, 144)

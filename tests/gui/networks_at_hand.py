@@ -32,10 +32,10 @@ class Bright(nn.Module):
 
 def see_brightness(monkeypatch):
     """Let every model of the list see by brightness, whatever its weights."""
-    from napari_atomseg.workflows import networks
+    from napari_atomseg.inference import cached_model
+    from napari_atomseg.workflows import model_cards
 
-    def opened(name, device):
-        card = networks.model_cards()[name]
-        return zoo.Model(card, Bright().eval())
+    def bright(name, device):
+        return zoo.Model(model_cards()[name], Bright().eval())
 
-    monkeypatch.setattr(networks, "opened", opened)
+    monkeypatch.setattr(cached_model, "cached_model", bright)

@@ -52,9 +52,8 @@ def map_images(
     debug: Debug = False,
 ) -> None:
     """Ask a network for one map of each image: where columns are, or the image without noise, background or blur."""
-    from napari_atomseg.workflows import CLASSICAL, NetworkParams, default_network, model_names
+    from napari_atomseg.workflows import CLASSICAL, NetworkParams, default_network, map_names, model_names
     from napari_atomseg.workflows import maps as job
-    from napari_atomseg.workflows.models import map_names
 
     known = TASKS if model is None else map_names(model)
     if task not in known:

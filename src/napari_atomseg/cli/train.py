@@ -95,8 +95,8 @@ def train(
 
     def work(subject: Path) -> None:
         from napari_atomseg.core.jobs import run
+        from napari_atomseg.workflows import run_settings, training_folder
         from napari_atomseg.workflows import train as job
-        from napari_atomseg.workflows.training import run_settings, training_folder
 
         drawn = _recipe(recipe, crystal, direction)
         folder = out or training_folder(name or drawn.name)
@@ -186,7 +186,7 @@ def _recipe(recipe: str | None, crystal: Path | None, zone: tuple[int, int, int]
 
 def _refuse_checkpoint(folder: Path, *, resume: bool, force: bool) -> None:
     """Hours of training are not overwritten by a run that was begun by mistake."""
-    from napari_atomseg.workflows.training import stopped_at
+    from napari_atomseg.workflows import stopped_at
 
     if resume or force:
         return
@@ -196,7 +196,7 @@ def _refuse_checkpoint(folder: Path, *, resume: bool, force: bool) -> None:
 
 
 def _say_how_to_go_on(talk: Talk, folder: Path, words: list[str]) -> None:
-    from napari_atomseg.workflows.training import stopped_at
+    from napari_atomseg.workflows import stopped_at
 
     updates = stopped_at(folder)
     talk.clear()

@@ -50,6 +50,25 @@ def run(steps: Steps[Result], report: Callable[[Progress], None] | None = None) 
         steps.close()
 
 
+def mapped(steps: Steps[Result], change: Callable[[Progress], Progress]) -> Steps[Result]:
+    """The same job, each step of its progress told as `change` makes it; closing one closes the other.
+
+    Parameters
+    ----------
+    steps : generator
+    change : callable
+        From the progress of that job to the progress that is yielded in its place.
+    """
+    try:
+        while True:
+            yield change(next(steps))
+    except StopIteration as stopped:
+        result: Result = stopped.value
+        return result
+    finally:
+        steps.close()
+
+
 def as_part(steps: Steps[Result], begin: float, end: float, what: str) -> Steps[Result]:
     """The same job as a part of a longer one: its progress fills that one's bar from one share of it to another.
 
@@ -62,19 +81,34 @@ def as_part(steps: Steps[Result], begin: float, end: float, what: str) -> Steps[
         Name of the longer job, which stands before the words of this one.
     """
     reached = 0.0
-    try:
-        while True:
-            progress = next(steps)
-            if progress.total:
-                # Phases of the part that count anew do not send the bar back.
-                reached = max(reached, min(1.0, progress.done / progress.total))
-            done = round(WHOLE * (begin + (end - begin) * reached))
-            yield Progress(done, WHOLE, f"{what}: {progress.message}")
-    except StopIteration as stopped:
-        result: Result = stopped.value
-        return result
-    finally:
-        steps.close()
+
+    def share(progress: Progress) -> Progress:
+        nonlocal reached
+        if progress.total:
+            # Phases of the part that count anew do not send the bar back.
+            reached = max(reached, min(1.0, progress.done / progress.total))
+        return Progress(round(WHOLE * (begin + (end - begin) * reached)), WHOLE, f"{what}: {progress.message}")
+
+    return mapped(steps, share)
+
+
+def with_frame_progress(steps: Steps[Result], row: int, number: int) -> Steps[Result]:
+    """The same job as that of one frame of several: its messages name the frame, and its progress is that of all frames.
+
+    Parameters
+    ----------
+    steps : generator
+    row : int
+        Index of the frame among those that are worked on.
+    number : int
+        How many these are; with a single one nothing is changed.
+    """
+
+    def share(progress: Progress) -> Progress:
+        part = progress.done / progress.total if progress.total else 0.0
+        return Progress(int(WHOLE * (row + part)), WHOLE * number, f"frame {row + 1}: {progress.message}")
+
+    return steps if number == 1 else mapped(steps, share)
 
 
 class Job(Generic[Arguments, Result]):

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.core.errors import MissingCalibrationError
+from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 
 RECORDED = "the file"
 """Source of a pixel size that stands in the file of the image itself."""
+TEM = ("hrtem", "tem")
+"""Modalities of images through an objective lens, as readers name them."""
 SOURCE_KEY = "pixel_size_source"
 """Name under which files that we write keep any other source."""
 
@@ -79,10 +81,27 @@ class Micrograph:
         """Number of frames; 1 for a single image."""
         return self.shape[0] if len(self.shape) == 3 else 1
 
+    def lazy_frame(self, index: int = 0) -> Any:
+        """One frame as it lies there, shape (Y, X); a lazy one is not computed yet."""
+        return self.data[index] if len(self.shape) == 3 else self.data
+
     def frame(self, index: int = 0) -> np.ndarray:
         """One frame as float32, shape (Y, X); a lazy frame is computed."""
-        plane = self.data[index] if len(self.shape) == 3 else self.data
-        return np.asarray(plane, dtype=np.float32)
+        return np.asarray(self.lazy_frame(index), dtype=np.float32)
+
+    def frame_indices(self, only: int | None = None) -> list[int]:
+        """Indices of all frames, or of the one that is asked for.
+
+        Raises
+        ------
+        AtomsegError
+            If there is no such frame.
+        """
+        if only is None:
+            return list(range(self.frames))
+        if not 0 <= only < self.frames:
+            raise AtomsegError(f"{self.name} has frames 0 to {self.frames - 1}, not frame {only}")
+        return [only]
 
     def require_pixel_size(self) -> tuple[float, float]:
         """Pixel size (y, x) in Angstrom.

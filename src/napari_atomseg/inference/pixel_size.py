@@ -31,7 +31,7 @@ WORTH = 1.03
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldSize:
+class PixelSizeEstimate:
     """What a network is told.
 
     Attributes
@@ -48,16 +48,25 @@ ESTIMATED = "estimated"
 """How the source of a size begins that nobody gave."""
 
 
-def estimated_size(provenance: Mapping[str, Any]) -> ToldSize | None:
+def estimated_size(provenance: Mapping[str, Any]) -> PixelSizeEstimate | None:
     """The size that a network was told of columns with this provenance, if it had to be estimated."""
     told = provenance.get("network", {})
     if not str(told.get("pixel_size_source", "")).startswith(ESTIMATED):
         return None
     y, x = told["pixel_size_angstrom"]
-    return ToldSize(size=(y, x), source=told["pixel_size_source"])
+    return PixelSizeEstimate(size=(y, x), source=told["pixel_size_source"])
 
 
-def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkParams) -> Generator[Progress, None, ToldSize]:
+def pixel_size_told(micrograph: Micrograph, params: NetworkParams) -> tuple[float, float] | None:
+    """Pixel size (y, x) in Angstrom that a network is told; None if it has to be estimated from the columns' width."""
+    if params.pixel_size is not None:
+        return params.pixel_size, params.pixel_size
+    return micrograph.pixel_size
+
+
+def resolve_pixel_size(
+    micrograph: Micrograph, index: int, model: Model, params: NetworkParams
+) -> Generator[Progress, None, PixelSizeEstimate]:
     """Pixel size that a network is told of an image, and where it comes from.
 
     Where it is known from nowhere, the width of the columns gives a first estimate, since probes are much the same, and the
@@ -71,10 +80,10 @@ def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkP
     from napari_atomseg.networks.card import COLUMNS
 
     if params.pixel_size is not None:
-        return ToldSize(size=(params.pixel_size, params.pixel_size), source="set by hand")
+        return PixelSizeEstimate(size=(params.pixel_size, params.pixel_size), source="set by hand")
     if micrograph.pixel_size is not None:
-        return ToldSize(size=micrograph.pixel_size, source=micrograph.pixel_size_source or "the file")
-    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+        return PixelSizeEstimate(size=micrograph.pixel_size, source=micrograph.pixel_size_source or "the file")
+    plane = micrograph.lazy_frame(index)
     scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
     if scale is None:
         raise MissingCalibrationError(
@@ -86,7 +95,7 @@ def told_size(micrograph: Micrograph, index: int, model: Model, params: NetworkP
         )
     yield Progress(0, 0, "estimating the pixel size")
     size = yield from _surest(centre_crop(plane, ASKED_SIDE), float(USUAL_WIDTH / scale.sigma_px), model, params)
-    return ToldSize(size=(size, size), source=f"{ESTIMATED} from columns that are {scale.sigma_px:.1f} px wide")
+    return PixelSizeEstimate(size=(size, size), source=f"{ESTIMATED} from columns that are {scale.sigma_px:.1f} px wide")
 
 
 def _surest(plane: Any, first: float, model: Model, params: NetworkParams) -> Generator[Progress, None, float]:
@@ -104,9 +113,9 @@ def _sure_columns(plane: Any, size: float, model: Model, params: NetworkParams) 
     It is the map's word: it falls where columns are not as wide as those that the network has learnt, while a judge of
     candidates, who compares them with each other, finds more of them the finer the texture is.
     """
+    from napari_atomseg.inference.device import device_of
     from napari_atomseg.inference.predict import predict
     from napari_atomseg.localise.detection.map_columns import map_columns
-    from napari_atomseg.workflows.networks import device_of
 
     sign = polarity_sign(params.polarity, plane, USUAL_WIDTH / size)
     try:

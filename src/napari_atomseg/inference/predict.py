@@ -163,13 +163,6 @@ def _normalised(image: Tensor, model: Model) -> tuple[Tensor, float, float]:
     return normalised(image, dark, contrast), float(dark), float(contrast)
 
 
-def best_device() -> str:
-    """The fastest device at hand."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str, ...], names: tuple[str, ...]) -> None:
     unknown = [task for task in tasks if task not in names]
     if unknown:

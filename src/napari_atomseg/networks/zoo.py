@@ -224,3 +224,13 @@ def _fill(network: nn.Module, weights: Mapping[str, Tensor], folder: Path) -> No
     if not all(bool(torch.isfinite(value).all()) for value in weights.values() if value.is_floating_point()):
         raise ModelError(f"{folder}: some weights are not finite, so training went astray; use another model")
     network.load_state_dict(dict(weights))
+
+
+def free_name(wanted: str, taken: list[str]) -> str:
+    """The name, with a number if it is taken."""
+    if wanted not in taken:
+        return wanted
+    number = 2
+    while f"{wanted}-{number}" in taken:
+        number += 1
+    return f"{wanted}-{number}"

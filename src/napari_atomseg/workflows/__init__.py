@@ -11,9 +11,11 @@ from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import estimated_size
+from napari_atomseg.inference.pixel_size import estimated_size, pixel_size_told
 from napari_atomseg.localise.detection.find import ClassicalParams
 from napari_atomseg.localise.refinement.refine import RefineParams
+from napari_atomseg.networks.card import BEFORE
+from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import CutParams, low_index_zones
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
@@ -51,9 +53,9 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
+from napari_atomseg.workflows.maps import maps
 from napari_atomseg.workflows.measuring import Measurement, measure
-from napari_atomseg.workflows.models import add_model, models_folder, pixel_size_told, teach, why_unfit
-from napari_atomseg.workflows.networks import default_network, maps, model_cards
+from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.pairs import correction_for, make_pairs, write_pairs
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.simulation import (
@@ -70,10 +72,11 @@ from napari_atomseg.workflows.simulation import (
 )
 from napari_atomseg.workflows.structures import describe_structure, is_structure_file, read_structure
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
-from napari_atomseg.workflows.training import model_table, recipe_for_crystal, train
+from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder
 
 __all__ = [
     "AUTO",
+    "BEFORE",
     "CLASSICAL",
     "LABELS",
     "METHODS",
@@ -121,6 +124,7 @@ __all__ = [
     "locate",
     "low_index_zones",
     "make_pairs",
+    "map_names",
     "maps",
     "match_rotation",
     "measure",
@@ -138,11 +142,13 @@ __all__ = [
     "record",
     "refine",
     "residual",
+    "run_settings",
     "show_frequencies",
     "simulate",
     "simulate_again",
     "simulation_cost",
     "snap",
+    "stopped_at",
     "straighten_rows",
     "suggest_missing",
     "synthesis_presets",
@@ -151,6 +157,7 @@ __all__ = [
     "teach",
     "train",
     "train_judge",
+    "training_folder",
     "transfer",
     "true_columns",
     "why_misplaced",

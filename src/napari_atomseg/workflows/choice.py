@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.micrograph import TEM, Micrograph
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import USUAL_WIDTH
+from napari_atomseg.inference.pixel_size import USUAL_WIDTH, pixel_size_told
 from napari_atomseg.localise.detection.find import ClassicalParams, polarity_sign
 from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
-from napari_atomseg.workflows.models import pixel_size_told
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
 
 AUTO, CLASSICAL = "auto", "classical"
 """Names by which a finder is chosen for the image, and by which no network is used."""
-TEM = ("hrtem", "tem")
-"""Modalities of images through an objective lens, as readers name them."""
 KNOWN_MODALITIES = {"ADF-STEM": ("adf", "haadf"), "HRTEM": TEM}
 """Modalities of images, as readers name them, by that of a network's training images."""
 KNOWN_WIDTHS = (0.25, 0.9)
@@ -55,8 +52,8 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
     A network is chosen if modality, pixel size, polarity and width of the columns are those of its training images. An unknown
     modality does not speak against it; an unknown pixel size does.
     """
+    from napari_atomseg.networks.catalogue import default_network, model_cards
     from napari_atomseg.networks.zoo import list_models, shipped_folder
-    from napari_atomseg.workflows.networks import default_network, model_cards
 
     if micrograph.modality in TEM:
         return _for_tem(micrograph, params, network)
@@ -82,8 +79,8 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
 def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkParams) -> Choice:
     """A network that recognises structures, if one that came with the plugin fits; else the classical finder."""
     from napari_atomseg.networks.card import STRUCTURES
+    from napari_atomseg.networks.catalogue import model_cards
     from napari_atomseg.networks.zoo import list_models, shipped_folder
-    from napari_atomseg.workflows.networks import model_cards
 
     if params != ClassicalParams(polarity=params.polarity):
         return Choice(model=CLASSICAL, reason="parameters of the classical finder are set")
@@ -120,7 +117,7 @@ def _why_not(micrograph: Micrograph, index: int, params: ClassicalParams, networ
     size = pixel_size_told(micrograph, network)
     if problem or size is None:
         return problem
-    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    plane = micrograph.lazy_frame(index)
     sample = np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32)
     mean_size = float(np.mean(size))
     scale = estimate_scale(sample)

@@ -56,10 +56,9 @@ def train_judge(
     """
     from napari_atomseg.networks.candidate_classifier import joined
     from napari_atomseg.networks.card import COLUMNS
-    from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
+    from napari_atomseg.networks.zoo import free_name, list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
     from napari_atomseg.training.classifier.fit import JudgingParams, teach
-    from napari_atomseg.workflows.training import free_name
 
     given = [recipe if isinstance(recipe, Recipe) else read_recipe(recipe) for recipe in recipes]
     ready = load_model(model)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from napari_atomseg.core.columns import Columns, join_frames
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.jobs import Progress, job
+from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.inference.params import NetworkParams
@@ -20,10 +20,9 @@ from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
 from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.refinement.refine import CHOSEN, RefineParams, refine_columns
 from napari_atomseg.localise.snap import snap_positions
+from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
-from napari_atomseg.workflows.models import recognises
 
-Result = TypeVar("Result")
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
 Finder = Callable[[int], Found]
 """Finds the columns of a frame by its index."""
@@ -81,7 +80,7 @@ def locate(
     chosen = model or AUTO
     _require(chosen)
     parts = []
-    indices = [0] if series else frames_of(micrograph, frames)
+    indices = [0] if series else micrograph.frame_indices(frames)
     details: dict[str, Any] = {}
     if chosen == AUTO:
         yield Progress(0, 0, "choosing the finder")
@@ -97,9 +96,9 @@ def locate(
     # What phase contrast shows of an atom is no Gaussian; the network's place is the better one.
     refined = refined and not recognises(chosen)
     for row, index in enumerate(indices):
-        found, told = yield from labelled(finder(index), row, len(indices))
+        found, told = yield from with_frame_progress(finder(index), row, len(indices))
         if refined and len(found):
-            found = yield from labelled(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
+            found = yield from with_frame_progress(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
             choices.append(found.provenance.get(CHOSEN))
         parts.append(replace(found, frame=np.full(len(found), index)))
         details |= {**told, "left_out": told.get("left_out") or details.get("left_out", "")}
@@ -124,24 +123,27 @@ def _finder(
     if model == CLASSICAL:
         given = params or ClassicalParams()
         return partial(_found_without, micrograph, given, region)
-    from napari_atomseg.inference.pixel_size import told_size
-    from napari_atomseg.workflows.networks import device_of, find_by_network, opened
-    from napari_atomseg.workflows.recognition import find_structures
+    from napari_atomseg.inference.cached_model import cached_model
+    from napari_atomseg.inference.device import device_of
+    from napari_atomseg.inference.find_columns import find_by_network
+    from napari_atomseg.inference.find_structures import find_structures
+    from napari_atomseg.inference.pixel_size import resolve_pixel_size
 
     asked = network or NetworkParams()
-    ready = opened(model, device_of(asked))
-    size = yield from told_size(micrograph, first, ready, asked)
-    find = partial(find_structures, series=series) if recognises(model) else find_by_network
+    ready = cached_model(model, device_of(asked))
+    size = yield from resolve_pixel_size(micrograph, first, ready, asked)
+    find = partial(find_structures, modality=micrograph.modality) if recognises(model) else find_by_network
 
     def by_network(index: int) -> Found:
-        found, told = yield from find(micrograph, index, model, asked, size, region)
+        plane = micrograph.data if series else micrograph.lazy_frame(index)
+        found, told = yield from find(plane, ready, asked, size, region)
         return found, {"parameters": to_dict(asked), "network": told, **found.provenance}
 
     return by_network
 
 
 def _found_without(micrograph: Micrograph, params: ClassicalParams, region: np.ndarray | None, index: int) -> Found:
-    plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+    plane = micrograph.lazy_frame(index)
     found = yield from find_columns(plane, params, region)
     return found, {"parameters": to_dict(params), **found.provenance}
 
@@ -193,10 +195,12 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
     result = columns
     choices: list[dict[str, Any] | None] = []
     for index in np.unique(columns.frame):
-        frames_of(micrograph, int(index))
+        micrograph.frame_indices(int(index))
         rows = np.flatnonzero(columns.frame == index)
         plane = micrograph.frame(int(index))
-        fitted = yield from labelled(refine_columns(plane, columns.select(rows), params), int(index), micrograph.frames)
+        fitted = yield from with_frame_progress(
+            refine_columns(plane, columns.select(rows), params), int(index), micrograph.frames
+        )
         if "scan_shift_y_px" in fitted.features:
             # What is measured anew is as it was scanned.
             fitted = fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
@@ -254,7 +258,7 @@ def residual(micrograph: Micrograph, columns: Columns, frame: int = 0) -> Genera
     """
     from napari_atomseg.localise.refinement.model_image import ellipses, model_image
 
-    frames_of(micrograph, frame)
+    micrograph.frame_indices(frame)
     fitted = columns.of_frame(frame)
     fitted = fitted.select(~fitted.features["fit"].isin(("none", "failed")).to_numpy())
     if len(ellipses(fitted).height) == 0:
@@ -271,7 +275,7 @@ def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
     for index in np.unique(columns.frame[rows]):
         mine = rows[columns.frame[rows] == index]
         # A lazy image is read only around the points.
-        plane = micrograph.data[index] if len(micrograph.shape) == 3 else micrograph.data
+        plane = micrograph.lazy_frame(index)
         width, height = known_width(columns), columns.features["intensity"].median()
         if not np.isfinite(width):
             scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
@@ -315,21 +319,6 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
     )
 
 
-def frames_of(micrograph: Micrograph, only: int | None) -> list[int]:
-    """Frames to work on.
-
-    Raises
-    ------
-    AtomsegError
-        If the asked frame does not exist.
-    """
-    if only is None:
-        return list(range(micrograph.frames))
-    if not 0 <= only < micrograph.frames:
-        raise AtomsegError(f"{micrograph.name} has frames 0 to {micrograph.frames - 1}, not frame {only}")
-    return [only]
-
-
 def known_width(columns: Columns) -> float:
     """Median sigma of the columns in px; NaN if none is known."""
     return float(columns.features["sigma_px"].median())
@@ -364,19 +353,3 @@ def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> 
             "pixel_size_source": micrograph.pixel_size_source,
         },
     )
-
-
-def labelled(steps: Generator[Progress, None, Result], row: int, number: int) -> Generator[Progress, None, Result]:
-    """The same steps; where there are more frames their messages name the frame, and progress is that of all."""
-    if number == 1:
-        return (yield from steps)
-    try:
-        while True:
-            step = next(steps)
-            share = step.done / step.total if step.total else 0.0
-            yield Progress(int(1000 * (row + share)), 1000 * number, f"frame {row + 1}: {step.message}")
-    except StopIteration as end:
-        found: Result = end.value
-        return found
-    finally:
-        steps.close()

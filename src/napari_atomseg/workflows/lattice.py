@@ -11,7 +11,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.workflows.columns import frames_of, replaced, snap
+from napari_atomseg.workflows.columns import replaced, snap
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
@@ -69,7 +69,7 @@ def suggest_missing(
     lattice = lattice or fit_lattice(columns, params)
     yield Progress(0, 0, "looking for empty sites")
     index = int(columns.frame[0])
-    frames_of(micrograph, index)
+    micrograph.frame_indices(index)
     return missing_sites(lattice, columns, micrograph.shape, micrograph.frame(index))
 
 

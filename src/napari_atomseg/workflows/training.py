@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Generator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +19,14 @@ if TYPE_CHECKING:
     from napari_atomseg.synthesis.recipe import Recipe
     from napari_atomseg.training.params import TrainParams
 
-LICENCE = "GPL-3.0-or-later"
-FINE_TUNING_RATE = 5e-4
-"""Learning rate of a network that has learnt already."""
+LOOKS = 8
+"""How often a short run looks at its validation scenes, about."""
+BATCH = 8
+"""Images of one update in a short run: more updates, rather than better ones."""
+PATCH = 128
+"""Side of the images, px."""
+UPDATES_A_MINUTE = 60
+"""Of a processor without a GPU, roughly; sets how far the looks are apart."""
 
 
 @job
@@ -75,13 +78,14 @@ def train(
     AtomsegError
         If the recipe, the device or the checkpoint will not do.
     """
+    from napari_atomseg.inference.device import device_of
     from napari_atomseg.inference.params import NetworkParams
     from napari_atomseg.networks.candidate_classifier import joined
-    from napari_atomseg.networks.zoo import list_models, load_model, save_model, user_folder
+    from napari_atomseg.networks.zoo import free_name, list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
     from napari_atomseg.training.fit import fit
     from napari_atomseg.training.lessons import lesson_of
-    from napari_atomseg.workflows.networks import device_of
+    from napari_atomseg.training.trained_card import card_of
 
     given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     place = folder or training_folder(name or given.name)
@@ -136,24 +140,9 @@ def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | 
     AtomsegError
         If there is no such checkpoint or model, or no network learns from such images.
     """
-    from napari_atomseg.core.params import from_dict
-    from napari_atomseg.networks.architectures import params_of
-    from napari_atomseg.networks.zoo import load_model
-    from napari_atomseg.training import checkpoint
-    from napari_atomseg.training.lessons import lesson_of
-    from napari_atomseg.training.params import TrainParams
+    from napari_atomseg.training.run_settings import run_settings as settings_of
 
-    lesson = lesson_of(recipe)
-    if resumed is not None:
-        before = checkpoint.load(resumed).settings
-        return from_dict(params_of(before.get("architecture", "unet")), before["network"]), from_dict(
-            TrainParams, before["params"]
-        )
-    if start_from is None:
-        return lesson.network, lesson.params
-    card = load_model(start_from).card
-    shape = from_dict(params_of(card.architecture), card.network)
-    return shape, replace(lesson.params, learning_rate=FINE_TUNING_RATE, native_sampling=card.native_sampling)
+    return settings_of(recipe, resumed, start_from)
 
 
 def stopped_at(folder: Path) -> int | None:
@@ -164,6 +153,51 @@ def stopped_at(folder: Path) -> int | None:
         return checkpoint.load(folder).step
     except AtomsegError:
         return None
+
+
+@job
+def teach(
+    recipe: Recipe, *, minutes: float, start_from: str | None = None, name: str | None = None, device: str = "auto"
+) -> Generator[Progress, None, ModelCard]:
+    """Train for a few minutes on one crystal, in this process; see :func:`napari_atomseg.workflows.training.train`.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    minutes : float
+        The learning rate has fallen to zero when they are over.
+    start_from : str, optional
+        Model that is taught; without it a network begins from nothing, for which minutes are too few.
+    name : str, optional
+        Of the new model; by default the recipe's.
+    device : str
+
+    Returns
+    -------
+    ModelCard
+        Of the new model; the one that was taught stays as it is.
+
+    Raises
+    ------
+    AtomsegError
+        If the model is not there, or there is no time.
+    """
+    from napari_atomseg.networks.catalogue import model_cards
+    from napari_atomseg.training.params import TrainParams
+    from napari_atomseg.training.run_settings import FINE_TUNING_RATE
+
+    if minutes <= 0:
+        raise AtomsegError("training needs some minutes; give more than 0")
+    apart = max(5, round(UPDATES_A_MINUTE * minutes / LOOKS))
+    params = TrainParams(steps=0, batch=BATCH, patch=PATCH, validate_every=apart)
+    if start_from is not None:
+        card = model_cards().get(start_from)
+        if card is None:
+            raise AtomsegError(f'there is no model "{start_from}"; choose another to start from')
+        params = replace(params, native_sampling=card.native_sampling, learning_rate=FINE_TUNING_RATE)
+    return (
+        yield from train.steps(recipe, name=name, params=params, minutes=minutes, device=device, workers=0, start_from=start_from)
+    )
 
 
 def recipe_for_crystal(
@@ -206,83 +240,3 @@ def recipe_for_crystal(
         raise MissingCalibrationError("the lattice in Angstrom needs the pixel size of the image; set it first")
     lattice = fit_lattice(columns)
     return recipe_of_lattice(lattice.basis * np.asarray(size), lattice.motif, lattice.intensity, columns.image_name)
-
-
-def card_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path, name: str, device: str) -> ModelCard:
-    """Card of a network that was trained in a folder, with what its last look at the validation scenes gave."""
-    from napari_atomseg.networks.architectures import architecture_of, build_network
-    from napari_atomseg.networks.card import ModelCard
-    from napari_atomseg.training import checkpoint
-    from napari_atomseg.training.lessons import lesson_of
-
-    state = checkpoint.load(folder)
-    lesson = lesson_of(recipe)
-    last = dict(state.history[-1]) if state.history else {}
-    scores = {f"validation {key}": round(value, 4) for key, value in last.items() if key not in COURSE}
-    # A run that starts from a model begins with a look at what that one reaches.
-    first = state.history[0] if state.history and state.history[0]["step"] == 0 and last["step"] > 0 else {}
-    scores |= {
-        f"{BEFORE} {key}": round(value, 4) for key, value in first.items() if key in ("f1", "recall", "precision", "rms_pm")
-    }
-    return ModelCard(
-        name=name,
-        about=recipe.about,
-        task=lesson.task,
-        architecture=architecture_of(network),
-        network=asdict(network),
-        outputs=lesson.outputs,
-        native_sampling=params.native_sampling,
-        sampling_range=lesson.sampling_range,
-        column_width=lesson.label_width,
-        normalisation=lesson.normalisation,
-        reach_px=int(build_network(network, lesson.outputs).reach),  # type: ignore[arg-type]
-        modality=lesson.modality,
-        recipe=recipe.name,
-        training={**asdict(params), "updates": state.step, "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}"},
-        scores=scores,
-        licence=LICENCE,
-    )
-
-
-BEFORE = "before training"
-"""Begins the names of the scores that the model a run started from has on the same scenes."""
-COURSE = ("step", "seconds", "learning_rate", "training_loss")
-"""What a look writes down of the run itself; the rest are scores."""
-
-
-def free_name(wanted: str, taken: list[str]) -> str:
-    """The name, with a number if it is taken."""
-    if wanted not in taken:
-        return wanted
-    number = 2
-    while f"{wanted}-{number}" in taken:
-        number += 1
-    return f"{wanted}-{number}"
-
-
-def model_table() -> list[dict[str, Any]]:
-    """What there is to say of every model at hand, also of those that cannot be read."""
-    from napari_atomseg.networks.card import WEIGHTS, ModelError, read_card
-    from napari_atomseg.networks.zoo import checksum, list_models
-
-    rows = []
-    for name, folder in list_models().items():
-        row: dict[str, Any] = {"name": name, "folder": str(folder)}
-        try:
-            card = read_card(folder)
-            weights = folder / WEIGHTS
-            fits = weights.is_file() and checksum(weights) == card.sha256
-            row |= {
-                "task": card.task,
-                "native_sampling_angstrom": card.native_sampling,
-                "sampling_range_angstrom": list(card.sampling_range),
-                "licence": card.licence,
-                "weights": str(weights),
-                "checksum": "ok" if fits else "does not fit",
-                "scores": dict(card.scores),
-                "about": card.about,
-            }
-        except ModelError as error:
-            row["problem"] = str(error)
-        rows.append(row)
-    return rows

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from spots import draw, square_lattice
 
-from napari_atomseg.inference.detection import similar_sites as like_places
+from napari_atomseg.inference.detection import similar_sites
 from napari_atomseg.inference.detection.similar_sites import vote
 
 NATIVE = 0.2
@@ -87,7 +87,7 @@ def test_maps_of_nothing_and_no_sure_column_give_finite_numbers():
 
 def test_each_place_gets_its_own_vote_however_many_are_asked(crystal, monkeypatch):
     at_once = asked(crystal, crystal)
-    monkeypatch.setattr(like_places, "AT_A_TIME", 7)
+    monkeypatch.setattr(similar_sites, "AT_A_TIME", 7)
     parts = asked(crystal, crystal)
     for first, second in ((at_once.likeness, parts.likeness), (at_once.seen[0], parts.seen[0]), (at_once.fellows, parts.fellows)):
         assert first == pytest.approx(second, abs=1e-4)

@@ -8,7 +8,7 @@ from spots import draw, square_lattice
 from napari_atomseg.core.jobs import run
 from napari_atomseg.inference.detection.columns import Shown
 from napari_atomseg.inference.grid import native_grid
-from napari_atomseg.inference.postprocess import nonlocal_filter as agreement
+from napari_atomseg.inference.postprocess import nonlocal_filter
 from napari_atomseg.inference.postprocess.nonlocal_filter import NEAR, WELL_KNOWN
 from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.networks.card import ModelCard
@@ -23,15 +23,15 @@ ERROR_PX = 0.5
 
 
 def agreed_positions(shown, prediction, card):
-    return run(agreement.agreed_positions(shown, prediction, card))
+    return run(nonlocal_filter.agreed_positions(shown, prediction, card))
 
 
 def agreed_background(prediction, card):
-    return run(agreement.agreed_background(prediction, card))
+    return run(nonlocal_filter.agreed_background(prediction, card))
 
 
 def held_to_image(prediction):
-    return run(agreement.held_to_image(prediction))
+    return run(nonlocal_filter.held_to_image(prediction))
 
 
 def predicted(sign=1.0, **maps):

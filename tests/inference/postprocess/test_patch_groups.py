@@ -4,7 +4,7 @@ import torch
 from spots import draw, square_lattice
 
 from napari_atomseg.core.jobs import run
-from napari_atomseg.inference.postprocess import patch_groups as like_patches
+from napari_atomseg.inference.postprocess import patch_groups
 from napari_atomseg.inference.postprocess.patch_groups import average, correct
 
 SHAPE = (150, 160)
@@ -82,7 +82,7 @@ def test_gain_and_offset_go_straight_through(crystal, rng, gain, offset):
 
 
 def test_tiles_are_each_corrected_to_the_end(crystal, rng, monkeypatch):
-    monkeypatch.setattr(like_patches, "TILE", 70)
+    monkeypatch.setattr(patch_groups, "TILE", 70)
     clean, wrong = drawn(crystal), drawn(crystal, height=0.75)
     result = corrected(wrong, clean + noise(rng, 0.2))
     for rows in (slice(0, 70), slice(70, 140)):
@@ -92,7 +92,7 @@ def test_tiles_are_each_corrected_to_the_end(crystal, rng, monkeypatch):
 
 
 def test_the_strip_beyond_the_last_whole_tile_is_corrected_too(crystal, rng, monkeypatch):
-    monkeypatch.setattr(like_patches, "TILE", 72)
+    monkeypatch.setattr(patch_groups, "TILE", 72)
     clean, wrong = drawn(crystal), drawn(crystal, height=0.75)
     strip = (slice(144, None), slice(20, 140))
     result = corrected(wrong, clean + noise(rng, 0.2))
@@ -105,7 +105,7 @@ def test_images_of_a_few_pixels_stay_finite_and_nearly_what_they_were(rng, shape
     result = corrected(clean, clean + noise(rng, shape=shape))
     assert torch.isfinite(result).all()
     assert rms(result - clean) < 0.3 * NOISE
-    if min(shape) < min(like_patches.SIDES):
+    if min(shape) < min(patch_groups.SIDES):
         assert torch.equal(result, clean)
 
 
@@ -120,7 +120,7 @@ def test_flat_images_stay_finite(level, rng):
 def test_chance_in_places_that_look_alike_averages_out(crystal, rng):
     clean = drawn(crystal)
     # The errors of a network are as wide as columns.
-    wide = like_patches._blurred(noise(rng, 1.0), 1.5)
+    wide = patch_groups._blurred(noise(rng, 1.0), 1.5)
     off = clean + 0.08 * wide / wide.std()
     assert rms(averaged(off, off[None])[0] - clean) < 0.5 * rms(off - clean)
 
@@ -136,7 +136,7 @@ def test_a_place_that_differs_keeps_what_stands_there(crystal, rng, kind):
     if kind == "shift":
         columns = np.concatenate([columns, [place + np.array([0.0, 3.0])]])
     clean = drawn(columns)
-    wide = like_patches._blurred(noise(rng, 1.0), 1.5)
+    wide = patch_groups._blurred(noise(rng, 1.0), 1.5)
     off = clean + 0.03 * wide / wide.std()
     y, x = np.rint(place).astype(int)
     near = (slice(y - 2, y + 3), slice(x - 2, x + 3))

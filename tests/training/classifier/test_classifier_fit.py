@@ -9,7 +9,7 @@ from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeP
 from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import read_recipe
-from napari_atomseg.training.classifier import samples as cases_module
+from napari_atomseg.training.classifier import samples
 from napari_atomseg.training.classifier.fit import HELD_OUT, JudgingParams, learn, report, teach
 from napari_atomseg.training.classifier.samples import Cases
 
@@ -121,7 +121,7 @@ class Bright(nn.Module):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(cases_module, "SIDES", ((64, 6),))
+    monkeypatch.setattr(samples, "SIDES", ((64, 6),))
     return [read_recipe("columns_stem")], Model(ModelCard(name="by hand"), Bright().eval())
 
 

@@ -8,7 +8,7 @@ from napari_atomseg.networks.candidate_classifier import FEATURES
 from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import read_recipe
-from napari_atomseg.training.classifier import samples as cases
+from napari_atomseg.training.classifier import samples
 from napari_atomseg.training.classifier.samples import BORDER, MATCH, _cases, _right, draw_cases
 
 SHAPE = (96, 100)
@@ -49,7 +49,7 @@ def true():
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(cases, "SIDES", ((64, 6),))
+    monkeypatch.setattr(samples, "SIDES", ((64, 6),))
     return read_recipe("columns_stem")
 
 
@@ -101,7 +101,7 @@ def test_a_column_found_on_the_other_side_of_the_limit_is_no_unseen_one():
 
 
 def test_what_the_map_shows_goes_before_a_nearer_blob():
-    found = cases.Candidates(
+    found = samples.Candidates(
         positions=np.array([[10.0, 10.5], [10.0, 12.0], [40.0, 40.0], [40.0, 41.0], [70.0, 70.0]]),
         confidence=np.zeros(5),
         spread=np.zeros(5),
@@ -129,7 +129,7 @@ def test_what_is_drawn_is_finite_and_holds_both_kinds(few):
 
 
 def test_images_of_nothing_have_no_columns(few, monkeypatch):
-    monkeypatch.setattr(cases, "EMPTY", 1.0)
+    monkeypatch.setattr(samples, "EMPTY", 1.0)
     drawn = [case for number in range(3) for case in draw_cases([few], BRIGHT, 5, number)]
     assert sum(len(case.right) for case in drawn) > 50
     assert not any(case.right.any() or case.unseen for case in drawn)

@@ -31,7 +31,7 @@ from napari_atomseg.gui.controls import NumberBox
 from napari_atomseg.gui.curve import Curve
 from napari_atomseg.gui.docks.region import RegionBox
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.workflows.training import BEFORE
+from napari_atomseg.workflows import BEFORE
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel

@@ -12,12 +12,12 @@ from napari_atomseg.core.errors import MissingCalibrationError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference import pixel_size as module
+from napari_atomseg.inference.frame_maps import frame_maps
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import STEP, USUAL_WIDTH, estimated_size, told_size
+from napari_atomseg.inference.pixel_size import STEP, USUAL_WIDTH, estimated_size, resolve_pixel_size
 from napari_atomseg.networks.card import ModelCard, ModelError
 from napari_atomseg.networks.zoo import Model, load_model
 from napari_atomseg.synthesis.samples import draw_sample
-from napari_atomseg.workflows import networks
 
 FACTOR = 1.3
 """By which an estimate may be off."""
@@ -56,7 +56,7 @@ def of_width(width_px, side=256):
 
 
 def told(micrograph, model=None, index=0, **params):
-    return run(told_size(micrograph, index, model, NetworkParams(**params)))
+    return run(resolve_pixel_size(micrograph, index, model, NetworkParams(**params)))
 
 
 def test_a_size_set_by_hand_goes_before_that_of_the_file():
@@ -101,11 +101,10 @@ def test_sizes_out_of_the_models_range_are_not_chosen(largest_angstrom, factor):
     assert found.size[0] == pytest.approx(factor * USUAL_WIDTH / 1.75, rel=0.07)
 
 
-def test_an_estimate_that_does_not_fit_the_model_is_not_said_of_the_image(monkeypatch):
+def test_an_estimate_that_does_not_fit_the_model_is_not_said_of_the_image():
     """The image has no pixel size: what is out of the model's range is the estimate."""
     params = NetworkParams(straighten=False)
     model = fond_of(USUAL_WIDTH, sampling_range=(0.02, 0.1))
-    monkeypatch.setattr(networks, "opened", lambda name, device: model)
     for known, words in (
         (None, r"\(the image gives no pixel size; this one was estimated from columns that are"),
         ((0.2, 0.2), ""),
@@ -113,7 +112,7 @@ def test_an_estimate_that_does_not_fit_the_model_is_not_said_of_the_image(monkey
         micrograph = replace(of_width(2.4), pixel_size=known)
         size = told(micrograph, model)
         with pytest.raises(ModelError, match="knows images of 2 pm/px to 10 pm/px.*" + words) as caught:
-            run(networks.predicted(micrograph, 0, "by hand", ("columns",), params, size))
+            run(frame_maps(micrograph.frame(), model, ("columns",), params, size))
         assert ("estimated" in str(caught.value)) == (known is None)
 
 

@@ -1,0 +1,70 @@
+"""Finding structures: atoms and columns in TEM images, by networks that recognise them whatever their contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.jobs import Progress
+from napari_atomseg.core.micrograph import TEM
+from napari_atomseg.inference.detection.structures import as_columns, recognised
+from napari_atomseg.inference.frame_maps import frame_maps
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.pixel_size import PixelSizeEstimate
+from napari_atomseg.inference.region import box_of, in_region, part_of
+from napari_atomseg.localise.detection.find import searched_part
+from napari_atomseg.networks.card import ModelCard
+from napari_atomseg.networks.zoo import Model
+
+
+def find_structures(
+    plane: Any, model: Model, params: NetworkParams, told: PixelSizeEstimate, region: np.ndarray | None = None, modality: str = ""
+) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
+    """Structures of one frame, or of a focal series, by a network that recognises them, and what the network was told.
+
+    Parameters
+    ----------
+    plane : array, shape (Y, X), or (T, Y, X) for a focal series
+    model : Model
+        For structures.
+    params : NetworkParams
+    told : PixelSizeEstimate
+    region : ndarray of bool, shape (Y, X), optional
+        Only structures where it is True.
+    modality : str
+        Of the image, as readers name it; empty if it is unknown.
+
+    Returns
+    -------
+    columns : Columns
+        In pixels of the frame, with ``class`` and ``class_probability``.
+    says : dict
+        See :func:`~napari_atomseg.inference.frame_maps.frame_maps`; ``doubt`` where the image is of another kind.
+    """
+    region, left_out = searched_part(plane if plane.ndim == 2 else plane[0], region)
+    box = box_of(region)
+    names = tuple(output.name for output in model.card.outputs)
+    prediction, says = yield from frame_maps(part_of(plane, box), model, names, params, told)
+    yield Progress(0, 0, "reading the class maps")
+    found = recognised(prediction, model.card, params)
+    columns = as_columns(found, prediction, model.card)
+    if box is not None and region is not None:
+        columns = in_region(columns, box, region)
+    doubt = doubt_of(modality, model.card)
+    if doubt:
+        says["doubt"] = doubt
+    return (replace(columns, provenance={"left_out": left_out}) if left_out else columns), says
+
+
+def doubt_of(modality: str, card: ModelCard) -> str:
+    """Why an image is none that a network of structures knows, in words for people; empty if it may be one."""
+    if not modality or modality in TEM:
+        return ""
+    return (
+        f"this is a {modality.upper()} image, and the network {card.name} knows {card.modality} images only; what it "
+        "finds here means nothing"
+    )

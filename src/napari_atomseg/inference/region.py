@@ -1,0 +1,34 @@
+"""The part of an image that a network looks at: the rectangle around a region, and columns back on the whole image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.core.columns import Columns
+
+
+def box_of(region: np.ndarray | None) -> tuple[slice, slice] | None:
+    """The rectangle around where a region is True; None for all."""
+    if region is None or not region.any():
+        return None
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def part_of(plane: Any, box: tuple[slice, slice] | None) -> Any:
+    """A box of an image, or of every image of a stack, (..., Y, X); all of it where there is no box."""
+    return plane if box is None else plane[(..., *box)]
+
+
+def in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
+    """Columns of a box in pixels of the whole image, those outside the region left out."""
+    offset = np.array([box[0].start, box[1].start])
+    table = columns.features
+    moved = Columns(
+        positions=columns.positions + offset,
+        features=table.assign(network_y_px=table["network_y_px"] + offset[0], network_x_px=table["network_x_px"] + offset[1]),
+    )
+    pixel = np.clip(np.rint(moved.positions).astype(int), 0, np.array(region.shape) - 1)
+    return moved.select(region[pixel[:, 0], pixel[:, 1]])

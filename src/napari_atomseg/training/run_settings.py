@@ -1,0 +1,47 @@
+"""Settings that a run of training has unless it is told others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from napari_atomseg.core.params import from_dict
+from napari_atomseg.networks.architectures import params_of
+from napari_atomseg.networks.zoo import load_model
+from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training import checkpoint
+from napari_atomseg.training.lessons import lesson_of
+from napari_atomseg.training.params import TrainParams
+
+FINE_TUNING_RATE = 5e-4
+"""Learning rate of a network that has learnt already."""
+
+
+def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | None = None) -> tuple[Any, TrainParams]:
+    """Shape of the network and settings that a run has unless it is told others.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    resumed : Path, optional
+        Folder with the checkpoint of a run that goes on: that run's settings.
+    start_from : str, optional
+        Model that is taught: its shape and native sampling, and a lower learning rate.
+
+    Raises
+    ------
+    AtomsegError
+        If there is no such checkpoint or model, or no network learns from such images.
+    """
+    lesson = lesson_of(recipe)
+    if resumed is not None:
+        before = checkpoint.load(resumed).settings
+        return from_dict(params_of(before.get("architecture", "unet")), before["network"]), from_dict(
+            TrainParams, before["params"]
+        )
+    if start_from is None:
+        return lesson.network, lesson.params
+    card = load_model(start_from).card
+    shape = from_dict(params_of(card.architecture), card.network)
+    return shape, replace(lesson.params, learning_rate=FINE_TUNING_RATE, native_sampling=card.native_sampling)

@@ -1,0 +1,117 @@
+"""Maps of a micrograph by a network."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.core.jobs import Progress, job, with_frame_progress
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.quantities import format_pixel_size
+from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.pixel_size import resolve_pixel_size
+from napari_atomseg.networks.catalogue import default_network, map_names
+
+COMPARED = {
+    "denoise": ", held to the raw image where that speaks up",
+    "background": ", averaged over equivalent places where the network is unsure",
+}
+"""What comparing places that look alike has done to a map."""
+IN_MEMORY = 2 * 2**30
+"""Maps of a stack that take more bytes than this lie in a temporary file."""
+
+
+@job
+def maps(
+    micrograph: Micrograph,
+    *,
+    model: str | None = None,
+    tasks: tuple[str, ...] = TASKS,
+    params: NetworkParams | None = None,
+    region: np.ndarray | None = None,
+    frames: int | None = None,
+) -> Generator[Progress, None, dict[str, Micrograph]]:
+    """Maps of a micrograph by a network, on its own pixels.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    model : str, optional
+        Name or folder; by default the first of :func:`model_cards`.
+    tasks : tuple of str
+        Of ``columns``, ``mask`` (both from 0 to 1), ``denoise``, ``background``, ``deblur`` (in the image's intensities); of a
+        network of structures its classes and ``background``, probabilities; by default all.
+    params : NetworkParams, optional
+    region : ndarray of bool, shape (Y, X), optional
+        Only the rectangle around it is looked at; elsewhere maps are not a number.
+    frames : int, optional
+        Index of the only frame; by default all.
+
+    Returns
+    -------
+    dict of Micrograph
+        By task, float32, of the micrograph's shape, or of one frame if one was asked for.
+
+    Raises
+    ------
+    AtomsegError
+        If the model does not exist or does not fit the image.
+    """
+    from napari_atomseg.inference.cached_model import cached_model
+    from napari_atomseg.inference.device import device_of
+    from napari_atomseg.inference.frame_maps import frame_maps
+    from napari_atomseg.inference.region import box_of, part_of
+
+    params = params or NetworkParams()
+    name = model or default_network()
+    tasks = map_names(name) if tasks == TASKS else tasks
+    indices = micrograph.frame_indices(frames)
+    shape = micrograph.shape[-2:]
+    box = box_of(region)
+    stacked = len(indices) > 1
+    found = {task: _room((len(indices), *shape) if stacked else shape) for task in tasks}
+    told: dict[str, Any] = {}
+    ready = cached_model(name, device_of(params))
+    size = yield from resolve_pixel_size(micrograph, indices[0], ready, params)
+    for row, index in enumerate(indices):
+        plane = part_of(micrograph.lazy_frame(index), box)
+        steps = frame_maps(plane, ready, tasks, params, size, held="denoise" in tasks, averaged="background" in tasks)
+        prediction, told = yield from with_frame_progress(steps, row, len(indices))
+        for task in tasks:
+            target = found[task][row] if stacked else found[task]
+            target[box if box is not None else ...] = prediction.on_image(task)
+    rows = f", rows {told['rows']}" if "rows" in told else ""
+    size_told = format_pixel_size(tuple(told["pixel_size_angstrom"]))
+    seen = f"{told['polarity']} columns, " if "polarity" in told else ""
+    note = f"{seen}{size_told} ({told['pixel_size_source']}){rows}"
+    return {
+        task: Micrograph(
+            data=found[task],
+            pixel_size=micrograph.pixel_size,
+            pixel_size_source=micrograph.pixel_size_source,
+            name=f"{micrograph.name} {task}",
+            modality=micrograph.modality,
+            frame_time_s=micrograph.frame_time_s,
+            notes=(_note(task, name, params, note),),
+        )
+        for task in tasks
+    }
+
+
+def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
+    more = COMPARED.get(task, "") if params.alike else ""
+    return f"{task} map by the network {name}: a belief, not a measurement{more} ({told})"
+
+
+def _room(shape: tuple[int, ...]) -> np.ndarray:
+    """An array of float32, not a number everywhere; in a temporary file if it is large."""
+    if 4 * np.prod(shape, dtype=float) <= IN_MEMORY:
+        return np.full(shape, np.nan, np.float32)
+    file = tempfile.NamedTemporaryFile(prefix="atomseg-maps-")  # noqa: SIM115  # lives as long as the array
+    room = np.memmap(file, np.float32, "w+", shape=shape)
+    room.fill(np.nan)
+    return room
