@@ -14,9 +14,9 @@ ROOT = Path(napari_atomseg.__file__).parent
 LAYERS = (
     ("core",),
     ("optics", "specimens", "readers", "writers"),
-    ("imaging", "noise", "networks", "localise", "analysis"),
-    ("synthesis", "inference"),
-    ("training",),
+    ("imaging", "noise", "networks", "localise", "analysis", "registration"),
+    ("synthesis", "inference", "simulation"),
+    ("training", "comparison"),
     ("workflows",),
     ("cli", "gui"),
 )

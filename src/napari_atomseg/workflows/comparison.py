@@ -25,7 +25,7 @@ from napari_atomseg.workflows.simulation import SimulationParams, StemParams, li
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from napari_atomseg.imaging.registration import Placement, Registration
+    from napari_atomseg.registration.placement import Placement, Registration
 
 PICTURES = ("simulated.tif", "residual.tif")
 DESCRIPTION, FIGURE, TABLE = "comparison.json", "comparison.png", "columns.csv"
@@ -165,7 +165,7 @@ def compare(
         If they cannot be compared: a stack, no pixel size, a constant image, no overlap.
     """
     from napari_atomseg.imaging.likeness import likeness, match_intensities
-    from napari_atomseg.imaging.registration import Surface, resampled
+    from napari_atomseg.registration.spline_image import SplineImage, resampled
 
     params = params or CompareParams()
     planes = [_plane(simulated, "simulated"), _plane(experimental, "experimental")]
@@ -173,7 +173,7 @@ def compare(
         _require_fractions(*planes)
     registration = yield from _registered(simulated, experimental, params)
     size = experimental.require_pixel_size()
-    surface = Surface(planes[0], simulated.require_pixel_size())
+    surface = SplineImage(planes[0], simulated.require_pixel_size())
     image = resampled(surface, registration.placement, _shape(planes[1]), size)
     matched = match_intensities(image, planes[1])
     gain, offset = (1.0, 0.0) if params.intensities == "absolute" else matched
@@ -208,7 +208,7 @@ def compare(
 
 @job
 def match_rotation(structure: Atoms, params: SimulationParams, experimental: Micrograph) -> Generator[Progress, None, float]:
-    """In-plane rotation, degrees, with which a structure lies as in an image; see ``imaging.registration.turn_between``.
+    """In-plane rotation, degrees, with which a structure lies as in an image; see ``registration.spectra.rotation_between``.
 
     Parameters
     ----------
@@ -222,14 +222,14 @@ def match_rotation(structure: Atoms, params: SimulationParams, experimental: Mic
     AtomsegError
         If the structure cannot be simulated on the grid of the image.
     """
-    from napari_atomseg.imaging.registration import turn_between
+    from napari_atomseg.registration.spectra import rotation_between
 
     yield Progress(0, 2, "simulating")
     upright = like(replace(params, method="convolution", cut=replace(params.cut, rotation_deg=0.0)), experimental)
     model = simulate(structure, upright)
     yield Progress(1, 2, "comparing spectra")
     pixels = model.require_pixel_size(), experimental.require_pixel_size()
-    angle = turn_between(np.asarray(model.data, dtype=float), experimental.frame(0).astype(float), *pixels)
+    angle = rotation_between(np.asarray(model.data, dtype=float), experimental.frame(0).astype(float), *pixels)
     return round(float(np.degrees(angle)), 2)
 
 
@@ -445,7 +445,8 @@ def _require_fractions(*planes: np.ndarray) -> None:
 def _registered(
     simulated: Micrograph, experimental: Micrograph, params: CompareParams
 ) -> Generator[Progress, None, Registration]:
-    from napari_atomseg.imaging.registration import Limits, register
+    from napari_atomseg.registration.placement import Limits
+    from napari_atomseg.registration.register import register
 
     return (
         yield from register(
@@ -562,7 +563,7 @@ class _Scene:
 
     @staticmethod
     def of(structure: Atoms, experimental: Micrograph, names: tuple[str, ...], absolute: bool) -> _Scene:
-        from napari_atomseg.imaging.registration import points_of
+        from napari_atomseg.registration.spline_image import points_of
 
         points, values = points_of(experimental.frame(), experimental.require_pixel_size(), _FITTED_PIXELS)
         return _Scene(structure=structure, points=points, values=values, names=names, absolute=absolute)
@@ -574,10 +575,11 @@ class _Scene:
 
     def seen_and_expected(self, params: SimulationParams, settings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Experimental and simulated intensities where both are known."""
-        from napari_atomseg.imaging.registration import Placement, Surface
+        from napari_atomseg.registration.placement import Placement
+        from napari_atomseg.registration.spline_image import SplineImage
 
         image = simulate(self.structure, self.with_settings(params, settings))
-        surface = Surface(image.frame(), image.require_pixel_size())
+        surface = SplineImage(image.frame(), image.require_pixel_size())
         places = (self.placement or Placement()).on_simulation(self.points)
         known = surface.within(places)
         return self.values[known], surface.at(places[known])

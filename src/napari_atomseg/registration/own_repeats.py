@@ -6,6 +6,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_atomseg.registration.peaks import peak_heights
+
 ITSELF = 0.98
 """Correlation of an image with itself, shifted, from which on both are nearly the same: narrow columns on coarse pixels of a
 perfect crystal do not reach more."""
@@ -30,7 +32,7 @@ def own_repeats(correlation: np.ndarray) -> np.ndarray:
     peaks = np.argwhere((filled == ndimage.maximum_filter(filled, 3)) & (filled > ITSELF - 0.05))
     inner = ((peaks > 0) & (peaks < np.array(filled.shape) - 1)).all(axis=1)
     peaks = peaks[inner]
-    heights = _heights_between_pixels(filled, peaks)
+    heights = peak_heights(filled, peaks)
     middle = (np.array(filled.shape) - 1) // 2
     shifts = peaks[heights >= ITSELF] - middle
     return shifts[(shifts != 0).any(axis=1)]
@@ -83,15 +85,3 @@ def first_of_each(same: np.ndarray, most: int) -> np.ndarray:
     """Rows of which at most so many earlier ones are the same place."""
     earlier = np.tril(same, -1).sum(axis=1)
     return np.flatnonzero(earlier < most)
-
-
-def _heights_between_pixels(image: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    rows, columns = peaks.T
-    heights = image[rows, columns].copy()
-    for before, after in (
-        (image[rows - 1, columns], image[rows + 1, columns]),
-        (image[rows, columns - 1], image[rows, columns + 1]),
-    ):
-        bend = np.minimum(before + after - 2 * image[rows, columns], -1e-9)
-        heights -= np.clip((after - before) ** 2 / (8 * bend), -0.1, 0)
-    return np.asarray(heights)

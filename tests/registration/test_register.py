@@ -8,7 +8,10 @@ from spots import draw
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
-from napari_atomseg.imaging.registration import Limits, Placement, Surface, register, resampled, turn_between
+from napari_atomseg.registration.placement import Limits, Placement
+from napari_atomseg.registration.register import register
+from napari_atomseg.registration.spectra import rotation_between
+from napari_atomseg.registration.spline_image import SplineImage, resampled
 
 SPACING, SIGMA = 3.9, 0.5
 
@@ -78,7 +81,7 @@ def test_smaller_and_larger_fields(model, field):
     experimental = seen(model, Placement(), (150, 160), noise=15)
     found = run(register(simulated, experimental, (0.2, 0.2), (0.2, 0.2)))
     assert np.abs(np.subtract(found.placement.shift, true.shift)).max() / 0.2 < 0.04
-    image = resampled(Surface(simulated, (0.2, 0.2)), found.placement, (150, 160), (0.2, 0.2))
+    image = resampled(SplineImage(simulated, (0.2, 0.2)), found.placement, (150, 160), (0.2, 0.2))
     assert np.isnan(image).any() == (field[0] < 150)
 
 
@@ -97,7 +100,7 @@ def test_pixels_without_a_value_do_not_count(model):
     simulated[:30, :40] = np.inf
     found = run(register(simulated, experimental, (0.2, 0.2), (0.2, 0.2)))
     assert found.placement.shift == pytest.approx((1.1, 0.6), abs=0.008)
-    image = resampled(Surface(simulated, (0.2, 0.2)), found.placement, (150, 160), (0.2, 0.2))
+    image = resampled(SplineImage(simulated, (0.2, 0.2)), found.placement, (150, 160), (0.2, 0.2))
     assert np.isnan(image[:30, :38]).all()
     assert np.isfinite(image[50:, 60:]).all()
 
@@ -181,7 +184,7 @@ def test_any_turn_of_a_crystal_is_found_from_its_spectra(degrees):
     middle = np.array([15.0, 15.0])
     about = middle - np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) @ middle
     turned = seen(model, Placement(rotation=turn, shift=tuple(about)), (150, 160), noise=20)
-    found = turn_between(seen(model, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
+    found = rotation_between(seen(model, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
     assert math.degrees(found) == pytest.approx(degrees, abs=0.5)
 
 
@@ -189,7 +192,7 @@ def test_of_turns_that_look_alike_the_smallest_is_found():
     cells = np.stack(np.meshgrid(np.arange(-20, 30), np.arange(-20, 30), indexing="ij"), -1).reshape(-1, 2) * SPACING
     square = (cells, np.full(len(cells), 100.0))
     turned = seen(square, Placement(rotation=math.radians(3)), (150, 160), noise=20)
-    found = turn_between(seen(square, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
+    found = rotation_between(seen(square, Placement(), (150, 160)), turned, (0.2, 0.2), (0.2, 0.2))
     assert math.degrees(found) == pytest.approx(3, abs=0.5)
 
 

@@ -1,0 +1,1 @@
+"""Registration: where one image of a place lies on another."""
