@@ -30,7 +30,8 @@ from scipy.spatial import cKDTree
 
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.specimens.cutting import CutParams, cut
+from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.specimens.cutting import cut
 from napari_atomseg.workflows import SimulationParams, StemParams, locate, simulate
 
 STRUCTURES = 100

@@ -23,7 +23,8 @@ from napari_atomseg.core.jobs import run
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
-from napari_atomseg.specimens.cutting import CutParams, cut
+from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.specimens.cutting import cut
 from napari_atomseg.workflows import SimulationParams, StemParams, simulate
 
 PIXEL_SIZE = 0.15

@@ -27,7 +27,8 @@ from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.imaging.multislice.scan_image import multislice_image
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
-from napari_atomseg.specimens.cutting import CutParams, cut
+from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.specimens.cutting import cut
 
 SIDE, PIXEL = 250, 0.1
 FORMS = ("paper", "robust", "better")

@@ -117,7 +117,7 @@ def test_what_was_read_is_carried_by_the_image_and_made_again(tmp_path):
     path = tmp_path / "prismatic.xyz"
     path.write_text("one cell\n3.9 3.9 3.9\n38 0 0 0 1 0.05\n22 1.95 1.95 1.95 1 0.1\n-1\n")
     from napari_atomseg.imaging.convolution import ConvolutionParams
-    from napari_atomseg.specimens.cutting import CutParams
+    from napari_atomseg.specimens.cut_params import CutParams
     from napari_atomseg.workflows import simulate
 
     params = SimulationParams(pixel_size=0.2, cut=CutParams(width_y=8, width_x=8), convolution=ConvolutionParams(psf="probe"))

@@ -15,7 +15,7 @@ from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
-from napari_atomseg.specimens.cutting import CutParams
+from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import (
     CompareParams,

@@ -12,7 +12,7 @@ from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
-from napari_atomseg.specimens.cutting import CutParams
+from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import SimulationParams, StemParams, like, projected_atoms, simulate, simulate_again
 

@@ -8,7 +8,8 @@ from napari_atomseg.imaging.convolution import ConvolutionParams, convolve, tota
 from napari_atomseg.imaging.cross_section import annular_cross_section, beam_share
 from napari_atomseg.imaging.multislice.periodic_image import on_grid
 from napari_atomseg.optics.probe import ProbeParams
-from napari_atomseg.specimens.cutting import CutParams, cut, period
+from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.specimens.cutting import cut, period
 from napari_atomseg.specimens.library import crystal
 
 

@@ -6,17 +6,11 @@ from scipy.spatial import cKDTree
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
-from napari_atomseg.specimens.cutting import (
-    CutParams,
-    cut,
-    field_of,
-    has_thickness,
-    low_index_zones,
-    period,
-    thermal_by_element,
-    zone_of,
-)
+from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.specimens.cutting import cut, field_of, has_thickness, period
+from napari_atomseg.specimens.direction import low_index_zones, parse_zone_axis
 from napari_atomseg.specimens.library import crystal
+from napari_atomseg.specimens.thermal_motion import thermal_by_element
 
 ZONES = [
     ("SrTiO3", "0,0,1"),
@@ -110,7 +104,7 @@ def test_vacancies_and_thermal_motion():
     ("text", "zone"), [("1,1,0", (1, 1, 0)), ("[1 -1 0]", (1, -1, 0)), ("1-10", (1, -1, 0)), ("110", (1, 1, 0))]
 )
 def test_zone_axes_are_read_as_people_write_them(text, zone):
-    assert zone_of(text) == zone
+    assert parse_zone_axis(text) == zone
 
 
 @pytest.mark.parametrize("text", ["", "1,1", "a,b,c", "1,1,0,0", "0,0,0", "1.5,0,1"])

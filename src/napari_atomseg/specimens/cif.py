@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.specimens.cutting import sites_of
+from napari_atomseg.specimens.filling import sites_of
 from napari_atomseg.specimens.repetition import FLAT, MOST_ATOMS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_atomseg.specimens.cif import NOTES
-from napari_atomseg.specimens.cutting import sites_of
+from napari_atomseg.specimens.filling import sites_of
 from napari_atomseg.specimens.repetition import AUTO, AXES, EMPTY, Repetition, repetition
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from napari_atomseg.localise.refinement.refine import RefineParams
 from napari_atomseg.networks.card import BEFORE
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
-from napari_atomseg.specimens.cutting import CutParams, low_index_zones
+from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.specimens.direction import low_index_zones
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL
 from napari_atomseg.workflows.classifier import train_judge

@@ -727,9 +727,9 @@ def _symmetric(stem: StemParams) -> bool:
 
 def _whole_periods(structure: Atoms, params: SimulationParams) -> SimulationParams:
     """With the nearest thickness that holds all kinds of columns in full."""
-    from napari_atomseg.specimens.cutting import zone_of
+    from napari_atomseg.specimens.direction import parse_zone_axis
 
-    along = np.array(zone_of(params.cut.zone_axis))
+    along = np.array(parse_zone_axis(params.cut.zone_axis))
     length = float(np.linalg.norm(along // math.gcd(*along.tolist()) @ structure.cell.array))
     return replace(params, cut=replace(params.cut, thickness=max(1, round(params.cut.thickness / length)) * length))
 

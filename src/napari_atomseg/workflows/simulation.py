@@ -17,7 +17,8 @@ from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
-from napari_atomseg.specimens.cutting import CutParams, field_of, with_field
+from napari_atomseg.specimens.cut_params import CutParams, with_field
+from napari_atomseg.specimens.cutting import field_of
 from napari_atomseg.workflows.effects import without_effect
 from napari_atomseg.workflows.structures import describe_structure, read_structure
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from napari_atomseg.specimens.cutting import CutParams
+    from napari_atomseg.specimens.cut_params import CutParams
     from napari_atomseg.specimens.description import Description
 
 STRUCTURE_SUFFIXES = (".cif", ".xyz", ".extxyz", ".vasp", ".poscar", ".pdb", ".xsf")
