@@ -40,8 +40,8 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Register a simulated image on an experimental one and subtract; pixel size, dataset and frame are the experiment's."""
-    from napari_atomseg.workflows.comparison import CompareParams, comparison_files, one_frame, summary, write_comparison
-    from napari_atomseg.workflows.comparison import compare as job
+    from napari_atomseg.workflows import CompareParams, comparison_files, comparison_summary, one_frame, write_comparison
+    from napari_atomseg.workflows import compare as job
 
     params = params_of(
         CompareParams,
@@ -73,7 +73,7 @@ def compare(
         write_comparison(found, out, force=force)
         for note in found.notes:
             talk.note(f"{path.name}: {note}")
-        talk.say(f"{simulated.name} on {path.name}: {summary(found)} -> {out}")
+        talk.say(f"{simulated.name} on {path.name}: {comparison_summary(found)} -> {out}")
 
     each(talk, [experimental], work)
 

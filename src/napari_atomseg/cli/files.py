@@ -63,9 +63,9 @@ def info(
 
 def structure_lines(told: Description) -> list[str]:
     """A structure in a line, its notes below it."""
-    from napari_atomseg.workflows.structures import summary
+    from napari_atomseg.workflows import structure_summary
 
-    return [f"  {summary(told)}", *(f"         {note}" for note in told.notes)]
+    return [f"  {structure_summary(told)}", *(f"         {note}" for note in told.notes)]
 
 
 def _structure(path: Path) -> Description:

@@ -172,10 +172,9 @@ class _Request:
 
 def _simulate(path: Path, target: Path, request: _Request, talk: Talk) -> None:
     """The image of one structure, and beside it how it was made."""
-    from napari_atomseg.workflows import describe_structure, read_structure
+    from napari_atomseg.workflows import describe_structure, has_thickness, read_structure, structure_summary
     from napari_atomseg.workflows import like as on_grid_of
     from napari_atomseg.workflows import simulate as job
-    from napari_atomseg.workflows.structures import has_thickness, summary
     from napari_atomseg.writers.atomic import replacing
     from napari_atomseg.writers.image import write_image
 
@@ -196,13 +195,12 @@ def _simulate(path: Path, target: Path, request: _Request, talk: Talk) -> None:
     for note in found.notes:
         talk.note(f"{path.name}: {note}")
     shape = " x ".join(str(side) for side in found.shape)
-    talk.say(f"{path.name}: {summary(describe_structure(atoms, params.cut.repeat))}")
+    talk.say(f"{path.name}: {structure_summary(describe_structure(atoms, params.cut.repeat))}")
     talk.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
 
 
 def _refuse_wrong_method(method: str, correction: Path | None, detector: str | None) -> None:
-    from napari_atomseg.workflows import METHODS
-    from napari_atomseg.workflows.effects import CONVOLUTIONS, PROBES
+    from napari_atomseg.workflows import CONVOLUTIONS, METHODS, PROBES
 
     if method not in METHODS:
         raise typer.BadParameter(f'there is no method "{method}"; choose one of {", ".join(METHODS)}', param_hint="--method")
@@ -242,7 +240,7 @@ def _value(parts: dict[str, dict[str, Any]], field: str) -> Any:
 
 def _refuse_without_effect(params: SimulationParams, parts: dict[str, dict[str, Any]]) -> None:
     """An option that changes nothing of the image was meant for another."""
-    from napari_atomseg.workflows.effects import belongs_to
+    from napari_atomseg.workflows import belongs_to
 
     for option, field in OPTIONS.items():
         belonging = belongs_to(field, params)

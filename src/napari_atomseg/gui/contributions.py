@@ -98,7 +98,7 @@ def open_one(path: Path) -> list[Any]:
     AtomsegError
         If neither this plugin nor, for the formats that it shares with it, napari itself can read the file.
     """
-    from napari_atomseg.workflows.structures import is_structure_file
+    from napari_atomseg.workflows import is_structure_file
 
     suffix = path.suffix.lower()
     if suffix in TABLES:

@@ -4,6 +4,11 @@ Long jobs block when called and yield their progress as ``job.steps(...)``; clos
 Importing this module loads no reader, network, simulator or window library.
 """
 
+from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
+from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
+from napari_atomseg.comparison.line_profile import line_profile
+from napari_atomseg.comparison.result import CompareParams, Comparison, comparison_summary
+from napari_atomseg.comparison.write import comparison_files, write_comparison
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.imaging.convolution import ConvolutionParams
@@ -16,9 +21,24 @@ from napari_atomseg.localise.detection.find import ClassicalParams
 from napari_atomseg.localise.refinement.refine import RefineParams
 from napari_atomseg.networks.card import BEFORE
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
+from napari_atomseg.simulation.correction import fit_correction, read_correction, write_correction
+from napari_atomseg.simulation.correction_pairs import correction_for, make_pairs, pairs_cost, write_pairs
+from napari_atomseg.simulation.effects import CONVOLUTIONS, PROBES, belongs_to, has_effect
+from napari_atomseg.simulation.engine import simulate, simulate_again, structure_in
+from napari_atomseg.simulation.field import projected_atoms
+from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, like
+from napari_atomseg.simulation.progress import SimulationProgress
+from napari_atomseg.simulation.sliced import simulation_cost
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
-from napari_atomseg.specimens.direction import low_index_zones
+from napari_atomseg.specimens.direction import low_index_zones, parse_zone_axis
+from napari_atomseg.specimens.structure_file import (
+    describe_structure,
+    has_thickness,
+    is_structure_file,
+    read_structure,
+    structure_summary,
+)
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL
 from napari_atomseg.workflows.classifier import train_judge
@@ -34,18 +54,6 @@ from napari_atomseg.workflows.columns import (
     snap,
     transfer,
 )
-from napari_atomseg.workflows.comparison import (
-    VARIED,
-    CompareParams,
-    Comparison,
-    FittedSimulation,
-    compare,
-    fit_simulation,
-    line_profile,
-    match_rotation,
-    write_comparison,
-)
-from napari_atomseg.workflows.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
     calibrate_by_lattice,
@@ -57,21 +65,7 @@ from napari_atomseg.workflows.lattice import (
 from napari_atomseg.workflows.maps import maps
 from napari_atomseg.workflows.measuring import Measurement, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
-from napari_atomseg.workflows.pairs import correction_for, make_pairs, write_pairs
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
-from napari_atomseg.workflows.simulation import (
-    METHODS,
-    SimulationParams,
-    SimulationProgress,
-    StemParams,
-    TemParams,
-    like,
-    projected_atoms,
-    simulate,
-    simulate_again,
-    simulation_cost,
-)
-from napari_atomseg.workflows.structures import describe_structure, is_structure_file, read_structure
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder
 
@@ -79,8 +73,11 @@ __all__ = [
     "AUTO",
     "BEFORE",
     "CLASSICAL",
+    "CONVOLUTIONS",
     "LABELS",
     "METHODS",
+    "POOR_FIT",
+    "PROBES",
     "TASKS",
     "VARIED",
     "AcquisitionParams",
@@ -104,10 +101,13 @@ __all__ = [
     "TemParams",
     "accept_suggested",
     "add_model",
+    "belongs_to",
     "bound",
     "calibrate_by_lattice",
     "cluster",
     "compare",
+    "comparison_files",
+    "comparison_summary",
     "correction_for",
     "default_network",
     "describe_structure",
@@ -117,6 +117,8 @@ __all__ = [
     "fit_choices",
     "fit_correction",
     "fit_simulation",
+    "has_effect",
+    "has_thickness",
     "image_of",
     "is_structure_file",
     "left_out",
@@ -133,6 +135,9 @@ __all__ = [
     "model_names",
     "model_table",
     "models_folder",
+    "one_frame",
+    "pairs_cost",
+    "parse_zone_axis",
     "pixel_size_told",
     "projected_atoms",
     "read",
@@ -151,6 +156,8 @@ __all__ = [
     "snap",
     "stopped_at",
     "straighten_rows",
+    "structure_in",
+    "structure_summary",
     "suggest_missing",
     "synthesis_presets",
     "synthesise",

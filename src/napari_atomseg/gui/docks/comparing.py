@@ -52,8 +52,7 @@ from napari_atomseg.gui.layers import pixel_size_of
 from napari_atomseg.gui.results import documents_of
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.structures import method_of
-from napari_atomseg.workflows import CompareParams, compare, write_comparison
-from napari_atomseg.workflows.comparison import comparison_files
+from napari_atomseg.workflows import CompareParams, compare, comparison_files, write_comparison
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel

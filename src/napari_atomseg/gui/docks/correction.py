@@ -16,8 +16,7 @@ from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.structures import structure_of
 from napari_atomseg.gui.time_left import duration
 from napari_atomseg.gui.workers import NOTHING_CHANGED
-from napari_atomseg.workflows import SimulationParams, correction_for, fit_correction, write_correction
-from napari_atomseg.workflows.pairs import pairs_cost
+from napari_atomseg.workflows import SimulationParams, correction_for, fit_correction, pairs_cost, write_correction
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.docks.simulate import SimulatePage

@@ -16,9 +16,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.comparisons import frame_of, plane_of
 from napari_atomseg.gui.forms import enable
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.workflows import SimulationParams, fit_simulation
-from napari_atomseg.workflows.comparison import POOR_FIT
-from napari_atomseg.workflows.simulation import structure_in
+from napari_atomseg.workflows import POOR_FIT, SimulationParams, fit_simulation, structure_in
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel

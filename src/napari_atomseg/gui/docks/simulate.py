@@ -55,13 +55,14 @@ from napari_atomseg.workflows import (
     StemParams,
     TemParams,
     describe_structure,
+    has_effect,
+    has_thickness,
     like,
     low_index_zones,
     match_rotation,
     simulate,
 )
-from napari_atomseg.workflows.effects import has_effect
-from napari_atomseg.workflows.structures import has_thickness, summary
+from napari_atomseg.workflows import structure_summary as summary
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel

@@ -26,7 +26,7 @@ _LONE_RADIUS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Likeness:
+class Similarity:
     """How well a simulated image explains an experimental one, over the pixels known in both.
 
     Attributes
@@ -88,7 +88,7 @@ def overlap(simulated: np.ndarray, experimental: np.ndarray) -> np.ndarray:
     return known
 
 
-def likeness(simulated: np.ndarray, experimental: np.ndarray) -> Likeness:
+def similarity(simulated: np.ndarray, experimental: np.ndarray) -> Similarity:
     """Scores of a simulated image whose intensities are matched.
 
     Parameters
@@ -98,7 +98,7 @@ def likeness(simulated: np.ndarray, experimental: np.ndarray) -> Likeness:
     known = overlap(simulated, experimental)
     scores = Scores()
     scores.add(simulated[known].astype(float), experimental[known].astype(float))
-    return Likeness(one_minus_r2=scores.one_minus_r2, frms=scores.frms, ssim=structural_similarity(simulated, experimental))
+    return Similarity(one_minus_r2=scores.one_minus_r2, frms=scores.frms, ssim=structural_similarity(simulated, experimental))
 
 
 def structural_similarity(simulated: np.ndarray, experimental: np.ndarray) -> float:

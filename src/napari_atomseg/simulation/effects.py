@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_atomseg.workflows.simulation import SimulationParams
+    from napari_atomseg.simulation.params import SimulationParams
 
 CONVOLUTIONS = ("convolution", "corrected")
 SCANNED = (*CONVOLUTIONS, "prism", "multislice")

@@ -39,7 +39,7 @@ def describe_structure(structure: Atoms, repeat: str = "auto") -> Description:
     return describe(structure, repeat)
 
 
-def summary(description: Description) -> str:
+def structure_summary(description: Description) -> str:
     """A description as one line."""
     from napari_atomseg.specimens.description import summary as in_a_line
 

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.jobs import Progress, Steps, job
+from napari_atomseg.core.jobs import WHOLE, Progress, Steps, job, mapped
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.correction.params import CorrectionParams
+from napari_atomseg.simulation.convolved import optics_of
+from napari_atomseg.simulation.correction import fit_correction
+from napari_atomseg.simulation.engine import simulate
+from napari_atomseg.simulation.params import SimulationParams
+from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.specimens.cutting import has_thickness
-from napari_atomseg.workflows.correction import fit_correction
-from napari_atomseg.workflows.simulation import SimulationParams, SimulationProgress, optics_of, simulate
-from napari_atomseg.workflows.structures import read_structure
+from napari_atomseg.specimens.structure_file import read_structure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,7 +49,7 @@ def make_pairs(
     ----------
     structure : Atoms, str or Path
     params : SimulationParams, optional
-        As for :func:`~napari_atomseg.workflows.simulation.simulate`, but for the method.
+        As for :func:`~napari_atomseg.simulation.engine.simulate`, but for the method.
     number : int
         At least 2.
     seed : int
@@ -90,7 +93,7 @@ def make_pairs(
 
 def pairs_cost(atoms: Atoms, params: SimulationParams, number: int = 6) -> Cost:
     """Time that all pairs of :func:`make_pairs` take, about, and the memory of one."""
-    from napari_atomseg.workflows.simulation import simulation_cost
+    from napari_atomseg.simulation.sliced import simulation_cost
 
     # Thicknesses lie evenly between the least and that which was asked for.
     share = (1 + THINNEST) / 2 if has_thickness(atoms, params.cut) else 1.0
@@ -125,7 +128,7 @@ def correction_for(
 
 
 def write_pairs(pairs: list[ImagePair], folder: Path) -> list[Path]:
-    """Write the pairs as ``.npz`` files, which :func:`~napari_atomseg.workflows.correction.fit_correction` reads."""
+    """Write the pairs as ``.npz`` files, which :func:`~napari_atomseg.simulation.correction.fit_correction` reads."""
     from napari_atomseg.writers.atomic import make_folder, replacing
 
     make_folder(folder)
@@ -154,13 +157,10 @@ def _varied(atoms: Atoms, params: SimulationParams, rng: np.random.Generator, sh
 
 def _one_of(steps: Steps[Micrograph], row: int, number: int) -> Steps[Micrograph]:
     """Progress of one image as that of all."""
-    try:
-        while True:
-            progress = next(steps)
-            part = progress.done / progress.total if progress.total else 0.0
-            partial = progress.partial if isinstance(progress, SimulationProgress) else None
-            yield SimulationProgress(round(1000 * (row + part)), 1000 * number, f"pair {row + 1} of {number}", partial)
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
+
+    def share(progress: Progress) -> Progress:
+        part = progress.done / progress.total if progress.total else 0.0
+        partial = progress.partial if isinstance(progress, SimulationProgress) else None
+        return SimulationProgress(round(WHOLE * (row + part)), WHOLE * number, f"pair {row + 1} of {number}", partial)
+
+    return mapped(steps, share)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from spots import draw, square_lattice
 
+from napari_atomseg.comparison.figure import checkerboard
+from napari_atomseg.comparison.similarity import columns_compared, disc_means, disc_radius, match_intensities, similarity
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.imaging.comparison_figure import checkerboard
-from napari_atomseg.imaging.likeness import columns_compared, disc_means, disc_radius, likeness, match_intensities
 
 
 @pytest.fixture
@@ -25,25 +25,25 @@ def test_pixels_without_a_value_do_not_count(image):
     holed = image.copy()
     holed[10:30, 20:40] = np.nan
     assert match_intensities(holed, 2 * image + 1) == pytest.approx((2, 1))
-    found = likeness(holed, image)
+    found = similarity(holed, image)
     assert (found.one_minus_r2, found.frms, found.ssim) == pytest.approx((0, 0, 1))
 
 
 def test_identical_images(image):
-    found = likeness(image, image)
+    found = similarity(image, image)
     assert (found.one_minus_r2, found.frms, found.ssim) == (0, 0, pytest.approx(1))
 
 
 def test_scores_against_their_definitions(image, rng):
     other = image + rng.normal(0, 10, image.shape)
-    found = likeness(image, other)
+    found = similarity(image, other)
     assert found.one_minus_r2 == pytest.approx(((image - other) ** 2).sum() / ((other - other.mean()) ** 2).sum())
     assert found.frms == pytest.approx(np.sqrt(found.one_minus_r2))
     assert 0 < found.ssim < 1
 
 
 def test_too_small_for_a_window(image):
-    assert np.isnan(likeness(image[:9, :9], image[:9, :9] + 1).ssim)
+    assert np.isnan(similarity(image[:9, :9], image[:9, :9] + 1).ssim)
 
 
 def test_refusals(image):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from spots import draw
 
+from napari_atomseg.comparison.compare import one_frame
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import run
@@ -28,7 +29,6 @@ from napari_atomseg.workflows import (
     simulate,
     write_comparison,
 )
-from napari_atomseg.workflows.comparison import one_frame
 
 CELLS = np.stack(np.meshgrid(np.arange(1, 7), np.arange(1, 7), indexing="ij"), -1).reshape(-1, 2) * 3.9
 HEIGHTS = np.random.default_rng(2).uniform(80, 120, len(CELLS))

@@ -10,6 +10,7 @@ from napari_atomseg.imaging.correction.scores import Scores
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.readers.image_pairs import read_pairs
+from napari_atomseg.simulation.correction_pairs import pairs_cost
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.library import crystal
@@ -22,7 +23,6 @@ from napari_atomseg.workflows import (
     simulation_cost,
     write_pairs,
 )
-from napari_atomseg.workflows.pairs import pairs_cost
 
 QUICK = SimulationParams(
     pixel_size=0.25,
