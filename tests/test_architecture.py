@@ -1,6 +1,7 @@
 """Who may import whom, and what `import` may cost; the table is explained in CONTRIBUTING.md."""
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -22,6 +23,9 @@ LAYERS = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 EXCEPTIONS = {("cli", "gui")}  # `napari-atomseg open` starts the window
+INTERFACES = ("cli", "gui")
+BELOW_INTERFACES = {"core", "readers", "writers", "workflows"}
+KNOTS = {"gui"}  # folders whose files still import each other in circles
 WINDOW = {"napari", "qtpy", "magicgui", "superqt", "PyQt6"}
 HEAVY = WINDOW | {"torch", "abtem", "rsciio"}
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -33,13 +37,26 @@ def part_of(path):
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
 
-def imports_of(path, anywhere=True):
-    """Dotted names that a file imports; with `anywhere` false, only those that run when it is imported."""
+def parts_used(path, types=True):
+    """Folders of the package that a file imports from; with `types` false, not for annotations alone."""
+    return {name.split(".")[1] for name in imports_of(path, types=types) if name.startswith("napari_atomseg.")}
+
+
+def for_annotations(node):
+    """Whether a statement is ``if TYPE_CHECKING``."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def imports_of(path, anywhere=True, types=True):
+    """Dotted names that a file imports; without `anywhere` only those that run when it is imported, without `types` none that
+    annotations alone need."""
     found = set()
     pending = list(ast.parse(path.read_text(encoding="utf-8")).body)
     while pending:
         node = pending.pop()
         if not anywhere and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if not types and for_annotations(node):
             continue
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
@@ -53,14 +70,85 @@ def imports_of(path, anywhere=True):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_layers_look_down_only(path):
     here = part_of(path)
-    used = {name.split(".")[1] for name in imports_of(path) if name.startswith("napari_atomseg.")}
-    ours = {name for name in used if name in LEVEL and name != here}
+    ours = {name for name in parts_used(path) if name in LEVEL and name != here}
     if here == "":
         assert not ours
         return
     assert here in LEVEL, f"{here} has no place in the table"
     upwards = {name for name in ours if LEVEL[name] >= LEVEL[here] and (here, name) not in EXCEPTIONS}
     assert not upwards
+
+
+def module_name(path):
+    """Dotted name of a file below the package; that of a folder for its ``__init__``."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@functools.cache
+def module_graph():
+    """Modules of the package by name, and those that each imports: anywhere in its file, for annotations too."""
+    known = {module_name(path): path for path in MODULES}
+    graph = {}
+    for name, path in known.items():
+        used = {one.removeprefix("napari_atomseg.") for one in imports_of(path) if one.startswith("napari_atomseg.")}
+        # `from folder import module` names both; the folder is not meant then.
+        deepest = {one for one in used if not any(other.startswith(f"{one}.") and other in known for other in used)}
+        graph[name] = {one for one in deepest if one in known and one != name}
+    return graph
+
+
+def circle_in(graph):
+    """Names that lead back to the first of them; empty if nothing does."""
+    done, way = set(), []
+
+    def walk(name):
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        way.append(name)
+        for other in sorted(graph.get(name, ())):
+            if found := walk(other):
+                return found
+        way.pop()
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := walk(name))), [])
+
+
+def test_a_circle_is_seen():
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_modules_import_each_other_in_circles():
+    graph = module_graph()
+    assert not circle_in({name: used for name, used in graph.items() if name.split(".")[0] not in KNOTS})
+
+
+FOLDERS = sorted({path.parent.relative_to(ROOT).as_posix() for path in MODULES} - KNOTS - {"gui/docks"})
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_what_lies_in_a_folder_forms_no_circle(folder):
+    """Files and folders beside each other, each folder taken as one."""
+    prefix = "" if folder == "." else folder.replace("/", ".") + "."
+    children = {}
+    for name, used in module_graph().items():
+        if name.startswith(prefix) and name != prefix:
+            child = name.removeprefix(prefix).split(".")[0]
+            inside = {other.removeprefix(prefix).split(".")[0] for other in used if other.startswith(prefix)}
+            children.setdefault(child, set()).update(inside - {child})
+    assert not circle_in(children)
+
+
+@pytest.mark.parametrize("folder", INTERFACES)
+def test_interfaces_are_thin(folder):
+    """Window and command line use the workflows and what reads and writes; types of values may be named in annotations."""
+    for path in (ROOT / folder).rglob("*.py"):
+        deeper = parts_used(path, types=False) & set(LEVEL) - BELOW_INTERFACES - set(INTERFACES)
+        assert not deeper, f"{path.relative_to(ROOT)}: {deeper}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())

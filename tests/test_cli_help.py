@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_atomseg.cli.app import app
-from napari_atomseg.training.classifier.fit import JudgingParams
+from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.workflows import SimulationParams
 
 
@@ -26,7 +26,8 @@ def test_the_old_name_of_the_classifier_still_works():
 @pytest.mark.parametrize("name", ["images", "updates", "seed"])
 def test_the_help_of_the_classifier_shows_its_true_defaults(name):
     line = next(line for line in help_of("train-classifier").splitlines() if f"--{name} " in line)
-    assert f"default: ({getattr(JudgingParams(), name)})" in line or f"default: {getattr(JudgingParams(), name)}" in line
+    default = getattr(ClassifierTrainParams(), name)
+    assert f"default: ({default})" in line or f"default: {default}" in line
 
 
 @pytest.mark.parametrize("word", [" told", "judge", "alike", "strayed", "drawn by chance"])

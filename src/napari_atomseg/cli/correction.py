@@ -116,7 +116,7 @@ def _refuse_paper_only(form: str, own: dict[str, Any]) -> None:
 
 
 def _params(common: dict[str, Any], own: dict[str, Any]) -> CorrectionParams:
-    from napari_atomseg.imaging.correction.params import CorrectionParams
+    from napari_atomseg.workflows import CorrectionParams
 
     values = common | {name: value for name, value in own.items() if value is not None}
     return params_of(CorrectionParams, "--" + ", --".join(values).replace("_", "-"), **values)

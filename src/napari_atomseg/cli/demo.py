@@ -53,8 +53,7 @@ def demo(
 
     def work(folder: Path) -> None:
         from napari_atomseg.core.quantities import format_pixel_size
-        from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
-        from napari_atomseg.workflows import locate
+        from napari_atomseg.workflows import SAMPLES, draw_sample, locate
         from napari_atomseg.writers.overlay import write_overlay
 
         refuse_existing([*files_of(table), overlay], force)

@@ -35,8 +35,8 @@ def measure(
     debug: Debug = False,
 ) -> None:
     """Measure columns: a table with new features (CSV), numbers of the whole image (JSON), and tables of their own."""
+    from napari_atomseg.workflows import WHAT
     from napari_atomseg.workflows import measure as job
-    from napari_atomseg.workflows.measuring import WHAT
 
     asked = tuple(part.strip() for part in what.split(",") if part.strip())
     if not asked or set(asked) - set(WHAT):

@@ -12,7 +12,6 @@ import typer
 from napari_atomseg.cli.inputs import params_of, require_model, zone_of
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.networks.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
@@ -50,7 +49,7 @@ def train(
         float | None, typer.Option(metavar="A", help="Pixel size in Angstrom at which the network works.")
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option(metavar="|".join(ARCHITECTURES), help="Kind of the network; the recipe's if left out.")
+        str | None, typer.Option(metavar="NAME", help="Kind of the network, such as unet or cgrdn; the recipe's if left out.")
     ] = None,
     width: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.")] = None,
     depth: Annotated[int | None, typer.Option(metavar="N", help="Levels of the network.")] = None,
@@ -64,6 +63,8 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
+    from napari_atomseg.workflows import ARCHITECTURES
+
     _refuse_wrong_subject(recipe, crystal, zone)
     zone = zone or "0,0,1"
     if device not in ("auto", "cpu", "cuda"):
@@ -142,7 +143,7 @@ def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
     AtomsegError
         If the architecture knows no such parameter.
     """
-    from napari_atomseg.networks.architectures import architecture_of, params_of
+    from napari_atomseg.workflows import architecture_of, params_of
 
     kind = architecture or architecture_of(network)
     chosen = network if kind == architecture_of(network) else params_of(kind)()
@@ -164,7 +165,7 @@ def _told(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(given: dict[str, Any]) -> None:
-    from napari_atomseg.training.params import TrainParams
+    from napari_atomseg.workflows import TrainParams
 
     params_of(TrainParams, " and ".join(f"--{name}".replace("_", "-") for name in given), **given)
 
@@ -178,8 +179,7 @@ def _require_start(model: str | None) -> None:
 
 
 def _recipe(recipe: str | None, crystal: Path | None, zone: tuple[int, int, int]) -> Recipe:
-    from napari_atomseg.synthesis.recipe import read_recipe
-    from napari_atomseg.workflows import recipe_for_crystal
+    from napari_atomseg.workflows import read_recipe, recipe_for_crystal
 
     return recipe_for_crystal(crystal, zone) if recipe is None else read_recipe(recipe)
 

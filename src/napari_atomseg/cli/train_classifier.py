@@ -38,16 +38,14 @@ def train_classifier(
     debug: Debug = False,
 ) -> None:
     """Train a classifier that decides which of a network's candidates are columns; writes a new model, the old one is kept."""
-    from napari_atomseg.training.classifier.fit import JudgingParams
-    from napari_atomseg.workflows import CLASSICAL, model_names
-    from napari_atomseg.workflows.classifier import RECIPES
+    from napari_atomseg.workflows import CLASSICAL, RECIPES, ClassifierTrainParams, model_names
 
     if minutes is not None and not 0 < minutes < 1e6:
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
     require_model(model, [known for known in model_names() if known != CLASSICAL])
     given = {"images": images, "updates": updates, "seed": seed}
     told = {option: value for option, value in given.items() if value is not None}
-    params = params_of(JudgingParams, " and ".join(f"--{option}" for option in told), **told)
+    params = params_of(ClassifierTrainParams, " and ".join(f"--{option}" for option in told), **told)
     talk = Talk(quiet=quiet, debug=debug)
 
     def work(subject: Path) -> None:

@@ -43,7 +43,7 @@ def open_files(
 ) -> None:
     """Start napari with the panel docked and the files open."""
     if sample is not None:
-        from napari_atomseg.synthesis.samples import SAMPLES
+        from napari_atomseg.workflows import SAMPLES
 
         if sample not in SAMPLES:
             raise typer.BadParameter(f'there is no sample "{sample}"; choose one of {", ".join(SAMPLES)}', param_hint="--sample")

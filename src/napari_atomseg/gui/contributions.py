@@ -331,7 +331,7 @@ def sample_dumbbells() -> list[LayerData]:
 def sample(name: str) -> list[LayerData]:
     """Layers of a sample that the plugin simulates itself."""
     from napari_atomseg.gui.layers import image_layer_data
-    from napari_atomseg.synthesis.samples import draw_sample
+    from napari_atomseg.workflows import draw_sample
 
     micrograph, _ = draw_sample(name)
     _dress_viewer()

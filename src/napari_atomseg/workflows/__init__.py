@@ -4,6 +4,8 @@ Long jobs block when called and yield their progress as ``job.steps(...)``; clos
 Importing this module loads no reader, network, simulator or window library.
 """
 
+from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
+from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
 from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
 from napari_atomseg.comparison.line_profile import line_profile
@@ -19,6 +21,7 @@ from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import estimated_size, pixel_size_told
 from napari_atomseg.localise.detection.find import ClassicalParams
 from napari_atomseg.localise.refinement.refine import RefineParams
+from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of, params_of
 from napari_atomseg.networks.card import BEFORE
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
 from napari_atomseg.simulation.correction import fit_correction, read_correction, write_correction
@@ -39,9 +42,13 @@ from napari_atomseg.specimens.structure_file import (
     read_structure,
     structure_summary,
 )
+from napari_atomseg.synthesis.recipe import read_recipe
+from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
+from napari_atomseg.training.classifier.params import ClassifierTrainParams
+from napari_atomseg.training.params import TrainParams
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL
-from napari_atomseg.workflows.classifier import train_judge
+from napari_atomseg.workflows.classifier import RECIPES, train_judge
 from napari_atomseg.workflows.columns import (
     bound,
     finder_choice,
@@ -63,13 +70,14 @@ from napari_atomseg.workflows.lattice import (
     suggest_missing,
 )
 from napari_atomseg.workflows.maps import maps
-from napari_atomseg.workflows.measuring import Measurement, measure
+from napari_atomseg.workflows.measuring import WHAT, Measurement, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder
 
 __all__ = [
+    "ARCHITECTURES",
     "AUTO",
     "BEFORE",
     "CLASSICAL",
@@ -78,10 +86,14 @@ __all__ = [
     "METHODS",
     "POOR_FIT",
     "PROBES",
+    "RECIPES",
+    "SAMPLES",
     "TASKS",
     "VARIED",
+    "WHAT",
     "AcquisitionParams",
     "ClassicalParams",
+    "ClassifierTrainParams",
     "ClusterParams",
     "CompareParams",
     "Comparison",
@@ -89,6 +101,7 @@ __all__ = [
     "CorrectionParams",
     "CutParams",
     "DetectorParams",
+    "Diffractogram",
     "FittedSimulation",
     "Measurement",
     "Micrograph",
@@ -97,10 +110,13 @@ __all__ = [
     "RefineParams",
     "SimulationParams",
     "SimulationProgress",
+    "Spots",
     "StemParams",
     "TemParams",
+    "TrainParams",
     "accept_suggested",
     "add_model",
+    "architecture_of",
     "belongs_to",
     "bound",
     "calibrate_by_lattice",
@@ -111,6 +127,7 @@ __all__ = [
     "correction_for",
     "default_network",
     "describe_structure",
+    "draw_sample",
     "estimate_lattice",
     "estimated_size",
     "finder_choice",
@@ -137,12 +154,16 @@ __all__ = [
     "models_folder",
     "one_frame",
     "pairs_cost",
+    "params_of",
     "parse_zone_axis",
+    "pixel_size_from_line",
+    "pixel_size_from_spacing",
     "pixel_size_told",
     "projected_atoms",
     "read",
     "read_columns",
     "read_correction",
+    "read_recipe",
     "read_structure",
     "recipe_for_crystal",
     "record",

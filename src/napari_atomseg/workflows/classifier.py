@@ -13,7 +13,7 @@ from napari_atomseg.core.jobs import Progress, job
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.synthesis.recipe import Recipe
-    from napari_atomseg.training.classifier.fit import JudgingParams
+    from napari_atomseg.training.classifier.params import ClassifierTrainParams
 
 RECIPES = ("columns_stem", "columns_stem", "columns_stem", "single_atoms_stem")
 """Images of many kinds, which take turns: a judge that has seen one crystal only expects it everywhere."""
@@ -25,7 +25,7 @@ def train_judge(
     *,
     recipes: Sequence[str | Path | Recipe] = RECIPES,
     name: str | None = None,
-    params: JudgingParams | None = None,
+    params: ClassifierTrainParams | None = None,
     minutes: float | None = None,
     workers: int = 1,
 ) -> Generator[Progress, None, ModelCard]:
@@ -38,7 +38,7 @@ def train_judge(
     recipes : sequence of str, Path or Recipe
     name : str, optional
         Of the new model; by default the old one's with a number.
-    params : JudgingParams, optional
+    params : ClassifierTrainParams, optional
     minutes : float, optional
         Draw no more images after so many.
     workers : int
@@ -58,13 +58,14 @@ def train_judge(
     from napari_atomseg.networks.card import COLUMNS
     from napari_atomseg.networks.zoo import free_name, list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
-    from napari_atomseg.training.classifier.fit import JudgingParams, teach
+    from napari_atomseg.training.classifier.fit import teach
+    from napari_atomseg.training.classifier.params import ClassifierTrainParams
 
     given = [recipe if isinstance(recipe, Recipe) else read_recipe(recipe) for recipe in recipes]
     ready = load_model(model)
     if ready.card.task != COLUMNS:
         raise AtomsegError(f"{model} recognises structures, whose maps need no classifier; choose a network for columns")
-    taught = yield from teach(given, ready, params or JudgingParams(), minutes=minutes, workers=workers)
+    taught = yield from teach(given, ready, params or ClassifierTrainParams(), minutes=minutes, workers=workers)
     scores = {f"judge {key}": round(value, 4) for key, value in taught.scores.items()}
     card = replace(
         ready.card,

@@ -10,10 +10,11 @@ from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training.classifier import samples
-from napari_atomseg.training.classifier.fit import HELD_OUT, JudgingParams, learn, report, teach
+from napari_atomseg.training.classifier.fit import HELD_OUT, learn, report, teach
+from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.training.classifier.samples import Cases
 
-PARAMS = JudgingParams(images=20, updates=150, batch=256, width=8, learning_rate=0.01)
+PARAMS = ClassifierTrainParams(images=20, updates=150, batch=256, width=8, learning_rate=0.01)
 TELLING = FEATURES.index("seen_like"), FEATURES.index("height")
 
 
@@ -62,7 +63,9 @@ def test_the_same_seed_gives_the_same_judge_and_another_another(toy, judge):
     before = torch.random.get_rng_state()
     assert same(run(learn(toy, PARAMS)), judge)
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert not same(run(learn(toy, JudgingParams(images=20, updates=150, batch=256, width=8, learning_rate=0.01, seed=1))), judge)
+    assert not same(
+        run(learn(toy, ClassifierTrainParams(images=20, updates=150, batch=256, width=8, learning_rate=0.01, seed=1))), judge
+    )
 
 
 def test_nothing_is_learnt_from_what_is_held_out(toy, judge):
@@ -149,4 +152,4 @@ def test_too_little_time_is_said(small):
 @pytest.mark.parametrize("wrong", [{"images": 3}, {"updates": 0}, {"width": 1}, {"learning_rate": 0.0}])
 def test_senseless_settings_are_refused(wrong):
     with pytest.raises(AtomsegError, match=next(iter(wrong))):
-        JudgingParams(**wrong)
+        ClassifierTrainParams(**wrong)

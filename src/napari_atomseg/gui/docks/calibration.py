@@ -12,13 +12,12 @@ from napari.layers import Image, Shapes
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.analysis.calibrate import pixel_size_from_line
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import believable_pixel_size, format_length, format_pixel_size
 from napari_atomseg.gui.controls import teach
 from napari_atomseg.gui.layers import pixel_size_of, spatial_options
 from napari_atomseg.gui.lengths import LengthField
-from napari_atomseg.workflows import calibrate_by_lattice
+from napari_atomseg.workflows import calibrate_by_lattice, pixel_size_from_line
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel

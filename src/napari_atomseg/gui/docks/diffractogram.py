@@ -15,14 +15,12 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.analysis.calibrate import pixel_size_from_spacing
-from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import format_length
 from napari_atomseg.gui.layers import pixel_size_of
 from napari_atomseg.gui.lengths import LengthField
 from napari_atomseg.gui.workers import Work
-from napari_atomseg.workflows import show_frequencies
+from napari_atomseg.workflows import Diffractogram, Spots, pixel_size_from_spacing, show_frequencies
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,11 +13,10 @@ from torch import Tensor, nn
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeParams
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.training.classifier.samples import Cases, draw_cases
 from napari_atomseg.training.drawing import drawn
 from napari_atomseg.training.validation import CONFIDENCE
@@ -29,40 +27,6 @@ DECAY = 1e-2
 LEAST_DEVIATION = 1e-3
 """Added to the deviation of what hardly varies."""
 BINS = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgingParams:
-    """How a judge is taught.
-
-    Attributes
-    ----------
-    images : int
-        Synthetic images whose candidates are learnt from.
-    updates : int
-        Of its weights.
-    batch : int
-        Candidates of one update.
-    learning_rate : float
-        The highest.
-    width : int
-        Neurons of a layer.
-    members : int
-        Networks that learn side by side.
-    seed : int
-        Of weights and images.
-    """
-
-    images: Annotated[int, Quantity(low=20, high=10**7)] = 6000
-    updates: Annotated[int, Quantity(low=1, high=10**7)] = 3000
-    batch: Annotated[int, Quantity(low=1, high=10**6)] = 2048
-    learning_rate: Annotated[float, Quantity(low=1e-7, high=1.0, decimals=6)] = 3e-3
-    width: Annotated[int, Quantity(low=2, high=1024)] = 96
-    members: Annotated[int, Quantity(low=1, high=100)] = 3
-    seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 777
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +49,7 @@ class _Batches:
 
 
 def teach(
-    recipes: Sequence[Recipe], model: Model, params: JudgingParams, *, minutes: float | None = None, workers: int = 1
+    recipes: Sequence[Recipe], model: Model, params: ClassifierTrainParams, *, minutes: float | None = None, workers: int = 1
 ) -> Steps[Taught]:
     """Draw images, let the network offer candidates, and teach a judge of them.
 
@@ -95,7 +59,7 @@ def teach(
         Of images of a STEM, many kinds of them: a judge that has seen one crystal only expects it everywhere. They take turns.
     model : Model
         On the CPU.
-    params : JudgingParams
+    params : ClassifierTrainParams
     minutes : float, optional
         Draw no more images after so many; what was drawn is learnt from.
     workers : int
@@ -123,7 +87,7 @@ def teach(
     return Taught(weights=dict(judge.state_dict()), card=card, scores=scores)
 
 
-def learn(cases: Sequence[Cases], params: JudgingParams) -> Steps[Judge]:
+def learn(cases: Sequence[Cases], params: ClassifierTrainParams) -> Steps[Judge]:
     """A judge taught by all cases but those held out."""
     taught = [case for row, case in enumerate(cases) if row % HELD_OUT]
     features = torch.from_numpy(np.concatenate([case.features for case in taught]))
