@@ -12,7 +12,7 @@ from napari_atomseg.gui.docks.mapping import MappingDialog
 from napari_atomseg.gui.docks.particle import ParticleDialog
 from napari_atomseg.gui.docks.profile import ProfileDock
 from napari_atomseg.gui.forms import RESET, ResetLabel
-from napari_atomseg.readers.columns_table import guess_mapping
+from napari_atomseg.readers.column_mapping import guess_mapping
 
 
 @pytest.fixture

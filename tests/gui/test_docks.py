@@ -6,7 +6,7 @@ from conftest import HANGING, PIXEL_SIZE, add_image, drop, lattice, nearest, ope
 from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
 from napari_atomseg.gui.docks import mapping
-from napari_atomseg.readers.columns_table import guess_mapping
+from napari_atomseg.readers.column_mapping import guess_mapping
 
 
 def entries(tree):

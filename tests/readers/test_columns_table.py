@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 
 from napari_atomseg.core.errors import AtomsegWarning, ColumnsFileError, MissingCalibrationError
-from napari_atomseg.readers.columns_table import (
-    NOTES,
-    ColumnMapping,
-    guess_mapping,
-    is_columns_table,
-    read_columns,
-    told_mapping,
-)
+from napari_atomseg.readers.column_mapping import ColumnMapping, guess_mapping
+from napari_atomseg.readers.columns_table import is_columns_table, read_columns, told_mapping
+from napari_atomseg.readers.text_columns import NOTES
 
 SHARED = Path(os.environ.get("ATOMSEG_SHARED", Path(__file__).parents[3] / "shared"))
 LABELLED = SHARED / "data" / "labelled"

@@ -31,7 +31,7 @@ def require_units(unit: str | None, first_index: int | None) -> None:
     typer.BadParameter
         Names those that are.
     """
-    from napari_atomseg.readers.columns_table import unit_called
+    from napari_atomseg.readers.column_mapping import unit_called
 
     if unit is not None and unit_called(unit) is None:
         raise typer.BadParameter(f'positions are in A, nm, pm, um or px, not in "{unit}"', param_hint="--unit")
@@ -44,7 +44,8 @@ def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index
 
     Positions given as lengths are turned by the table's own pixel size, else by the image's.
     """
-    from napari_atomseg.readers.columns_table import NOTES, told_mapping
+    from napari_atomseg.readers.columns_table import told_mapping
+    from napari_atomseg.readers.text_columns import NOTES
     from napari_atomseg.workflows import read_columns
 
     told = unit is not None or first_index is not None

@@ -20,7 +20,7 @@ from napari_atomseg.gui.layers import (
     source_of,
     spatial_options,
 )
-from napari_atomseg.readers.columns_table import NOTES
+from napari_atomseg.readers.text_columns import NOTES
 from napari_atomseg.workflows import fit_choices, why_misplaced
 
 RESIDUAL = "residual"

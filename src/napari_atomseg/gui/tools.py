@@ -124,7 +124,7 @@ class Tools(QObject):
     def _read(self, path: Path) -> Columns | None:
         """Read a table, asking how where the file does not say; None if the user gives up."""
         from napari_atomseg.gui.docks.mapping import ask_mapping
-        from napari_atomseg.readers.columns_table import guess_mapping
+        from napari_atomseg.readers.column_mapping import guess_mapping
 
         image = self._panel.image
         micrograph = to_micrograph(image) if image is not None else None

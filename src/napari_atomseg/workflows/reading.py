@@ -12,7 +12,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
 
 if TYPE_CHECKING:
-    from napari_atomseg.readers.columns_table import ColumnMapping
+    from napari_atomseg.readers.column_mapping import ColumnMapping
 
 
 def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
@@ -70,7 +70,7 @@ def why_misplaced(columns: Columns, micrograph: Micrograph) -> str:
 
 def fitting_unit(positions: np.ndarray, micrograph: Micrograph) -> str:
     """The unit in which numbers taken for pixels lie inside an image and fill it, as tables call it; empty if there is none."""
-    from napari_atomseg.readers.columns_table import UNITS
+    from napari_atomseg.readers.column_mapping import UNITS
 
     if micrograph.pixel_size is None:
         return ""

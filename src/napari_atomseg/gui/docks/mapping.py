@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_atomseg.gui.controls import teach
-from napari_atomseg.readers.columns_table import ColumnMapping
+from napari_atomseg.readers.column_mapping import ColumnMapping
 
 UNITS = {"pixels": "px", "Angstrom": "angstrom", "nanometres": "nm", "picometres": "pm", "micrometres": "um"}
 PREVIEW_LINES = 6
