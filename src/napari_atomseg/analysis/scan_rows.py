@@ -26,7 +26,7 @@ from scipy import linalg, sparse
 
 from napari_atomseg.analysis.lattice.lattice import Lattice, fit_lattice
 from napari_atomseg.analysis.lattice.smooth_field import SmoothField
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import SCAN_SHIFT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
@@ -140,9 +140,7 @@ def straighten_rows(columns: Columns, params: ScanRowsParams | None = None) -> t
     """
     rows = estimate_scan_rows(columns, fit_lattice(columns), params)
     std = np.hypot(columns.features[["y_std_px", "x_std_px"]].to_numpy(dtype=float), rows.std)
-    freed = columns.with_features(
-        y_std_px=std[:, 0], x_std_px=std[:, 1], scan_shift_y_px=rows.shift[:, 0], scan_shift_x_px=rows.shift[:, 1]
-    )
+    freed = columns.with_features(y_std_px=std[:, 0], x_std_px=std[:, 1], **dict(zip(SCAN_SHIFT, rows.shift.T, strict=True)))
     return replace(freed, positions=columns.positions - rows.shift), rows
 
 

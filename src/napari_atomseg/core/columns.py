@@ -17,19 +17,84 @@ from napari_atomseg.core.errors import MissingCalibrationError
 POSITION_NAMES = ("y_px", "x_px", "y_angstrom", "x_angstrom")
 """Columns of the file that hold positions."""
 
-FEATURES: dict[str, object] = {
-    "y_std_px": np.nan,
-    "x_std_px": np.nan,
-    "intensity": np.nan,
-    "background": np.nan,
-    "sigma_px": np.nan,
-    "sigma_minor_px": np.nan,
-    "theta_rad": np.nan,
-    "confidence": np.nan,
-    "fit": "none",
-    "origin": "manual",
-}
-"""Feature names in file order, each with the value that means "unknown"."""
+
+@dataclass(frozen=True)
+class Feature:
+    """A measured or believed property of a column, with a name that is the same everywhere.
+
+    Attributes
+    ----------
+    name : str
+        In tables, files and :attr:`Columns.features`.
+    unit : str
+        Empty for a pure number or a word.
+    meaning : str
+        What it is, in a few words.
+    written_by : str
+        The step that fills it in.
+    unknown : float or str
+        Value of a column for which it is not known.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    written_by: str
+    unknown: object = np.nan
+
+
+SCAN_SHIFT = ("scan_shift_y_px", "scan_shift_x_px")
+NETWORK_POSITION = ("network_y_px", "network_x_px")
+NETWORK_STD = "network_std_px"
+MAP_CONFIDENCE = "map_confidence"
+CLASS, CLASS_PROBABILITY = "class", "class_probability"
+TAIL_SHARE, YX_CORRELATION = "tail_share", "yx_correlation"
+LATTICE_RESIDUAL = ("lattice_residual_y_px", "lattice_residual_x_px")
+SUBLATTICE, AROUND, RESPONSE = "sublattice", "around", "response"
+ELEMENT, ATOM_COUNT, OCCUPANCY = "element", "atom_count", "occupancy"
+NEIGHBOURS = "neighbours"
+
+ALWAYS = (
+    Feature("y_std_px", "px", "one standard deviation of y", "fit"),
+    Feature("x_std_px", "px", "one standard deviation of x", "fit"),
+    Feature("intensity", "as the image", "height above the background; negative for dark columns", "finder, fit"),
+    Feature("background", "as the image", "level under the column", "finder, fit"),
+    Feature("sigma_px", "px", "width of the Gaussian, standard deviation, along its long axis", "finder, fit"),
+    Feature("sigma_minor_px", "px", "the same along its short axis", "fit"),
+    Feature("theta_rad", "rad", "direction of the long axis, from x towards y", "fit"),
+    Feature("confidence", "0 to 1", "how sure it is that a column stands there", "finder"),
+    Feature("fit", "", "how the fit went: none, ok, border, overlap or failed", "fit", "none"),
+    Feature("origin", "", "where the column is from: classical, model, manual, snapped or imported", "finder, hand", "manual"),
+)
+"""Features that every table has, in the order of its file."""
+SOMETIMES = (
+    Feature(MAP_CONFIDENCE, "0 to 1", "what the map of a network alone says", "network"),
+    Feature(NETWORK_POSITION[0], "px", "y where the network puts the column, never changed afterwards", "network"),
+    Feature(NETWORK_POSITION[1], "px", "x of the same", "network"),
+    Feature(NETWORK_STD, "px", "how unsure the map is of that place", "network"),
+    Feature(CLASS, "", "class of local structure, from 1", "network of structures"),
+    Feature(CLASS_PROBABILITY, "0 to 1", "probability of that class, if there is a structure at all", "network of structures"),
+    Feature(SCAN_SHIFT[0], "px", "taken off y where scan rows were put back", "network, straightened rows"),
+    Feature(SCAN_SHIFT[1], "px", "taken off x of the same", "network, straightened rows"),
+    Feature(YX_CORRELATION, "", "correlation of the errors of y and x", "fit"),
+    Feature(TAIL_SHARE, "0 to 1", "Lorentzian share of the column's profile", "fit with tails"),
+    Feature(LATTICE_RESIDUAL[0], "px", "y from the smooth lattice to the column", "lattice"),
+    Feature(LATTICE_RESIDUAL[1], "px", "x of the same", "lattice"),
+    Feature(
+        SUBLATTICE, "", "row of the motif, 0 the brightest; of an imported table its name", "lattice, missing sites, imports"
+    ),
+    Feature(AROUND, "", "equivalent sites around that are occupied, of eight", "missing sites"),
+    Feature(RESPONSE, "", "height of the image in units of the equivalent columns around", "missing sites"),
+    Feature(NEIGHBOURS, "", "bonded neighbours in a sheet", "measure rings"),
+    Feature(ELEMENT, "", "chemical symbol", "true columns, imports"),
+    Feature(ATOM_COUNT, "", "atoms in the column", "true columns"),
+    Feature(OCCUPANCY, "0 to 1", "share of the column's sites that are filled", "true columns"),
+)
+"""Features that single steps add; the tables of other programs may bring more under names of their own."""
+FEATURES: dict[str, object] = {feature.name: feature.unknown for feature in ALWAYS}
+"""Names of the features that every table has, in file order, each with the value that means "unknown"."""
+FEATURE_NAMES = (*FEATURES, *(feature.name for feature in SOMETIMES))
+"""All names that we give."""
 
 ORIGINS = ("classical", "model", "manual", "snapped", "imported")
 FITS = ("none", "ok", "border", "overlap", "failed")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import NETWORK_POSITION, Columns
 
 
 def box_of(region: np.ndarray | None) -> tuple[slice, slice] | None:
@@ -25,10 +25,10 @@ def part_of(plane: Any, box: tuple[slice, slice] | None) -> Any:
 def in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
     """Columns of a box in pixels of the whole image, those outside the region left out."""
     offset = np.array([box[0].start, box[1].start])
-    table = columns.features
+    believed = columns.features[list(NETWORK_POSITION)].to_numpy(dtype=float) + offset
     moved = Columns(
         positions=columns.positions + offset,
-        features=table.assign(network_y_px=table["network_y_px"] + offset[0], network_x_px=table["network_x_px"] + offset[1]),
+        features=columns.features.assign(**dict(zip(NETWORK_POSITION, believed.T, strict=True))),
     )
     pixel = np.clip(np.rint(moved.positions).astype(int), 0, np.array(region.shape) - 1)
     return moved.select(region[pixel[:, 0], pixel[:, 1]])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import SUBLATTICE, Columns
 from napari_atomseg.core.errors import AtomsegWarning, ColumnsFileError
 from napari_atomseg.readers.table_features import columns_from
 
@@ -56,7 +56,7 @@ def read_atomap_lattice(path: Path, pixel_size: tuple[float, float] | None) -> C
 def _sublattice_table(group: Any, number: int, count: int) -> pd.DataFrame:
     name = group.attrs.get("name", group.attrs.get("tag", ""))
     name = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-    table = pd.DataFrame({"sublattice": [name or str(number)] * count})
+    table = pd.DataFrame({SUBLATTICE: [name or str(number)] * count})
     widths = [np.asarray(group[key], dtype=float) for key in ("sigma_x", "sigma_y") if key in group]
     if len(widths) == 2 and all(len(width) == count for width in widths):
         table = table.assign(sigma_px=np.maximum(*widths), sigma_minor_px=np.minimum(*widths))

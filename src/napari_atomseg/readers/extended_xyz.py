@@ -7,13 +7,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import ELEMENT, Columns
 from napari_atomseg.core.errors import ColumnsFileError, MissingCalibrationError
 from napari_atomseg.readers.table_features import columns_from
 
 
 def read_extended_xyz(path: Path, pixel_size: tuple[float, float] | None) -> Columns:
-    """Atoms as columns: x and y in Angstrom, z left out; per-atom arrays as features."""
+    """Atoms as columns: x and y in Angstrom, z left out; per-atom arrays as features.
+
+    Parameters
+    ----------
+    path : Path
+    pixel_size : tuple of float, Angstrom, (y, x), or None
+        Stands above what the file says.
+
+    Raises
+    ------
+    ColumnsFileError
+        If it is no extended xyz.
+    MissingCalibrationError
+        If the pixel size is neither in the file nor given.
+    """
     from ase.io import read
 
     try:
@@ -26,8 +40,8 @@ def read_extended_xyz(path: Path, pixel_size: tuple[float, float] | None) -> Col
         raise MissingCalibrationError(f"{path}: positions are in Angstrom; give the pixel size to turn them into pixels")
     further = {key: values for key, values in atoms.arrays.items() if key not in ("numbers", "positions", "frame")}
     features = pd.DataFrame({key: values for key, values in further.items() if values.ndim == 1}, index=range(len(atoms)))
-    if "element" not in features and np.any(atoms.numbers > 0):
-        features = features.assign(element=atoms.get_chemical_symbols())
+    if ELEMENT not in features and np.any(atoms.numbers > 0):
+        features = features.assign(**{ELEMENT: atoms.get_chemical_symbols()})
     shape = [int(n) for n in np.atleast_1d(info["image_shape"])] if "image_shape" in info else None
     positions = atoms.positions[:, 1::-1] / np.asarray(size)
     return columns_from(

@@ -23,6 +23,23 @@ _INDEX_NAMES = {"", "index", "id", "no", "nr", "#", "label", "point", "unnamed: 
 
 
 def read_text_columns(path: Path, mapping: ColumnMapping | None, pixel_size: tuple[float, float] | None) -> Columns:
+    """Columns from a text table, with what the description beside it says if it is our own.
+
+    Parameters
+    ----------
+    path : Path
+    mapping : ColumnMapping or None
+        Guessed if there is none.
+    pixel_size : tuple of float, Angstrom, (y, x), or None
+        Stands above what the table and its description say.
+
+    Raises
+    ------
+    ColumnsFileError
+        If a named column is not there, or holds text.
+    MissingCalibrationError
+        If positions are lengths and no pixel size is known.
+    """
     mapping = mapping or guess_mapping(path)
     table = read_table(path, mapping.delimiter, mapping.decimal, mapping.has_header, mapping.skipped)
     if not mapping.has_header and len(mapping.names) == table.shape[1]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from napari_atomseg.core.columns import ATOM_COUNT, ELEMENT, OCCUPANCY, SUBLATTICE
 from napari_atomseg.core.quantities import Angstrom
 
 Z_EXPONENT = 1.7
@@ -62,11 +63,11 @@ def perovskite(field_of_view: Angstrom, rng: np.random.Generator) -> Scene:
     count = np.rint(48 * (1 + 0.25 * (positions[:, 1] - 0.4 * positions[:, 0]) / field_of_view)).astype(int)
     occupancy = np.where(is_a & (rng.random(len(names)) < 0.03), rng.uniform(0.35, 0.7, len(names)), 1.0)
     power = np.where(is_a, scattering_power(_SR), scattering_power(_TI) + scattering_power(_O))
-    table = {"element": np.where(is_a, "Sr", "Ti"), "sublattice": names, "atom_count": np.rint(count * occupancy).astype(int)}
+    table = {ELEMENT: np.where(is_a, "Sr", "Ti"), SUBLATTICE: names, ATOM_COUNT: np.rint(count * occupancy).astype(int)}
     return Scene(
         positions=positions,
         scattering=power * count * occupancy,
-        table=pd.DataFrame({**table, "occupancy": occupancy}),
+        table=pd.DataFrame({**table, OCCUPANCY: occupancy}),
     )
 
 
@@ -76,7 +77,7 @@ def dumbbells(field_of_view: Angstrom, rng: np.random.Generator) -> Scene:
     positions, names = _lattice((_SI_CELL, _SI_CELL / np.sqrt(2)), basis, field_of_view, np.deg2rad(62.0))
     count = rng.binomial(40, 0.995, len(names))
     sublattice = np.where(np.isin(names, ("A", "C")), "A", "B")
-    table = pd.DataFrame({"element": "Si", "sublattice": sublattice, "atom_count": count, "occupancy": count / 40})
+    table = pd.DataFrame({ELEMENT: "Si", SUBLATTICE: sublattice, ATOM_COUNT: count, OCCUPANCY: count / 40})
     return Scene(positions=positions, scattering=scattering_power(_SI) * count, table=table)
 
 
@@ -91,7 +92,7 @@ def nanoparticle(field_of_view: Angstrom, rng: np.random.Generator) -> Scene:
     sites, count = np.unique(np.round(np.column_stack([y, x]), 3), axis=0, return_counts=True)
     centre = field_of_view * np.array([0.47, 0.48])
     positions = sites @ _rotation(np.deg2rad(17.0)) + centre
-    table = pd.DataFrame({"element": "Pt", "sublattice": "A", "atom_count": count, "occupancy": 1.0})
+    table = pd.DataFrame({ELEMENT: "Pt", SUBLATTICE: "A", ATOM_COUNT: count, OCCUPANCY: 1.0})
     return Scene(
         positions=positions,
         scattering=scattering_power(_PT) * count,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import ATOM_COUNT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.synthesis.after import pixel_size_after
@@ -81,7 +81,7 @@ def true_columns(batch: Batch, row: int) -> Columns:
     """True columns of one image that lie within it: `intensity` is the scattering, `atom_count` the number of atoms."""
     record, truth = batch.records[row], batch.columns[row]
     found = Columns(positions=batch.positions[row]).with_features(
-        intensity=truth.scattering, atom_count=truth.counts, origin="imported"
+        intensity=truth.scattering, origin="imported", **{ATOM_COUNT: truth.counts}
     )
     limits = np.array(record.shape) - 0.5
     inside = np.all((found.positions > -0.5) & (found.positions < limits), axis=1)

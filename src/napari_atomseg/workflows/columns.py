@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.core.columns import Columns, join_frames
+from napari_atomseg.core.columns import SCAN_SHIFT, Columns, join_frames
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
@@ -155,13 +155,13 @@ def _require(model: str) -> None:
 
 def _fitted(plane: np.ndarray, found: Columns, refinement: RefineParams | None) -> Generator[Progress, None, Columns]:
     """Columns fitted on the raw image as it was scanned; that rows were put back for the network stays with its own positions."""
-    shift = found.features.get("scan_shift_y_px")
+    shift = found.features.get(SCAN_SHIFT[0])
     if shift is None or shift.isna().all():
         return (yield from refine_columns(plane, found, refinement))
-    strayed = found.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy()
+    strayed = found.features[list(SCAN_SHIFT)].to_numpy()
     scanned = replace(found, positions=found.positions + strayed)
     fitted = yield from refine_columns(plane, scanned, refinement)
-    return fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
+    return fitted.with_features(**dict.fromkeys(SCAN_SHIFT, np.nan))
 
 
 def model_names() -> list[str]:
@@ -201,9 +201,9 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         fitted = yield from with_frame_progress(
             refine_columns(plane, columns.select(rows), params), int(index), micrograph.frames
         )
-        if "scan_shift_y_px" in fitted.features:
+        if SCAN_SHIFT[0] in fitted.features:
             # What is measured anew is as it was scanned.
-            fitted = fitted.with_features(scan_shift_y_px=np.nan, scan_shift_x_px=np.nan)
+            fitted = fitted.with_features(**dict.fromkeys(SCAN_SHIFT, np.nan))
         choices.append(fitted.provenance.get(CHOSEN))
         result = replaced(result, rows, fitted)
     details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **_choices(choices)}

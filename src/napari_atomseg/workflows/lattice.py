@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import SCAN_SHIFT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
@@ -120,7 +120,7 @@ def straighten_rows(
     """
     from napari_atomseg.analysis.scan_rows import straighten_rows as straighten
 
-    if "scan_shift_y_px" in columns.features and columns.features["scan_shift_y_px"].notna().any():
+    if SCAN_SHIFT[0] in columns.features and columns.features[SCAN_SHIFT[0]].notna().any():
         raise AtomsegError("the columns have been straightened already; refine them again first")
     result = columns
     found: list[ScanRows] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import NEIGHBOURS, NETWORK_STD, Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
@@ -82,7 +82,7 @@ def measure(micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = W
     numbers = [{"frame": frame, **found.numbers()} for frame, _, found in parts]
     tables = {"rings": ring_table(parts, size), "bonds": bond_table(parts, columns, size)}
     of_all = dict(numbers[0]) if len(numbers) == 1 else {"frames": numbers}
-    return Measurement(columns=columns.with_features(neighbours=neighbours), tables=tables, numbers=of_all)
+    return Measurement(columns=columns.with_features(**{NEIGHBOURS: neighbours}), tables=tables, numbers=of_all)
 
 
 def ring_table(parts: Sequence[tuple[int, np.ndarray, SheetMeasures]], size: tuple[float, float]) -> pd.DataFrame:
@@ -137,5 +137,5 @@ def doubt_of_places(columns: Columns) -> np.ndarray:
     """Standard deviation of each position along one axis, px: that of the fit, else what a network's map says; shape (N,)."""
     table = columns.features
     fitted = np.sqrt((table["y_std_px"].to_numpy(float) ** 2 + table["x_std_px"].to_numpy(float) ** 2) / 2)
-    told = table["network_std_px"].to_numpy(float) if "network_std_px" in table else np.full(len(columns), np.nan)
+    told = table[NETWORK_STD].to_numpy(float) if NETWORK_STD in table else np.full(len(columns), np.nan)
     return np.asarray(np.where(np.isfinite(fitted), fitted, told))

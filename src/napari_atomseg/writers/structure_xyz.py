@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.core.columns import FILE_NAMES, Columns
+from napari_atomseg.core.columns import ELEMENT, FILE_NAMES, Columns
 from napari_atomseg.writers.atomic import replacing
 
 _UNKNOWN_ELEMENT = "X"
@@ -62,9 +62,9 @@ def write_xyz(columns: Columns, path: Path | str) -> Path:
 def _symbols(columns: Columns) -> list[str]:
     from ase.data import atomic_numbers
 
-    if "element" not in columns.features:
+    if ELEMENT not in columns.features:
         return [_UNKNOWN_ELEMENT] * len(columns)
-    names = [str(name).strip().capitalize() for name in columns.features["element"]]
+    names = [str(name).strip().capitalize() for name in columns.features[ELEMENT]]
     return [name if name in atomic_numbers else _UNKNOWN_ELEMENT for name in names]
 
 

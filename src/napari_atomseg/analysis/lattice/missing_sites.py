@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, cKDTree
 
 from napari_atomseg.analysis.lattice.lattice import Lattice
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import AROUND, RESPONSE, SUBLATTICE, Columns
 
 ENOUGH = 0.6
 """Share of the eight equivalent sites around that must be occupied."""
@@ -72,7 +72,7 @@ def missing_sites(lattice: Lattice, columns: Columns, image_shape: tuple[int, ..
         pixel_size=columns.pixel_size,
         image_shape=columns.image_shape or tuple(image_shape),
         provenance=columns.provenance,
-    ).with_features(confidence=confidence, around=occupied, sublattice=sites, response=response, origin="model")
+    ).with_features(confidence=confidence, origin="model", **{AROUND: occupied, SUBLATTICE: sites, RESPONSE: response})
     return found.select(good)
 
 

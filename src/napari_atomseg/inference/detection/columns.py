@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import MAP_CONFIDENCE, NETWORK_POSITION, NETWORK_STD, SCAN_SHIFT, Columns
 from napari_atomseg.inference.detection.candidate_features import evidence, value_at
 from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
 from napari_atomseg.inference.predict import Prediction
@@ -97,13 +97,11 @@ def as_columns(shown: Shown, prediction: Prediction, card: ModelCard, least_conf
             "sigma_px": np.full(len(native), width),
             "sigma_minor_px": np.full(len(native), width),
             "confidence": shown.confidence[sure],
-            "map_confidence": shown.map_confidence[sure],
+            MAP_CONFIDENCE: shown.map_confidence[sure],
             "origin": "model",
-            "network_y_px": positions[:, 0],
-            "network_x_px": positions[:, 1],
-            "network_std_px": shown.spread[sure] * ratio,
-            "scan_shift_y_px": strayed[:, 0],
-            "scan_shift_x_px": strayed[:, 1],
+            **dict(zip(NETWORK_POSITION, positions.T, strict=True)),
+            NETWORK_STD: shown.spread[sure] * ratio,
+            **dict(zip(SCAN_SHIFT, strayed.T, strict=True)),
         }
     )
     return Columns(positions=positions, features=features)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import CLASS, CLASS_PROBABILITY, NETWORK_POSITION, NETWORK_STD, Columns
 from napari_atomseg.inference.detection.candidate_features import value_at
 from napari_atomseg.inference.detection.interpretation import Structures, interpret, rejection_at
 from napari_atomseg.inference.params import NetworkParams
@@ -44,11 +44,10 @@ def as_columns(found: Structures, prediction: Prediction, card: ModelCard) -> Co
             "sigma_minor_px": width,
             "confidence": found.confidence,
             "origin": "model",
-            "class": found.classes + 1,
-            "class_probability": found.probabilities[rows, found.classes],
-            "network_y_px": positions[:, 0],
-            "network_x_px": positions[:, 1],
-            "network_std_px": found.spread * ratio,
+            CLASS: found.classes + 1,
+            CLASS_PROBABILITY: found.probabilities[rows, found.classes],
+            **dict(zip(NETWORK_POSITION, positions.T, strict=True)),
+            NETWORK_STD: found.spread * ratio,
         }
     )
     return Columns(positions=positions, features=features)

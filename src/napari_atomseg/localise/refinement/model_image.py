@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import TAIL_SHARE, Columns
 from napari_atomseg.localise.refinement.problem import TAIL_REACH
 from napari_atomseg.localise.refinement.shape import HALF
 
@@ -93,9 +93,9 @@ def ellipses(columns: Columns) -> Ellipses:
 
 def _tails(columns: Columns) -> np.ndarray:
     """Lorentzian share of each column, shape (N,); 0 where none was fitted."""
-    if "tail_share" not in columns.features:
+    if TAIL_SHARE not in columns.features:
         return np.zeros(len(columns))
-    return np.nan_to_num(columns.features["tail_share"].to_numpy(dtype=float))
+    return np.nan_to_num(columns.features[TAIL_SHARE].to_numpy(dtype=float))
 
 
 def _gaussians(given: Ellipses, shape: tuple[int, int]) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import TAIL_SHARE, YX_CORRELATION, Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.beyond_gaussians import Beyond, beyond_gaussians
 from napari_atomseg.localise.refinement.problem import RefineParams, Scene, prepare
@@ -196,13 +196,13 @@ def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarra
     kept = {name: np.where(good, values, columns.features[name].to_numpy(dtype=float)) for name, values in measured.items()}
     correlation = covariance[:, 0, 1] / np.maximum(std[:, 0] * std[:, 1], 1e-300)
     if scene.params.tails:
-        kept["tail_share"] = np.where(good, described[:, TAIL], np.nan)
+        kept[TAIL_SHARE] = np.where(good, described[:, TAIL], np.nan)
+    kept[YX_CORRELATION] = np.where(good, correlation, np.nan)
     return replace(
         columns.with_features(
             **kept,
             y_std_px=np.where(good, std[:, 0], np.nan),
             x_std_px=np.where(good, std[:, 1], np.nan),
-            yx_correlation=np.where(good, correlation, np.nan),
             fit=verdict,
         ),
         positions=np.where(good[:, None], place, columns.positions),
