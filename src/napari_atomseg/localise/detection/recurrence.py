@@ -23,9 +23,11 @@ TOLERANCE_IN_SIGMA = 1.0
 CHANCE_DEVIATIONS = 2.0
 FEWEST_VECTORS = 4
 SHARED, SHARED_IN_NOISE = 0.3, 0.2
-"""Least share of the points that have a partner at a repeat vector; half of the columns lost in noise leave a quarter of the pairs."""
+"""Least share of the points that have a partner at a repeat vector; where noise hides half of the columns, a quarter have."""
 MANY, MANY_VECTORS = 20, 8
-"""Points of which so small a share may be no chance, and vectors that they then have to have at the least."""
+"""Points of which so small a share may be no chance, and the vectors that they then have to share at the least."""
+BEYOND_CHANCE = 4.0
+"""Standard deviations by which the points that share a vector outnumber those that would by chance."""
 NARROWEST_FAN = 0.2
 """Extent of these vectors across the direction in which they extend the farthest; maxima along scan lines have only that one."""
 MOST_SHARED = 0.65
@@ -156,7 +158,8 @@ def repeat_vectors(points: np.ndarray, sigma: float, tolerance: float, least: fl
     ring = (distance < reach) & (distance > 2 * sigma)
     if not ring.any():
         return np.zeros((0, 2))
-    shared = (density > least * len(points)) & (density > 2 * density[ring].mean())
+    usual = float(density[ring].mean())
+    shared = (density > least * len(points)) & (density > 2 * usual) & (density > usual + BEYOND_CHANCE * np.sqrt(usual))
     peak = ring & shared & (density == ndimage.maximum_filter(density, 5))
     # From one kind of column to another only some can go; the translations of the whole pattern are shared by most.
     peak &= density > MOST_SHARED * np.max(density[peak], initial=0.0)
