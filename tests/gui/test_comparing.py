@@ -345,6 +345,7 @@ def test_a_removed_result_ends_the_view(viewer, compared):
 def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_path):
     compared.profile_button.click()
     dock, line = compared._profile, viewer.layers["experiment | profile"]
+    qtbot.waitUntil(lambda: dock.plot.table is not None, timeout=HANGING)
     compared.views.buttons["split"].click()
     assert line.mode == "select"
     first = dock.plot.table
@@ -368,7 +369,7 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     qtbot.waitUntil(lambda: dock.plot.table is None, timeout=HANGING)
     assert not dock.save_button.isEnabled()
     compared.profile_button.click()
-    assert dock.plot.table is not None
+    qtbot.waitUntil(lambda: dock.plot.table is not None, timeout=HANGING)
     assert sum("profile" in name for name in names(viewer)) == 1
 
 

@@ -7,6 +7,7 @@ points. Here every change of the layer becomes a new :class:`Columns` value on a
 from __future__ import annotations
 
 import weakref
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +82,7 @@ class ColumnsSession:
         self._current = to_columns(layer)
         self._saved: Columns | None = self._current
         self._own_work = False
+        self._held = ExitStack()
         self.deleted = deleted_of(self._current)
         layer.feature_defaults = _unknown_values(layer)
         self.colour_by = ""
@@ -223,12 +225,26 @@ class ColumnsSession:
             return
         action = str(getattr(event.action, "value", event.action))
         rows = np.asarray(list(event.data_indices), dtype=int)
-        if action == "added":
+        if action == "adding":
+            self._hold_drawing()
+        elif action == "added":
             self._on_added(rows)
+            self._let_draw()
         elif action == "removed":
             self._on_removed(rows)
         elif action == "changed":
             self._on_moved(rows)
+
+    def _hold_drawing(self) -> None:
+        """Draw a point that is being added only once, where it comes to lie."""
+        self._held.enter_context(self.layer._block_refresh())
+        QTimer.singleShot(0, self._let_draw)  # if napari gives up meanwhile
+
+    def _let_draw(self) -> None:
+        held, layer = self._held.pop_all(), self._layer()
+        if layer is not None and layer._refresh_blocked:
+            held.close()
+            layer.refresh()
 
     def _on_set_data(self, event: Any) -> None:
         """Notice points that came without a data event, as pasted ones do; once napari has finished with them."""
@@ -245,10 +261,11 @@ class ColumnsSession:
         rows = np.unique(rows % count)
         # A pasted or clicked point says nothing of what was measured elsewhere.
         added = self._forgotten(self._as_drawn(), rows)
-        self._record(added)
+        self._take(added)
         self.hand_added.emit(rows)
-        if self._current is added:  # else a listener has moved the points, and drawn them
+        if self._current is added:  # else a listener has moved the points, drawn them and let it be heard
             self.restyle()
+            self.changed.emit()
 
     def _on_removed(self, rows: np.ndarray) -> None:
         gone = self._current.positions[rows % len(self._current)]
@@ -275,6 +292,11 @@ class ColumnsSession:
         return columns if columns.provenance else replace(columns, provenance=self._current.provenance)
 
     def _record(self, columns: Columns) -> None:
+        """Take what the layer shows now as the document, and let it be heard."""
+        self._take(columns)
+        self.changed.emit()
+
+    def _take(self, columns: Columns) -> None:
         """Take what the layer shows now as the document."""
         self._push()
         layer = self.layer
@@ -289,7 +311,6 @@ class ColumnsSession:
             self._own_work = False
         self._current = columns
         self.deleted = deleted_of(columns)
-        self.changed.emit()
 
     @staticmethod
     def _forgotten(columns: Columns, rows: np.ndarray) -> Columns:

@@ -22,7 +22,7 @@ MIDDLE_PERCENT = 98.0
 
 
 class Histogram(QWidget):
-    """How often which value occurs; `picked` gives the rows of a clicked bar."""
+    """How often which value occurs (`counts`, one a bar); `picked` gives the rows of a clicked bar."""
 
     picked = Signal(object, str)
 
@@ -35,6 +35,7 @@ class Histogram(QWidget):
         self.edges = np.zeros(0)
         self.marks: tuple[float, float] | None = None
         self.bin_of = np.zeros(0, int)
+        self.counts = np.zeros(0, int)
         self.setFixedHeight(HEIGHT_PX)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -52,12 +53,8 @@ class Histogram(QWidget):
         self.marks = tuple(np.percentile(known, (50, 95))) if len(known) else None
         place = np.searchsorted(self.edges, np.nan_to_num(values), side="right") - 1
         self.bin_of = np.where(np.isfinite(values), np.clip(place, 0, max(0, len(self.edges) - 2)), -1)
+        self.counts = np.bincount(self.bin_of[self.bin_of >= 0], minlength=max(0, len(self.edges) - 1))
         self.update()
-
-    @property
-    def counts(self) -> np.ndarray:
-        """Height of each bar."""
-        return np.bincount(self.bin_of[self.bin_of >= 0], minlength=max(0, len(self.edges) - 1))
 
     def bar(self, number: int) -> QRectF:
         """Where a bar is, in px of the widget."""

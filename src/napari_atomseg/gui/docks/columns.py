@@ -488,9 +488,10 @@ def state_of(session: ColumnsSession | None) -> tuple[int, int, bool] | None:
 
 def standing_on(columns: Columns, rows: np.ndarray, reach: float) -> np.ndarray:
     """True for those of the given rows that lie within `reach` px of another column of their frame."""
-    others = columns.remove(rows)
+    others = np.delete(columns.positions, rows, axis=0)
+    frames = np.delete(columns.frame, rows)
     found = np.zeros(len(rows), bool)
     for place, row in enumerate(rows):
-        near = others.positions[others.frame == columns.frame[row]] - columns.positions[row]
+        near = others[frames == columns.frame[row]] - columns.positions[row]
         found[place] = bool((np.hypot(*near.T) < reach).any())
     return found

@@ -67,6 +67,8 @@ NO_RESULT = "Compare first."
 PM_PER_ANGSTROM = 100.0
 LONGEST_NAME = 32
 WELL_COVERED = 0.95
+DRAWN_MS = 20
+"""Rest in which the canvas is drawn before the next thing happens."""
 NUMBERS = {
     "one_minus_r2": (
         "1 − R²",
@@ -412,13 +414,13 @@ class ComparePage(QWidget):
             layer.visible = True
         self._panel.viewer.layers.selection.active = layer
         layer.mode = "select"
-        self._profile.watch(result.comparison, image, layer)
-        # The line is drawn before the window is divided anew: together they would be felt.
-        QTimer.singleShot(0, self._bring_up_profile)
+        # The line is drawn before the window is divided anew, and that before the profile: together they would be felt.
+        QTimer.singleShot(DRAWN_MS, self._bring_up_profile)
 
     def _bring_up_profile(self) -> None:
         if self._profile is not None:
             bring_up(self._panel.viewer, self._profile, "Profile")
+            QTimer.singleShot(DRAWN_MS, self._watch_profile)
 
     def _watch_profile(self) -> None:
         if self._profile is not None:

@@ -141,12 +141,14 @@ class QualityStrip(QWidget):
         self.numbers.setVisible(marks is not None)
         if marks is not None:
             self.numbers.setText(f"median {marks[0]:.3g} · 95 % < {marks[1]:.3g} {unit}")
+        counts = columns.features["fit"].value_counts()
         for fit, chip in self.chips.items():
-            count = int((columns.features["fit"] == fit).sum())
+            count = int(counts.get(fit, 0))
             chip.setText(f"{CHIPS[fit][0]} {count:,}")
             enable(chip, count > 0, f"There are no columns {CHIPS[fit][1]}.")
         self.chips["none"].setVisible(self.chips["none"].isEnabled())
-        enable(self.worst_button, len(worst(columns, WORST)) > 0, "No column has been fitted.")
+        any_fitted = bool(counts.get("failed", 0)) or marks is not None
+        enable(self.worst_button, any_fitted, "No column has been fitted.")
 
     def select_fit(self, fit: str) -> None:
         """Select all columns of one verdict."""
