@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QPu
 from napari_atomseg.gui import settings
 from napari_atomseg.gui.forms import ResetLabel
 from napari_atomseg.gui.pages import Pages
+from napari_atomseg.specimens.library import crystal
 
 
 @pytest.fixture
@@ -221,6 +222,30 @@ def test_every_page_is_340_px_wide_and_leaves_the_image_room(shown, theme, size,
             one for one in page.findChildren(QWidget) if one.isVisible() and one.mapTo(page, one.rect().topRight()).x() > inside
         ]
         assert not wide, [(type(one).__name__, one.objectName()) for one in wide]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_what_is_needed_each_time_is_in_view_in_a_low_window(shown, theme, idle):
+    viewer, panel = shown
+    viewer.theme = theme
+    add_image(viewer)
+    viewer.window._qt_window.resize(1000, 600)
+    panel.columns_page.find()
+    idle(panel)
+    panel.simulate_page.add_structure(crystal("SrTiO3"))
+    idle(panel)
+    columns, simulate, train = panel.columns_page, panel.simulate_page, panel.train_page
+    needed = {
+        columns: (columns.finder, columns.colour, columns.refine_button, columns.undo_button, columns.save_button),
+        simulate: (simulate.structure, simulate.zone, simulate.method, simulate.as_image),
+        train: (train.crystal, train.file, train.zone, train.start_from, train.minutes, train.name),
+    }
+    for row in range(panel.pages.count()):
+        panel.pages.setCurrentIndex(row)
+        QApplication.processEvents()
+        for widget in needed.get(panel.page, ()):
+            cut_off = widget.visibleRegion().boundingRect().size() != widget.size()
+            assert not cut_off, f"{panel.pages.name(row)}: {widget.objectName()}"
 
 
 def test_width_page_and_folds_come_back(make_napari_viewer, qtbot):

@@ -56,6 +56,24 @@ def shown(qtbot, viewer, simulate_page, sto):
     return viewer.layers["sto"]
 
 
+def test_a_structure_lies_beside_the_image_and_its_simulation_under_it(viewer, simulate_page, sto, qtbot):
+    image = add_image(viewer)
+    drop(viewer, sto)
+    structure = next(layer for layer in viewer.layers if is_structure(layer))
+    qtbot.waitUntil(lambda: simulated_of(viewer, structure, "convolution") is not None, timeout=HANGING)
+    simulated = simulated_of(viewer, structure, "convolution")
+    assert simulated.extent.world[0][-1] > image.extent.world[1][-1]
+    np.testing.assert_allclose(simulated.translate, structure.translate)
+    camera, width = viewer.scene.camera, viewer.canvas.size[1]
+    right = camera.center[-1] + width / camera.zoom / 2
+    assert right > structure.extent.world[1][-1]
+    assert camera.center[-1] - width / camera.zoom / 2 < image.extent.world[0][-1]
+    # Another image that is wider does not cover it either.
+    wider = add_image(viewer, np.zeros((50, 900), np.float32), "wider")
+    assert simulated.extent.world[0][-1] > wider.extent.world[1][-1]
+    np.testing.assert_allclose(simulated.translate, structure.translate)
+
+
 def wait_for_layer(qtbot, viewer, name, timeout=HANGING):
     qtbot.waitUntil(lambda: name in [layer.name for layer in viewer.layers], timeout=timeout)
 

@@ -2,13 +2,14 @@
 
 import threading
 import time
+import warnings
 
 import numpy as np
 from conftest import HANGING, add_image, drop, lattice, nearest, open_panel, truth
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
-from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
 from napari_atomseg.core.jobs import Progress
 
 
@@ -239,3 +240,14 @@ def test_letting_go_of_what_has_ended_long_ago_is_harmless(qtbot):
 def iter_once():
     yield Progress(1, 1, "done")
     return 7
+
+
+def test_a_warning_of_ours_is_shown_once(panel, idle, notices):
+    def warning():
+        warnings.warn("the pixel size is odd", AtomsegWarning, stacklevel=1)
+        warnings.warn("somebody else's trouble", UserWarning, stacklevel=1)
+        yield Progress(1, 1, "done")
+
+    panel.start(warning(), print, "Warning")
+    idle(panel)
+    assert notices().count("the pixel size is odd") == 1

@@ -11,13 +11,16 @@ import numpy as np
 from napari.layers import Image, Layer
 from qtpy.QtCore import QObject
 
-from napari_atomseg.gui.fitting_view import fit_view
+from napari_atomseg.gui.fitting_view import corners_of, fit_view
 from napari_atomseg.gui.head import lies_on
 from napari_atomseg.gui.layers import pixel_size_of, source_of, to_micrograph, usable_image
-from napari_atomseg.gui.structures import is_structure, method_of
+from napari_atomseg.gui.structures import is_structure, method_of, simulations_of, structures_in
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.panel import AtomSegPanel
+
+GAP = 0.04
+"""Room between an image and a structure beside it, in widths of the image."""
 
 
 class Arrivals(QObject):
@@ -36,12 +39,16 @@ class Arrivals(QObject):
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer.layers.events.removed.connect(self._even_out)
         panel.head.calibrated.connect(self._even_out)
+        panel.head.calibrated.connect(self._lay_structures_beside)
         panel.head.picked.connect(self.show)
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
         if not isinstance(layer, Image):
-            self._even_out() if is_structure(layer) else None
+            if is_structure(layer):
+                self._even_out()
+                self._lay_structures_beside()
+                self._show_whole()
             return
         if not usable_image(layer):
             self._panel.complain(unusable_sentence(layer))
@@ -49,7 +56,8 @@ class Arrivals(QObject):
         if source_of(layer) is None and not method_of(layer):
             self._put_others_away(layer)
             self._even_out()
-            self._show_whole(layer)
+            self._lay_structures_beside()
+            self._show_whole()
             self._say_notes(layer)
 
     def show(self, image: Image) -> None:
@@ -60,6 +68,7 @@ class Arrivals(QObject):
                 layer.visible = True
         image.visible = True
         self._put_others_away(image)
+        self._lay_structures_beside()
 
     def _put_others_away(self, image: Image) -> None:
         """Hide the other recorded images with what lies on them; choosing one of them shows it again."""
@@ -75,9 +84,30 @@ class Arrivals(QObject):
         layers = self._viewer.layers
         return [layer for layer in layers if usable_image(layer) and source_of(layer) is None and not method_of(layer)]
 
-    def _show_whole(self, image: Image) -> None:
-        fit_view(self._viewer, image)
-        self._panel.layout_of_window.take_as_fitted(image)
+    def _in_view(self) -> list[Image]:
+        return [image for image in self._recorded() if image.visible]
+
+    def _show_whole(self) -> None:
+        """Fit the view to the recorded image and to the structures beside it."""
+        layers = [*self._in_view(), *(layer for layer in structures_in(self._viewer) if layer.visible and len(layer.data))]
+        if layers:
+            fit_view(self._viewer, *layers)
+            self._panel.layout_of_window.take_as_fitted(*layers)
+
+    def _lay_structures_beside(self, event: Any = None) -> None:
+        """Lay structures and what was simulated of them to the right of the recorded image, which they would cover."""
+        images = self._in_view()
+        if not images:
+            return
+        first, last = corners_of(*images)
+        gap, edge = GAP * (last[1] - first[1]), last[1]
+        for structure in structures_in(self._viewer):
+            if len(structure.data) == 0:
+                continue
+            company = (structure, *simulations_of(self._viewer, structure))
+            for layer in company:
+                layer.translate = (*layer.translate[:-2], first[0], edge + gap)
+            edge = corners_of(*company)[1][1]
 
     def _say_notes(self, layer: Image) -> None:
         notes = to_micrograph(layer).notes

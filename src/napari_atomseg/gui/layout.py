@@ -39,9 +39,9 @@ class Layout(QObject):
         self._rest.timeout.connect(self._remember_width)
         self._fitted = KeepFitted(panel.viewer)
 
-    def take_as_fitted(self, layer: Layer) -> None:
-        """The view has just been fitted to a layer."""
-        self._fitted.note(layer)
+    def take_as_fitted(self, *layers: Layer) -> None:
+        """The view has just been fitted to layers."""
+        self._fitted.note(*layers)
 
     def restore(self) -> None:
         """Give the panel its width once it is docked, and open what was open."""
@@ -93,15 +93,15 @@ class KeepFitted:
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)
         self._fitted: tuple[float, ...] | None = None
-        self._layer: weakref.ref[Layer] | None = None
+        self._layers: list[weakref.ref[Layer]] = []
         viewer.layers.events.inserted.connect(self._after_insertion)
         viewer.canvas.events.size.connect(self._on_size)
 
-    def note(self, layer: Layer) -> None:
-        """Take the view as it is for fitted to a layer."""
+    def note(self, *layers: Layer) -> None:
+        """Take the view as it is for fitted to layers."""
         viewer = self._viewer()
         if viewer is not None:
-            self._layer, self._fitted = weakref.ref(layer), _view_of(viewer)
+            self._layers, self._fitted = [weakref.ref(layer) for layer in layers], _view_of(viewer)
 
     def _after_insertion(self, event: Any = None) -> None:
         viewer = self._viewer()
@@ -111,8 +111,8 @@ class KeepFitted:
     def _on_size(self, event: Any = None) -> None:
         viewer = self._viewer()
         if viewer is not None and viewer.layers and _view_of(viewer) == self._fitted:
-            layer = self._layer() if self._layer is not None else None
-            fit_view(viewer, layer) if layer in viewer.layers else viewer.reset_view()
+            layers = [layer for layer in (known() for known in self._layers) if layer in viewer.layers]
+            fit_view(viewer, *layers) if layers else viewer.reset_view()
             self._fitted = _view_of(viewer)
 
 

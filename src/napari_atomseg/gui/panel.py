@@ -99,6 +99,7 @@ class AtomSegPanel(QWidget):
         self.cancel_button.setObjectName("cancel")
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
+        self.progress.setMaximumHeight(self.fontMetrics().height() + 2)
         self.status = LinkLabel(self.viewer, EMPTY)
         self.status.setObjectName("status")
         self.status.setTextFormat(Qt.TextFormat.RichText)
@@ -118,7 +119,7 @@ class AtomSegPanel(QWidget):
         line.setFrameShape(QFrame.Shape.HLine)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(6)
+        layout.setSpacing(4)
         for widget in (self.head, self.offer, self.pages, line):
             layout.addWidget(widget)
         layout.setStretch(2, 1)

@@ -55,14 +55,18 @@ class SelectionView(QLabel):
         """Show the selection as it is now."""
         session = self._session() if self._session is not None else None
         if session is None or not session.alive:
-            self.setText("")
+            self._say("")
             return
         layer, count = session.layer, len(session.columns)
         rows = np.array(sorted(row for row in layer.selected_data if row < count), dtype=int)
-        self.setText(f"{len(rows):,} of {count:,} selected" if len(rows) else "")
+        self._say(f"{len(rows):,} of {count:,} selected" if len(rows) else "")
         if len(layer.data) == count <= MOST and not (len(rows) == len(self._filled) == 0):
             colours = np.tile(CLEAR, (count, 1))
             colours[rows] = transform_color(SELECTED_COLOUR)
             if not np.array_equal(layer.face_color, colours):
                 layer.face_color = colours
         self._filled = rows
+
+    def _say(self, text: str) -> None:
+        self.setText(text)
+        self.setVisible(bool(text))

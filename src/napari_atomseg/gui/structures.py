@@ -89,12 +89,13 @@ def show_simulated(viewer: Any, structure: Points, kind: str, found: Micrograph)
     data, options, _ = image_layer_data(found)
     if earlier is not None and not earlier.locked and earlier.data.shape == np.shape(data):
         earlier.data = data
-        earlier.scale = options["scale"]
+        earlier.scale, earlier.translate = options["scale"], _place_of(structure, np.ndim(data))
         earlier.metadata = {**options["metadata"], KEY: {**options["metadata"][KEY], "kind": SIMULATED, "method": kind}}
         earlier.contrast_limits_range = earlier.contrast_limits = options["contrast_limits"]
         return earlier
     options["metadata"] = {**options["metadata"], KEY: {**options["metadata"][KEY], "kind": SIMULATED, "method": kind}}
-    layer = Image(data, **{**options, "name": f"{structure.name} | {kind}"})
+    look = {"name": f"{structure.name} | {kind}", "translate": _place_of(structure, np.ndim(data))}
+    layer = Image(data, **{**options, **look})
     visible = True
     if earlier is not None and not earlier.locked:
         visible = earlier.visible
@@ -109,11 +110,13 @@ def show_simulated(viewer: Any, structure: Points, kind: str, found: Micrograph)
 
 def simulated_of(viewer: Any, structure: Points, kind: str) -> Image | None:
     """The last image of a kind that was simulated of a structure, if it is still there."""
-    for layer in reversed(viewer.layers):
-        known = _made_of.get(layer)
-        if known is not None and known() is structure and method_of(layer) == kind:
-            return layer
-    return None
+    return next((layer for layer in reversed(simulations_of(viewer, structure)) if method_of(layer) == kind), None)
+
+
+def simulations_of(viewer: Any, structure: Points) -> list[Image]:
+    """Images in the viewer that were simulated of a structure, lowest first."""
+    known = [(layer, _made_of.get(layer)) for layer in viewer.layers]
+    return [layer for layer, made_of in known if made_of is not None and made_of() is structure]
 
 
 def method_of(layer: Any) -> str:
@@ -125,6 +128,11 @@ def method_of(layer: Any) -> str:
 def simulated_in(viewer: Any) -> list[Image]:
     """Simulated images in the viewer, lowest first."""
     return [layer for layer in viewer.layers if method_of(layer)]
+
+
+def _place_of(structure: Points, ndim: int) -> tuple[float, ...]:
+    """Where an image of a structure lies: under its atoms; a focal series has an axis before those of the structure."""
+    return (*(0.0,) * (ndim - 2), *(float(shift) for shift in structure.translate))
 
 
 def _look(numbers: np.ndarray) -> dict[str, Any]:

@@ -71,9 +71,10 @@ class Work(QObject):
     def _on_progress(self, progress: Progress) -> None:
         self.progressed.emit(progress)
 
-    def _on_warning(self, warning: Any) -> None:
-        if isinstance(warning.message, AtomsegWarning):
-            self.warned.emit(str(warning.message))
+    def _on_warning(self, shown: tuple[Any, ...]) -> None:
+        """Pass a warning of ours on; it comes as the arguments of ``warnings.showwarning``."""
+        if isinstance(shown[0], AtomsegWarning):
+            self.warned.emit(str(shown[0]))
 
     def _on_result(self, outcome: tuple[str, Any]) -> None:
         kind, value = outcome

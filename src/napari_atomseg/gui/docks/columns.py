@@ -95,12 +95,12 @@ class ColumnsPage(QWidget):
         self.redo_button = self._button("Redo", "redo", "Repeat the change taken back (Ctrl+Shift+Z on the points layer).")
         self.table_button = self._button("Table", "table", "Show the table of columns below the image.")
         self.save_button = self._button("Save …", "save", "Save the columns as CSV with JSON beside it, or as extended xyz.")
+        # Two rows, the way from finding to saving first: all of it is in view also where the window is low.
         grid = QGridLayout()
-        grid.addWidget(self.refine_button, 0, 0)
-        grid.addWidget(self.table_button, 0, 1)
-        grid.addWidget(self.undo_button, 1, 0)
-        grid.addWidget(self.redo_button, 1, 1)
-        grid.addWidget(self.save_button, 2, 0, 1, 2)
+        grid.addWidget(self.refine_button, 0, 0, 1, 3)
+        grid.addWidget(self.save_button, 0, 3, 1, 3)
+        for place, button in enumerate((self.undo_button, self.redo_button, self.table_button)):
+            grid.addWidget(button, 1, 2 * place, 1, 2)
         form = self.first.form
         form.addRow("Search", self.region)
         form.addRow(self.every_frame)
@@ -112,8 +112,8 @@ class ColumnsPage(QWidget):
         layout.setContentsMargins(2, 6, 8, 2)
         layout.addWidget(self.finder)
         layout.addWidget(self.first)
-        layout.addWidget(self.selected)
         layout.addLayout(grid)
+        layout.addWidget(self.selected)
         self.quality = QualityStrip(self._panel)
         layout.addWidget(self.quality)
         layout.addWidget(self._folded())

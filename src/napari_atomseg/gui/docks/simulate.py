@@ -146,12 +146,13 @@ class SimulatePage(QWidget):
         self.first = self._first_form()
         inside.addLayout(self.first)
         inside.addWidget(self.legend)
-        inside.addWidget(self.cut)
+        # What is chosen each time stands above the size of the piece: a low window shows it without scrolling.
         self.second = self._second_form()
         inside.addLayout(self.second)
         inside.addWidget(self.corrected_by)
         inside.addWidget(self.as_image)
         inside.addWidget(self.cost)
+        inside.addWidget(self.cut)
         for part in self._folds():
             inside.addWidget(part)
         layout = QVBoxLayout(self)
@@ -327,7 +328,6 @@ class SimulatePage(QWidget):
         """Show a structure that was not read from a file, and turn to it."""
         data, options, kind = structure_layer_data(atoms, str(atoms.info.get("name", "particle")))
         layer: Points = self._panel.viewer.add_layer(Layer.create(data, options, kind))
-        self._panel.viewer.reset_view()
         return layer
 
     # -- following changes -------------------------------------------------------------------------------------------

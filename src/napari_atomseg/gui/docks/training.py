@@ -77,11 +77,12 @@ class TrainPage(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        intro = QLabel(
-            "Trains a network on random synthetic images of your crystal: turned, tilted, thick and thin, with vacancies "
-            "and noise. Takes minutes."
-        )
+        intro = QLabel("Trains a network for your crystal. Takes minutes.")
         intro.setWordWrap(True)
+        intro.setToolTip(
+            "The network learns from random synthetic images of the crystal: turned, tilted, thick and thin, with "
+            "vacancies and noise."
+        )
         self.crystal = QComboBox()
         self.crystal.setObjectName("crystal")
         self.crystal.setToolTip("What tells the crystal: its structure file, or columns that were found in the image.")
