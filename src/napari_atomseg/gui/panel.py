@@ -248,6 +248,7 @@ class AtomSegPanel(QWidget):
         self._work = self._holder["work"] = work
         self.jobs_begun += 1
         self._left, self._activity = TimeLeft(), Activity(what, self.cancel)
+        self._holder["activity"] = self._activity
         work.progressed.connect(self._on_progress)
         if heard is not None:
             work.progressed.connect(heard)
@@ -324,7 +325,7 @@ class AtomSegPanel(QWidget):
         self._work = self._holder["work"] = None
         if self._activity is not None:
             self._activity.close()
-            self._activity = None
+            self._activity = self._holder["activity"] = None
         self.refresh_run()
         self._refresh_pages()
 
@@ -397,6 +398,8 @@ def scrolled(page: QWidget) -> QScrollArea:
 
 
 def _shut_down(holder: dict[str, Any], *_: Any) -> None:
-    for work in holder.values():
-        if isinstance(work, Work):
-            work.abandon()
+    for held in holder.values():
+        if isinstance(held, Work):
+            held.abandon()
+        elif isinstance(held, Activity):
+            held.close()
