@@ -291,7 +291,7 @@ def test_a_job_stands_in_napari_s_activities_and_moves_no_button(viewer, panel, 
 
     def bars():
         # Not those of a panel of another test that was closed at work.
-        return [one for one in progress._all_instances if "at work" in one.desc]
+        return [one for one in progress._all_instances if "Working" in one.desc or "at work" in one.desc]
 
     before = panel.run_button.mapTo(panel, panel.run_button.pos())
     panel.start(steps(), lambda _: None, "Working")
