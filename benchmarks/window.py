@@ -164,7 +164,8 @@ class Bare(Window):
             self.do("confidence slider, next step", lambda least=0.31 + 0.1 * number: self.put_back(confidence >= least))
         self.do("table opened", self.dock)
         self.do("table sorted", lambda: None)
-        self.do("delete beside a sorted table", self.delete)
+        for _ in range(ROUNDS):
+            self.do("delete beside a sorted table", self.delete)
         self.do("first diffractogram", self.dock)
         self.do("draw the line", self.line)
         made = np.roll(self.data, 2, axis=0)
@@ -243,7 +244,8 @@ class Ours(Window):
             self.do("confidence slider, next step", lambda least=0.31 + 0.1 * number: page.finder.least.setValue(least))
         self.do("table opened", page.show_table)
         self.do("table sorted", self.sort)
-        self.do("delete beside a sorted table", self.delete)
+        for _ in range(ROUNDS):
+            self.do("delete beside a sorted table", self.delete)
         page.table.parentWidget().hide()
         self.do("first diffractogram", tools.diffractogram, lambda: tools._diffractogram._work is not None)
         tools._diffractogram.parentWidget().hide()

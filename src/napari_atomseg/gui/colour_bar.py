@@ -6,28 +6,27 @@ from typing import Any
 
 import numpy as np
 from napari.utils.colormaps import ensure_colormap
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_atomseg.gui.painted import Painted, with_small_font
 
 HEIGHT_PX, BAR_PX, STOPS = 30, 10, 16
 UNITS = {"_px": "px", "_angstrom": "Å", "_pm": "pm", "_rad": "rad", "_deg": "°", "cross_section": "Å²"}
 """Units by the end of a feature's name."""
 
 
-class ColourBar(QWidget):
+class ColourBar(Painted):
     """Viridis from a low number to a high one; hidden while colours mean no number."""
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+        super().__init__(viewer, parent)
         self.low, self.high, self.title = 0.0, 1.0, ""
         self.setObjectName("colour_bar")
         self.setFixedHeight(HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip("Numbers at the ends of the colours; grey rings have none. What lies beyond has the colour of the end.")
-        viewer.events.theme.connect(self._repaint)
         self.hide()
 
     def sizeHint(self) -> QSize:  # Qt's name
@@ -43,25 +42,16 @@ class ColourBar(QWidget):
             self.setAccessibleName(f"{self.title}: {self.low:.4g} to {self.high:.4g}")
             self.update()
 
-    def _repaint(self, event: Any = None) -> None:
-        try:
-            self.update()
-        except RuntimeError:  # napari keeps the callback longer than Qt the widget
-            return
-
     def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
         """The colours, and below them the numbers."""
-        painter = QPainter(self)
+        painter = with_small_font(QPainter(self))
         bar = QRectF(0, 1, self.width(), BAR_PX)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         places = np.linspace(0, 1, STOPS)
         for place, colour in zip(places, ensure_colormap("viridis").map(places), strict=True):
             gradient.setColorAt(float(place), QColor.fromRgbF(*(float(one) for one in colour)))
         painter.fillRect(bar, gradient)
-        font = painter.font()
-        font.setPixelSize(11)
-        painter.setFont(font)
-        painter.setPen(QColor(get_theme(self._viewer.theme).text.as_hex()))
+        painter.setPen(self.inks.text)
         below = QRectF(0, BAR_PX + 3, self.width(), HEIGHT_PX - BAR_PX - 3)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{self.low:.4g}")
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, self.title)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_atomseg.writers.overlay import RING
+from napari_atomseg.gui.painted import Painted, with_small_font
 
 HEIGHT_PX = 110
 LABEL_PX = 16
@@ -20,18 +19,16 @@ MEMORY = 0.9
 FEWEST = 2
 
 
-class Curve(QWidget):
+class Curve(Painted):
     """Values against their step: every one as a faint line, their running mean as a bright one."""
 
     def __init__(self, viewer: Any, empty: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+        super().__init__(viewer, parent)
         self.empty = empty
         self.steps: list[float] = []
         self.values: list[float] = []
         self.setFixedHeight(HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        viewer.events.theme.connect(self._repaint)
 
     def sizeHint(self) -> QSize:  # Qt's name
         """As wide as it gets."""
@@ -60,33 +57,22 @@ class Curve(QWidget):
             kept.append(mean)
         return np.array(kept)
 
-    def _repaint(self, event: Any = None) -> None:
-        try:
-            self.update()
-        except RuntimeError:  # napari keeps the callback longer than Qt the widget
-            return
-
     def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
         """The curve, its last value, and the first and last step."""
-        theme = get_theme(self._viewer.theme)
-        text, faint = QColor(theme.text.as_hex()), QColor(theme.highlight.as_hex())
-        bright = QColor(RING) if theme.type != "light" else QColor(RING).darker(150)
-        painter = QPainter(self)
+        inks = self.inks
+        painter = with_small_font(QPainter(self))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        font = painter.font()
-        font.setPointSizeF(0.85 * font.pointSizeF() if font.pointSizeF() > 0 else 8)
-        painter.setFont(font)
-        painter.setPen(text)
+        painter.setPen(inks.text)
         if len(self.values) < FEWEST:
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty)
             return
         smooth = self.smooth
         room = QRectF(MARGIN_PX, MARGIN_PX, self.width() - 2 * MARGIN_PX, self.height() - LABEL_PX - 2 * MARGIN_PX)
         low, high = np.percentile(self.values, (0, 98))
-        for values, colour, width in ((np.array(self.values), faint, 1.0), (smooth, bright, 2.0)):
+        for values, colour, width in ((np.array(self.values), inks.faint, 1.0), (smooth, inks.bright, 2.0)):
             painter.setPen(QPen(colour, width))
             painter.drawPolyline(self._line(values, room, float(low), float(high)))
-        painter.setPen(text)
+        painter.setPen(inks.text)
         line = QRectF(MARGIN_PX, self.height() - LABEL_PX, self.width() - 2 * MARGIN_PX, LABEL_PX)
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft, f"loss {smooth[-1]:.3f}")
         painter.drawText(line, Qt.AlignmentFlag.AlignRight, f"update {self.steps[-1]:.0f}")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_atomseg.writers.overlay import RING
+from napari_atomseg.gui.painted import Painted, with_small_font
 
 HEIGHT_PX = 84
 LABEL_PX = 15
@@ -21,14 +20,13 @@ MIDDLE_PERCENT = 98.0
 """The axis ends here; the last bar holds everything beyond, so that one bad fit does not squeeze all others together."""
 
 
-class Histogram(QWidget):
+class Histogram(Painted):
     """How often which value occurs (`counts`, one a bar); `picked` gives the rows of a clicked bar."""
 
     picked = Signal(object, str)
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+        super().__init__(viewer, parent)
         self.empty = ""
         self.unit = ""
         self.hovered: int | None = None
@@ -39,7 +37,6 @@ class Histogram(QWidget):
         self.setFixedHeight(HEIGHT_PX)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        viewer.events.theme.connect(self._repaint)
 
     def sizeHint(self) -> QSize:  # Qt's name
         """As wide as it gets."""
@@ -72,12 +69,6 @@ class Histogram(QWidget):
         count = self.counts[number]
         return f"{count:,} {'column' if count == 1 else 'columns'} of {span}"
 
-    def _repaint(self, event: Any = None) -> None:
-        try:
-            self.update()
-        except RuntimeError:  # napari keeps the callback longer than Qt the widget
-            return
-
     def _at(self, x: float) -> int | None:
         """The bar under a place along the axis, if it holds anything."""
         counts = self.counts
@@ -88,29 +79,23 @@ class Histogram(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
         """Bars, the median, the 95th percentile, and the ends of the axis."""
-        theme = get_theme(self._viewer.theme)
-        text, faint = QColor(theme.text.as_hex()), QColor(theme.highlight.as_hex())
-        painter = QPainter(self)
-        font = painter.font()
-        font.setPointSizeF(0.85 * font.pointSizeF() if font.pointSizeF() > 0 else 8)
-        painter.setFont(font)
+        inks = self.inks
+        painter = with_small_font(QPainter(self))
         if self.marks is None:
-            painter.setPen(text)
+            painter.setPen(inks.text)
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty)
             return
         room = self.height() - LABEL_PX
-        painter.setPen(faint)
+        painter.setPen(inks.faint)
         painter.drawLine(QPointF(0, room), QPointF(self.width(), room))
-        plain = QColor(RING)
-        plain = plain.darker(150) if theme.type == "light" else plain
         for number in np.flatnonzero(self.counts):
-            painter.fillRect(self.bar(int(number)), text if number == self.hovered else plain)
+            painter.fillRect(self.bar(int(number)), inks.text if number == self.hovered else inks.bright)
         for value, style in zip(self.marks, (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine), strict=True):
             x = min(1.0, (value - self.edges[0]) / (self.edges[-1] - self.edges[0])) * (self.width() - 1)
-            painter.setPen(QPen(text, 1, style))
+            painter.setPen(QPen(inks.text, 1, style))
             painter.drawLine(QPointF(x, 0), QPointF(x, room))
         below = QRectF(0, room + 1, self.width(), LABEL_PX - 1)
-        painter.setPen(text)
+        painter.setPen(inks.text)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{self.edges[0]:.3g}")
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, f"position σ, {self.unit}")
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{self.edges[-1]:.3g} +")

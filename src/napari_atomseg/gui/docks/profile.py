@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from napari.layers import Shapes
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_atomseg.gui.controls import CountBox
 from napari_atomseg.gui.forms import enable
+from napari_atomseg.gui.painted import ON_WHITE, Inks, Painted, with_small_font
 from napari_atomseg.gui.saving import PICTURES, ask_where, suffixes_in, with_suffix
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import line_profile
-from napari_atomseg.writers.overlay import RING
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -154,34 +153,23 @@ class ProfileDock(QWidget):
         return [picture, numbers]
 
 
-class ProfilePlot(QWidget):
+class ProfilePlot(Painted):
     """Two curves over the distance, painted by Qt itself in the colours of napari's theme."""
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+        super().__init__(viewer, parent)
         self.table: pd.DataFrame | None = None
         self.setMinimumHeight(LEAST_PX)
         self.setAccessibleName("Profile of the image and its simulation")
-        viewer.events.theme.connect(self._repaint)
 
     def show_profile(self, table: pd.DataFrame | None) -> None:
         """Show other curves; None for none."""
         self.table = table if table is not None and len(table) > 1 else None
         self.update()
 
-    def _repaint(self, event: Any = None) -> None:
-        try:
-            self.update()
-        except RuntimeError:  # napari keeps the callback longer than Qt the widget
-            return
-
     def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
         """The curves in the colours of the theme."""
-        theme = get_theme(self._viewer.theme)
-        bright = QColor(RING) if theme.type != "light" else QColor(RING).darker(150)
-        painter = QPainter(self)
-        self._paint(painter, QRectF(self.rect()), QColor(theme.text.as_hex()), bright, QColor(theme.highlight.as_hex()))
+        self._paint(QPainter(self), QRectF(self.rect()), self.inks)
 
     def save(self, path: Path) -> None:
         """Paint the curves on white into a PNG or SVG file.
@@ -194,7 +182,6 @@ class ProfilePlot(QWidget):
         from qtpy.QtSvg import QSvgGenerator
 
         area = QRectF(0, 0, SAVED_SIZE.width(), SAVED_SIZE.height())
-        colours = QColor("black"), QColor(RING).darker(150), QColor("#bbbbbb")
         with path.open("wb"):  # an error of the file system that names its reason; Qt tells none
             pass
         if path.suffix.lower() == ".svg":
@@ -203,23 +190,21 @@ class ProfilePlot(QWidget):
             drawing.setSize(SAVED_SIZE)
             drawing.setViewBox(area)
             painter = QPainter(drawing)
-            self._paint(painter, area, *colours)
+            self._paint(painter, area, ON_WHITE)
             painter.end()
             return
         image = QImage(SAVED_SIZE * SAVED_SCALE, QImage.Format.Format_RGB32)
         image.fill(QColor("white"))
         painter = QPainter(image)
         painter.scale(SAVED_SCALE, SAVED_SCALE)
-        self._paint(painter, area, *colours)
+        self._paint(painter, area, ON_WHITE)
         painter.end()
         image.save(str(path))
 
-    def _paint(self, painter: QPainter, area: QRectF, text: QColor, bright: QColor, faint: QColor) -> None:
+    def _paint(self, painter: QPainter, area: QRectF, inks: Inks) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        font = painter.font()
-        font.setPixelSize(11)
-        painter.setFont(font)
-        painter.setPen(text)
+        with_small_font(painter)
+        painter.setPen(inks.text)
         if self.table is None:
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, EMPTY)
             return
@@ -228,15 +213,15 @@ class ProfilePlot(QWidget):
         numbers = [f"{value:.4g}" for value in (high, low)]
         left = MARGIN_PX + max(painter.fontMetrics().horizontalAdvance(one) for one in numbers) + 4
         room = QRectF(left, MARGIN_PX + LABEL_PX, area.width() - left - MARGIN_PX, area.height() - 2 * LABEL_PX - 2 * MARGIN_PX)
-        painter.setPen(faint)
+        painter.setPen(inks.faint)
         painter.drawRect(room)
         # Wide lines of many points are slow to draw.
         width = 1.6 if len(distance) <= FEW_POINTS else 1.0
-        for values, colour, style in ((recorded, text, Qt.PenStyle.SolidLine), (made, bright, Qt.PenStyle.SolidLine)):
-            painter.setPen(QPen(colour, width, style))
+        for values, colour in ((recorded, inks.text), (made, inks.bright)):
+            painter.setPen(QPen(colour, width))
             for line in _lines(distance, values, room, low, high):
                 painter.drawPolyline(line)
-        self._label(painter, area, room, numbers, float(distance[-1]), (text, bright))
+        self._label(painter, area, room, numbers, float(distance[-1]), inks)
 
     def _label(
         self,
@@ -245,16 +230,15 @@ class ProfilePlot(QWidget):
         room: QRectF,
         numbers: list[str],
         length: float,
-        colours: tuple[QColor, QColor],
+        inks: Inks,
     ) -> None:
-        text, bright = colours
         above = QRectF(room.left(), 1, room.width(), LABEL_PX + 2)
-        painter.setPen(text)
+        painter.setPen(inks.text)
         painter.drawText(above, Qt.AlignmentFlag.AlignLeft, "— recorded")
         step = painter.fontMetrics().horizontalAdvance("— recorded     ")
-        painter.setPen(bright)
+        painter.setPen(inks.bright)
         painter.drawText(above.adjusted(step, 0, 0, 0), Qt.AlignmentFlag.AlignLeft, "— simulated")
-        painter.setPen(text)
+        painter.setPen(inks.text)
         beside = QRectF(0, room.top() - 2, room.left() - 4, room.height() + 4)
         painter.drawText(beside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, numbers[0])
         painter.drawText(beside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, numbers[1])
