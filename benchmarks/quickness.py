@@ -126,8 +126,8 @@ def window() -> None:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_atomseg.gui.panel import AtomSegPanel
-    from napari_atomseg.gui.results import show_columns
+    from napari_atomseg.gui.documents.results import show_columns
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
 
     viewer = napari.Viewer(show=False)
     begun = time.perf_counter()

@@ -206,11 +206,11 @@ class Ours(Window):
     """The same image and columns in a window with the panel."""
 
     def __init__(self, columns: Any, data: np.ndarray) -> None:
+        from napari_atomseg.gui.documents.results import show_columns
         from napari_atomseg.gui.launch import make_window
-        from napari_atomseg.gui.layers import image_layer_data
-        from napari_atomseg.gui.loading import keep_what_is_loaded
-        from napari_atomseg.gui.panel import AtomSegPanel
-        from napari_atomseg.gui.results import show_columns
+        from napari_atomseg.gui.layers.conversion import image_layer_data
+        from napari_atomseg.gui.shell.loading import keep_what_is_loaded
+        from napari_atomseg.gui.shell.panel import AtomSegPanel
 
         super().__init__()
         keep_what_is_loaded()
@@ -277,8 +277,8 @@ class Ours(Window):
 
     def compare(self) -> None:
         """Each way of seeing a comparison."""
-        from napari_atomseg.gui.comparisons import show_comparison
-        from napari_atomseg.gui.docks.comparing import _Result
+        from napari_atomseg.gui.layers.comparison import show_comparison
+        from napari_atomseg.gui.pages.compare.page import _Result
         from napari_atomseg.workflows import Comparison
 
         made = np.roll(self.data, 2, axis=0)

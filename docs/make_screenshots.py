@@ -49,7 +49,7 @@ def main():
 def measured():
     """Columns of a sample, and a diffractogram."""
     from napari_atomseg.gui.launch import make_window
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
 
     viewer = make_window([], "nanoparticle")
     window = viewer.window._qt_window
@@ -85,8 +85,8 @@ def simulated():
     from napari.layers import Layer
 
     from napari_atomseg.gui.launch import make_window
-    from napari_atomseg.gui.layers import image_layer_data
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.layers.conversion import image_layer_data
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
     from napari_atomseg.specimens.library import crystal
     from napari_atomseg.workflows import AcquisitionParams, CutParams, SimulationParams, record, simulate
 

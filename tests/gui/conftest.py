@@ -86,7 +86,7 @@ def notices():
 @pytest.fixture(autouse=True, scope="session")
 def frozen_modules(qapp):
     """What the imports made stays out of the many garbage collections that napari's viewer fixture asks for."""
-    for name in ("napari.viewer", "napari._qt.qt_main_window", "napari_atomseg.gui.panel", "napari_atomseg.workflows"):
+    for name in ("napari.viewer", "napari._qt.qt_main_window", "napari_atomseg.gui.shell.panel", "napari_atomseg.workflows"):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
@@ -273,7 +273,7 @@ def files(tmp_path):
 
 def add_image(viewer, data=None, name="lattice", pixel_size=(PIXEL_SIZE, PIXEL_SIZE)):
     """Add a micrograph as our reader does, without a file."""
-    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.gui.layers.conversion import image_layer_data
 
     values, options, _ = image_layer_data(micrograph(data, name, pixel_size))
     return viewer.add_image(values, **options)

@@ -13,9 +13,9 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.docks import comparing, lens_fit
-from napari_atomseg.gui.layers import image_layer_data, source_of
-from napari_atomseg.gui.results import show_columns
-from napari_atomseg.gui.structures import show_simulated, structure_layer_data
+from napari_atomseg.gui.documents.results import show_columns
+from napari_atomseg.gui.layers.conversion import image_layer_data, source_of
+from napari_atomseg.gui.layers.structures import show_simulated, structure_layer_data
 from napari_atomseg.specimens.cutting import CutParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import ConvolutionParams, FittedSimulation, SimulationParams, simulate

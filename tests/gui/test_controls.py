@@ -7,11 +7,11 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel, QLineEdit, QScrollArea, QScrollBar, QWidget
 
-from napari_atomseg.gui.controls import CHANGED_BY_WHEEL, NumberBox
-from napari_atomseg.gui.docks.mapping import MappingDialog
-from napari_atomseg.gui.docks.particle import ParticleDialog
+from napari_atomseg.gui.dialogs.mapping import MappingDialog
+from napari_atomseg.gui.dialogs.particle import ParticleDialog
 from napari_atomseg.gui.docks.profile import ProfileDock
-from napari_atomseg.gui.forms import RESET, ResetLabel
+from napari_atomseg.gui.widgets.controls import CHANGED_BY_WHEEL, NumberBox
+from napari_atomseg.gui.widgets.forms import RESET, ResetLabel
 from napari_atomseg.readers.columns_table import guess_mapping
 
 

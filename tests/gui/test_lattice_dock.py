@@ -5,7 +5,7 @@ import pytest
 from conftest import add_image, lattice, nearest, same, snapshot, truth
 
 from napari_atomseg.gui.docks.lattice import cell_lines, description
-from napari_atomseg.gui.results import documents_of
+from napari_atomseg.gui.documents.results import documents_of
 
 OVERLOOKED, VACANT = 44, 66
 
@@ -98,7 +98,7 @@ def test_residuals_are_colours_and_on_request_features(dock, panel):
 
 def test_columns_without_order_are_refused_in_one_sentence(viewer, panel, idle, notices):
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.gui.results import show_columns
+    from napari_atomseg.gui.documents.results import show_columns
 
     image = add_image(viewer)
     panel.tools.lattice()

@@ -7,7 +7,7 @@ import pytest
 from conftest import SPACING, add_image, drop, lattice, nearest, snapshot, truth
 from napari.layers import Points
 
-from napari_atomseg.gui.editing import session_of
+from napari_atomseg.gui.documents.editing import session_of
 
 
 def test_find_puts_points_on_the_columns(viewer, page, found):

@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.gui.layers import source_of
-from napari_atomseg.gui.maps import note_of
+from napari_atomseg.gui.layers.conversion import source_of
+from napari_atomseg.gui.layers.maps import note_of
 from napari_atomseg.networks.card import NAME, WEIGHTS
 from napari_atomseg.training.fit import TrainingProgress
 
@@ -567,7 +567,7 @@ def test_progress_without_a_loss_is_heard(panel):
 def test_the_card_of_every_shipped_model_can_be_shown():
     from pathlib import Path
 
-    from napari_atomseg.gui.asking import card_summary, card_text
+    from napari_atomseg.gui.widgets.asking import card_summary, card_text
     from napari_atomseg.networks.card import read_card
 
     folders = [path.parent for path in (Path(__file__).parents[2] / "models").glob("*/card.yaml")]

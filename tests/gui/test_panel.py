@@ -7,8 +7,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QPushButton, QWidget
 
 from napari_atomseg.gui import settings
-from napari_atomseg.gui.forms import ResetLabel
-from napari_atomseg.gui.pages import Pages
+from napari_atomseg.gui.shell.page_switcher import Pages
+from napari_atomseg.gui.widgets.forms import ResetLabel
 from napari_atomseg.specimens.library import crystal
 
 

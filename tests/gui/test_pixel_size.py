@@ -8,8 +8,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.gui.layers import pixel_size_of, to_micrograph
-from napari_atomseg.gui.regions import chosen_mask
+from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
+from napari_atomseg.gui.layers.regions import chosen_mask
 
 
 @pytest.fixture

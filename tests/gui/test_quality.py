@@ -7,10 +7,10 @@ from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.docks.quality import position_sigmas, worst
-from napari_atomseg.gui.histogram import edges_of
-from napari_atomseg.gui.layers import DIFFERENCE
-from napari_atomseg.gui.results import show_columns
+from napari_atomseg.gui.documents.results import show_columns
+from napari_atomseg.gui.layers.conversion import DIFFERENCE
+from napari_atomseg.gui.pages.columns.quality import position_sigmas, worst
+from napari_atomseg.gui.widgets.histogram import edges_of
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
-from napari_atomseg.gui import filing, recovery
-from napari_atomseg.gui.panel import CloseGuard
+from napari_atomseg.gui.documents import filing, recovery
+from napari_atomseg.gui.shell.panel import CloseGuard
 
 BUTTONS = QMessageBox.StandardButton
 

@@ -5,8 +5,8 @@ import pytest
 from conftest import PIXEL_SIZE, add_image, lattice, open_panel
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_atomseg.gui import saving
-from napari_atomseg.gui.saving import suffixes_in, with_suffix
+from napari_atomseg.gui.documents import saving
+from napari_atomseg.gui.documents.saving import suffixes_in, with_suffix
 from napari_atomseg.workflows import read, read_columns
 
 

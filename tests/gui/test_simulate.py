@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.gui.structures import is_structure, method_of, simulated_of
+from napari_atomseg.gui.layers.structures import is_structure, method_of, simulated_of
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import (

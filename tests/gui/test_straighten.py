@@ -6,7 +6,7 @@ import numpy as np
 from conftest import add_image
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.results import show_columns
+from napari_atomseg.gui.documents.results import show_columns
 
 SIDE, SPACING = 22, 16.0
 

@@ -7,7 +7,7 @@ from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.results import show_columns
+from napari_atomseg.gui.documents.results import show_columns
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ from qtpy.QtWidgets import (
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui import contributions
-from napari_atomseg.gui.colours import LINKS
 from napari_atomseg.gui.docks.lattice import pixel_size_of_basis
-from napari_atomseg.gui.docks.mask_labels import labelled
-from napari_atomseg.gui.keys import KEYS
-from napari_atomseg.gui.layers import KEY, pixel_size_of
-from napari_atomseg.gui.results import show_columns
-from napari_atomseg.gui.ring_fading import LEAST
-from napari_atomseg.gui.time_left import TimeLeft
+from napari_atomseg.gui.documents.results import show_columns
+from napari_atomseg.gui.jobs.time_left import TimeLeft
+from napari_atomseg.gui.layers.conversion import KEY, pixel_size_of
+from napari_atomseg.gui.pages.networks.mask_labels import labelled
+from napari_atomseg.gui.shell.keys import KEYS
+from napari_atomseg.gui.shell.ring_fading import LEAST
+from napari_atomseg.gui.widgets.link_label import LINKS
 
 
 def settle():
@@ -96,7 +96,7 @@ def test_an_image_without_a_pixel_size_is_no_dot_beside_a_calibrated_one(viewer,
 
 
 def test_the_warning_of_units_comes_once_and_others_as_often_as_they_are_given():
-    from napari_atomseg.gui.unit_warning import _Once
+    from napari_atomseg.gui.shell.unit_warning import _Once
 
     said = []
     warn = _Once(said.append)
@@ -108,7 +108,7 @@ def test_the_warning_of_units_comes_once_and_others_as_often_as_they_are_given()
 def test_what_was_assumed_of_an_image_is_said(viewer, panel):
     from dataclasses import replace
 
-    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.gui.layers.conversion import image_layer_data
 
     noted = replace(micrograph(name="photo"), notes=("a colour picture, turned into its luminance",))
     data, options, _ = image_layer_data(noted)
@@ -306,7 +306,7 @@ def test_a_job_stands_in_napari_s_activities_and_moves_no_button(viewer, panel, 
 
 def test_the_time_left_is_told_once_the_speed_is_known(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("napari_atomseg.gui.time_left.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("napari_atomseg.gui.jobs.time_left.time.monotonic", lambda: now[0])
     left = TimeLeft()
     assert left.after(Progress(0, 10, "a")) is None
     now[0] = 4.0

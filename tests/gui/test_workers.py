@@ -69,7 +69,7 @@ def test_a_cancelled_job_takes_no_step_more(viewer, panel, qtbot):
 
 def test_cancel_of_refine_changes_nothing(viewer, page, panel, qtbot, idle):
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.gui.results import show_columns
+    from napari_atomseg.gui.documents.results import show_columns
 
     image = add_image(viewer, np.tile(lattice(224), (9, 9)), "large")
     tiles = [np.add(truth(224), (224 * y, 224 * x)) for y in range(9) for x in range(9)]
@@ -150,7 +150,7 @@ def test_result_lands_on_its_image(viewer, page, panel, idle):
     idle(panel)
     points = viewer.layers["first | columns"]
     assert nearest(points.data, truth()).max() < 1
-    from napari_atomseg.gui.editing import session_of
+    from napari_atomseg.gui.documents.editing import session_of
 
     assert session_of(points).image is first
 
@@ -228,7 +228,7 @@ def test_closing_the_window_while_a_file_is_looked_into(make_napari_viewer, file
 def test_letting_go_of_what_has_ended_long_ago_is_harmless(qtbot):
     from PyQt6 import sip
 
-    from napari_atomseg.gui.workers import Work
+    from napari_atomseg.gui.jobs.workers import Work
 
     work = Work(iter_once())
     with qtbot.waitSignal(work.ended, timeout=HANGING):

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from napari_atomseg.gui.controls import teach
+from napari_atomseg.gui.widgets.controls import teach
 
 
 def bring_up(viewer: Any, widget: QWidget, name: str) -> None:

@@ -19,13 +19,13 @@ from napari_atomseg.analysis.calibrate import pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import format_length
-from napari_atomseg.gui.layers import pixel_size_of
-from napari_atomseg.gui.lengths import LengthField
-from napari_atomseg.gui.workers import Work
+from napari_atomseg.gui.jobs.workers import Work
+from napari_atomseg.gui.layers.conversion import pixel_size_of
+from napari_atomseg.gui.widgets.lengths import LengthField
 from napari_atomseg.workflows import show_frequencies
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
 
 DELAY_MS = 250
 SMALLEST_SIDE = 32

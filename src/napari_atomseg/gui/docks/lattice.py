@@ -19,15 +19,15 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import believable_pixel_size, format_length, format_pixel_size
-from napari_atomseg.gui.editing import ColumnsSession
-from napari_atomseg.gui.forms import enable
-from napari_atomseg.gui.layers import KEY, UNKNOWN_COLOUR, ring_diameter, spatial_options, to_micrograph, to_points
-from napari_atomseg.gui.lengths import LengthField
+from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.layers.conversion import KEY, UNKNOWN_COLOUR, ring_diameter, spatial_options, to_micrograph, to_points
+from napari_atomseg.gui.widgets.forms import enable
+from napari_atomseg.gui.widgets.lengths import LengthField
 from napari_atomseg.workflows import accept_suggested, estimate_lattice, suggest_missing
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.lattice import Lattice
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
 
 LINE_COLOUR = "#56b4e9"
 VACANT_COLOUR = "#cc79a7"

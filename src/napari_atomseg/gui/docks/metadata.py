@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QHeaderView, QLineEdit, QTreeWidget, QT
 
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
-from napari_atomseg.gui.layers import to_micrograph
+from napari_atomseg.gui.layers.conversion import to_micrograph
 
 
 class MetadataDock(QWidget):

@@ -12,11 +12,11 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.gui.controls import CountBox
-from napari_atomseg.gui.forms import enable
-from napari_atomseg.gui.painted import ON_WHITE, Inks, Painted, with_small_font
-from napari_atomseg.gui.saving import PICTURES, ask_where, suffixes_in, with_suffix
+from napari_atomseg.gui.documents.saving import PICTURES, ask_where, suffixes_in, with_suffix
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.widgets.controls import CountBox
+from napari_atomseg.gui.widgets.forms import enable
+from napari_atomseg.gui.widgets.painted import ON_WHITE, Inks, Painted, with_small_font
 from napari_atomseg.workflows import line_profile
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ProfileDock(QWidget):
 
     def update_plot(self) -> None:
         """Show the profile along the line as it now lies."""
-        from napari_atomseg.gui.comparisons import line_of
+        from napari_atomseg.gui.layers.comparison import line_of
 
         ends = line_of(self._layer, self._image) if self._layer is not None and self._image is not None else None
         if ends is None or self._comparison is None:

@@ -11,8 +11,8 @@ from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QApplication, QDockWidget, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.editing import ColumnsSession
-from napari_atomseg.gui.ordering import Ordered
+from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.widgets.ordering import Ordered
 from napari_atomseg.writers.columns_csv import columns_table
 
 EMPTY = "No columns yet: find them, open a table, or add points by hand."

@@ -1,0 +1,157 @@
+"""Save documents, remember the folder, and keep unsaved edits safe until they are saved or thrown away."""
+
+from __future__ import annotations
+
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Points
+from qtpy.QtCore import QObject, QTimer
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.documents import recovery
+from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
+from napari_atomseg.gui.documents.results import documents_of, show_columns
+from napari_atomseg.gui.documents.saving import ask_where, usual_path, write_table
+from napari_atomseg.gui.layers.conversion import to_micrograph
+from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.workflows import bound
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
+
+RECOVERY_DELAY_MS = 1500
+
+
+class Filing(QObject):
+    """The panel's hand on the disk.
+
+    Parameters
+    ----------
+    panel : AtomSegPanel
+    """
+
+    def __init__(self, panel: AtomSegPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._kept: set[Path] = set()
+        self._offered: tuple[Any, Path] = (lambda: None, Path())
+        # One after the other, so that a removal never overtakes the writing before it.
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="atomseg-recovery")
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(RECOVERY_DELAY_MS)
+        self._timer.timeout.connect(self.keep)
+
+    def unsaved_layers(self) -> list[Points]:
+        """Documents with hand edits that are not on disk."""
+        documents = [layer for layer in self._panel.viewer.layers if has_session(layer)]
+        return [layer for layer in documents if session_of(layer).unsaved and session_of(layer).edited]
+
+    def save(self, session: ColumnsSession, path: str | None = None) -> bool:
+        """Save a document; asks for the file unless it is given. False if it was not saved."""
+        if path is None:
+            proposed = usual_path(session.columns, str(recall("folder", "")))
+            kinds = "Columns (*.csv);;Extended xyz (*.xyz)"
+            path = ask_where(self._panel, "Save columns", proposed, kinds)
+        if not path:
+            return False
+        try:
+            written = write_table(session.columns, Path(path))
+        except AtomsegError as error:
+            self._panel.complain(error)
+            return False
+        session.mark_saved()
+        self._forget(session.columns)
+        remember("folder", str(Path(path).parent))
+        self._panel.say(f"Saved {len(session.columns):,} columns to {' and '.join(file.name for file in written)}.")
+        return True
+
+    def keep_soon(self) -> None:
+        """Write the recovery file once the hand rests."""
+        self._timer.start()
+
+    def keep(self) -> None:
+        """Write the recovery file of every document with unsaved edits; remove those of edits since undone."""
+        unsaved = {recovery.path_for(one): one for one in (session_of(layer).columns for layer in self.unsaved_layers())}
+        # Not those that an earlier session left: they are still on offer. Nor those of a layer that was removed.
+        clean = [session_of(layer).columns for layer in self._panel.viewer.layers if has_session(layer)]
+        for path in self._kept & {recovery.path_for(one) for one in clean} - set(unsaved):
+            self._disk.submit(recovery.remove, path)
+        for path, columns in unsaved.items():
+            self._disk.submit(recovery.write, columns, path)
+        self._kept = set(unsaved)
+
+    def keep_removed(self, layer: Any) -> None:
+        """Keep the unsaved edits of a layer that has just been removed, by a hand or by a program that closes the window."""
+        if has_session(layer) and session_of(layer).unsaved and session_of(layer).edited:
+            columns = session_of(layer).columns
+            self._disk.submit(recovery.write, columns, recovery.path_for(columns))
+
+    def wait(self) -> None:
+        """Let what is under way reach the disk."""
+        self._disk.submit(int).result()
+
+    def discard(self) -> None:
+        """Throw away what was kept of unsaved edits."""
+        self._timer.stop()
+        for layer in self.unsaved_layers():
+            self._forget(session_of(layer).columns)
+            session_of(layer).mark_saved()
+
+    def _forget(self, columns: Columns) -> None:
+        # After what is still being written, or it would come back; and before anybody looks for it.
+        self._disk.submit(recovery.remove, recovery.path_for(columns)).result()
+
+    def offer_recovery(self, image: Image | None) -> None:
+        """Ask whether edits of an earlier session are to be restored, if there are any for this image."""
+        self._panel.offer.withdraw("recover")
+        if image is not None and not documents_of(self._panel.viewer, image):
+            self._offer(image, recovery.recovery_path(*_identity(image)))
+
+    def offer_moved(self, image: Image, path: Path) -> None:
+        """Ask the same of edits that were made when the image's file lay elsewhere."""
+        if image is self._panel.image and not documents_of(self._panel.viewer, image):
+            self._offer(image, path)
+
+    def _offer(self, image: Image, path: Path) -> None:
+        self.wait()
+        found = recovery.read(path)
+        if found is None:
+            return
+        self._offered = weakref.ref(image), path
+        self._panel.offer.ask(
+            f"Unsaved edits of {image.name} from {found[1]:%d %b %H:%M} were kept ({len(found[0]):,} columns).",
+            ("recover", "Restore", "Show the edited columns; they stay unsaved until you save them."),
+            ("forget", "Throw away", "Delete what was kept of them."),
+        )
+
+    def restore(self) -> ColumnsSession | None:
+        """Show the edits that were offered; they stay unsaved."""
+        image, path = self._offered[0](), self._offered[1]
+        found = recovery.read(path)
+        if image is None or image not in self._panel.viewer.layers or found is None:
+            return None
+        columns = bound(found[0], to_micrograph(image), dict(found[0].provenance))
+        session, _ = show_columns(self._panel.viewer, image, columns)
+        session.mark_unsaved()
+        if path != recovery.path_for(columns):
+            # From now on they are kept under the place where the file lies now.
+            self._disk.submit(recovery.remove, path)
+        self.keep_soon()
+        self._panel.say(f"{len(columns):,} columns restored; save them to keep them.")
+        return session
+
+    def throw_away(self) -> None:
+        """Delete the edits that were offered."""
+        self._disk.submit(recovery.remove, self._offered[1]).result()
+        self._panel.say("Thrown away.")
+
+
+def _identity(image: Image) -> tuple[str, str]:
+    """Name and path by which an image's recovery file is known."""
+    micrograph = to_micrograph(image)
+    return micrograph.name, str(micrograph.path or "")
