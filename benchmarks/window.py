@@ -218,12 +218,12 @@ class Ours(Window):
         window = self.viewer.window._qt_window
         window.resize(1280, 800)
         self.panel = window.findChild(AtomSegPanel)
-        self.page = self.panel.columns_page
+        self.page = self.panel.pages["Columns"]
         values, options, _ = image_layer_data(described(data, "image"))
         self.image, self.data = self.viewer.add_image(values, **options), data
         self.session, _ = show_columns(self.viewer, self.image, columns)
         self.page.finder.keep(self.session, columns)
-        self.page.watch(self.session)
+        self.page._host.documents.watch(self.session)
         spin(5)  # what is loaded later is loaded then
 
     def busy(self) -> bool:
@@ -232,6 +232,9 @@ class Ours(Window):
 
     def work(self) -> None:
         """Everything, in the order of :class:`Bare`."""
+        from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+        from napari_atomseg.gui.docks.table import ColumnsTable
+
         layer, page, tools = self.session.layer, self.page, self.panel.tools
         for number in range(ROUNDS):
             self.do("add", lambda place=14.0 + SPACING * number: layer.add([[place, 14.0]]))
@@ -246,9 +249,9 @@ class Ours(Window):
         self.do("table sorted", self.sort)
         for _ in range(ROUNDS):
             self.do("delete beside a sorted table", self.delete)
-        page.table.parentWidget().hide()
-        self.do("first diffractogram", tools.diffractogram, lambda: tools._diffractogram._work is not None)
-        tools._diffractogram.parentWidget().hide()
+        self.panel.dock(ColumnsTable).parentWidget().hide()
+        self.do("first diffractogram", lambda: self.panel.open_dock(DiffractogramDock), self.transforming)
+        self.panel.dock(DiffractogramDock).parentWidget().hide()
         tools.calibration()
         spin(0.5)
         self.do("draw the line", tools._calibration.draw_line)
@@ -258,6 +261,12 @@ class Ours(Window):
         begun = time.perf_counter()
         self.do("recovery written", page.filing.keep, lambda: time.perf_counter() - begun < 4)
         page.filing.discard()
+
+    def transforming(self) -> bool:
+        """True while the diffractogram is calculated."""
+        from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+
+        return self.panel.dock(DiffractogramDock)._work is not None
 
     def delete(self) -> None:
         """Delete one column."""
@@ -273,7 +282,9 @@ class Ours(Window):
         """Click on a header."""
         from qtpy.QtCore import Qt
 
-        self.page.table.view.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+        from napari_atomseg.gui.docks.table import ColumnsTable
+
+        self.panel.dock(ColumnsTable).view.sortByColumn(2, Qt.SortOrder.AscendingOrder)
 
     def compare(self) -> None:
         """Each way of seeing a comparison."""
@@ -286,8 +297,8 @@ class Ours(Window):
         images = (described(made, "simulated"), described(self.data, "image"), described(self.data - made, "residual"))
         names = ("simulated", "experimental", "residual")
         found = Comparison(**dict(zip(names, images, strict=True)), shift=(0.0, 0.0), magnification=1.0, gain=1.0, **numbers)
-        page = self.panel.compare_page
-        self.panel.pages.setCurrentIndex(3)
+        page = self.panel.pages["Compare"]
+        self.panel.pages.turn_to_title("Compare")
         page._results[self.image] = _Result(found, show_comparison(self.viewer, self.image, found, 0))
         page.on_image()
         for way in ROUNDS * COMPARED:
@@ -296,7 +307,7 @@ class Ours(Window):
         self.do("compare, line moved", lambda: page.views.slider.setValue(300))
         page.views.show_as("off")
         self.do("profile", page.show_profile)
-        self.panel.pages.setCurrentIndex(0)
+        self.panel.pages.turn_to_title("Columns")
 
 
 def measure(kind: str, count: int) -> dict[str, float]:

@@ -162,7 +162,7 @@ def panel(viewer):
 
 @pytest.fixture
 def page(panel):
-    return panel.columns_page
+    return panel.pages["Columns"]
 
 
 def open_panel(viewer):
@@ -197,8 +197,8 @@ def found(viewer, page, idle, files):
     """The main job up to the points: a dropped micrograph and its columns."""
     drop(viewer, files.tif)
     page.find()
-    idle(page._panel)
-    assert page.session is not None, page._panel.status.text()
+    idle(page._host)
+    assert page.session is not None, page._host.status.text()
     return page.session
 
 

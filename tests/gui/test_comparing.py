@@ -12,10 +12,12 @@ from qtpy.QtWidgets import QApplication
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.gui.docks import comparing, lens_fit
+from napari_atomseg.gui.docks.profile import ProfileDock
 from napari_atomseg.gui.documents.results import show_columns
 from napari_atomseg.gui.layers.conversion import image_layer_data, source_of
 from napari_atomseg.gui.layers.structures import show_simulated, structure_layer_data
+from napari_atomseg.gui.pages.compare import lens_fit
+from napari_atomseg.gui.pages.compare import page as comparing
 from napari_atomseg.specimens.cutting import CutParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import ConvolutionParams, FittedSimulation, SimulationParams, simulate
@@ -37,9 +39,9 @@ def scene():
 
 @pytest.fixture
 def compare_page(panel):
-    panel.pages.setCurrentIndex(3)
+    panel.pages.turn_to_title("Compare")
     assert panel.pages.name(3) == "Compare"
-    return panel.compare_page
+    return panel.pages["Compare"]
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_without_a_simulated_image_a_link_leads_to_the_page_that_makes_one(panel
     assert "No simulated image" in compare_page.empty.text()
     assert "Simulate" in panel.run_button.toolTip()
     compare_page.empty.linkActivated.emit("simulate")
-    assert panel.page is panel.simulate_page
+    assert panel.page is panel.pages["Simulate"]
 
 
 def test_without_a_recorded_image_the_page_asks_for_it(viewer, panel, compare_page, scene):
@@ -344,7 +346,8 @@ def test_a_removed_result_ends_the_view(viewer, compared):
 
 def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_path):
     compared.profile_button.click()
-    dock, line = compared._profile, viewer.layers["experiment | profile"]
+    qtbot.waitUntil(lambda: compared._host.dock(ProfileDock) is not None, timeout=HANGING)
+    dock, line = compared._host.dock(ProfileDock), viewer.layers["experiment | profile"]
     qtbot.waitUntil(lambda: dock.plot.table is not None, timeout=HANGING)
     compared.views.buttons["split"].click()
     assert line.mode == "select"
@@ -407,7 +410,7 @@ def test_fitted_values_go_to_the_page_that_simulates(viewer, panel, compared, mo
     assert "does not depend" in lens.told.text()
     assert "The sign is not determined." in lens.told.text()
     lens.use_button.click()
-    page = panel.simulate_page
+    page = panel.pages["Simulate"]
     assert page.stem.value().defocus == 31.0
     assert page.convolution.value().psf == "probe"
     assert panel.page is page

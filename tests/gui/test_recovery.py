@@ -171,7 +171,7 @@ def test_panel_closed_with_its_cross_and_opened_again(viewer, page, panel, found
     again = open_panel(viewer)
     assert again is not panel
     assert again.image is viewer.layers["lattice"]
-    assert again.columns_page.session is found
+    assert again.pages["Columns"].session is found
     count = len(found.columns)
     found.layer.add([40.4, 41.2])
     assert len(found.columns) == count + 1
@@ -208,9 +208,9 @@ def shown(make_napari_viewer, files, idle):
     viewer = make_napari_viewer(show=True)
     panel = open_panel(viewer)
     drop(viewer, files.tif)
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
-    panel.columns_page.session.layer.remove([0])
+    panel.documents.session.layer.remove([0])
     return viewer, panel
 
 
@@ -229,8 +229,8 @@ def test_closing_by_key_asks(shown, asked, whole):
 def test_edits_survive_a_close_by_program(shown, files, make_napari_viewer):
     """viewer.close() takes the layers away before any window could ask: they are kept, and offered at the next start."""
     viewer, panel = shown
-    left = len(panel.columns_page.session.columns)
-    filing_now = panel.columns_page.filing
+    left = len(panel.documents.session.columns)
+    filing_now = panel.documents.filing
     viewer.close()
     filing_now.wait()
     again = make_napari_viewer()
@@ -238,7 +238,7 @@ def test_edits_survive_a_close_by_program(shown, files, make_napari_viewer):
     drop(again, files.tif)
     assert f"{left:,} columns" in next_panel.offer.sentence.text()
     next_panel.offer.accept.click()
-    assert len(next_panel.columns_page.session.columns) == left
+    assert len(next_panel.documents.session.columns) == left
 
 
 def test_the_offer_stays_until_it_is_answered(viewer, page, panel, found, files, idle):

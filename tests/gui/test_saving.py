@@ -114,7 +114,7 @@ def test_columns_and_pictures_are_saved_under_completed_names(panel, page, found
     panel.tools.export_rings()
     assert (tmp_path / "noext.svg").is_file()
     answers.update(path=str(tmp_path / "corr"), kind="Corrections (*.json)")
-    assert panel.simulate_page.correction._where_to_save() == str(tmp_path / "corr.json")
+    assert panel.pages["Simulate"].correction._where_to_save() == str(tmp_path / "corr.json")
 
 
 # -- folders -------------------------------------------------------------------------------------------------------------

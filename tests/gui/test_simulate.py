@@ -40,7 +40,7 @@ def sto(tmp_path):
 
 @pytest.fixture
 def simulate_page(panel):
-    page = panel.simulate_page
+    page = panel.pages["Simulate"]
     page.cut.set_value(CutParams(thickness=8, width_y=12, width_x=10))
     page.pixel.set_value(0.2)
     page.detector.set_value(DetectorParams(inner_angle=40, outer_angle=80))
@@ -221,7 +221,7 @@ def test_a_correction_is_used_and_its_doubts_are_told(qtbot, viewer, panel, show
 
 
 def test_pairs_tell_their_cost_first_and_are_kept_when_the_fit_fails(qtbot, panel, shown, simulate_page, tmp_path, monkeypatch):
-    from napari_atomseg.gui.docks import correction
+    from napari_atomseg.gui.pages.simulate import correction
 
     def steps(atoms, params, *, keep):
         keep.mkdir()
@@ -247,7 +247,7 @@ def test_simulated_images_are_saved_with_their_pixel_size(viewer, shown, tmp_pat
 
 
 def test_without_a_structure_the_page_says_what_to_do(panel, simulate_page):
-    panel.show_simulate()
+    panel.pages.turn_to_title("Simulate")
     assert not simulate_page.controls.isVisibleTo(simulate_page)
     assert "Drop a structure" in simulate_page.empty.text()
     assert not panel.run_button.isEnabled()
@@ -262,7 +262,7 @@ def test_a_bad_structure_is_one_sentence(viewer, simulate_page, tmp_path, notice
 
 
 def test_structures_and_columns_do_not_meet(viewer, panel, shown):
-    assert panel.columns_page.session is None
+    assert panel.documents.session is None
     image = viewer.add_image(micrograph().data, name="other")
     assert isinstance(image, Image)
     assert simulated_of(viewer, shown, "convolution") is viewer.layers["sto | convolution"]

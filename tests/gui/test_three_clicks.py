@@ -36,7 +36,7 @@ def walk(make_napari_viewer, qtbot, monkeypatch, tmp_path):
 
     def go(path):
         drop(viewer, path)
-        page = panel.columns_page
+        page = panel.pages["Columns"]
         clicks = (panel.run_button, page.refine_button, page.save_button)
         for button in clicks:
             click(button)

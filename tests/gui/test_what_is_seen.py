@@ -21,7 +21,9 @@ from qtpy.QtWidgets import (
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui import contributions
-from napari_atomseg.gui.docks.lattice import pixel_size_of_basis
+from napari_atomseg.gui.docks.lattice import LatticeDock, pixel_size_of_basis
+from napari_atomseg.gui.docks.listed import DOCKS
+from napari_atomseg.gui.docks.table import ColumnsTable
 from napari_atomseg.gui.documents.results import show_columns
 from napari_atomseg.gui.jobs.time_left import TimeLeft
 from napari_atomseg.gui.layers.conversion import KEY, pixel_size_of
@@ -47,7 +49,7 @@ def columns_on(viewer, panel, image, count=25, **features):
     columns = Columns(positions=places, pixel_size=pixel_size_of(image), image_shape=image.data.shape)
     columns = columns.with_features(origin="classical", fit="ok", **features)
     session, _ = show_columns(viewer, image, columns)
-    panel.columns_page.watch(session)
+    panel.documents.watch(session)
     return session
 
 
@@ -190,7 +192,7 @@ def test_the_colour_bar_and_the_box_say_what_is_drawn(viewer, panel, page):
     columns_on(viewer, panel, add_image(viewer, name="other"))
     assert page.colour.currentText() == "kind"
     assert not bar.isVisibleTo(page)
-    page.watch(first)
+    page._host.documents.watch(first)
     assert page.colour.currentText() == "sigma_px"
     page.show_other_colours("distance from the site", "px", (0.0, 1.0))
     assert page.colour.currentIndex() == -1
@@ -231,8 +233,8 @@ def test_a_known_basis_vector_calibrates_the_image(viewer, panel):
 
 
 def test_the_lattice_dock_calibrates_from_a(viewer, panel, page, found, idle):
-    panel.tools.lattice()
-    dock = panel.tools._lattice
+    panel.open_dock(LatticeDock)
+    dock = panel.dock(LatticeDock)
     dock.estimate()
     idle(panel)
     dock.known_a.setText("2.8 Å")
@@ -342,11 +344,10 @@ def controls_without_a_tip(root):
 def test_every_control_of_pages_docks_and_dialogs_has_a_tooltip(viewer, panel):
     columns_on(viewer, panel, add_image(viewer))
     tools = panel.tools
-    for opened in (tools.calibration, tools.diffractogram, tools.lattice, tools.metadata, tools.synthetic, panel.keys.show):
+    for opened in (tools.calibration, tools.synthetic, panel.keys.show):
         opened()
-    panel.columns_page.show_table()
     dialogs = (tools._calibration, tools._synthetic, panel.keys._dialog)
-    docks = (tools._diffractogram, tools._lattice, tools._metadata, panel.columns_page.table)
+    docks = [panel.open_dock(kind) for kind in (*DOCKS, ColumnsTable)]
     bare = [one for root in (panel, *dialogs, *docks) for one in controls_without_a_tip(root)]
     for dialog in dialogs:
         dialog.close()
@@ -376,7 +377,7 @@ def test_no_page_button_stands_alone(panel):
 
 
 def test_corrected_explains_itself_and_leads_to_a_correction(viewer, panel):
-    page = panel.simulate_page
+    page = panel.pages["Simulate"]
     page.method.setCurrentText("corrected")
     page.refresh()
     text = page.corrected_by.text()

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
 from napari_atomseg.core.jobs import Progress
+from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
 
 
 def endless(started=None):
@@ -74,7 +75,7 @@ def test_cancel_of_refine_changes_nothing(viewer, page, panel, qtbot, idle):
     image = add_image(viewer, np.tile(lattice(224), (9, 9)), "large")
     tiles = [np.add(truth(224), (224 * y, 224 * x)) for y in range(9) for x in range(9)]
     session, _ = show_columns(viewer, image, Columns(positions=np.concatenate(tiles)))
-    page.watch(session)
+    page._host.documents.watch(session)
     before = session.columns
     page.refine()
     qtbot.wait(300)
@@ -206,8 +207,8 @@ def test_closing_the_window_while_finding(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     panel = open_panel(viewer)
     add_image(viewer, np.tile(lattice(256), (6, 6)), "large")
-    panel.columns_page.find()
-    panel.tools.diffractogram()
+    panel.pages["Columns"].find()
+    panel.open_dock(DiffractogramDock)
     qtbot.wait(400)
     del panel
     viewer.close()

@@ -21,7 +21,7 @@ from napari_atomseg.gui.widgets.lengths import LengthField
 from napari_atomseg.workflows import calibrate_by_lattice
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 LINE_SUFFIX = " | known length"
 NO_LINE = "no line yet"
@@ -32,14 +32,15 @@ class CalibrationDialog(QDialog):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
     diffractogram_wanted = Signal()
 
-    def __init__(self, panel: AtomSegPanel, parent: QWidget | None = None) -> None:
+    def __init__(self, host: Host, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._panel = panel
+        self._host = host
         self.setWindowTitle("Pixel size")
         self.setObjectName("CalibrationDialog")
         self._now = QLabel()
@@ -63,8 +64,8 @@ class CalibrationDialog(QDialog):
         self.show()
         self.raise_()
         # The shortest window, so that all of it lies over the panel.
-        self.resize(self._panel.width(), self.sizeHint().height())
-        corner = self._panel.head.mapToGlobal(self._panel.head.rect().bottomLeft())
+        self.resize(self._host.width(), self.sizeHint().height())
+        corner = self._host.head.mapToGlobal(self._host.head.rect().bottomLeft())
         self.move(corner)
 
     def _typed(self) -> QGroupBox:
@@ -119,7 +120,7 @@ class CalibrationDialog(QDialog):
 
     def refresh(self) -> None:
         """Say what the pixel size is now."""
-        image = self._panel.image
+        image = self._host.image
         if image is None:
             self._now.setText("No image is open.")
             return
@@ -138,10 +139,10 @@ class CalibrationDialog(QDialog):
 
     def draw_line(self) -> None:
         """Add the layer for the line, ready to draw."""
-        image = self._panel.image
+        image = self._host.image
         if image is None:
             return
-        layer = self._panel.viewer.add_shapes(
+        layer = self._host.viewer.add_shapes(
             name=image.name + LINE_SUFFIX,
             edge_color="#f0e442",
             edge_width=max(1, max(image.data.shape[-2:]) / 300),
@@ -156,7 +157,7 @@ class CalibrationDialog(QDialog):
     def _show_drawn(self, event: Any = None) -> None:
         """Say how long the line is in pixels."""
         try:
-            ends = self._line_ends(self._panel.image)
+            ends = self._line_ends(self._host.image)
         except AtomsegError:
             self.drawn.setText(NO_LINE)
             return
@@ -164,15 +165,15 @@ class CalibrationDialog(QDialog):
 
     def apply_line(self) -> None:
         """Use the line drawn last and the typed length."""
-        image = self._panel.image
+        image = self._host.image
         try:
             ends = self._line_ends(image)
             pixel_size = pixel_size_from_line(ends[0], ends[1], self.length.value())
         except AtomsegError as error:
             self.message.setText(str(error))
             return
-        for layer in [layer for layer in self._panel.viewer.layers if layer.name == f"{image.name}{LINE_SUFFIX}"]:
-            self._panel.viewer.layers.remove(layer)
+        for layer in [layer for layer in self._host.viewer.layers if layer.name == f"{image.name}{LINE_SUFFIX}"]:
+            self._host.viewer.layers.remove(layer)
         self._show_drawn()
         self._apply(pixel_size, "a line")
 
@@ -186,7 +187,7 @@ class CalibrationDialog(QDialog):
         """
         name = f"{image.name}{LINE_SUFFIX}" if image is not None else ""
         layers = [
-            layer for layer in self._panel.viewer.layers if isinstance(layer, Shapes) and layer.name == name and len(layer.data)
+            layer for layer in self._host.viewer.layers if isinstance(layer, Shapes) and layer.name == name and len(layer.data)
         ]
         if image is None or not layers:
             raise AtomsegError("no line has been drawn yet: press Draw the line, then draw it on the image")
@@ -195,7 +196,7 @@ class CalibrationDialog(QDialog):
 
     def apply_lattice(self) -> None:
         """Use the strongest spots of the image and the typed spacing."""
-        image = self._panel.image
+        image = self._host.image
         if image is None:
             return
         try:
@@ -203,18 +204,18 @@ class CalibrationDialog(QDialog):
         except AtomsegError as error:
             self.message.setText(str(error))
             return
-        steps = calibrate_by_lattice.steps(self._panel.current_plane(), spacing)
-        self._panel.start(steps, lambda found: self._lattice_found(image, found, spacing), "Measuring the lattice")
+        steps = calibrate_by_lattice.steps(self._host.current_plane(), spacing)
+        self._host.start(steps, lambda found: self._lattice_found(image, found, spacing), "Measuring the lattice")
 
     def _lattice_found(self, image: Image, pixel_size: tuple[float, float], spacing: float) -> None:
-        if image is self._panel.image:
+        if image is self._host.image:
             self._apply(pixel_size, "a lattice spacing")
             count = spacing / pixel_size[0]
             self.message.setText(f"The strongest planes are {count:.2f} px apart, taken for {format_length(spacing)}.")
-            self._panel.say(self.message.text())
+            self._host.say(self.message.text())
 
     def _apply(self, pixel_size: tuple[float, float] | None, source: str) -> None:
-        self._panel.head.set_pixel_size(pixel_size, source)
+        self._host.set_pixel_size(pixel_size, source)
         self.message.setText(f"Now {format_pixel_size(pixel_size)}.")
         self.refresh()
 

@@ -25,7 +25,7 @@ from napari_atomseg.gui.widgets.controls import CountBox, teach
 from napari_atomseg.workflows import LABELS, bound, image_of, synthesis_presets, synthesise, true_columns
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 
 class SyntheticDialog(QDialog):
@@ -33,12 +33,13 @@ class SyntheticDialog(QDialog):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
-    def __init__(self, panel: AtomSegPanel, parent: QWidget | None = None) -> None:
+    def __init__(self, host: Host, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._panel = panel
+        self._host = host
         self.setWindowTitle("New synthetic image")
         self.setObjectName("SyntheticDialog")
         self.recipe = QComboBox()
@@ -86,12 +87,12 @@ class SyntheticDialog(QDialog):
 
     def draw(self) -> None:
         """Draw the image that the dialog describes."""
-        if self._panel.busy:
+        if self._host.busy:
             self.message.setText("A job is running; cancel it or wait for its end.")
             return
         wanted = LABELS if self.labels.isChecked() else ()
         steps = synthesise.steps(self.recipe.currentText(), seed=self.seed.value(), size=self.side.value(), labels=wanted)
-        self._panel.start(steps, lambda batches: self._show(batches[0]), "Drawing a synthetic image")
+        self._host.start(steps, lambda batches: self._show(batches[0]), "Drawing a synthetic image")
 
     def _show(self, batch: Any) -> None:
         record = batch.records[0]
@@ -101,15 +102,15 @@ class SyntheticDialog(QDialog):
             layer.visible = False
         # The image comes last: it lies on top, and is the one that is seen.
         image = self._add(replace(image_of(batch, 0, "image"), name=name, metadata={"record": record.to_json()}))
-        self._panel.viewer.layers.selection.active = image
+        self._host.viewer.layers.selection.active = image
         if self.columns.isChecked():
             micrograph = replace(image_of(batch, 0, "image"), name=name)
             true = true_columns(batch, 0)
-            session, _ = show_columns(self._panel.viewer, image, bound(true, micrograph, dict(true.provenance)))
-            self._panel.columns_page.watch(session)
-        self._panel.viewer.reset_view()
-        self._panel.say(f"{name}: {format_pixel_size((record.pixel_size,) * 2)}, {record.amount}.")
+            session, _ = show_columns(self._host.viewer, image, bound(true, micrograph, dict(true.provenance)))
+            self._host.documents.watch(session)
+        self._host.viewer.reset_view()
+        self._host.say(f"{name}: {format_pixel_size((record.pixel_size,) * 2)}, {record.amount}.")
 
     def _add(self, micrograph: Any) -> Image:
         data, options, kind = image_layer_data(micrograph)
-        return self._panel.viewer.add_layer(Layer.create(data, options, kind))
+        return self._host.viewer.add_layer(Layer.create(data, options, kind))

@@ -22,6 +22,7 @@ from napari_atomseg.workflows import line_profile
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_atomseg.gui.contract import Host
     from napari_atomseg.workflows import Comparison
 
 EMPTY = "Move the line, or draw another one: the last line counts."
@@ -39,17 +40,21 @@ class ProfileDock(QWidget):
 
     Parameters
     ----------
-    viewer : napari viewer
+    host : Host
+        The panel.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    title = "Profile"
+    tip = "Both images along a line."
+
+    def __init__(self, host: Host) -> None:
         super().__init__()
         self.setObjectName("ProfileDock")
         self._comparison: Comparison | None = None
         self._image: Image | None = None
         self._layer: Shapes | None = None
         self._ends: tuple[np.ndarray, np.ndarray] | None = None
-        self.plot = ProfilePlot(viewer)
+        self.plot = ProfilePlot(host.viewer)
         self._build()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)

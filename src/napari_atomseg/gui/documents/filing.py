@@ -21,7 +21,7 @@ from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import bound
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 RECOVERY_DELAY_MS = 1500
 
@@ -31,12 +31,13 @@ class Filing(QObject):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
-    def __init__(self, panel: AtomSegPanel) -> None:
-        super().__init__(panel)
-        self._panel = panel
+    def __init__(self, host: Host, parent: QObject) -> None:
+        super().__init__(parent)
+        self._host = host
         self._kept: set[Path] = set()
         self._offered: tuple[Any, Path] = (lambda: None, Path())
         # One after the other, so that a removal never overtakes the writing before it.
@@ -48,7 +49,7 @@ class Filing(QObject):
 
     def unsaved_layers(self) -> list[Points]:
         """Documents with hand edits that are not on disk."""
-        documents = [layer for layer in self._panel.viewer.layers if has_session(layer)]
+        documents = [layer for layer in self._host.viewer.layers if has_session(layer)]
         return [layer for layer in documents if session_of(layer).unsaved and session_of(layer).edited]
 
     def save(self, session: ColumnsSession, path: str | None = None) -> bool:
@@ -56,18 +57,18 @@ class Filing(QObject):
         if path is None:
             proposed = usual_path(session.columns, str(recall("folder", "")))
             kinds = "Columns (*.csv);;Extended xyz (*.xyz)"
-            path = ask_where(self._panel, "Save columns", proposed, kinds)
+            path = ask_where(self._host, "Save columns", proposed, kinds)
         if not path:
             return False
         try:
             written = write_table(session.columns, Path(path))
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return False
         session.mark_saved()
         self._forget(session.columns)
         remember("folder", str(Path(path).parent))
-        self._panel.say(f"Saved {len(session.columns):,} columns to {' and '.join(file.name for file in written)}.")
+        self._host.say(f"Saved {len(session.columns):,} columns to {' and '.join(file.name for file in written)}.")
         return True
 
     def keep_soon(self) -> None:
@@ -78,7 +79,7 @@ class Filing(QObject):
         """Write the recovery file of every document with unsaved edits; remove those of edits since undone."""
         unsaved = {recovery.path_for(one): one for one in (session_of(layer).columns for layer in self.unsaved_layers())}
         # Not those that an earlier session left: they are still on offer. Nor those of a layer that was removed.
-        clean = [session_of(layer).columns for layer in self._panel.viewer.layers if has_session(layer)]
+        clean = [session_of(layer).columns for layer in self._host.viewer.layers if has_session(layer)]
         for path in self._kept & {recovery.path_for(one) for one in clean} - set(unsaved):
             self._disk.submit(recovery.remove, path)
         for path, columns in unsaved.items():
@@ -108,13 +109,13 @@ class Filing(QObject):
 
     def offer_recovery(self, image: Image | None) -> None:
         """Ask whether edits of an earlier session are to be restored, if there are any for this image."""
-        self._panel.offer.withdraw("recover")
-        if image is not None and not documents_of(self._panel.viewer, image):
+        self._host.withdraw("recover")
+        if image is not None and not documents_of(self._host.viewer, image):
             self._offer(image, recovery.recovery_path(*_identity(image)))
 
     def offer_moved(self, image: Image, path: Path) -> None:
         """Ask the same of edits that were made when the image's file lay elsewhere."""
-        if image is self._panel.image and not documents_of(self._panel.viewer, image):
+        if image is self._host.image and not documents_of(self._host.viewer, image):
             self._offer(image, path)
 
     def _offer(self, image: Image, path: Path) -> None:
@@ -123,32 +124,38 @@ class Filing(QObject):
         if found is None:
             return
         self._offered = weakref.ref(image), path
-        self._panel.offer.ask(
+        self._host.ask(
             f"Unsaved edits of {image.name} from {found[1]:%d %b %H:%M} were kept ({len(found[0]):,} columns).",
             ("recover", "Restore", "Show the edited columns; they stay unsaved until you save them."),
             ("forget", "Throw away", "Delete what was kept of them."),
+            {"recover": self._restore_and_watch, "forget": self.throw_away},
         )
+
+    def _restore_and_watch(self) -> None:
+        session = self.restore()
+        if session is not None:
+            self._host.documents.watch(session)
 
     def restore(self) -> ColumnsSession | None:
         """Show the edits that were offered; they stay unsaved."""
         image, path = self._offered[0](), self._offered[1]
         found = recovery.read(path)
-        if image is None or image not in self._panel.viewer.layers or found is None:
+        if image is None or image not in self._host.viewer.layers or found is None:
             return None
         columns = bound(found[0], to_micrograph(image), dict(found[0].provenance))
-        session, _ = show_columns(self._panel.viewer, image, columns)
+        session, _ = show_columns(self._host.viewer, image, columns)
         session.mark_unsaved()
         if path != recovery.path_for(columns):
             # From now on they are kept under the place where the file lies now.
             self._disk.submit(recovery.remove, path)
         self.keep_soon()
-        self._panel.say(f"{len(columns):,} columns restored; save them to keep them.")
+        self._host.say(f"{len(columns):,} columns restored; save them to keep them.")
         return session
 
     def throw_away(self) -> None:
         """Delete the edits that were offered."""
         self._disk.submit(recovery.remove, self._offered[1]).result()
-        self._panel.say("Thrown away.")
+        self._host.say("Thrown away.")
 
 
 def _identity(image: Image) -> tuple[str, str]:

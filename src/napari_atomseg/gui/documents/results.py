@@ -12,22 +12,15 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.layers.conversion import (
-    DIFFERENCE,
     KEY,
-    derive,
     points_layer_data,
     ring_diameter,
-    source_of,
-    spatial_options,
 )
 from napari_atomseg.readers.columns_table import NOTES
 from napari_atomseg.workflows import fit_choices, why_misplaced
 
-RESIDUAL = "residual"
 QUOTED_SHARE = 0.9
 """A typical uncertainty is quoted where at least this share of the columns has been fitted."""
-SHOWN_PERCENT = 99.5
-"""Share of a residual's pixels that the colours tell apart."""
 
 
 def show_columns(viewer: Any, image: Image, columns: Columns, frame: int | None = None) -> tuple[ColumnsSession, bool]:
@@ -74,43 +67,6 @@ def beside_other_frames(now: Columns, found: Columns, frame: int) -> Columns:
     both = others.joined(found)
     deleted = {"deleted_px": now.provenance["deleted_px"]} if "deleted_px" in now.provenance else {}
     return replace(both.select(np.argsort(both.frame, kind="stable")), provenance={**found.provenance, **deleted})
-
-
-def show_residual(viewer: Any, image: Image, left: np.ndarray, frame: int) -> Image:
-    """Put what a fit leaves of one frame, (Y, X), above its image, in place of the last one unless that is locked.
-
-    What was active stays active: a residual is looked at, not worked on.
-    """
-    finite = np.abs(left[np.isfinite(left)])
-    limit = max(float(np.percentile(finite, SHOWN_PERCENT)) if finite.size else 0.0, 1e-12)
-    geometry = spatial_options(image, image.ndim)
-    if image.ndim == 3:
-        # One frame of a stack is seen where the stack shows that frame.
-        left = left[None]
-        geometry["translate"] = (geometry["translate"][0] + frame * geometry["scale"][0], *geometry["translate"][1:])
-    active = viewer.layers.selection.active
-    earlier = [layer for layer in viewer.layers if source_of(layer) is image and is_residual(layer) and not layer.locked]
-    if earlier:
-        layer = earlier[-1]
-        layer.data = left
-        for name, value in geometry.items():
-            setattr(layer, name, value)
-        layer.visible = True
-    else:
-        options = {"name": f"{image.name} | residual", "colormap": DIFFERENCE, "metadata": {KEY: {"kind": RESIDUAL}}}
-        layer = Image(left, contrast_limits=(-limit, limit), **options, **geometry)
-        derive(layer, image)
-        viewer.layers.insert(viewer.layers.index(image) + 1, layer)
-    layer.contrast_limits_range = (-max(limit, float(finite.max(initial=0.0))), max(limit, float(finite.max(initial=0.0))))
-    layer.contrast_limits = (-limit, limit)
-    viewer.layers.selection.active = active
-    return layer
-
-
-def is_residual(layer: Any) -> bool:
-    """True for what a fit has left, not for maps and the like."""
-    ours = layer.metadata.get(KEY)
-    return isinstance(ours, dict) and ours.get("kind") == RESIDUAL
 
 
 def documents_of(viewer: Any, image: Image | None) -> list[Points]:

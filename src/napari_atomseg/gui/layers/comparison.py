@@ -10,7 +10,6 @@ import numpy as np
 from napari.layers import Image, Layer, Points, Shapes
 
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.gui.documents.results import SHOWN_PERCENT, is_residual
 from napari_atomseg.gui.layers.conversion import (
     DIFFERENCE,
     KEY,
@@ -21,6 +20,7 @@ from napari_atomseg.gui.layers.conversion import (
     to_micrograph,
     usable_image,
 )
+from napari_atomseg.gui.layers.residual import SHOWN_PERCENT, is_residual
 from napari_atomseg.gui.layers.structures import method_of, simulated_in
 
 if TYPE_CHECKING:

@@ -8,17 +8,12 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Layer, Points
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSizePolicy,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -31,8 +26,8 @@ from napari_atomseg.gui.layers.conversion import calibrate, pixel_size_of, sourc
 from napari_atomseg.gui.layers.fitting_view import fit_view
 from napari_atomseg.gui.layers.structures import method_of
 from napari_atomseg.gui.shell.adoption import Adoption
-
-AMBER = "#e6a100"
+from napari_atomseg.gui.widgets.elided import ElidedComboBox, ElidedLabel
+from napari_atomseg.gui.widgets.link_label import AMBER
 
 
 class Head(QWidget):
@@ -221,42 +216,3 @@ def lies_on(layer: Layer, image: Image) -> bool:
         return session_of(layer).image is image
     same_scale = np.allclose(layer.scale[-2:], image.scale[-2:], rtol=1e-9, atol=0)
     return same_scale and tuple(layer.units[-2:]) == tuple(image.units[-2:])
-
-
-class ElidedComboBox(QComboBox):
-    """A list whose chosen entry is shortened in the middle where it does not fit: series differ at the end of their names."""
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
-        """Draw the frame, and the shortened text into it."""
-        painter, option = QStylePainter(self), QStyleOptionComboBox()
-        self.initStyleOption(option)
-        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        part = QStyle.SubControl.SC_ComboBoxEditField
-        field = painter.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, part, self)
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText or self.placeholderText(), Qt.TextElideMode.ElideMiddle, field.width() - 4
-        )
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-
-
-class ElidedLabel(QLabel):
-    """One line of text, shortened in the middle where it does not fit."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._text = ""
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-    def setText(self, text: str | None) -> None:  # Qt's name
-        """Show another text."""
-        self._text = text or ""
-        self.setToolTip(self._text)
-        self._shorten()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # Qt's name
-        """Shorten anew for the new width."""
-        super().resizeEvent(event)
-        self._shorten()
-
-    def _shorten(self) -> None:
-        super().setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, max(20, self.width())))

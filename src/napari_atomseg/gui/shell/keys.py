@@ -70,7 +70,7 @@ def _on_columns(here: weakref.ref[AtomSegPanel], action: str) -> Any:
     """Undo or redo on the document of a panel, if that is still open."""
     panel = here()
     try:
-        session = panel.columns_page.session if panel is not None and panel.in_charge else None
+        session = panel.documents.session if panel is not None and panel.in_charge else None
     except RuntimeError:
         return
     if session is not None:

@@ -49,8 +49,8 @@ class Layout(QObject):
         dock, window = _dock_of(panel), panel.window()
         if dock is not None and isinstance(window, QMainWindow):
             window.resizeDocks([dock], [_recalled_width()], Qt.Orientation.Horizontal)
-        panel.pages.setCurrentIndex(int(_number(recall("page", 0))))
-        panel.pages.currentChanged.connect(lambda row: remember("page", row))
+        panel.pages.turn_to_title(str(recall("page", "")))
+        panel.pages.currentChanged.connect(lambda row: remember("page", panel.pages.name(row)))
         unfolded = recall("unfolded", [])
         for name, fold in self._folds().items():
             if isinstance(unfolded, list) and name in unfolded:

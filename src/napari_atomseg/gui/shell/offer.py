@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.gui.shell.head import AMBER
+from napari_atomseg.gui.widgets.link_label import AMBER
 
 
 class Offer(QFrame):

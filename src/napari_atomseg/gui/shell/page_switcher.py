@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
@@ -31,6 +34,24 @@ class Pages(QWidget):
         layout.addWidget(self._stack, 1)
         self._buttons.idClicked.connect(self.setCurrentIndex)
         self._stack.currentChanged.connect(self.currentChanged)
+
+    def __getitem__(self, title: str) -> Any:
+        """The page of a title."""
+        return self.page_at(next(place for place in range(self.count()) if self.name(place) == title))
+
+    def __iter__(self) -> Iterator[Any]:
+        """All pages, in their order."""
+        return iter([self.page_at(place) for place in range(self.count())])
+
+    def page_at(self, index: int) -> Any:
+        """The page in a place, without what lets it scroll."""
+        return self.widget(index).widget()  # type: ignore[attr-defined]
+
+    def turn_to_title(self, title: str) -> None:
+        """Turn to the page of a title, if there is one."""
+        for place in range(self.count()):
+            if self.name(place) == title:
+                self.setCurrentIndex(place)
 
     def add(self, page: QWidget, name: str, tip: str) -> None:
         """Add a page behind the others."""

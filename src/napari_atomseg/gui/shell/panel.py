@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,13 +25,17 @@ from qtpy.QtWidgets import (
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.gui.contract import Links, Widget
+from napari_atomseg.gui.documents.current import CurrentDocument
 from napari_atomseg.gui.foot import set_foot
 from napari_atomseg.gui.jobs.activity import Activity
 from napari_atomseg.gui.jobs.time_left import TimeLeft, duration
 from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED, Work
+from napari_atomseg.gui.pages.listed import PAGES
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
 from napari_atomseg.gui.shell.arrivals import Arrivals
 from napari_atomseg.gui.shell.closing import CloseGuard
+from napari_atomseg.gui.shell.dock_area import DockArea
 from napari_atomseg.gui.shell.drops import FolderDrops
 from napari_atomseg.gui.shell.head import Head
 from napari_atomseg.gui.shell.keys import Keys
@@ -47,11 +51,7 @@ from napari_atomseg.gui.widgets.asking import Asking
 from napari_atomseg.gui.widgets.controls import teach
 from napari_atomseg.gui.widgets.link_label import LinkLabel
 
-SIMULATE_TAB = 2
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
-
-
-Answers = Mapping[str, Callable[[], object]]
 
 
 def _nothing() -> str:
@@ -89,10 +89,14 @@ class AtomSegPanel(QWidget):
 
     def _build(self) -> None:
         self.head = Head(self.viewer)
+        self.image_changed, self.calibrated = self.head.image_changed, self.head.calibrated
         self.offer = Offer()
         self._answers: dict[str, Callable[[], object]] = {}
         self.known_files = KnownFiles(self)
         self.pages = Pages()
+        self.networks = Asking(self)
+        self.documents = CurrentDocument(self, self)
+        self._docks = DockArea(self)
         self.run_button = QPushButton()
         self.run_button.setObjectName("run")
         self.cancel_button = QPushButton("Cancel")
@@ -134,31 +138,13 @@ class AtomSegPanel(QWidget):
         self.refresh_run()
 
     def _add_pages(self) -> None:
-        from napari_atomseg.gui.pages.columns.page import ColumnsPage
-        from napari_atomseg.gui.pages.compare.page import ComparePage
-        from napari_atomseg.gui.pages.networks.page import NetworksPage
-        from napari_atomseg.gui.pages.simulate.page import SimulatePage
-        from napari_atomseg.gui.pages.train.page import TrainPage
-
-        self.asking = Asking(self)
-        self.columns_page = ColumnsPage(self, self.asking)
-        self.networks_page = NetworksPage(self, self.asking)
-        self.simulate_page = SimulatePage(self)
-        self.compare_page = ComparePage(self)
-        self.train_page = TrainPage(self, self.asking)
-        for page, name, tip in (
-            (self.columns_page, "Columns", "Find the atomic columns of the image, correct them by hand, refine and save them."),
-            (self.networks_page, "Networks", "Maps that a network makes of the image, and the networks at hand."),
-            (self.simulate_page, "Simulate", "Simulate the image of an atomic structure."),
-            (self.compare_page, "Compare", "Compare a simulated image with the recorded one."),
-            (self.train_page, "Train", "Train a network for your crystal."),
-        ):
-            self.pages.add(scrolled(page), name, tip)
+        for kind in PAGES:
+            self.pages.add(scrolled(kind(self)), kind.title, kind.tip)
 
     @property
     def page(self) -> Any:
         """The page in view."""
-        return self.pages.currentWidget().widget()  # type: ignore[union-attr]
+        return self.pages.page_at(self.pages.currentIndex())
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(lambda: self.page.run())
@@ -166,10 +152,9 @@ class AtomSegPanel(QWidget):
         self.cancel_button.clicked.connect(self.cancel)
         self.status.linkActivated.connect(self.follow_link)
         self.head.image_changed.connect(self._on_image)
-        self.head.calibrated.connect(self.columns_page.on_calibrated)
-        self.head.calibrated.connect(self.networks_page.refresh)
+        self.head.calibrated.connect(self._on_calibrated)
         self.head.set_by_hand.connect(self.known_files.note)
-        self.known_files.moved_edits_found.connect(self.columns_page.filing.offer_moved)
+        self.known_files.moved_edits_found.connect(self.documents.filing.offer_moved)
         self.offer.answered.connect(self.follow_link)
         self.tools = Tools(self)
         self.head.chip.clicked.connect(self.tools.calibration)
@@ -192,10 +177,8 @@ class AtomSegPanel(QWidget):
             self._guard.watch(self.window())
             self.layout_of_window.restore()
             self.head.refresh()
-            self.columns_page.settle()
-            self.networks_page.settle()
-            self.simulate_page.settle()
-            self.compare_page.settle()
+            for page in self.pages:
+                page.settle()
             load_later()
         except RuntimeError:
             return
@@ -273,7 +256,7 @@ class AtomSegPanel(QWidget):
             self.cancel_button.setEnabled(False)
             self._work.cancel()
 
-    def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Answers) -> None:
+    def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:
         """Ask in a frame above the pages that stays until it is answered.
 
         Parameters
@@ -330,7 +313,7 @@ class AtomSegPanel(QWidget):
         self._refresh_pages()
 
     def _refresh_pages(self) -> None:
-        for page in (self.columns_page, self.networks_page, self.simulate_page, self.compare_page):
+        for page in self.pages:
             page.refresh()
 
     def refresh_run(self) -> None:
@@ -343,29 +326,57 @@ class AtomSegPanel(QWidget):
         else:
             self._show_idle()
 
-    def show_simulate(self) -> None:
-        """Turn to the page that simulates."""
-        self.pages.setCurrentIndex(SIMULATE_TAB)
+    def turn_to(self, kind: type[Widget]) -> Widget:
+        """Bring a page to the front."""
+        page = next(one for one in self.pages if isinstance(one, kind))
+        self.pages.turn_to_title(page.title)
+        return page
 
-    def show_training(self) -> None:
-        """Turn to the page that trains networks."""
-        self.pages.setCurrentIndex(self.pages.count() - 1)
+    def open_dock(self, kind: type[Widget]) -> Widget:
+        """Bring a dock to the front; it is made where it is not open."""
+        return self._docks.open(kind)
+
+    def dock(self, kind: type[Widget]) -> Widget | None:
+        """A dock that was opened and not closed since."""
+        return self._docks.get(kind)
+
+    def open_files(self) -> None:
+        """Ask for files and open them."""
+        self.tools.open_files()
+
+    def choose_image(self, image: Image) -> None:
+        """Work on another image."""
+        self.head.choose(image)
+
+    def set_pixel_size(self, pixel_size: tuple[float, float] | None, source: str) -> None:
+        """Calibrate the chosen image and all that belongs to it."""
+        self.head.set_pixel_size(pixel_size, source)
+
+    def withdraw(self, name: str) -> None:
+        """Take a question back, by the name of its first answer."""
+        self.offer.withdraw(name)
 
     def follow_link(self, link: str) -> None:
-        """Do what a link in the foot says."""
+        """Do what a link says: an answer to a question, or what the panel or one of its pages knows."""
         if link in self._answers:
             self._answers.pop(link)()
-        elif link == "find":
-            self.pages.setCurrentIndex(0)
-            self.columns_page.find()
-        else:
-            self.columns_page.follow_link(link)
+            return
+        ours: Links = {
+            "details": self.show_details,
+            "open": self.open_files,
+            "own_pixel_size": lambda: self.known_files.give_back(self.image),
+        }
+        next(links for links in (ours, *(page.links for page in self.pages)) if link in links)[link]()
+
+    def _on_calibrated(self) -> None:
+        for page in self.pages:
+            page.on_calibrated()
 
     def _on_image(self) -> None:
         if not self.busy:
             self._show_idle()
             self.say("" if self.image is not None else EMPTY)
-        for page in (self.columns_page, self.networks_page, self.simulate_page, self.compare_page):
+        for page in self.pages:
             page.on_image()
         self.known_files.look(self.image)
 

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_atomseg.core.columns import POSITION_NAMES, Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.gui.docks.bottom import bring_up
+from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+from napari_atomseg.gui.docks.listed import DOCKS
 from napari_atomseg.gui.documents.editing import session_of
 from napari_atomseg.gui.documents.results import documents_of, reservations, show_columns
 from napari_atomseg.gui.documents.saving import PICTURES, ask_where, suffixes_in, with_suffix
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from napari_atomseg.analysis.scan_rows import ScanRows
     from napari_atomseg.gui.dialogs.calibration import CalibrationDialog
     from napari_atomseg.gui.dialogs.synthetic import SyntheticDialog
-    from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
-    from napari_atomseg.gui.docks.lattice import LatticeDock
-    from napari_atomseg.gui.docks.metadata import MetadataDock
     from napari_atomseg.gui.shell.panel import AtomSegPanel
 
 
@@ -44,9 +42,6 @@ class Tools(QObject):
         super().__init__(panel)
         self._panel = panel
         self._calibration: CalibrationDialog | None = None
-        self._diffractogram: DiffractogramDock | None = None
-        self._lattice: LatticeDock | None = None
-        self._metadata: MetadataDock | None = None
         self._synthetic: SyntheticDialog | None = None
         menu = panel.head.menu
         menu.setToolTipsVisible(True)
@@ -56,14 +51,12 @@ class Tools(QObject):
             ("Columns from another image …", self.carry_over, "Use the columns of another detector's image here (ADF to ABF)."),
             ("", None, ""),
             ("Pixel size …", self.calibration, "Type it, draw a known length, or name a lattice spacing."),
-            ("Diffractogram", self.diffractogram, "Live Fourier transform of what the canvas shows."),
-            ("Lattice", self.lattice, "Basis and motif of the columns, their residuals, and sites that hold no column."),
+            *((kind.title, lambda kind=kind: panel.open_dock(kind), kind.tip) for kind in DOCKS),
             (
                 "Straighten scan rows",
                 self.straighten,
                 "Take off what all columns of the same scan rows are displaced by in common.",
             ),
-            ("What the file says", self.metadata, "Voltage, dwell time, detector, dose, and everything else."),
             ("New synthetic image …", self.synthetic, "Make a random synthetic image of a recipe, with its true columns."),
             ("", None, ""),
             (
@@ -115,7 +108,7 @@ class Tools(QObject):
         micrograph = to_micrograph(image)
         columns = bound(columns, micrograph, dict(columns.provenance))
         session, _ = show_columns(self._panel.viewer, image, columns)
-        self._panel.columns_page.watch(session)
+        self._panel.documents.watch(session)
         doubts = "".join(f" ({said})" for said in reservations(columns, micrograph))
         self._panel.say(
             f'{len(columns):,} columns from {Path(path).name}{doubts}. <a href="refine">refine</a> · <a href="table">table</a>'
@@ -154,7 +147,7 @@ class Tools(QObject):
         source = session_of(documents_of(viewer, others[names.index(name)])[-1]).columns
         columns = transfer(source, to_micrograph(target))
         session, _ = show_columns(viewer, target, columns)
-        self._panel.columns_page.watch(session)
+        self._panel.documents.watch(session)
         self._panel.say(f'{len(columns):,} columns carried over from {name}. <a href="refine">refine</a> them on this image.')
 
     def calibration(self) -> None:
@@ -163,33 +156,14 @@ class Tools(QObject):
 
         if self._calibration is None:
             self._calibration = CalibrationDialog(self._panel, self._panel)
-            self._calibration.diffractogram_wanted.connect(self.diffractogram)
+            self._calibration.diffractogram_wanted.connect(lambda: self._panel.open_dock(DiffractogramDock))
             self._panel.head.image_changed.connect(self._calibration.refresh)
             self._panel.head.calibrated.connect(self._calibration.refresh)
         self._calibration.show_beside_the_image()
 
-    def diffractogram(self) -> None:
-        """Dock the live diffractogram."""
-        from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
-
-        if self._diffractogram is None:
-            self._diffractogram = DiffractogramDock(self._panel)
-            self._diffractogram.destroyed.connect(lambda: setattr(self, "_diffractogram", None))
-        bring_up(self._panel.viewer, self._diffractogram, "Diffractogram")
-
-    def lattice(self) -> None:
-        """Dock the estimate of the visible lattice."""
-        from napari_atomseg.gui.docks.lattice import LatticeDock
-
-        if self._lattice is None:
-            self._lattice = LatticeDock(self._panel)
-            self._lattice.destroyed.connect(lambda: setattr(self, "_lattice", None))
-        bring_up(self._panel.viewer, self._lattice, "Lattice")
-
     def straighten(self) -> None:
         """Free the columns of the displacements of their scan rows, as one edit that can be undone."""
-        page = self._panel.columns_page
-        session = page.session
+        session = self._panel.documents.session
         if session is None or len(session.columns) == 0:
             self._panel.say("Find or open columns first.")
             return
@@ -217,18 +191,6 @@ class Tools(QObject):
             )
 
         self._panel.start(straighten_rows.steps(asked), done, "Straightening scan rows")
-
-    def metadata(self) -> None:
-        """Dock what the file says of the image."""
-        from napari_atomseg.gui.docks.metadata import MetadataDock
-
-        if self._metadata is None:
-            self._metadata = MetadataDock()
-            self._metadata.destroyed.connect(lambda: setattr(self, "_metadata", None))
-            self._panel.head.image_changed.connect(self._refresh_metadata)
-            self._panel.head.calibrated.connect(self._refresh_metadata)
-        self._refresh_metadata()
-        bring_up(self._panel.viewer, self._metadata, "What the file says")
 
     def synthetic(self) -> None:
         """Open the dialog that draws synthetic images."""
@@ -270,7 +232,7 @@ class Tools(QObject):
         if not path:
             return
         micrograph = to_micrograph(image)
-        session = self._panel.columns_page.session
+        session = self._panel.documents.session
         columns = session.columns if session is not None else replace(Columns(positions=[]), image_shape=micrograph.shape)
         frame = int(self._panel.viewer.dims.current_step[0]) if image.ndim == 3 else 0
         try:
@@ -282,7 +244,3 @@ class Tools(QObject):
 
     def _ask_where(self, title: str, name: str, kinds: str) -> str:
         return ask_where(self._panel, title, Path(str(recall("folder", ""))) / name, kinds)
-
-    def _refresh_metadata(self) -> None:
-        if self._metadata is not None:
-            self._metadata.show_image(self._panel.image)

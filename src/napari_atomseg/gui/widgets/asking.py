@@ -14,8 +14,9 @@ from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.settings import recall_params, remember_params
-from napari_atomseg.gui.shell.head import AMBER, ElidedComboBox
+from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.forms import Form
+from napari_atomseg.gui.widgets.link_label import AMBER
 from napari_atomseg.workflows import NetworkParams, model_cards, pixel_size_told, why_unfit
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Asking(QObject):
 
     changed = Signal()
     models_changed = Signal()
+    announced = Signal(str)
+    """A new model is at hand: its name."""
+    preferred = Signal(str)
+    """A model is to be chosen wherever one can be chosen."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +62,11 @@ class Asking(QObject):
         """Look again which models are at hand."""
         self.cards = model_cards()
         self.models_changed.emit()
+
+    def announce(self, name: str) -> None:
+        """A new model is at hand."""
+        self.refresh()
+        self.announced.emit(name)
 
 
 class ModelBox(ElidedComboBox):

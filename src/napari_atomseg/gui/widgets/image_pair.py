@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QButtonGroup, QFormLayout, QHBoxLayout, QPushButton, 
 
 from napari_atomseg.gui.layers.conversion import source_of
 from napari_atomseg.gui.layers.maps import TITLES, maps_of, task_of
-from napari_atomseg.gui.shell.head import ElidedComboBox
+from napari_atomseg.gui.widgets.elided import ElidedComboBox
 
 BLINK_MS = 500
 OFF, BESIDE, BLINK = "off", "beside", "blink"

@@ -7,6 +7,8 @@ from typing import Any
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QLabel, QWidget
 
+AMBER = "#e6a100"
+"""Of what is missing and can be mended."""
 LINKS = {"light": "#0b57b0", "dark": "#5aa9ff"}
 """Qt's own blue cannot be read on the dark theme, and what can be read there is too pale on the light one."""
 

@@ -12,7 +12,7 @@ from napari_atomseg.gui.layers.conversion import spatial_options
 from napari_atomseg.gui.layers.regions import chosen_mask
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 WHOLE = "whole image"
 
@@ -22,14 +22,15 @@ class RegionBox(QComboBox):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     whole : str
         What the entry without a region is called.
     """
 
-    def __init__(self, panel: AtomSegPanel, whole: str = WHOLE) -> None:
+    def __init__(self, host: Host, whole: str = WHOLE) -> None:
         super().__init__()
-        self._panel, self._whole = panel, whole
+        self._host, self._whole = host, whole
         self.setObjectName("region")
         self.setToolTip("Search the whole image, or inside or outside of drawn shapes (More > Draw region).")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -40,7 +41,7 @@ class RegionBox(QComboBox):
         current = self.currentText()
         self.clear()
         self.addItem(self._whole, None)
-        for layer in self._panel.viewer.layers:
+        for layer in self._host.viewer.layers:
             if isinstance(layer, Shapes):
                 self.addItem(f"inside {layer.name}", ("inside", layer.name))
                 self.addItem(f"outside {layer.name}", ("outside", layer.name))
@@ -54,17 +55,17 @@ class RegionBox(QComboBox):
         AtomsegError
             If no shape has been drawn.
         """
-        return chosen_mask(self._panel.viewer, image, self.currentData())
+        return chosen_mask(self._host.viewer, image, self.currentData())
 
     def draw(self, then: str) -> None:
         """Add a Shapes layer on the image, ready to draw, and choose the inside of it."""
-        image = self._panel.image
+        image = self._host.image
         if image is None:
             return
-        shapes = self._panel.viewer.add_shapes(
+        shapes = self._host.viewer.add_shapes(
             name=f"{image.name} | region", face_color="#ffffff20", edge_color="#f0e442", **spatial_options(image, 2)
         )
         shapes.mode = "add_rectangle"
         self.fill()
         self.setCurrentIndex(max(0, self.findText(f"inside {shapes.name}")))
-        self._panel.say(f"Draw one or more shapes, then press {then}.")
+        self._host.say(f"Draw one or more shapes, then press {then}.")

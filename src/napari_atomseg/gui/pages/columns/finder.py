@@ -34,7 +34,7 @@ from napari_atomseg.workflows import (
 )
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 SURE = 0.99
 """No threshold above this."""
@@ -46,15 +46,16 @@ class Finder(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     asking : Asking
     """
 
     chosen_changed = Signal()
 
-    def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
+    def __init__(self, host: Host, asking: Asking) -> None:
         super().__init__()
-        self._panel, self._asking = panel, asking
+        self._host, self._asking = host, asking
         self._candidates: weakref.WeakKeyDictionary[Points, Candidates] = weakref.WeakKeyDictionary()
         self._session: ColumnsSession | None = None
         self._build()
@@ -63,6 +64,7 @@ class Finder(QWidget):
         self.model.currentIndexChanged.connect(self._on_chosen)
         self.least.valueChanged.connect(self._on_least)
         asking.changed.connect(self.refresh)
+        asking.preferred.connect(self.model.choose)
 
     def _build(self) -> None:
         self.model = ModelBox(self._asking, {AUTO: "auto (best for the image)", CLASSICAL: "classical (no network)"})
@@ -139,8 +141,8 @@ class Finder(QWidget):
 
     def refresh(self) -> None:
         """Say what the network is told of the image, and show the threshold of the document."""
-        self.told.show_for(self._panel.image, self.model.card)
-        self.least.setEnabled(not self._panel.busy)
+        self.told.show_for(self._host.image, self.model.card)
+        self.least.setEnabled(not self._host.busy)
         least = least_of(self._session.columns) if self._session is not None and self.candidates is not None else None
         if least is not None and abs(least - self.least.value()) > HALF_A_STEP:
             blocked = self.least.blockSignals(True)
@@ -159,11 +161,11 @@ class Finder(QWidget):
     def _on_least(self, value: float) -> None:
         self._asking.tell(least_confidence=round(float(value), 3))
         kept = self.candidates
-        if kept is None or self._panel.busy or self._session is None:
+        if kept is None or self._host.busy or self._session is None:
             return
         kept.show(value)
         count, all_of_them = len(self._session.columns), len(kept.everything)
-        self._panel.say(
+        self._host.say(
             f"{count:,} of {all_of_them:,} candidates from confidence {value:.2f} on. "
             '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
         )

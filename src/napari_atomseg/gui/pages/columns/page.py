@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -21,17 +21,14 @@ from superqt import QCollapsible
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
-from napari_atomseg.gui.documents.filing import Filing
 from napari_atomseg.gui.documents.results import adopt, documents_of, precision, show_columns
 from napari_atomseg.gui.layers.conversion import colour_ends, pixel_size_of, to_micrograph
 from napari_atomseg.gui.pages.columns.finder import Finder, estimate_told, finder_told, nothing_found
 from napari_atomseg.gui.pages.columns.quality import QualityStrip
 from napari_atomseg.gui.pages.columns.selection_view import SelectionView
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
-from napari_atomseg.gui.widgets.asking import Asking
 from napari_atomseg.gui.widgets.colour_bar import ColourBar, unit_of
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
@@ -39,7 +36,7 @@ from napari_atomseg.gui.widgets.region import RegionBox
 from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, bound, refine, snap
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host, Links
 
 PLAIN = "kind"
 FIRST_FIELDS = ("polarity",)
@@ -51,22 +48,22 @@ class ColumnsPage(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
-    asking : Asking
+    host : Host
+        The panel.
     """
 
+    title = "Columns"
+    tip = "Find the atomic columns of the image, correct them by hand, refine and save them."
     run_text = "Find columns"
     run_tip = "Find every atomic column in the image."
-    refreshed = Signal()  # the document, its columns, or whether a job runs may have changed
 
-    def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__()
-        self._panel, self._asking = panel, asking
-        self._viewer = panel.viewer
+        self._host, self._asking = host, host.networks
+        self._viewer = host.viewer
         self._session: ColumnsSession | None = None
         self._said: tuple[int, int, bool] | None = None
-        self.filing = Filing(panel)
-        self.table: ColumnsTable | None = None
+        self.filing = host.documents.filing
         self._build()
         self._connect()
         self._recall()
@@ -75,8 +72,8 @@ class ColumnsPage(QWidget):
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.finder = Finder(self._panel, self._asking)
-        self.region = RegionBox(self._panel)
+        self.finder = Finder(self._host, self._asking)
+        self.region = RegionBox(self._host)
         self.first = Form(ClassicalParams, FIRST_FIELDS)
         self.more = Form(ClassicalParams, MORE_FIELDS)
         self.network = Form(NetworkParams, ("averaged", "device"))
@@ -114,7 +111,7 @@ class ColumnsPage(QWidget):
         layout.addWidget(self.first)
         layout.addLayout(grid)
         layout.addWidget(self.selected)
-        self.quality = QualityStrip(self._panel)
+        self.quality = QualityStrip(self._host)
         layout.addWidget(self.quality)
         layout.addWidget(self._folded())
         layout.addStretch(1)
@@ -150,7 +147,9 @@ class ColumnsPage(QWidget):
         layers.selection.events.active.connect(self._follow)
         for form in (self.first, self.more, self.fitting):
             form.value_changed.connect(self._remember)
-        self.snaps.toggled.connect(lambda on: remember("snap", on))
+        self.snaps.toggled.connect(self._on_snaps)
+        self._host.documents.watched.connect(self._watch)
+        self._host.documents.coloured.connect(self._show_other_colours)
 
     def _recall(self) -> None:
         params = recall_params(ClassicalParams)
@@ -168,7 +167,7 @@ class ColumnsPage(QWidget):
             remember_params(self.params())
             remember_params(self.fitting.value())
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
 
     # -- values --------------------------------------------------------------------------------------------------
 
@@ -191,7 +190,7 @@ class ColumnsPage(QWidget):
 
     def why_not(self) -> str:
         """Why columns cannot be found now; empty if they can."""
-        return "" if self._panel.image is not None else "Open an image first."
+        return "" if self._host.image is not None else "Open an image first."
 
     @property
     def session(self) -> ColumnsSession | None:
@@ -206,20 +205,20 @@ class ColumnsPage(QWidget):
 
     def find(self) -> None:
         """Find the columns of the chosen image."""
-        image = self._panel.image
+        image = self._host.image
         if image is None:
             return
         try:
             params, region = self.params(), self.region.mask(image)
         except (AtomsegError, ValueError) as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         micrograph = to_micrograph(image)
         stack = len(micrograph.shape) == 3
         frame = None if self.every_frame.isChecked() or not stack else int(self._viewer.dims.current_step[0])
         begun = time.perf_counter()
         steps = self.finder.steps(micrograph, params, region, frame)
-        self._panel.start(
+        self._host.start(
             steps, lambda columns: self._found(image, columns, frame, time.perf_counter() - begun), "Finding columns"
         )
 
@@ -231,18 +230,18 @@ class ColumnsPage(QWidget):
     def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
         columns = self.finder.sure(found)
         if len(columns) == 0:
-            self._panel.say(nothing_found(found, self.finder.least.value()) + finder_told(found))
+            self._host.say(nothing_found(found, self.finder.least.value()) + finder_told(found))
         if len(found) == 0:
             return
         before = documents_of(self._viewer, image)
         session, replaced = show_columns(self._viewer, image, columns, frame)
         self.finder.keep(session, found, frame)
         kept = "" if replaced or not before else " Your edited columns were kept; these are in a new layer."
-        self.watch(session)
+        self._host.documents.watch(session)
         if len(columns):
             place = f" in frame {frame + 1}" if frame is not None else ""
             further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
-            self._panel.say(
+            self._host.say(
                 f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_told(found)}{estimate_told(found)}{kept} "
                 f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
             )
@@ -255,23 +254,28 @@ class ColumnsPage(QWidget):
             return
         begun, asked = time.perf_counter(), session.columns
         steps = refine.steps(to_micrograph(image), asked, params=self.fitting.value())
-        self._panel.start(
+        self._host.start(
             steps, lambda columns: self._refined(session, asked, columns, time.perf_counter() - begun), "Refining columns"
         )
 
     def _refined(self, session: ColumnsSession, asked: Columns, columns: Columns, seconds: float) -> None:
         if session.columns is not asked:
-            self._panel.say("The columns were edited while they were being refined; the edits were kept. Press Refine again.")
+            self._host.say("The columns were edited while they were being refined; the edits were kept. Press Refine again.")
             return
         session.apply(columns)
         flagged = int(session.columns.flagged.sum())
         note = f', {flagged:,} flagged (<a href="flagged">show next</a>)' if flagged else ""
-        self._panel.say(f'{len(columns):,} columns refined, {seconds:.1f} s{note}. {precision(columns)} <a href="save">save</a>')
+        self._host.say(f'{len(columns):,} columns refined, {seconds:.1f} s{note}. {precision(columns)} <a href="save">save</a>')
 
     # -- the document --------------------------------------------------------------------------------------------
 
-    def watch(self, session: ColumnsSession | None) -> None:
+    def _on_snaps(self, on: bool) -> None:
+        self._host.documents.snaps = on
+        remember("snap", on)
+
+    def _watch(self) -> None:
         """Act on another document from now on."""
+        session = self._host.documents.session
         if session is self._session:
             self.refresh()
             return
@@ -287,8 +291,6 @@ class ColumnsPage(QWidget):
         self.finder.watch(session)
         self.selected.watch(session)
         self._show_colours()
-        if self.table is not None:
-            self.table.watch(session)
         self.refresh()
         self._say_state()
 
@@ -296,11 +298,11 @@ class ColumnsPage(QWidget):
         """Let the foot speak of the columns as they are now; what it said of earlier ones no longer holds."""
         session, before = self._session, self._said
         self._said = state = state_of(session)
-        if state == before or self._panel.busy:
+        if state == before or self._host.busy:
             return
         edited = ", edited and not saved" if session is not None and session.edited and session.unsaved else ""
         links = '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
-        self._panel.say(f"{state[0]:,} columns{edited}. {links}" if state is not None and state[0] else "")
+        self._host.say(f"{state[0]:,} columns{edited}. {links}" if state is not None and state[0] else "")
 
     def _on_changed(self) -> None:
         self.refresh()
@@ -313,7 +315,7 @@ class ColumnsPage(QWidget):
         session = self._session
         alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
         image = self._image_of(session) if session is not None else None
-        if session is None or image is None or alt or not self._panel.in_charge:
+        if session is None or image is None or alt or not self._host.in_charge:
             return
         if self.snaps.isChecked():
             session.amend(snap(to_micrograph(image), session.columns, rows))
@@ -332,13 +334,13 @@ class ColumnsPage(QWidget):
         else:
             session.amend(columns.remove(there))
         what = "A column is there already" if len(there) == 1 else f"At {len(there):,} places a column is there already"
-        self._panel.say(f"{what}; nothing was added to it. Hold Alt to add a point there all the same.")
+        self._host.say(f"{what}; nothing was added to it. Hold Alt to add a point there all the same.")
 
     def refresh(self) -> None:
         """Show what can be done now, and why not where it cannot."""
         session = self._session
         has_columns = session is not None and len(session.columns) > 0
-        busy = self._panel.busy
+        busy = self._host.busy
         has_image = session is not None and self._image_of(session) is not None
         why_not = "A job is running; cancel it first." if busy else "Find or open columns of an image first."
         enable(self.refine_button, has_columns and has_image and not busy, why_not)
@@ -353,27 +355,27 @@ class ColumnsPage(QWidget):
             self.colour.setCurrentText(current if current in features else PLAIN)
         self.quality.watch(session)
         self.finder.refresh()
-        image = self._panel.image
+        image = self._host.image
         enable(self.draw, image is not None, "Open an image first.")
         self.first.form.setRowVisible(self.every_frame, image is not None and image.ndim == 3)
-        self.refreshed.emit()
+        self._host.documents.refreshed.emit()
 
     def on_image(self) -> None:
         """The chosen image has changed."""
-        image = self._panel.image
+        image = self._host.image
         documents = documents_of(self._viewer, image)
         active = self._viewer.layers.selection.active
         if has_session(active) and (active in documents or self._image_of(session_of(active)) is None):
-            self.watch(session_of(active))
+            self._host.documents.watch(session_of(active))
         else:
-            self.watch(session_of(documents[-1]) if documents else None)
+            self._host.documents.watch(session_of(documents[-1]) if documents else None)
         self.region.fill()
         self.refresh()
         self.filing.offer_recovery(image)
 
     def on_calibrated(self) -> None:
         """The pixel size has changed: every document of the image follows."""
-        image = self._panel.image
+        image = self._host.image
         for layer in documents_of(self._viewer, image):
             session = session_of(layer)
             if image is not None and session.columns.pixel_size != pixel_size_of(image):
@@ -384,7 +386,7 @@ class ColumnsPage(QWidget):
         active = self._viewer.layers.selection.active
         session = adopt(self._viewer, active)
         if session is not None:
-            self.watch(session)
+            self._host.documents.watch(session)
 
     def _on_layers(self, event: Any = None) -> None:
         for layer in self._viewer.layers:
@@ -397,8 +399,8 @@ class ColumnsPage(QWidget):
             except ReferenceError:
                 gone = True
             if gone:
-                documents = documents_of(self._viewer, self._panel.image)
-                self.watch(session_of(documents[-1]) if documents else None)
+                documents = documents_of(self._viewer, self._host.image)
+                self._host.documents.watch(session_of(documents[-1]) if documents else None)
         self.region.fill()
         self.refresh()
 
@@ -428,7 +430,7 @@ class ColumnsPage(QWidget):
         ends = colour_ends(values.to_numpy(float)) if numbers and values is not None else None
         self.colour_bar.show_range(shown.replace("_", " ").removesuffix(f" {unit_of(shown)}"), unit_of(shown), ends)
 
-    def show_other_colours(self, title: str, unit: str, ends: tuple[float, float]) -> None:
+    def _show_other_colours(self, title: str, unit: str, ends: tuple[float, float]) -> None:
         """Say that the rings show something that is no feature, until the next change."""
         self.colour.setPlaceholderText(title)
         self.colour.setCurrentIndex(-1)
@@ -438,23 +440,11 @@ class ColumnsPage(QWidget):
         """Save the current document; asks for the file unless it is given."""
         return self._session is not None and self.filing.save(self._session, path)
 
-    def _recover(self) -> None:
-        session = self.filing.restore()
-        if session is not None:
-            self.watch(session)
-
     # -- views ---------------------------------------------------------------------------------------------------
 
     def show_table(self) -> None:
         """Dock the table below the image, or bring it to the front."""
-        if self.table is None:
-            self.table = ColumnsTable(self._viewer)
-            self.table.destroyed.connect(self._table_gone)
-        bring_up(self._viewer, self.table, "Columns table")
-        self.table.watch(self._session)
-
-    def _table_gone(self) -> None:
-        self.table = None
+        self._host.open_dock(ColumnsTable).refresh()
 
     def next_flagged(self) -> None:
         """Centre the view on the next flagged column."""
@@ -465,20 +455,21 @@ class ColumnsPage(QWidget):
         if self._session is not None:
             centre_on(self._viewer, self._session, row)
 
-    def follow_link(self, link: str) -> None:
-        """Do what a link in the foot says."""
-        actions = {
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {
+            "find": self._turn_and_find,
             "refine": self.refine,
             "every_frame": self.find_everywhere,
             "table": self.show_table,
             "save": self.save,
             "flagged": self.next_flagged,
-            "recover": self._recover,
-            "forget": self.filing.throw_away,
-            "own_pixel_size": lambda: self._panel.known_files.give_back(self._panel.image),
-            "details": self._panel.show_details,
         }
-        actions[link]()
+
+    def _turn_and_find(self) -> None:
+        self._host.turn_to(type(self))
+        self.find()
 
 
 def state_of(session: ColumnsSession | None) -> tuple[int, int, bool] | None:

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from napari_atomseg.core.columns import FITS, FLAGGED_FITS, Columns
 from napari_atomseg.gui.docks.table import centre_on
 from napari_atomseg.gui.documents.editing import ColumnsSession
-from napari_atomseg.gui.documents.results import show_residual
 from napari_atomseg.gui.layers.conversion import to_micrograph
+from napari_atomseg.gui.layers.residual import show_residual
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.gui.widgets.histogram import Histogram
@@ -21,7 +21,7 @@ from napari_atomseg.workflows import residual
 from napari_atomseg.writers.overlay import FLAGGED_RING, RING
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 WORST = 20
 PM_PER_ANGSTROM = 100.0
@@ -45,13 +45,14 @@ class QualityStrip(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__()
         self.setObjectName("QualityStrip")
-        self._panel = panel
+        self._host = host
         self._session: ColumnsSession | None = None
         self._shown: Columns | None = None
         self._build()
@@ -64,7 +65,7 @@ class QualityStrip(QWidget):
             "Standard deviation of a position along one axis, from the noise and the neighbours of each column; scan "
             "distortion is not in it. Solid line: median; dashed line: 95th percentile."
         )
-        self.histogram = Histogram(self._panel.viewer)
+        self.histogram = Histogram(self._host.viewer)
         self.histogram.setAccessibleName("Histogram of the position uncertainties")
         self.histogram.empty = NO_VALUES
         self.histogram.picked.connect(self._select)
@@ -128,7 +129,7 @@ class QualityStrip(QWidget):
             self._show(columns)
         if self.isVisibleTo(self.parentWidget()):
             has_image = self._image() is not None
-            enable(self.residual_button, has_image and not self._panel.busy, BUSY if has_image else "Their image is gone.")
+            enable(self.residual_button, has_image and not self._host.busy, BUSY if has_image else "Their image is gone.")
 
     def _show(self, columns: Columns | None) -> None:
         self.setVisible(columns is not None and was_refined(columns))
@@ -169,30 +170,30 @@ class QualityStrip(QWidget):
             return
         layer = session.layer
         layer.visible = True
-        self._panel.viewer.layers.selection.active = layer
+        self._host.viewer.layers.selection.active = layer
         layer.selected_data = {int(row) for row in rows}
-        centre_on(self._panel.viewer, session, int(rows[0]))
-        self._panel.say(f'Selected: {what}. The first is in the middle of the view. <a href="table">table</a>')
+        centre_on(self._host.viewer, session, int(rows[0]))
+        self._host.say(f'Selected: {what}. The first is in the middle of the view. <a href="table">table</a>')
 
     def _image(self) -> Image | None:
         image = self._session.image if self._session is not None else None
-        return image if image is not None and image in self._panel.viewer.layers else None
+        return image if image is not None and image in self._host.viewer.layers else None
 
     def draw_residual(self) -> None:
         """Show what the fitted columns leave of the frame in view."""
         session, image = self._session, self._image()
         if session is None or image is None:
             return
-        frame = int(self._panel.viewer.dims.current_step[0]) if image.ndim == 3 else 0
+        frame = int(self._host.viewer.dims.current_step[0]) if image.ndim == 3 else 0
 
         def done(left: np.ndarray) -> None:
-            if image not in self._panel.viewer.layers:
-                self._panel.say("The image has been removed meanwhile; there is no residual to show.")
+            if image not in self._host.viewer.layers:
+                self._host.say("The image has been removed meanwhile; there is no residual to show.")
                 return
-            layer = show_residual(self._panel.viewer, image, left, frame)
-            self._panel.say(f"{escape(layer.name)}: the fit leaves a standard deviation of {left[np.isfinite(left)].std():.3g}.")
+            layer = show_residual(self._host.viewer, image, left, frame)
+            self._host.say(f"{escape(layer.name)}: the fit leaves a standard deviation of {left[np.isfinite(left)].std():.3g}.")
 
-        self._panel.start(residual.steps(to_micrograph(image), session.columns, frame), done, "Drawing the residual")
+        self._host.start(residual.steps(to_micrograph(image), session.columns, frame), done, "Drawing the residual")
 
 
 def was_refined(columns: Columns) -> bool:

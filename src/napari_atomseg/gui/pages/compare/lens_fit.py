@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.layers.comparison import frame_of, plane_of
+from napari_atomseg.gui.pages.simulate.page import SimulatePage
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.workflows import SimulationParams, fit_simulation
@@ -21,7 +22,7 @@ from napari_atomseg.workflows.comparison import POOR_FIT
 from napari_atomseg.workflows.simulation import structure_in
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
     from napari_atomseg.workflows import FittedSimulation
 
 
@@ -45,7 +46,8 @@ class LensFit(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
 
     Signals
     -------
@@ -54,9 +56,9 @@ class LensFit(QWidget):
 
     fitted = Signal(object, object, int, object)
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__()
-        self._panel = panel
+        self._host = host
         self._simulated: Image | None = None
         self._found: FittedSimulation | None = None
         self.ticks = {name: QCheckBox(one.text) for name, one in VARIED.items()}
@@ -108,9 +110,9 @@ class LensFit(QWidget):
 
     def why_not(self) -> str:
         """Why nothing can be fitted now; empty if it can."""
-        if self._panel.busy:
+        if self._host.busy:
             return "A job is running; cancel it first."
-        if self._panel.image is None or self._simulated is None:
+        if self._host.image is None or self._simulated is None:
             return "Choose an image and its simulation first."
         if not self._told_of(self._simulated):
             return "Only images that were simulated here know their structure: make one on the page Simulate."
@@ -125,18 +127,18 @@ class LensFit(QWidget):
 
     def run(self) -> None:
         """Fit the ticked quantities to the image of the panel."""
-        image, simulated, viewer = self._panel.image, self._simulated, self._panel.viewer
+        image, simulated, viewer = self._host.image, self._simulated, self._host.viewer
         if image is None or simulated is None or self.why_not():
             return
         told, vary = self._told_of(simulated), self.vary
         try:
             atoms, params = structure_in(told), SimulationParams.from_json(told["params"])
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         frame = frame_of(viewer, image)
         steps = fit_simulation.steps(atoms, plane_of(viewer, image), params, vary=vary)
-        self._panel.start(steps, lambda found: self._done(image, simulated, frame, vary, found), "Fitting the lens")
+        self._host.start(steps, lambda found: self._done(image, simulated, frame, vary, found), "Fitting the lens")
 
     def _done(self, image: Image, simulated: Image, frame: int, vary: tuple[str, ...], found: FittedSimulation) -> None:
         values = [_value(name, found) for name in vary]
@@ -147,20 +149,19 @@ class LensFit(QWidget):
         self.fitted.emit(image, simulated, frame, found)
         said = ", ".join(f"{VARIED[name].text} {value}" for name, value in zip(vary, values, strict=True))
         poor = " The fit explains little of the image: do not rely on these values." if found.one_minus_r2 > POOR_FIT else ""
-        self._panel.say(f"Fitted to {escape(image.name)}: {said}; 1 − R² {found.one_minus_r2:.3g}.{poor}")
+        self._host.say(f"Fitted to {escape(image.name)}: {said}; 1 − R² {found.one_minus_r2:.3g}.{poor}")
 
     def use(self) -> None:
         """Put what was fitted into the page "Simulate"."""
         if self._found is None:
             return
-        page, params = self._panel.simulate_page, self._found.params
+        page, params = self._host.turn_to(SimulatePage), self._found.params
         page.stem.set_value(params.stem)
         # What was fitted is the probe: a Gaussian knows nothing of it.
         page.convolution.set_value(params.convolution)
         page.cut.set_value(replace(page.cut.value(), thickness=params.cut.thickness))
         page.stem.value_changed.emit()
-        self._panel.show_simulate()
-        self._panel.say("The page Simulate has the fitted values now.")
+        self._host.say("The page Simulate has the fitted values now.")
 
     def _on_ticks(self, _: bool) -> None:
         remember("fit_lens", list(self.vary))

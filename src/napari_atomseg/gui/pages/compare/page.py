@@ -27,7 +27,6 @@ from qtpy.QtWidgets import (
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.gui.docks.bottom import bring_up
 from napari_atomseg.gui.docks.profile import ProfileDock
 from napari_atomseg.gui.documents.editing import session_of
 from napari_atomseg.gui.documents.results import documents_of
@@ -47,7 +46,7 @@ from napari_atomseg.gui.layers.structures import method_of
 from napari_atomseg.gui.pages.compare.lens_fit import LensFit, sentence
 from napari_atomseg.gui.pages.compare.views import DIFFERENCE, ResultRow
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
-from napari_atomseg.gui.shell.head import ElidedComboBox
+from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.image_pair import OFF
@@ -56,7 +55,7 @@ from napari_atomseg.workflows import CompareParams, compare, write_comparison
 from napari_atomseg.workflows.comparison import comparison_files
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host, Links
     from napari_atomseg.workflows import Comparison, FittedSimulation
 
 NO_IMAGE = 'Drop the recorded image here, or <a href="open">open it</a>; then compare a simulated one with it.'
@@ -98,18 +97,20 @@ class ComparePage(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
+    title = "Compare"
+    tip = "Compare a simulated image with the recorded one."
     run_text = "Compare"
     run_tip = "Lay the simulated image onto the image above, and show what is left between them."
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__()
-        self._panel = panel
+        self._host = host
         self._results: weakref.WeakKeyDictionary[Image, _Result] = weakref.WeakKeyDictionary()
         self._wanted = {"simulated": "", "columns": ""}
-        self._profile: ProfileDock | None = None
         self._build()
         self._connect()
         self._fill()
@@ -117,7 +118,7 @@ class ComparePage(QWidget):
     # -- how it looks ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._panel.viewer)
+        self.empty = LinkLabel(self._host.viewer)
         self.empty.setObjectName("nothing_to_compare")
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
@@ -131,7 +132,7 @@ class ComparePage(QWidget):
         self.first.addRow("Simulated", self.simulated)
         self.first.addRow("Columns", self.columns)
         inside.addLayout(self.first)
-        self.views = ResultRow(self._panel.viewer)
+        self.views = ResultRow(self._host.viewer)
         inside.addWidget(self.views)
         inside.addWidget(self._numbers())
         inside.addLayout(self._buttons())
@@ -192,7 +193,7 @@ class ComparePage(QWidget):
         return row
 
     def _lens(self) -> QWidget:
-        self.lens = LensFit(self._panel)
+        self.lens = LensFit(self._host)
         return self.lens
 
     def _more(self) -> QWidget:
@@ -209,8 +210,8 @@ class ComparePage(QWidget):
         self.save_button.clicked.connect(lambda: self.save())
         self.lens.fitted.connect(self._on_fitted)
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
-        self.empty.linkActivated.connect(self.follow_link)
-        layers = self._panel.viewer.layers
+        self.empty.linkActivated.connect(self._host.follow_link)
+        layers = self._host.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
 
@@ -225,7 +226,7 @@ class ComparePage(QWidget):
     def chosen(self) -> Image | None:
         """What the image is compared with."""
         layer = self.simulated.currentData()
-        return layer if layer is not None and layer in self._panel.viewer.layers else None
+        return layer if layer is not None and layer in self._host.viewer.layers else None
 
     @property
     def found(self) -> Comparison | None:
@@ -234,12 +235,12 @@ class ComparePage(QWidget):
         return result.comparison if result is not None else None
 
     def _result(self) -> _Result | None:
-        image = self._panel.image
+        image = self._host.image
         return self._results.get(image) if image is not None else None
 
     def why_not(self) -> str:
         """Why nothing can be compared now; empty if it can."""
-        image, chosen = self._panel.image, self.chosen
+        image, chosen = self._host.image, self.chosen
         if image is None:
             return "Open the recorded image first."
         if chosen is None:
@@ -254,7 +255,7 @@ class ComparePage(QWidget):
         """Show what belongs to the image and to its last comparison."""
         self._show_empty()
         result = self._result()
-        busy = "A job is running; cancel it first." if self._panel.busy else ""
+        busy = "A job is running; cancel it first." if self._host.busy else ""
         enable(self.profile_button, result is not None, NO_RESULT)
         enable(self.save_button, result is not None and not busy, busy or NO_RESULT)
         self.lens.watch(self.chosen)
@@ -263,7 +264,7 @@ class ComparePage(QWidget):
             self._show_numbers(result)
 
     def _show_empty(self) -> None:
-        image, some = self._panel.image, self.simulated.count() > 0
+        image, some = self._host.image, self.simulated.count() > 0
         if image is None:
             text = NO_IMAGE
         elif not some:
@@ -278,27 +279,32 @@ class ComparePage(QWidget):
         """The chosen image has changed."""
         self._fill()
         result = self._result()
-        self.views.watch(self._panel.image, result.shown if result is not None else None)
+        self.views.watch(self._host.image, result.shown if result is not None else None)
         self._watch_profile()
 
-    def follow_link(self, link: str) -> None:
-        """Do what a link says."""
-        {"open": self._panel.tools.open_files, "simulate": self._panel.show_simulate}[link]()
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {}
+
+    def on_calibrated(self) -> None:
+        """The image has another pixel size."""
+        self.refresh()
 
     def _on_layers(self, event: Any = None) -> None:
         self._fill()
         if self.views.mode == OFF:
             result = self._result()
-            self.views.watch(self._panel.image, result.shown if result is not None else None)
-        self._panel.refresh_run()
+            self.views.watch(self._host.image, result.shown if result is not None else None)
+        self._host.refresh_run()
 
     def _on_simulated(self, _: int) -> None:
         self.refresh()
-        self._panel.refresh_run()
+        self._host.refresh_run()
 
     def _fill(self) -> None:
         """Offer the images and columns that there are."""
-        viewer, image = self._panel.viewer, self._panel.image
+        viewer, image = self._host.viewer, self._host.image
         images = candidates(viewer, image)
         # What was not simulated is compared only where somebody asks for it.
         usual = 0 if images and method_of(images[0]) else -1
@@ -316,22 +322,22 @@ class ComparePage(QWidget):
 
     def run(self) -> None:
         """Compare the chosen images."""
-        image, chosen, viewer = self._panel.image, self.chosen, self._panel.viewer
+        image, chosen, viewer = self._host.image, self.chosen, self._host.viewer
         if image is None or chosen is None or self.why_not():
             return
         frame = frame_of(viewer, image)
         try:
             columns, params = self._asked_columns(frame), self.form.value()
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         steps = compare.steps(plane_of(viewer, chosen), plane_of(viewer, image), columns=columns, params=params)
         begun, name = time.perf_counter(), chosen.name
-        self._panel.start(steps, lambda found: self._made(image, name, frame, found, time.perf_counter() - begun), "Comparing")
+        self._host.start(steps, lambda found: self._made(image, name, frame, found, time.perf_counter() - begun), "Comparing")
 
     def _asked_columns(self, frame: int) -> Columns | None:
         layer = self.columns.currentData()
-        if not isinstance(layer, Points) or layer not in self._panel.viewer.layers:
+        if not isinstance(layer, Points) or layer not in self._host.viewer.layers:
             return None
         columns = session_of(layer).columns.of_frame(frame)
         return replace(columns, frame=np.zeros(len(columns), int)) if len(columns) else None
@@ -339,7 +345,7 @@ class ComparePage(QWidget):
     def _made(self, image: Image, name: str, frame: int, found: Comparison, seconds: float) -> None:
         if not self._show(image, frame, found):
             return
-        self._panel.say(
+        self._host.say(
             f"{escape(_short(name))} against {escape(_short(image.name))}: 1 − R² {found.one_minus_r2:.3g}, "
             f"SSIM {found.ssim:.3g}, shift {_shift(found.shift)}; {seconds:.1f} s."
         )
@@ -349,9 +355,9 @@ class ComparePage(QWidget):
 
     def _show(self, image: Image, frame: int, found: Comparison) -> bool:
         """Put a comparison into the viewer and on the page."""
-        viewer = self._panel.viewer
+        viewer = self._host.viewer
         if image not in viewer.layers:
-            self._panel.say("The image has been removed meanwhile; its comparison is not shown.")
+            self._host.say("The image has been removed meanwhile; its comparison is not shown.")
             return False
         mode = self.views.mode
         self.views.show_as(OFF)
@@ -359,7 +365,7 @@ class ComparePage(QWidget):
         self._results[image] = _Result(found, shown)
         self._on_colour()
         self._fill()
-        if image is self._panel.image:
+        if image is self._host.image:
             self.views.watch(image, shown)
             self.views.show_as(DIFFERENCE if mode == OFF else mode)
             self._watch_profile()
@@ -386,7 +392,7 @@ class ComparePage(QWidget):
             self.labels[name].setVisible(not as_they_are)
             self.numbers[name].setVisible(not as_they_are)
         columns = result.shown.columns
-        self.second.setRowVisible(self.colour, columns is not None and columns in self._panel.viewer.layers)
+        self.second.setRowVisible(self.colour, columns is not None and columns in self._host.viewer.layers)
         notes = [*_coverage(found), *(sentence(note) for note in found.notes)]
         self.notes.setText(" ".join(notes))
         self.notes.setVisible(bool(notes))
@@ -394,7 +400,7 @@ class ComparePage(QWidget):
     def _on_colour(self, _: int = 0) -> None:
         result = self._result()
         columns = result.shown.columns if result is not None else None
-        if columns is None or columns not in self._panel.viewer.layers:
+        if columns is None or columns not in self._host.viewer.layers:
             return
         name = self.colour.currentData()
         limit = colour_by(columns, name)
@@ -403,29 +409,26 @@ class ComparePage(QWidget):
 
     def show_profile(self) -> None:
         """Show both images along a line."""
-        image, result = self._panel.image, self._result()
+        image, result = self._host.image, self._result()
         if image is None or result is None:
             return
-        if self._profile is None:
-            self._profile = ProfileDock(self._panel.viewer)
-            self._profile.destroyed.connect(lambda: setattr(self, "_profile", None))
-        layer = profile_layer(self._panel.viewer, image, result.comparison.simulated.data)
+        layer = profile_layer(self._host.viewer, image, result.comparison.simulated.data)
         if not layer.visible:
             layer.visible = True
-        self._panel.viewer.layers.selection.active = layer
+        self._host.viewer.layers.selection.active = layer
         layer.mode = "select"
         # The line is drawn before the window is divided anew, and that before the profile: together they would be felt.
-        QTimer.singleShot(DRAWN_MS, self._bring_up_profile)
+        QTimer.singleShot(DRAWN_MS, self._open_profile)
 
-    def _bring_up_profile(self) -> None:
-        if self._profile is not None:
-            bring_up(self._panel.viewer, self._profile, "Profile")
-            QTimer.singleShot(DRAWN_MS, self._watch_profile)
+    def _open_profile(self) -> None:
+        self._host.open_dock(ProfileDock)
+        QTimer.singleShot(DRAWN_MS, self._watch_profile)
 
     def _watch_profile(self) -> None:
-        if self._profile is not None:
-            image = self._panel.image
-            self._profile.watch(self.found, image, find_profile_layer(self._panel.viewer, image))
+        profile = self._host.dock(ProfileDock)
+        if profile is not None:
+            image = self._host.image
+            profile.watch(self.found, image, find_profile_layer(self._host.viewer, image))
 
     def save(self, folder: str | None = None) -> None:
         """Save the comparison to a folder; asks for it unless it is given."""
@@ -442,10 +445,10 @@ class ComparePage(QWidget):
         try:
             written = write_comparison(found, folder, force=bool(taken))
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         remember("folder", folder)
-        self._panel.say(f"Saved {len(written)} {'file' if len(written) == 1 else 'files'} to {escape(str(folder))}.")
+        self._host.say(f"Saved {len(written)} {'file' if len(written) == 1 else 'files'} to {escape(str(folder))}.")
 
     def may_overwrite(self, taken: list[Path]) -> bool:
         """Ask whether what an earlier comparison left may be overwritten."""

@@ -26,7 +26,7 @@ from napari_atomseg.gui.widgets.asking import Asking, card_text
 from napari_atomseg.workflows import add_model, model_table, models_folder
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 ROWS = 5
 """Lines that the list shows before it scrolls."""
@@ -37,15 +37,17 @@ class ModelsBox(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     asking : Asking
     """
 
-    def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
+    def __init__(self, host: Host, asking: Asking) -> None:
         super().__init__()
-        self._panel, self._asking = panel, asking
+        self._host, self._asking = host, asking
         self._build()
         asking.models_changed.connect(self.fill)
+        asking.announced.connect(self.choose)
         self.fill()
 
     def _build(self) -> None:
@@ -134,25 +136,25 @@ class ModelsBox(QWidget):
             given = QFileDialog.getExistingDirectory(
                 self, "Folder of a model (card.yaml and weights.safetensors)", str(recall("models", ""))
             )
-        if not given or self._panel.busy:
+        if not given or self._host.busy:
             return
         remember("models", str(Path(given).parent))
-        self._panel.start(add_model.steps(Path(given)), self._added, "Importing the model")
+        self._host.start(add_model.steps(Path(given)), self._added, "Importing the model")
 
     def _added(self, name: str) -> None:
         self._asking.refresh()
         self.choose(name)
-        self._panel.say(f"{escape(name)} was imported and can be chosen.")
+        self._host.say(f"{escape(name)} was imported and can be chosen.")
 
     def open_folder(self) -> None:
         """Show the folder of the user's models in the desktop's file manager."""
         try:
             folder = models_folder()
         except OSError as error:
-            self._panel.complain(f"The folder of your models cannot be made: {error}.")
+            self._host.complain(f"The folder of your models cannot be made: {error}.")
             return
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self._panel.complain(f"Your models are in {folder}.")
+            self._host.complain(f"Your models are in {folder}.")
 
 
 def _sampling(row: dict[str, Any]) -> str:

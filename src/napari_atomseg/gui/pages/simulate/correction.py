@@ -20,8 +20,8 @@ from napari_atomseg.workflows import SimulationParams, correction_for, fit_corre
 from napari_atomseg.workflows.pairs import pairs_cost
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.pages.simulate.page import SimulatePage
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
+    from napari_atomseg.gui.pages.simulate.subject import Subject
 
 
 EXPLAINED = (
@@ -35,16 +35,17 @@ class CorrectionButton(QToolButton):
 
     Parameters
     ----------
-    panel : AtomSegPanel
-    page : SimulatePage
+    host : Host
+        The panel.
+    subject : Subject
         Whose structure and parameters a correction is made for.
     """
 
     chosen_anew = Signal()
 
-    def __init__(self, panel: AtomSegPanel, page: SimulatePage) -> None:
+    def __init__(self, host: Host, subject: Subject) -> None:
         super().__init__()
-        self._panel, self._page = panel, page
+        self._host, self._subject = host, subject
         self.setObjectName("correction")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -106,26 +107,26 @@ class CorrectionButton(QToolButton):
         path = (path or self._where_to_save()) if folder else None
         if folder and path:
             target = Path(path)
-            self._panel.start(fit_correction.steps(folder), lambda found: self._fitted(found, target), "Fitting a correction")
+            self._host.start(fit_correction.steps(folder), lambda found: self._fitted(found, target), "Fitting a correction")
 
     def make(self, path: str | None = None) -> None:
         """Say what pairs of the structure would cost, and make them and fit a correction to them if that is wanted."""
-        layer = self._page.layer
+        layer = self._subject.layer
         path = (path or self._where_to_save()) if layer is not None else None
         if layer is None or not path:
             return
         try:
-            atoms, params = structure_of(layer), self._page.params()
+            atoms, params = structure_of(layer), self._subject.params()
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         target = Path(path)
-        self._panel.start(_cost(atoms, params), lambda cost: self._ask(atoms, params, target, cost), "Estimating the cost")
+        self._host.start(_cost(atoms, params), lambda cost: self._ask(atoms, params, target, cost), "Estimating the cost")
 
     def _ask(self, atoms: Any, params: SimulationParams, target: Path, cost: Any) -> None:
         memory = f"{cost.memory_bytes / 1e9:.2g} GB"
-        self._panel.say("")
-        self._panel.ask(
+        self._host.say("")
+        self._host.ask(
             f"Six multislice images take about {duration(cost.seconds)} and {memory} on this computer. Each is kept in "
             f"{pairs_folder(target).name}.",
             ("make_pairs", "Start", "Simulate the pairs in the background, then fit the correction."),
@@ -135,7 +136,7 @@ class CorrectionButton(QToolButton):
 
     def _make(self, atoms: Any, params: SimulationParams, target: Path) -> None:
         folder = pairs_folder(target)
-        self._panel.start(
+        self._host.start(
             correction_for.steps(atoms, params, keep=folder),
             lambda found: self._fitted(found, target),
             "Making pairs for a correction",
@@ -150,11 +151,11 @@ class CorrectionButton(QToolButton):
         try:
             write_correction(found, path)
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         self.choose(str(path))
         told = found.cross_validation
-        self._panel.say(f"{escape(path.name)}: 1 - R² = {told.one_minus_r2:.3g}, cross-validated.")
+        self._host.say(f"{escape(path.name)}: 1 - R² = {told.one_minus_r2:.3g}, cross-validated.")
 
 
 def pairs_folder(target: Path) -> Path:

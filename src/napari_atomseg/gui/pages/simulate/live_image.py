@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Steps
@@ -21,8 +21,8 @@ from napari_atomseg.gui.layers.structures import show_simulated, show_structure,
 from napari_atomseg.workflows import SimulationParams, SimulationProgress, projected_atoms, simulate, simulation_cost
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.pages.simulate.page import SimulatePage
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
+    from napari_atomseg.gui.pages.simulate.subject import Subject
 
 LIVE_MS, COST_MS = 150, 400
 """Pause after the last change before the convolution is made anew, and the cost of a multislice estimated."""
@@ -33,13 +33,17 @@ class LiveImage(QObject):
 
     Parameters
     ----------
-    panel : AtomSegPanel
-    page : SimulatePage
+    host : Host
+        The panel.
+    subject : Subject
     """
 
-    def __init__(self, panel: AtomSegPanel, page: SimulatePage) -> None:
-        super().__init__(page)
-        self._panel, self._page = panel, page
+    costed = Signal(str)
+    """What a multislice of the structure would cost, in words."""
+
+    def __init__(self, host: Host, subject: Subject) -> None:
+        super().__init__(subject)
+        self._host, self._subject = host, subject
         self._soon, self._later = self._timer(LIVE_MS, self._update), self._timer(COST_MS, self._estimate)
 
     def update_soon(self, with_cost: bool) -> None:
@@ -49,51 +53,50 @@ class LiveImage(QObject):
             self._later.start()
 
     def _update(self) -> None:
-        layer = self._page.layer
+        layer = self._subject.layer
         if layer is None:
             return
         try:
-            params = self._page.params()
+            params = self._subject.params()
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
-        begun, jobs = time.perf_counter(), self._panel.jobs_begun
+        begun, jobs = time.perf_counter(), self._host.jobs_begun
         work = Work(_live(structure_of(layer), params))
-        self._panel.keep("convolution", work)
+        self._host.keep("convolution", work)
         work.finished.connect(lambda found: self._show(layer, found, time.perf_counter() - begun, jobs))
-        work.failed.connect(lambda sentence, _: self._panel.complain(sentence))
+        work.failed.connect(lambda sentence, _: self._host.complain(sentence))
         work.start()
 
     def _show(self, layer: Points, found: tuple[Any, Any, Any], seconds: float, jobs: int) -> None:
-        if layer not in self._panel.viewer.layers:
+        if layer not in self._host.viewer.layers:
             return
         places, numbers, image = found
         show_structure(layer, places, numbers)
         if image is None:
             return
-        show_simulated(self._panel.viewer, layer, "convolution", image)
-        if not self._panel.busy and jobs == self._panel.jobs_begun:  # what a job has said meanwhile stays
-            self._panel.say(f"{escape(layer.name)}: convolution, {seconds * 1e3:.0f} ms.")
+        show_simulated(self._host.viewer, layer, "convolution", image)
+        if not self._host.busy and jobs == self._host.jobs_begun:  # what a job has said meanwhile stays
+            self._host.say(f"{escape(layer.name)}: convolution, {seconds * 1e3:.0f} ms.")
 
     def _estimate(self) -> None:
-        layer = self._page.layer
-        if layer is None or self._panel.busy:
+        layer = self._subject.layer
+        if layer is None or self._host.busy:
             return
         try:
-            params = self._page.params()
+            params = self._subject.params()
         except AtomsegError:
             return
         self._show_cost("estimating …")
         work = Work(_cost(structure_of(layer), params))
-        self._panel.keep("cost", work)
+        self._host.keep("cost", work)
         work.finished.connect(self._show_cost)
         work.failed.connect(lambda sentence, _: self._show_cost(sentence))
         work.start()
 
     def _show_cost(self, cost: Any) -> None:
         told = cost if isinstance(cost, str) else f"About {duration(cost.seconds)}, {cost.memory_bytes / 1e9:.2g} GB; {cost.why}."
-        self._page.cost.setText(told)
-        self._page.cost.setVisible(True)
+        self.costed.emit(told)
 
     def _timer(self, pause: int, action: Any) -> QTimer:
         timer = QTimer(self)

@@ -40,7 +40,7 @@ from napari_atomseg.gui.pages.simulate.correction import CorrectionButton
 from napari_atomseg.gui.pages.simulate.live_image import LiveImage
 from napari_atomseg.gui.pages.simulate.recording import RecordBox
 from napari_atomseg.gui.settings import recall_params, remember_params
-from napari_atomseg.gui.shell.head import ElidedComboBox
+from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Editor, Form, ResetLabel, align_labels, enable
 from napari_atomseg.gui.widgets.link_label import LinkLabel
@@ -64,7 +64,7 @@ from napari_atomseg.workflows.effects import has_effect
 from napari_atomseg.workflows.structures import has_thickness, summary
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host, Links
 
 EMPTY = 'Drop a structure here (cif, xyz, POSCAR), <a href="open">open one</a>, or <a href="build">build a nanoparticle</a>.'
 SLOW = ("prism", "multislice")
@@ -87,14 +87,17 @@ class SimulatePage(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
+    title = "Simulate"
+    tip = "Simulate the image of an atomic structure."
     run_tip = "Calculate the image of the structure with the chosen method."
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__()
-        self._panel = panel
+        self._host = host
         # Of the structure whose image was finished last, until the next job begins.
         self._made_last: object = None
         self._begun = 0.0
@@ -103,7 +106,7 @@ class SimulatePage(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._panel.viewer, EMPTY)
+        self.empty = LinkLabel(self._host.viewer, EMPTY)
         self.empty.setObjectName("no_structure")
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.RichText)
@@ -131,8 +134,8 @@ class SimulatePage(QWidget):
         self.as_image.setToolTip("Simulate on the grid of the image that the panel works on, so that they can be compared.")
         pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
         self.pixel = Editor(pixel)
-        self.correction = CorrectionButton(self._panel, self)
-        self.corrected_by = LinkLabel(self._panel.viewer)
+        self.correction = CorrectionButton(self._host, self)
+        self.corrected_by = LinkLabel(self._host.viewer)
         self.corrected_by.setObjectName("correction_explained")
         self.corrected_by.setWordWrap(True)
         self.corrected_by.setTextFormat(Qt.TextFormat.RichText)
@@ -191,7 +194,7 @@ class SimulatePage(QWidget):
         self.turn_button = QPushButton("Turn to the image")
         self.turn_button.setObjectName("turn_to_image")
         self.turn_button.setProperty("tip", "Find the in-plane rotation from the spectra of the image and of the simulation.")
-        self.recording = RecordBox(self._panel, self)
+        self.recording = RecordBox(self._host, self)
         parts = (
             ("Rotation, tilt and defects", [self.turn, self.turn_button]),
             ("Lens and detector", [self.stem, self.detector, self.tem]),
@@ -201,19 +204,20 @@ class SimulatePage(QWidget):
         return [fold(title, *forms) for title, forms in parts]
 
     def _connect(self) -> None:
-        self.live = LiveImage(self._panel, self)
+        self.live = LiveImage(self._host, self)
+        self.live.costed.connect(self._show_cost)
         self.structure.currentIndexChanged.connect(self._on_structure)
         self.zone.currentTextChanged.connect(self._on_change)
         self.method.currentIndexChanged.connect(self._on_change)
         self.as_image.toggled.connect(self._on_change)
         self.pixel.changed.connect(self._on_change)
         self.build_button.clicked.connect(self.build)
-        self.empty.linkActivated.connect(self.follow_link)
+        self.empty.linkActivated.connect(self._host.follow_link)
         for form in (self.cut, self.turn, *self.remembered):
             form.value_changed.connect(self._on_change)
         self.turn_button.clicked.connect(self.turn_to_image)
         self.correction.chosen_anew.connect(self._on_change)
-        layers = self._panel.viewer.layers
+        layers = self._host.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
 
@@ -228,7 +232,7 @@ class SimulatePage(QWidget):
     def layer(self) -> Points | None:
         """The chosen structure."""
         chosen = self.structure.currentData()
-        return chosen if chosen is not None and chosen in self._panel.viewer.layers else None
+        return chosen if chosen is not None and chosen in self._host.viewer.layers else None
 
     def params(self) -> SimulationParams:
         """All that the page says.
@@ -249,7 +253,7 @@ class SimulatePage(QWidget):
             multislice=self.multislice.value(),
             tem=self.tem.value(),
         )
-        image = self._panel.image
+        image = self._host.image
         return like(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
 
     @property
@@ -273,7 +277,7 @@ class SimulatePage(QWidget):
 
     def refresh(self) -> None:
         """Show what belongs to the structure and to the method."""
-        some = bool(structures_in(self._panel.viewer))
+        some = bool(structures_in(self._host.viewer))
         self.empty.setVisible(not some)
         self.controls.setVisible(some)
         corrected = self.method.currentText() == "corrected"
@@ -286,10 +290,10 @@ class SimulatePage(QWidget):
         self._show_what_counts()
         self.convolution.setVisible(self.method.currentText() in ("convolution", "corrected"))
         self.multislice.setVisible(not self.convolution.isVisibleTo(self.convolution.parentWidget()))
-        self.as_image.setVisible(self._panel.image is not None)
-        enable(self.turn_button, self._panel.image is not None and not self._panel.busy, "Open an image first, and let jobs end.")
+        self.as_image.setVisible(self._host.image is not None)
+        enable(self.turn_button, self._host.image is not None and not self._host.busy, "Open an image first, and let jobs end.")
         self.recording.refresh()
-        enable(self.build_button, not self._panel.busy, "A job is running; cancel it first.")
+        enable(self.build_button, not self._host.busy, "A job is running; cancel it first.")
         self.cost.setVisible(bool(self.cost.text()))
 
     def _show_what_counts(self) -> None:
@@ -304,7 +308,7 @@ class SimulatePage(QWidget):
             form.show_fields(lambda name, part=part: has_effect(f"{part}.{name}", params))
         layer = self.layer
         thick = layer is not None and has_thickness(structure_of(layer), params.cut)
-        ours = not (self.as_image.isChecked() and self._panel.image is not None)
+        ours = not (self.as_image.isChecked() and self._host.image is not None)
         self.cut.show_fields(lambda name: thick if name == "thickness" else ours or not name.startswith("width"))
         self.second.setRowVisible(self.pixel.widget, ours)
         if layer is not None:
@@ -314,9 +318,14 @@ class SimulatePage(QWidget):
         """The chosen image has changed."""
         self.refresh()
 
-    def follow_link(self, link: str) -> None:
-        """Do what a link says."""
-        {"open": self._panel.tools.open_files, "build": self.build}[link]()
+    def on_calibrated(self) -> None:
+        """The image has another pixel size."""
+        self.refresh()
+
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {"build": self.build, "simulate": lambda: self._host.turn_to(type(self))}
 
     def build(self) -> None:
         """Build a nanoparticle."""
@@ -327,13 +336,13 @@ class SimulatePage(QWidget):
     def add_structure(self, atoms: Any) -> Points:
         """Show a structure that was not read from a file, and turn to it."""
         data, options, kind = structure_layer_data(atoms, str(atoms.info.get("name", "particle")))
-        layer: Points = self._panel.viewer.add_layer(Layer.create(data, options, kind))
+        layer: Points = self._host.viewer.add_layer(Layer.create(data, options, kind))
         return layer
 
     # -- following changes -------------------------------------------------------------------------------------------
 
     def _on_layers(self, event: Any = None) -> None:
-        layers = structures_in(self._panel.viewer)
+        layers = structures_in(self._host.viewer)
         current, newest = self.structure.currentData(), getattr(event, "value", None)
         self.structure.blockSignals(True)
         self.structure.clear()
@@ -346,7 +355,7 @@ class SimulatePage(QWidget):
         if self.layer is not current or (event is None and layers):
             self._on_structure()
         self.refresh()
-        self._panel.refresh_run()
+        self._host.refresh_run()
 
     def _on_structure(self, _: int = 0) -> None:
         layer = self.layer
@@ -360,8 +369,8 @@ class SimulatePage(QWidget):
         self.zone.addItems(zones)
         self.zone.setCurrentText(current or zones[0])
         self.zone.blockSignals(False)
-        self._panel.show_simulate()
-        self._panel.say(f"{escape(layer.name)}: {len(atoms):,} atoms; its convolution follows.")
+        self._host.turn_to(type(self))
+        self._host.say(f"{escape(layer.name)}: {len(atoms):,} atoms; its convolution follows.")
         self._on_change()
 
     def _on_change(self, *_: Any) -> None:
@@ -369,26 +378,30 @@ class SimulatePage(QWidget):
             remember_params(form.value())
         self.cost.clear()
         self.refresh()
-        self._panel.refresh_run()
+        self._host.refresh_run()
         self.live.update_soon(self.method.currentText() in SLOW)
+
+    def _show_cost(self, told: str) -> None:
+        self.cost.setText(told)
+        self.cost.setVisible(True)
 
     def turn_to_image(self) -> None:
         """Let the structure lie as the image of the panel does."""
-        layer, image = self.layer, self._panel.image
+        layer, image = self.layer, self._host.image
         if layer is None or image is None:
             return
         try:
             steps = match_rotation.steps(structure_of(layer), self.params(), to_micrograph(image))
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
-        self._panel.start(steps, self._turned, "Finding the rotation")
+        self._host.start(steps, self._turned, "Finding the rotation")
 
     def _turned(self, angle: float) -> None:
         straight = abs(angle) < STRAIGHT_DEG
         self.turn.set_value(replace(self.turn.value(), rotation_deg=0.0 if straight else angle))
         self._on_change()
-        self._panel.say(
+        self._host.say(
             f"The structure lies as the image does within {abs(angle):.2f}°, which a comparison takes off; it is not turned."
             if straight
             else f"The structure is turned by {angle:.2f}° in the plane."
@@ -406,7 +419,7 @@ class SimulatePage(QWidget):
         steps = simulate.steps(structure_of(layer), params, correction=correction)
         self._begun = time.perf_counter()
         self._made_last = None
-        self._panel.start(
+        self._host.start(
             steps,
             lambda found: self._made(layer, params.method, found),
             f"Simulating ({params.method})",
@@ -416,27 +429,27 @@ class SimulatePage(QWidget):
 
     def _left_of(self, layer: Points, method: str) -> str:
         """What a cancelled simulation leaves."""
-        partial = simulated_of(self._panel.viewer, layer, f"{method} so far")
+        partial = simulated_of(self._host.viewer, layer, f"{method} so far")
         if partial is None:
             return NOTHING_CHANGED
         return f'the image of what was calculated stays as "{escape(partial.name)}".'
 
     def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
         """The image as far as it is."""
-        if not isinstance(progress, SimulationProgress) or layer not in self._panel.viewer.layers:
+        if not isinstance(progress, SimulationProgress) or layer not in self._host.viewer.layers:
             return
         if progress.partial is None or self._made_last == layer.unique_id:
             return
-        partial = show_simulated(self._panel.viewer, layer, f"{method} so far", progress.partial)
+        partial = show_simulated(self._host.viewer, layer, f"{method} so far", progress.partial)
         # Adding a layer lets events through, and the whole image may have come among them.
-        if self._made_last == layer.unique_id and partial in self._panel.viewer.layers:
-            self._panel.viewer.layers.remove(partial)
+        if self._made_last == layer.unique_id and partial in self._host.viewer.layers:
+            self._host.viewer.layers.remove(partial)
 
     def _made(self, layer: Points, method: str, found: Micrograph) -> None:
-        viewer = self._panel.viewer
+        viewer = self._host.viewer
         self._made_last = layer.unique_id
         if layer not in viewer.layers:
-            self._panel.say("The structure has been removed meanwhile; its image is not shown.")
+            self._host.say("The structure has been removed meanwhile; its image is not shown.")
             return
         for partial in [one for one in viewer.layers if one.name == f"{layer.name} | {method} so far"]:
             viewer.layers.remove(partial)
@@ -444,7 +457,7 @@ class SimulatePage(QWidget):
         image.visible = True
         seconds = time.perf_counter() - self._begun
         notes = f" {escape('; '.join(found.notes))}" if found.notes else ""
-        self._panel.say(f"{escape(layer.name)}: {method}, {duration(seconds)}.{notes}")
+        self._host.say(f"{escape(layer.name)}: {method}, {duration(seconds)}.{notes}")
 
 
 def _legend(atoms: Any, repeat: str) -> str:

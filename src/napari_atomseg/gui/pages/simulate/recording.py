@@ -16,8 +16,8 @@ from napari_atomseg.gui.widgets.forms import Form, enable
 from napari_atomseg.workflows import METHODS, AcquisitionParams, record
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.pages.simulate.page import SimulatePage
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
+    from napari_atomseg.gui.pages.simulate.subject import Subject
 
 
 class RecordBox(QWidget):
@@ -25,13 +25,14 @@ class RecordBox(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
-    page : SimulatePage
+    host : Host
+        The panel.
+    subject : Subject
     """
 
-    def __init__(self, panel: AtomSegPanel, page: SimulatePage) -> None:
+    def __init__(self, host: Host, subject: Subject) -> None:
         super().__init__()
-        self._panel, self._page = panel, page
+        self._host, self._subject = host, subject
         self.form = Form(AcquisitionParams)
         self.form.set_value(recall_params(AcquisitionParams))
         self.button = QPushButton("Record")
@@ -50,11 +51,11 @@ class RecordBox(QWidget):
 
     def _newest(self) -> Image | None:
         """The simulated image that noise is put on: the active one, else the best of this structure."""
-        viewer = self._panel.viewer
+        viewer = self._host.viewer
         active = viewer.layers.selection.active
         if method_of(active) in METHODS:
             return active  # type: ignore[no-any-return]
-        layer = self._page.layer
+        layer = self._subject.layer
         if layer is None:
             return None
         found = [simulated_of(viewer, layer, method) for method in reversed(METHODS)]
@@ -68,11 +69,11 @@ class RecordBox(QWidget):
         try:
             noisy = record(to_micrograph(image), self.form.value())
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         data, options, kind = image_layer_data(noisy)
-        earlier = [one for one in self._panel.viewer.layers if one.name == noisy.name and not one.locked]
+        earlier = [one for one in self._host.viewer.layers if one.name == noisy.name and not one.locked]
         for one in earlier:
-            self._panel.viewer.layers.remove(one)
-        self._panel.viewer.layers.insert(self._panel.viewer.layers.index(image) + 1, Layer.create(data, options, kind))
-        self._panel.say(f"{escape(noisy.name)}: noise put on, a fresh draw with another seed.")
+            self._host.viewer.layers.remove(one)
+        self._host.viewer.layers.insert(self._host.viewer.layers.index(image) + 1, Layer.create(data, options, kind))
+        self._host.say(f"{escape(noisy.name)}: noise put on, a fresh draw with another seed.")

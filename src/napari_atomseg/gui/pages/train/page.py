@@ -27,14 +27,14 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.asking import Asking, ModelBox
+from napari_atomseg.gui.widgets.asking import ModelBox
 from napari_atomseg.gui.widgets.controls import NumberBox
 from napari_atomseg.gui.widgets.curve import Curve
 from napari_atomseg.gui.widgets.region import RegionBox
 from napari_atomseg.workflows.training import BEFORE
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host, Links
 
 FILE, COLUMNS = "file", "columns"
 SCRATCH = "nothing"
@@ -61,16 +61,18 @@ class TrainPage(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
-    asking : Asking
+    host : Host
+        The panel.
     """
 
+    title = "Train"
+    tip = "Train a network for your crystal."
     run_text = "Train"
     run_tip = "Teach the network this crystal; a new model is made, the old one stays as it is."
 
-    def __init__(self, panel: AtomSegPanel, asking: Asking) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__()
-        self._panel, self._asking = panel, asking
+        self._host, self._asking = host, host.networks
         self._started = 0.0
         self._build()
         self._connect()
@@ -102,7 +104,7 @@ class TrainPage(QWidget):
         self.zone = QLineEdit("0 0 1")
         self.zone.setObjectName("zone")
         self.zone.setToolTip("Direction [u v w] of the crystal along the beam, as 1 1 0 or 1,-1,0.")
-        self.region = RegionBox(self._panel, "all columns")
+        self.region = RegionBox(self._host, "all columns")
         self.region.setToolTip("Only the columns of a good area: draw a box around it (Columns > More > Draw region).")
         self.start_from = ModelBox(self._asking, {SCRATCH: "nothing (takes hours)"})
         self.start_from.setObjectName("start_from")
@@ -126,7 +128,7 @@ class TrainPage(QWidget):
         self.form.addRow("Start from", self.start_from)
         self.form.addRow("Time", self.minutes)
         self.form.addRow("Name", self.name)
-        self.curve = Curve(self._panel.viewer, "The loss is drawn here while the network learns.")
+        self.curve = Curve(self._host.viewer, "The loss is drawn here while the network learns.")
         self.curve.setAccessibleName("Loss of the training")
         self.left = QLabel()
         self.left.setWordWrap(True)
@@ -141,12 +143,12 @@ class TrainPage(QWidget):
     def _connect(self) -> None:
         self.crystal.currentIndexChanged.connect(self.refresh)
         self.browse.clicked.connect(self._ask_file)
-        self.file.textChanged.connect(lambda _: self._panel.refresh_run())
+        self.file.textChanged.connect(lambda _: self._host.refresh_run())
         self._asking.models_changed.connect(self._prefer_a_model)
-        layers = self._panel.viewer.layers
+        layers = self._host.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
-        self._panel.columns_page.refreshed.connect(self._panel.refresh_run)
+        self._host.documents.refreshed.connect(self._host.refresh_run)
         self._prefer_a_model()
 
     def _on_layers(self, event: Any = None) -> None:
@@ -172,13 +174,27 @@ class TrainPage(QWidget):
         """Show the rows that the choice needs."""
         for row, on in ((1, self.by_file), (2, self.by_file), (3, not self.by_file)):
             self.form.setRowVisible(row, on)
-        self._panel.refresh_run()
+        self._host.refresh_run()
+
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {"train": lambda: self._host.turn_to(type(self))}
+
+    def settle(self) -> None:
+        """Once the page has its place."""
+
+    def on_image(self) -> None:
+        """The chosen image has changed; nothing here depends on it."""
+
+    def on_calibrated(self) -> None:
+        """The image has another pixel size; nothing here depends on it."""
 
     def why_not(self) -> str:
         """Why nothing can be learnt now; empty if it can."""
         if self.by_file:
             return "" if self.file.text().strip() else "Choose a structure file first."
-        session = self._panel.columns_page.session
+        session = self._host.documents.session
         return "" if session is not None and len(session.columns) else "Find columns in the image first."
 
     # -- the job -----------------------------------------------------------------------------------------------------
@@ -208,12 +224,12 @@ class TrainPage(QWidget):
 
     def _columns(self) -> Columns:
         """Columns of the frame in view, and of the region if one is chosen."""
-        session = self._panel.columns_page.session
+        session = self._host.documents.session
         if session is None or session.image is None:
             raise AtomsegError("Find columns in the image first.")
         image, columns = session.image, session.columns
         if image.ndim == 3:
-            columns = columns.of_frame(int(self._panel.viewer.dims.current_step[0]))
+            columns = columns.of_frame(int(self._host.viewer.dims.current_step[0]))
         mask = self.region.mask(image)
         if mask is not None:
             pixel = np.clip(np.rint(columns.positions).astype(int), 0, np.array(mask.shape) - 1)
@@ -227,12 +243,12 @@ class TrainPage(QWidget):
         try:
             lesson = self.lesson()
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
         self.curve.clear()
         self.left.setText("Drawing the validation images …")
         self._started = time.monotonic()
-        self._panel.start(learn(lesson), self._learnt, "Training", heard=lambda one: self._hear(one, lesson), over=self._over)
+        self._host.start(learn(lesson), self._learnt, "Training", heard=lambda one: self._hear(one, lesson), over=self._over)
 
     def _hear(self, progress: Progress, lesson: Lesson) -> None:
         loss = getattr(progress, "loss", None)
@@ -246,12 +262,11 @@ class TrainPage(QWidget):
         self.left.setText("")
 
     def _learnt(self, card: Any) -> None:
-        self._asking.refresh()
-        self._panel.networks_page.models.choose(card.name)
-        self._panel.say(f"{escape(card.name)} is ready, in the list of finders and of networks.")
+        self._asking.announce(card.name)
+        self._host.say(f"{escape(card.name)} is ready, in the list of finders and of networks.")
         start = str(card.training.get("started_from", ""))
         stay = f"Keep {_short(start)}" if start else "Not now"
-        self._panel.ask(
+        self._host.ask(
             compared(card, start),
             ("use_trained", "Use the new one", "Choose the new model as the finder and on the page Networks."),
             ("leave_trained", stay, "Choose nothing else; the new model stays in the lists."),
@@ -259,10 +274,8 @@ class TrainPage(QWidget):
         )
 
     def _use(self, name: str) -> None:
-        page = self._panel.networks_page
-        page.model.choose(name)
-        self._panel.columns_page.finder.model.choose(name)
-        self._panel.say(f'{escape(name)} is the finder now. <a href="find">find columns</a>')
+        self._asking.preferred.emit(name)
+        self._host.say(f'{escape(name)} is the finder now. <a href="find">find columns</a>')
 
 
 def compared(card: Any, start: str) -> str:

@@ -4,12 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_atomseg.gui.widgets.controls import teach
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.contract import Host, Widget
+
+
+class DockArea:
+    """One dock of each kind, for as long as it is open.
+
+    Parameters
+    ----------
+    host : Host
+        The panel.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._open: dict[type[QWidget], QWidget] = {}
+
+    def open(self, kind: type[Widget]) -> Widget:
+        """Bring a dock to the front; it is made where it is not open."""
+        widget = self.get(kind)
+        if widget is None:
+            widget = kind(self._host)
+            self._open[kind] = widget
+            widget.destroyed.connect(lambda: self._open.pop(kind, None))
+        bring_up(self._host.viewer, widget, kind.title)
+        return widget
+
+    def get(self, kind: type[Widget]) -> Widget | None:
+        """A dock that was opened and not closed since."""
+        return self._open.get(kind)
 
 
 def bring_up(viewer: Any, widget: QWidget, name: str) -> None:
