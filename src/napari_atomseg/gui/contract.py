@@ -6,24 +6,22 @@ it, a line in ``docks/listed.py``. Both are widgets that are made with the panel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from qtpy.QtWidgets import QWidget
+
+from napari_atomseg.gui.host import BasicHost, Links
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from qtpy.QtCore import SignalInstance
 
-    from napari_atomseg.core.errors import AtomsegError
-    from napari_atomseg.core.jobs import Steps
     from napari_atomseg.gui.documents.current import CurrentDocument
     from napari_atomseg.gui.jobs.workers import Work
     from napari_atomseg.gui.widgets.asking import Asking
 
+__all__ = ["Dock", "Host", "Links", "Page", "Widget"]
 Widget = TypeVar("Widget", bound=QWidget)
-Links = Mapping[str, Callable[[], object]]
-"""What each link in the foot does, by its name."""
 
 
 class Page(Protocol):
@@ -79,12 +77,11 @@ class Dock(Protocol):
     tip: str
 
 
-class Host(Protocol):
+class Host(BasicHost, Protocol):
     """What pages, docks and dialogs may ask of the panel.
 
     Attributes
     ----------
-    viewer : napari viewer
     head : QWidget
         Shows the chosen image and its pixel size.
     image_changed, calibrated : signals
@@ -93,27 +90,16 @@ class Host(Protocol):
         The columns that are worked on.
     networks : Asking
         The models at hand, and how they are asked.
+    jobs_begun : int
+        How many jobs there have been, so that a late result does not speak over a new one.
     """
 
-    viewer: Any
     head: QWidget
     image_changed: SignalInstance
     calibrated: SignalInstance
     documents: CurrentDocument
     networks: Asking
     jobs_begun: int
-
-    @property
-    def image(self) -> Image | None:
-        """The image that is worked on."""
-
-    @property
-    def busy(self) -> bool:
-        """True while a job runs."""
-
-    @property
-    def in_charge(self) -> bool:
-        """False once another panel has been opened in the same viewer."""
 
     def current_plane(self) -> Any:
         """The frame in view of the chosen image, shape (Y, X)."""
@@ -124,29 +110,11 @@ class Host(Protocol):
     def set_pixel_size(self, pixel_size: tuple[float, float] | None, source: str) -> None:
         """Calibrate the chosen image and all that belongs to it."""
 
-    def say(self, sentence: str) -> None:
-        """Show rich text in the foot."""
-
-    def complain(self, error: AtomsegError | str) -> None:
-        """Show in the foot what went wrong."""
-
-    def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:
-        """Ask in a frame above the pages."""
-
-    def withdraw(self, name: str) -> None:
-        """Take a question back, by the name of its first answer."""
-
-    def start(self, steps: Steps[Any], done: Any, what: str, **more: Any) -> None:
-        """Run a long job with progress and Cancel in the foot."""
-
     def keep(self, name: str, work: Work) -> None:
         """Let a short job end with the window."""
 
     def refresh_run(self) -> None:
         """Show anew what the button in the foot does."""
-
-    def follow_link(self, link: str) -> None:
-        """Do what a link says, whichever page knows it."""
 
     def open_files(self) -> None:
         """Ask for files and open them."""

@@ -9,8 +9,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_atomseg.gui.documents.filing import Filing
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.contract import Host
     from napari_atomseg.gui.documents.editing import ColumnsSession
+    from napari_atomseg.gui.host import BasicHost
 
 
 class CurrentDocument(QObject):
@@ -34,11 +34,12 @@ class CurrentDocument(QObject):
     refreshed = Signal()
     coloured = Signal(str, str, object)
 
-    def __init__(self, host: Host, parent: QObject) -> None:
+    def __init__(self, host: BasicHost, parent: QObject) -> None:
         super().__init__(parent)
         self.filing = Filing(host, parent)
         self.snaps = True
         self.session: ColumnsSession | None = None
+        self.filing.restored.connect(self.watch)
 
     def watch(self, session: ColumnsSession | None) -> None:
         """Work on another document from now on."""

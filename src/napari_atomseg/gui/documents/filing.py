@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Points
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -21,7 +21,7 @@ from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import bound
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.contract import Host
+    from napari_atomseg.gui.host import BasicHost
 
 RECOVERY_DELAY_MS = 1500
 
@@ -31,11 +31,14 @@ class Filing(QObject):
 
     Parameters
     ----------
-    host : Host
+    host : BasicHost
         The panel.
     """
 
-    def __init__(self, host: Host, parent: QObject) -> None:
+    restored = Signal(object)
+    """Edits of an earlier start are shown again, in this document."""
+
+    def __init__(self, host: BasicHost, parent: QObject) -> None:
         super().__init__(parent)
         self._host = host
         self._kept: set[Path] = set()
@@ -134,7 +137,7 @@ class Filing(QObject):
     def _restore_and_watch(self) -> None:
         session = self.restore()
         if session is not None:
-            self._host.documents.watch(session)
+            self.restored.emit(session)
 
     def restore(self) -> ColumnsSession | None:
         """Show the edits that were offered; they stay unsaved."""

@@ -17,7 +17,7 @@ from napari_atomseg.gui.layers.structures import is_structure, method_of, simula
 from napari_atomseg.gui.shell.head import lies_on
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.frame import Frame
 
 GAP = 0.04
 """Room between an image and a structure beside it, in widths of the image."""
@@ -28,10 +28,10 @@ class Arrivals(QObject):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    panel : Frame
     """
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, panel: Frame) -> None:
         super().__init__(panel)
         self._panel, self._viewer = panel, panel.viewer
         self._hidden: weakref.WeakKeyDictionary[Image, list[weakref.ref[Layer]]] = weakref.WeakKeyDictionary()
@@ -92,7 +92,7 @@ class Arrivals(QObject):
         layers = [*self._in_view(), *(layer for layer in structures_in(self._viewer) if layer.visible and len(layer.data))]
         if layers:
             fit_view(self._viewer, *layers)
-            self._panel.layout_of_window.take_as_fitted(*layers)
+            self._panel.take_as_fitted(*layers)
 
     def _lay_structures_beside(self, event: Any = None) -> None:
         """Lay structures and what was simulated of them to the right of the recorded image, which they would cover."""

@@ -12,13 +12,13 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 from napari_atomseg.gui.documents.editing import session_of
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.frame import Frame
 
 
 class CloseGuard(QObject):
     """Asks once about unsaved edits when the user closes the window."""
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, panel: Frame) -> None:
         super().__init__(panel)
         self._panel = weakref.ref(panel)
 
@@ -52,7 +52,7 @@ class CloseGuard(QObject):
         return True
 
     @staticmethod
-    def ask(panel: AtomSegPanel, unsaved: list[Layer]) -> QMessageBox.StandardButton:
+    def ask(panel: Frame, unsaved: list[Layer]) -> QMessageBox.StandardButton:
         """Save, Discard or Cancel."""
         names = ", ".join(layer.name for layer in unsaved[:3]) + (" …" if len(unsaved) > 3 else "")
         buttons = QMessageBox.StandardButton

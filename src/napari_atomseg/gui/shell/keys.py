@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.frame import Frame
 
 KEYS = (
     ("Ctrl+Z", "Take the last change of the columns back, whichever layer is selected."),
@@ -29,10 +29,10 @@ class Keys:
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    panel : Frame
     """
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, panel: Frame) -> None:
         self._dialog: QDialog | None = None
         self._panel = panel
         here = weakref.ref(panel)
@@ -66,7 +66,7 @@ class KeysDialog(QDialog):
         self.setMinimumWidth(420)
 
 
-def _on_columns(here: weakref.ref[AtomSegPanel], action: str) -> Any:
+def _on_columns(here: weakref.ref[Frame], action: str) -> Any:
     """Undo or redo on the document of a panel, if that is still open."""
     panel = here()
     try:

@@ -26,7 +26,7 @@ from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.writers.columns_csv import checksum
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.frame import Frame
 
 SIZES = "pixel_sizes"
 MOST = 500
@@ -38,13 +38,13 @@ class KnownFiles(QObject):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    panel : Frame
     """
 
     moved_edits_found = Signal(object, object)
     """The layer, and the recovery file of an image of the same content."""
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, panel: Frame) -> None:
         super().__init__(panel)
         self._panel = panel
         self._looked: weakref.WeakSet[Image] = weakref.WeakSet()

@@ -14,7 +14,7 @@ from napari_atomseg.gui.layers.fitting_view import fit_view
 from napari_atomseg.gui.settings import recall, remember
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.frame import Frame
 
 WIDTH = 340
 """Pixels that leave the image room, also in a window of 1000."""
@@ -27,10 +27,10 @@ class Layout(QObject):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    panel : Frame
     """
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, panel: Frame) -> None:
         super().__init__(panel)
         self._panel = panel
         self._rest = QTimer(self)
@@ -130,7 +130,7 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
 
 
-def _dock_of(panel: AtomSegPanel) -> QDockWidget | None:
+def _dock_of(panel: Frame) -> QDockWidget | None:
     widget = panel.parentWidget()
     while widget is not None and not isinstance(widget, QDockWidget):
         widget = widget.parentWidget()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -351,6 +351,14 @@ class AtomSegPanel(QWidget):
     def set_pixel_size(self, pixel_size: tuple[float, float] | None, source: str) -> None:
         """Calibrate the chosen image and all that belongs to it."""
         self.head.set_pixel_size(pixel_size, source)
+
+    def take_as_fitted(self, *layers: Layer) -> None:
+        """The view has just been fitted to layers."""
+        self.layout_of_window.take_as_fitted(*layers)
+
+    def show_keys(self) -> None:
+        """Show the list of keys."""
+        self.keys.show()
 
     def withdraw(self, name: str) -> None:
         """Take a question back, by the name of its first answer."""

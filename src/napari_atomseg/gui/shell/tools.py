@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_atomseg.analysis.scan_rows import ScanRows
     from napari_atomseg.gui.dialogs.calibration import CalibrationDialog
     from napari_atomseg.gui.dialogs.synthetic import SyntheticDialog
-    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.frame import Frame
 
 
 class Tools(QObject):
@@ -35,10 +35,10 @@ class Tools(QObject):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    panel : Frame
     """
 
-    def __init__(self, panel: AtomSegPanel) -> None:
+    def __init__(self, panel: Frame) -> None:
         super().__init__(panel)
         self._panel = panel
         self._calibration: CalibrationDialog | None = None
@@ -70,7 +70,7 @@ class Tools(QObject):
                 "The whole image in grey with all its columns and a scale bar, as PNG or SVG, whatever the canvas shows.",
             ),
             ("", None, ""),
-            ("Keys …", lambda: panel.keys.show(), "Every key that does something on the columns."),
+            ("Keys …", panel.show_keys, "Every key that does something on the columns."),
         ):
             if action is None:
                 menu.addSeparator()

@@ -12,7 +12,7 @@ from napari_atomseg.gui.layers.conversion import spatial_options
 from napari_atomseg.gui.layers.regions import chosen_mask
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.contract import Host
+    from napari_atomseg.gui.host import BasicHost
 
 WHOLE = "whole image"
 
@@ -22,13 +22,13 @@ class RegionBox(QComboBox):
 
     Parameters
     ----------
-    host : Host
+    host : BasicHost
         The panel.
     whole : str
         What the entry without a region is called.
     """
 
-    def __init__(self, host: Host, whole: str = WHOLE) -> None:
+    def __init__(self, host: BasicHost, whole: str = WHOLE) -> None:
         super().__init__()
         self._host, self._whole = host, whole
         self.setObjectName("region")
