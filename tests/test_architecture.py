@@ -14,7 +14,7 @@ ROOT = Path(napari_atomseg.__file__).parent
 LAYERS = (
     ("core",),
     ("optics", "specimens", "readers", "writers"),
-    ("imaging", "noise", "networks", "localise", "analysis"),
+    ("imaging", "noise", "networks", "localise", "analysis", "plots"),
     ("synthesis", "inference"),
     ("training",),
     ("workflows",),

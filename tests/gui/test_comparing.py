@@ -348,20 +348,20 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     compared.profile_button.click()
     qtbot.waitUntil(lambda: compared._host.dock(ProfileDock) is not None, timeout=HANGING)
     dock, line = compared._host.dock(ProfileDock), viewer.layers["experiment | profile"]
-    qtbot.waitUntil(lambda: dock.plot.table is not None, timeout=HANGING)
+    qtbot.waitUntil(lambda: dock.table is not None, timeout=HANGING)
     compared.views.buttons["split"].click()
     assert line.mode == "select"
-    first = dock.plot.table
+    first = dock.table
     assert first["distance_angstrom"].iloc[-1] == pytest.approx(0.5 * 75 * PIXEL)
     line.data = [[[10, 10], [10, 40]]]
-    qtbot.waitUntil(lambda: dock.plot.table is not first, timeout=HANGING)
-    assert dock.plot.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
+    qtbot.waitUntil(lambda: dock.table is not first, timeout=HANGING)
+    assert dock.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
     dock.width_box.setValue(5)
     assert "difference" in dock.told.text()
-    second = dock.plot.table
+    second = dock.table
     line._data_view.shift(0, np.array([5, 0]))  # what napari does while a shape is dragged
     line.refresh()
-    qtbot.waitUntil(lambda: dock.plot.table is not second, timeout=HANGING)
+    qtbot.waitUntil(lambda: dock.table is not second, timeout=HANGING)
     for suffix in (".png", ".svg"):
         files = dock.save(str(tmp_path / f"line{suffix}"))
         assert all(file.stat().st_size > 500 for file in files)
@@ -369,10 +369,10 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     assert dock.save(str(tmp_path / "nowhere" / "line.png")) == []
     assert "could not be saved" in dock.told.text().lower()
     line.data = []
-    qtbot.waitUntil(lambda: dock.plot.table is None, timeout=HANGING)
+    qtbot.waitUntil(lambda: dock.table is None, timeout=HANGING)
     assert not dock.save_button.isEnabled()
     compared.profile_button.click()
-    qtbot.waitUntil(lambda: dock.plot.table is not None, timeout=HANGING)
+    qtbot.waitUntil(lambda: dock.table is not None, timeout=HANGING)
     assert sum("profile" in name for name in names(viewer)) == 1
 
 

@@ -448,7 +448,7 @@ def test_a_new_model_stands_beside_the_one_before_and_the_user_chooses(models, f
     idle(panel)
     assert few_scenes == [(cif, (1, 0, 1), None)]
     assert turns > 20  # the window has been answering meanwhile
-    assert len(train.curve.values) > 0
+    assert len(train.losses.values) > 0
     assert "my-crystal is ready" in panel.status.text()
     assert panel.pages["Columns"].finder.model.chosen != "my-crystal"
     asked = panel.offer.sentence.text()
@@ -543,13 +543,13 @@ def test_it_fits_a_small_screen_and_long_names(make_napari_viewer, private_setti
 
 
 def test_the_curve_keeps_what_is_a_number(panel):
-    curve = panel.pages["Train"].curve
+    page = panel.pages["Train"]
+    bare = page.curve.grab().toImage()
     for step, value in enumerate((float("nan"), 3.0, 2.0, 1.0)):
-        curve.add(step, value)
-    assert curve.values == [3.0, 2.0, 1.0]
-    assert curve.smooth[0] == 3.0
-    assert 1.0 < curve.smooth[-1] < 3.0
-    assert not curve.grab().isNull()
+        page._show_losses(page.losses.with_value(step, value))
+    assert page.losses.values == (3.0, 2.0, 1.0)
+    assert page.curve.plot is page.losses
+    assert page.curve.grab().toImage() != bare
 
 
 def test_progress_without_a_loss_is_heard(panel):

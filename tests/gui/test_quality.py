@@ -11,7 +11,6 @@ from napari_atomseg.gui.docks.table import ColumnsTable
 from napari_atomseg.gui.documents.results import show_columns
 from napari_atomseg.gui.layers.conversion import DIFFERENCE
 from napari_atomseg.gui.pages.columns.quality import position_sigmas, worst
-from napari_atomseg.gui.widgets.histogram import edges_of
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def test_a_refinement_shows_numbers_and_counts(strip, refined):
         assert strip.chips[fit].text() == f"{fit} {(fits == fit).sum():,}"
         assert strip.chips[fit].isEnabled() == (fits == fit).any()
         assert strip.chips[fit].toolTip()
-    assert strip.histogram.counts.sum() == np.isfinite(sigma).sum()
+    assert strip.histogram.counted.counts.sum() == np.isfinite(sigma).sum()
 
 
 def test_undo_takes_the_strip_away_and_redo_brings_it_back(strip, refined):
@@ -85,18 +84,18 @@ def test_undo_takes_the_strip_away_and_redo_brings_it_back(strip, refined):
 
 
 def test_an_edit_is_counted_at_once(strip, refined):
-    count = strip.histogram.counts.sum()
+    count = strip.histogram.counted.counts.sum()
     refined.layer.remove([10])
-    assert strip.histogram.counts.sum() == count - 1
+    assert strip.histogram.counted.counts.sum() == count - 1
     moved = np.array(refined.layer.data)
     moved[3] += 2
     refined.layer.data = moved
-    assert strip.histogram.counts.sum() == count - 2
+    assert strip.histogram.counted.counts.sum() == count - 2
     assert not strip.chips["none"].isHidden()
     assert strip.chips["none"].text() == "not fitted 1"
     refined.undo()
     refined.undo()
-    assert strip.histogram.counts.sum() == count
+    assert strip.histogram.counted.counts.sum() == count
 
 
 def test_uncertainties_are_in_pixels_without_a_pixel_size_and_follow_the_calibration(strip, viewer, page, panel, idle):
@@ -116,7 +115,7 @@ def test_only_failed_fits_say_so(strip, viewer, page):
     page._host.documents.watch(session)
     assert not strip.isHidden()
     assert strip.numbers.isHidden()
-    assert strip.histogram.marks is None
+    assert strip.histogram.counted.marks is None
     assert "No fit gave an uncertainty" in strip.histogram.empty
     strip.histogram.grab()
 
@@ -170,29 +169,23 @@ def test_fewer_columns_than_asked_for():
 
 def test_a_bar_selects_the_columns_in_it(strip, refined, qtbot):
     histogram = strip.histogram
-    number = int(np.argmax(histogram.counts))
+    number = int(np.argmax(histogram.counted.counts))
     click_bar(qtbot, histogram, number)
     sigma, _ = position_sigmas(refined.columns)
     chosen = sorted(refined.layer.selected_data)
-    assert len(chosen) == histogram.counts[number]
-    assert (sigma[chosen] >= histogram.edges[number]).all()
-    assert number == len(histogram.counts) - 1 or (sigma[chosen] < histogram.edges[number + 1]).all()
+    assert len(chosen) == histogram.counted.counts[number]
+    assert (sigma[chosen] >= histogram.counted.edges[number]).all()
+    assert number == len(histogram.counted.counts) - 1 or (sigma[chosen] < histogram.counted.edges[number + 1]).all()
 
 
 def test_the_last_bar_holds_everything_beyond(strip, viewer, page, qtbot):
     sigma = np.concatenate([np.linspace(0.01, 0.02, 199), [5.0]])
     session, _ = show_columns(viewer, add_image(viewer), columns_with(["ok"] * 200, sigma))
     page._host.documents.watch(session)
-    assert strip.histogram.edges[-1] < 0.5  # pm, where the outlier is at 100
-    click_bar(qtbot, strip.histogram, len(strip.histogram.counts) - 1)
+    assert strip.histogram.counted.edges[-1] < 0.5  # pm, where the outlier is at 100
+    click_bar(qtbot, strip.histogram, len(strip.histogram.counted.counts) - 1)
     assert 199 in session.layer.selected_data
     assert "and more" in page._host.status.text()
-
-
-@pytest.mark.parametrize("values", [[], [0.2], [0.2] * 9, [0.0, 0.0], [1e-9, 1.0]])
-def test_edges_of_few_or_equal_values(values):
-    edges = edges_of(np.array(values))
-    assert len(edges) == 0 if not values else (np.diff(edges) > 0).all()
 
 
 def test_seventeen_thousand_columns_are_all_counted(strip, viewer, page):
@@ -202,7 +195,7 @@ def test_seventeen_thousand_columns_are_all_counted(strip, viewer, page):
     page._host.documents.watch(None)
     strip.watch(session)
     strip.histogram.grab()
-    assert strip.histogram.counts.sum() == 17_000
+    assert strip.histogram.counted.counts.sum() == 17_000
 
 
 # -- the residual ------------------------------------------------------------------------------------------------------
@@ -316,7 +309,7 @@ def test_theme_change_and_hover_repaint(strip, refined, viewer, qtbot):
     dark = histogram.grab().toImage()
     viewer.theme = "light"
     assert histogram.grab().toImage() != dark
-    number = int(np.argmax(histogram.counts))
+    number = int(np.argmax(histogram.counted.counts))
     qtbot.mouseMove(histogram, histogram.bar(number).center().toPoint())
-    assert histogram.describe(number).startswith(f"{histogram.counts[number]} columns of ")
-    assert len(truth()) >= histogram.counts[number]
+    assert histogram.counted.describe(number).startswith(f"{histogram.counted.counts[number]} columns of ")
+    assert len(truth()) >= histogram.counted.counts[number]

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 LATER = (
     "matplotlib.backends.backend_qtagg",
+    "matplotlib.backends.backend_agg",
     "napari_atomseg.gui.docks.diffractogram",
     "napari_atomseg.localise.gaussian",
     "napari_atomseg.localise.snap",

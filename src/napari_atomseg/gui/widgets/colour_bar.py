@@ -10,7 +10,8 @@ from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_atomseg.gui.widgets.painted import Painted, with_small_font
+from napari_atomseg.gui.widgets.painted import Painted
+from napari_atomseg.plots.picture import FONT_PX
 
 HEIGHT_PX, BAR_PX, STOPS = 30, 10, 16
 UNITS = {"_px": "px", "_angstrom": "Å", "_pm": "pm", "_rad": "rad", "_deg": "°", "cross_section": "Å²"}
@@ -44,14 +45,17 @@ class ColourBar(Painted):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
         """The colours, and below them the numbers."""
-        painter = with_small_font(QPainter(self))
+        painter = QPainter(self)
         bar = QRectF(0, 1, self.width(), BAR_PX)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         places = np.linspace(0, 1, STOPS)
         for place, colour in zip(places, ensure_colormap("viridis").map(places), strict=True):
             gradient.setColorAt(float(place), QColor.fromRgbF(*(float(one) for one in colour)))
         painter.fillRect(bar, gradient)
-        painter.setPen(self.inks.text)
+        font = painter.font()
+        font.setPixelSize(FONT_PX)
+        painter.setFont(font)
+        painter.setPen(QColor(self.inks.text))
         below = QRectF(0, BAR_PX + 3, self.width(), HEIGHT_PX - BAR_PX - 3)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{self.low:.4g}")
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, self.title)

@@ -16,7 +16,7 @@ from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.layers.residual import show_residual
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import enable
-from napari_atomseg.gui.widgets.histogram import Histogram
+from napari_atomseg.gui.widgets.histogram import HistogramView
 from napari_atomseg.workflows import residual
 from napari_atomseg.writers.overlay import FLAGGED_RING, RING
 
@@ -65,7 +65,7 @@ class QualityStrip(QWidget):
             "Standard deviation of a position along one axis, from the noise and the neighbours of each column; scan "
             "distortion is not in it. Solid line: median; dashed line: 95th percentile."
         )
-        self.histogram = Histogram(self._host.viewer)
+        self.histogram = HistogramView(self._host.viewer, "position σ")
         self.histogram.setAccessibleName("Histogram of the position uncertainties")
         self.histogram.empty = NO_VALUES
         self.histogram.picked.connect(self._select)
@@ -138,7 +138,7 @@ class QualityStrip(QWidget):
         sigma, unit = position_sigmas(columns)
         self.histogram.empty = NO_VALUES if was_fitted(columns) else NOT_REFINED
         self.histogram.show_values(sigma, unit)
-        marks = self.histogram.marks
+        marks = self.histogram.counted.marks
         self.numbers.setVisible(marks is not None)
         if marks is not None:
             self.numbers.setText(f"median {marks[0]:.3g} · 95 % < {marks[1]:.3g} {unit}")

@@ -29,13 +29,15 @@ from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.asking import ModelBox
 from napari_atomseg.gui.widgets.controls import NumberBox
-from napari_atomseg.gui.widgets.curve import Curve
+from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.gui.widgets.region import RegionBox
+from napari_atomseg.plots.loss_curve import FEWEST, LossCurve
 from napari_atomseg.workflows.training import BEFORE
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
 
+CURVE_PX = 110
 FILE, COLUMNS = "file", "columns"
 SCRATCH = "nothing"
 KINDS = "Structures (*.cif *.xyz *.vasp *.poscar *.json);;All files (*)"
@@ -128,7 +130,9 @@ class TrainPage(QWidget):
         self.form.addRow("Start from", self.start_from)
         self.form.addRow("Time", self.minutes)
         self.form.addRow("Name", self.name)
-        self.curve = Curve(self._host.viewer, "The loss is drawn here while the network learns.")
+        self.losses = LossCurve()
+        self.curve = PlotView(self._host.viewer, "The loss is drawn here while the network learns.")
+        self.curve.setFixedHeight(CURVE_PX)
         self.curve.setAccessibleName("Loss of the training")
         self.left = QLabel()
         self.left.setWordWrap(True)
@@ -245,7 +249,7 @@ class TrainPage(QWidget):
         except AtomsegError as error:
             self._host.complain(error)
             return
-        self.curve.clear()
+        self._show_losses(LossCurve())
         self.left.setText("Drawing the validation images …")
         self._started = time.monotonic()
         self._host.start(learn(lesson), self._learnt, "Training", heard=lambda one: self._hear(one, lesson), over=self._over)
@@ -253,10 +257,14 @@ class TrainPage(QWidget):
     def _hear(self, progress: Progress, lesson: Lesson) -> None:
         loss = getattr(progress, "loss", None)
         if loss is not None and progress.done:
-            self.curve.add(progress.done, loss)
+            self._show_losses(self.losses.with_value(progress.done, loss))
         # Preparation counts into the minutes, too.
         left = max(0.0, 60 * lesson.minutes - (time.monotonic() - self._started))
         self.left.setText(f"About {_span(left)} left.{_judged(getattr(progress, 'scores', {}))}")
+
+    def _show_losses(self, losses: LossCurve) -> None:
+        self.losses = losses
+        self.curve.show_plot(losses if len(losses.values) >= FEWEST else None)
 
     def _over(self) -> None:
         self.left.setText("")
