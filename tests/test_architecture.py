@@ -18,6 +18,7 @@ LAYERS = (
     ("synthesis", "inference"),
     ("training",),
     ("workflows",),
+    ("sessions",),
     ("cli", "gui"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

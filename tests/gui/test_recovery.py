@@ -7,7 +7,8 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
-from napari_atomseg.gui.documents import filing, recovery
+from napari_atomseg.gui.documents import filing
+from napari_atomseg.gui.documents.recovery_folder import recovery_folder
 from napari_atomseg.gui.shell.panel import CloseGuard
 
 BUTTONS = QMessageBox.StandardButton
@@ -38,7 +39,7 @@ def kept_files(page=None):
     if page is not None:
         page.filing.keep()
         page.filing.wait()
-    return sorted(path.name for path in recovery.folder().glob("*.csv"))
+    return sorted(path.name for path in recovery_folder().glob("*.csv"))
 
 
 def guarded(panel, event):
@@ -75,7 +76,7 @@ def test_saving_removes_the_recovery_file(page, found, files):
     assert kept_files(page)
     assert page.save(str(files.folder / "out.csv"))
     assert not kept_files()
-    assert not list(recovery.folder().iterdir())
+    assert not list(recovery_folder().iterdir())
     assert not kept_files(page)
 
 
@@ -103,7 +104,7 @@ def test_damaged_recovery_file_is_survived(viewer, page, panel, found, files):
     found.layer.remove([0])
     viewer.layers.clear()
     page.filing.wait()
-    (path,) = recovery.folder().glob("*.csv")
+    (path,) = recovery_folder().glob("*.csv")
     path.write_bytes(b"\x00\xff not a table")
     drop(viewer, files.tif)
     assert viewer.layers

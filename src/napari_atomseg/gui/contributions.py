@@ -246,8 +246,8 @@ def write_columns(path: str, data: Any, attributes: dict[str, Any]) -> list[str]
     """Writer of npe2 for a Points layer: CSV with JSON beside it, or extended xyz by suffix; other points are left to napari."""
     from napari.layers import Points
 
-    from napari_atomseg.gui.documents.saving import write_table
     from napari_atomseg.gui.layers.conversion import to_columns
+    from napari_atomseg.sessions.saving import write_table
 
     if "columns" not in _ours(attributes):
         return _by_napari(path, data, attributes, "points")
@@ -260,8 +260,8 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Writer of npe2 for an Image layer: float32 TIFF that carries the pixel size; pictures in colour are left to napari."""
     from napari.layers import Image
 
-    from napari_atomseg.gui.documents.saving import with_suffix
     from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph, usable_image
+    from napari_atomseg.sessions.saving import with_suffix
     from napari_atomseg.writers.micrograph_tiff import write_tiff
 
     if attributes.get("rgb") or attributes.get("multiscale"):
@@ -275,7 +275,7 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 def write_folder(path: str, layers: list[Any]) -> list[str]:
     """Writer of npe2 for several layers: each into a file of its own in one folder, with its pixel size where it has one."""
-    from napari_atomseg.gui.documents.saving import safe_name
+    from napari_atomseg.sessions.saving import safe_name
 
     folder = Path(path)
     folder.mkdir(exist_ok=True)

@@ -11,13 +11,14 @@ from napari.layers import Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.gui.documents.saving import PICTURES, ask_where, suffixes_in, with_suffix
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.widgets.ask_where import PICTURES, ask_where, suffixes_in
 from napari_atomseg.gui.widgets.controls import CountBox
 from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.plots.line_profile import LineProfile
 from napari_atomseg.plots.picture import save_plot
+from napari_atomseg.sessions.saving import with_suffix
 from napari_atomseg.workflows import line_profile
 
 if TYPE_CHECKING:

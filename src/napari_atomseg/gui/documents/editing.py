@@ -1,7 +1,7 @@
-"""A Points layer as a document: undo and redo, honest features for hand-made points, unsaved edits remembered.
+"""A Points layer as the window's side of a :class:`napari_atomseg.sessions.document.Document`.
 
 napari lets a hand-added point inherit the features of whichever point came or was selected last, and has no undo for
-points. Here every change of the layer becomes a new :class:`Columns` value on a stack; hand-made rows start unknown.
+points. Here every change of the layer is a step of the document, and every step of the document is shown by the layer.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,11 @@ from napari.layers import Image, Points
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_atomseg.core.columns import FEATURES, Columns, complete_features
+from napari_atomseg.core.columns import FEATURES, Columns
 from napari_atomseg.gui.layers.conversion import KEY, ring_style, to_columns, to_points
 from napari_atomseg.gui.layers.drawing_once import drawn_once
+from napari_atomseg.sessions.document import Document, forgotten, remembering
 
-UNDO_DEPTH = 200
 _sessions: weakref.WeakKeyDictionary[Points, ColumnsSession] = weakref.WeakKeyDictionary()
 
 
@@ -42,11 +43,6 @@ def _unknown_values(layer: Points) -> dict[str, Any]:
         name: FEATURES.get(name, np.nan if values.dtype.kind == "f" else usual[name].iloc[0])
         for name, values in layer.features.items()
     }
-
-
-def deleted_of(columns: Columns) -> np.ndarray:
-    """Positions that a hand has deleted, (N, 2) in px, as their provenance remembers them."""
-    return np.asarray(columns.provenance.get("deleted_px", []), dtype=float).reshape(-1, 2)
 
 
 def has_session(layer: object) -> bool:
@@ -77,13 +73,9 @@ class ColumnsSession:
     def __init__(self, layer: Points, image: Image | None) -> None:
         self._layer = weakref.ref(layer)
         self._image = weakref.ref(image) if image is not None else None
-        self._undo: list[Columns] = []
-        self._redo: list[Columns] = []
-        self._current = to_columns(layer)
-        self._saved: Columns | None = self._current
+        self._document = Document(to_columns(layer))
         self._own_work = False
         self._held = ExitStack()
-        self.deleted = deleted_of(self._current)
         layer.feature_defaults = _unknown_values(layer)
         self.colour_by = ""
         layer.events.data.connect(self._on_data)
@@ -121,89 +113,95 @@ class ColumnsSession:
     @property
     def columns(self) -> Columns:
         """The columns as they are now."""
-        return self._current
+        return self._document.columns
+
+    @property
+    def deleted(self) -> np.ndarray:
+        """Positions that a hand has deleted, (N, 2) in px."""
+        return self._document.deleted
 
     @property
     def unsaved(self) -> bool:
         """True if something has changed since the columns were found, opened or saved."""
-        return self._current is not self._saved
+        return self._document.unsaved
 
     @property
     def edited(self) -> bool:
         """True if a hand has added, moved or deleted columns: such a layer is never replaced by a new result."""
-        by_hand = self._current.features["origin"].isin(("manual", "snapped")).any()
-        return bool(by_hand) or len(self.deleted) > 0
+        return self._document.edited
 
     @property
     def can_undo(self) -> bool:
         """True if there is a step to take back."""
-        return bool(self._undo)
+        return self._document.can_undo
 
     @property
     def can_redo(self) -> bool:
         """True if there is a step to repeat."""
-        return bool(self._redo)
+        return self._document.can_redo
 
     def apply(self, columns: Columns) -> None:
         """Show other columns; one step of undo."""
-        self._push()
-        self._show(columns)
+        self._document.apply(columns)
+        self._show()
 
     def amend(self, columns: Columns) -> None:
         """Show other columns as part of the step just made (a click and its snap are one step of undo)."""
-        self._show(columns)
+        self._document.amend(columns)
+        self._show()
 
     def withdraw(self) -> None:
         """Take the step just made back, as if it had never been made."""
-        if self._undo:
-            self._show(self._undo.pop())
+        if self._document.withdraw():
+            self._show()
 
     def recalibrate(self, columns: Columns) -> None:
         """Carry another pixel size, also in the steps that may be undone: a calibration is no edit of the columns."""
-        saved = not self.unsaved
-        self._undo = [replace(one, pixel_size=columns.pixel_size) for one in self._undo]
-        self._redo = [replace(one, pixel_size=columns.pixel_size) for one in self._redo]
-        self._show(columns)
-        if saved:
-            self._saved = self._current
+        self._document.recalibrate(columns)
+        self._show()
 
     def undo(self) -> None:
         """Take the last change back."""
-        if self._undo:
-            self._redo.append(self._current)
-            self._show(self._undo.pop())
+        if self._document.undo():
+            self._show()
 
     def redo(self) -> None:
         """Repeat the change taken back last."""
-        if self._redo:
-            self._undo.append(self._current)
-            self._show(self._redo.pop())
+        if self._document.redo():
+            self._show()
+
+    def save(self, path: Path) -> list[Path]:
+        """Write the columns; the files written.
+
+        Raises
+        ------
+        AtomsegError
+            If they cannot be written.
+        """
+        written = self._document.save(path)
+        self.changed.emit()
+        return written
 
     def mark_saved(self) -> None:
-        """Note that the columns as they are now are on disk."""
-        self._saved = self._current
+        """Note that the columns as they are now are on disk, or were found and touched by nobody."""
+        self._document.mark_saved()
         self.changed.emit()
 
     def mark_unsaved(self) -> None:
         """Note that the columns as they are now exist nowhere else."""
-        self._saved = None
+        self._document.mark_unsaved()
 
     def restyle(self) -> None:
         """Draw rings anew after the features or `colour_by` have changed; only what differs, since each change costs a redraw."""
-        if len(self._current):
+        if len(self.columns):
             layer = self.layer
-            for name, value in ring_style(self._current, self.colour_by).items():
+            for name, value in ring_style(self.columns, self.colour_by).items():
                 if not np.array_equal(getattr(layer, name), value):
                     setattr(layer, name, value)
 
-    def _push(self) -> None:
-        self._undo.append(self._current)
-        del self._undo[:-UNDO_DEPTH]
-        self._redo.clear()
-
-    def _show(self, columns: Columns) -> None:
-        """Write columns to the layer without taking it for a hand's work."""
-        layer = self.layer
+    def _show(self) -> None:
+        """Write the columns to the layer without taking it for a hand's work."""
+        layer, columns = self.layer, self.columns
         stack = layer.ndim == 3
         self._own_work = True
         try:
@@ -211,12 +209,10 @@ class ColumnsSession:
                 layer.selected_data = set()
                 layer.data = to_points(columns, stack)
                 layer.features = columns.features
-                self._current = columns
                 self.restyle()
             layer.metadata[KEY] = {**layer.metadata.get(KEY, {}), "columns": columns}
         finally:
             self._own_work = False
-        self.deleted = deleted_of(columns)
         self.changed.emit()
 
     def _on_data(self, event: Any) -> None:
@@ -248,48 +244,45 @@ class ColumnsSession:
 
     def _on_set_data(self, event: Any) -> None:
         """Notice points that came without a data event, as pasted ones do; once napari has finished with them."""
-        if not self._own_work and len(self.layer.data) > len(self._current):
+        if not self._own_work and len(self.layer.data) > len(self.columns):
             QTimer.singleShot(0, self._catch_up)
 
     def _catch_up(self) -> None:
         layer = self._layer()
-        if layer is not None and len(layer.data) > len(self._current):
-            self._on_added(np.arange(len(self._current), len(layer.data)))
+        if layer is not None and len(layer.data) > len(self.columns):
+            self._on_added(np.arange(len(self.columns), len(layer.data)))
 
     def _on_added(self, rows: np.ndarray) -> None:
         count = len(self.layer.data)
         rows = np.unique(rows % count)
         # A pasted or clicked point says nothing of what was measured elsewhere.
-        added = self._forgotten(self._as_drawn(), rows)
+        added = forgotten(self._as_drawn(), rows)
         self._take(added)
         self.hand_added.emit(rows)
-        if self._current is added:  # else a listener has moved the points, drawn them and let it be heard
+        if self.columns is added:  # else a listener has moved the points, drawn them and let it be heard
             self.restyle()
             self.changed.emit()
 
     def _on_removed(self, rows: np.ndarray) -> None:
-        gone = self._current.positions[rows % len(self._current)]
-        columns = self._as_drawn()
-        deleted = np.concatenate([deleted_of(self._current), gone]).round(3).tolist()
-        self._record(replace(columns, provenance={**self._current.provenance, "deleted_px": deleted}))
+        self._record(remembering(self._as_drawn(), self.columns, rows))
         self.restyle()
 
     def _on_moved(self, rows: np.ndarray) -> None:
         columns = self._as_drawn()
-        if len(columns) != len(self._current):
+        if len(columns) != len(self.columns):
             self._record(columns)
             self.restyle()
             return
         # An assignment to layer.data names every row; only what moved has been touched.
-        moved = np.flatnonzero(np.any(columns.positions != self._current.positions, axis=1))
+        moved = np.flatnonzero(np.any(columns.positions != self.columns.positions, axis=1))
         if len(moved):
-            self._record(self._forgotten(columns, moved))
+            self._record(forgotten(columns, moved))
             self.restyle()
 
     def _as_drawn(self) -> Columns:
         """The columns that the layer shows, with where they come from also if the layer has forgotten it."""
         columns = to_columns(self.layer)
-        return columns if columns.provenance else replace(columns, provenance=self._current.provenance)
+        return columns if columns.provenance else replace(columns, provenance=self.columns.provenance)
 
     def _record(self, columns: Columns) -> None:
         """Take what the layer shows now as the document, and let it be heard."""
@@ -298,7 +291,7 @@ class ColumnsSession:
 
     def _take(self, columns: Columns) -> None:
         """Take what the layer shows now as the document."""
-        self._push()
+        self._document.apply(columns)
         layer = self.layer
         self._own_work = True
         try:
@@ -309,20 +302,6 @@ class ColumnsSession:
             layer.metadata[KEY] = {**layer.metadata.get(KEY, {}), "columns": columns}
         finally:
             self._own_work = False
-        self._current = columns
-        self.deleted = deleted_of(columns)
-
-    @staticmethod
-    def _forgotten(columns: Columns, rows: np.ndarray) -> Columns:
-        """The columns with everything measured at the given rows unknown, and their origin a hand."""
-        features = columns.features.copy()
-        for name in features:
-            values = features[name].to_numpy(copy=True)
-            unknown = FEATURES.get(name, np.nan if values.dtype.kind == "f" else None)
-            if unknown is not None:
-                values[rows] = unknown
-                features[name] = values
-        return replace(columns, features=complete_features(features, len(features)))
 
     def _bind_keys(self, layer: Points) -> None:
         session = weakref.proxy(self)
@@ -333,11 +312,11 @@ class ColumnsSession:
 
     def step_flagged(self, direction: int) -> int | None:
         """Select the next (or previous) flagged column; its row, or None if none is flagged."""
-        flagged = np.flatnonzero(self._current.flagged)
+        flagged = np.flatnonzero(self.columns.flagged)
         if len(flagged) == 0:
             return None
         selected = sorted(int(row) for row in self.layer.selected_data)
-        here = selected[0] if selected else (-1 if direction > 0 else len(self._current))
+        here = selected[0] if selected else (-1 if direction > 0 else len(self.columns))
         after = flagged[flagged > here] if direction > 0 else flagged[flagged < here][::-1]
         row = int(after[0]) if len(after) else int(flagged[0 if direction > 0 else -1])
         self.layer.selected_data = {row}

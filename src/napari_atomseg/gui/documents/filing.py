@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,15 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.gui.documents import recovery
 from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
+from napari_atomseg.gui.documents.recovery_folder import recovery_folder
 from napari_atomseg.gui.documents.results import documents_of, show_columns
-from napari_atomseg.gui.documents.saving import ask_where, usual_path, write_table
 from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.widgets.ask_where import ask_where
+from napari_atomseg.sessions.autosave import Autosave
+from napari_atomseg.sessions.recovery import recovery_path
+from napari_atomseg.sessions.saving import usual_path
 from napari_atomseg.workflows import bound
 
 if TYPE_CHECKING:
@@ -41,10 +43,8 @@ class Filing(QObject):
     def __init__(self, host: BasicHost, parent: QObject) -> None:
         super().__init__(parent)
         self._host = host
-        self._kept: set[Path] = set()
         self._offered: tuple[Any, Path] = (lambda: None, Path())
-        # One after the other, so that a removal never overtakes the writing before it.
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="atomseg-recovery")
+        self._autosave = Autosave(recovery_folder())
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(RECOVERY_DELAY_MS)
@@ -64,11 +64,10 @@ class Filing(QObject):
         if not path:
             return False
         try:
-            written = write_table(session.columns, Path(path))
+            written = session.save(Path(path))
         except AtomsegError as error:
             self._host.complain(error)
             return False
-        session.mark_saved()
         self._forget(session.columns)
         remember("folder", str(Path(path).parent))
         self._host.say(f"Saved {len(session.columns):,} columns to {' and '.join(file.name for file in written)}.")
@@ -80,24 +79,17 @@ class Filing(QObject):
 
     def keep(self) -> None:
         """Write the recovery file of every document with unsaved edits; remove those of edits since undone."""
-        unsaved = {recovery.path_for(one): one for one in (session_of(layer).columns for layer in self.unsaved_layers())}
-        # Not those that an earlier session left: they are still on offer. Nor those of a layer that was removed.
-        clean = [session_of(layer).columns for layer in self._host.viewer.layers if has_session(layer)]
-        for path in self._kept & {recovery.path_for(one) for one in clean} - set(unsaved):
-            self._disk.submit(recovery.remove, path)
-        for path, columns in unsaved.items():
-            self._disk.submit(recovery.write, columns, path)
-        self._kept = set(unsaved)
+        documents = [layer for layer in self._host.viewer.layers if has_session(layer)]
+        self._autosave.keep(*([session_of(layer).columns for layer in some] for some in (self.unsaved_layers(), documents)))
 
     def keep_removed(self, layer: Any) -> None:
         """Keep the unsaved edits of a layer that has just been removed, by a hand or by a program that closes the window."""
         if has_session(layer) and session_of(layer).unsaved and session_of(layer).edited:
-            columns = session_of(layer).columns
-            self._disk.submit(recovery.write, columns, recovery.path_for(columns))
+            self._autosave.keep_one(session_of(layer).columns)
 
     def wait(self) -> None:
         """Let what is under way reach the disk."""
-        self._disk.submit(int).result()
+        self._autosave.wait()
 
     def discard(self) -> None:
         """Throw away what was kept of unsaved edits."""
@@ -107,14 +99,13 @@ class Filing(QObject):
             session_of(layer).mark_saved()
 
     def _forget(self, columns: Columns) -> None:
-        # After what is still being written, or it would come back; and before anybody looks for it.
-        self._disk.submit(recovery.remove, recovery.path_for(columns)).result()
+        self._autosave.forget(self._autosave.path_for(columns))
 
     def offer_recovery(self, image: Image | None) -> None:
         """Ask whether edits of an earlier session are to be restored, if there are any for this image."""
         self._host.withdraw("recover")
         if image is not None and not documents_of(self._host.viewer, image):
-            self._offer(image, recovery.recovery_path(*_identity(image)))
+            self._offer(image, recovery_path(self._autosave.folder, *_identity(image)))
 
     def offer_moved(self, image: Image, path: Path) -> None:
         """Ask the same of edits that were made when the image's file lay elsewhere."""
@@ -122,8 +113,7 @@ class Filing(QObject):
             self._offer(image, path)
 
     def _offer(self, image: Image, path: Path) -> None:
-        self.wait()
-        found = recovery.read(path)
+        found = self._autosave.read(path)
         if found is None:
             return
         self._offered = weakref.ref(image), path
@@ -142,22 +132,22 @@ class Filing(QObject):
     def restore(self) -> ColumnsSession | None:
         """Show the edits that were offered; they stay unsaved."""
         image, path = self._offered[0](), self._offered[1]
-        found = recovery.read(path)
+        found = self._autosave.read(path)
         if image is None or image not in self._host.viewer.layers or found is None:
             return None
         columns = bound(found[0], to_micrograph(image), dict(found[0].provenance))
         session, _ = show_columns(self._host.viewer, image, columns)
         session.mark_unsaved()
-        if path != recovery.path_for(columns):
+        if path != self._autosave.path_for(columns):
             # From now on they are kept under the place where the file lies now.
-            self._disk.submit(recovery.remove, path)
+            self._autosave.forget_later(path)
         self.keep_soon()
         self._host.say(f"{len(columns):,} columns restored; save them to keep them.")
         return session
 
     def throw_away(self) -> None:
         """Delete the edits that were offered."""
-        self._disk.submit(recovery.remove, self._offered[1]).result()
+        self._autosave.forget(self._offered[1])
         self._host.say("Thrown away.")
 
 

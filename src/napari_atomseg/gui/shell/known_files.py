@@ -19,10 +19,11 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.quantities import format_pixel_size
-from napari_atomseg.gui.documents import recovery
+from napari_atomseg.gui.documents.recovery_folder import recovery_folder
 from napari_atomseg.gui.jobs.workers import Work
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.sessions import recovery
 from napari_atomseg.writers.columns_csv import checksum
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class KnownFiles(QObject):
         micrograph = to_micrograph(image)
         length = path.stat().st_size
         sized = any(entry["bytes"] == length and entry["dataset"] == micrograph.dataset for entry in _sizes().values())
-        edits = recovery.by_name(micrograph.name, recovery.recovery_path(micrograph.name, str(path)))
+        folder = recovery_folder()
+        edits = recovery.by_name(folder, micrograph.name, recovery.recovery_path(folder, micrograph.name, str(path)))
         if not sized and not edits:
             return
         reference = weakref.ref(image)

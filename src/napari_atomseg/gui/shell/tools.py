@@ -17,10 +17,11 @@ from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
 from napari_atomseg.gui.docks.listed import DOCKS
 from napari_atomseg.gui.documents.editing import session_of
 from napari_atomseg.gui.documents.results import documents_of, reservations, show_columns
-from napari_atomseg.gui.documents.saving import PICTURES, ask_where, suffixes_in, with_suffix
 from napari_atomseg.gui.layers.conversion import to_micrograph, usable_image
 from napari_atomseg.gui.preferences import PLUGIN
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.widgets.ask_where import PICTURES, ask_where, suffixes_in
+from napari_atomseg.sessions.saving import with_suffix
 from napari_atomseg.workflows import bound, read_columns, straighten_rows, transfer
 
 if TYPE_CHECKING:

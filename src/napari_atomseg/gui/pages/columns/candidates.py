@@ -10,8 +10,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.documents.editing import ColumnsSession, deleted_of
+from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import ring_diameter
+from napari_atomseg.sessions.document import deleted_of
 
 LEAST = 0.05
 """Confidence below which nothing is kept."""

@@ -11,11 +11,11 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QSizePolicy, QToolButton
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
-from napari_atomseg.gui.documents.saving import ask_where
 from napari_atomseg.gui.jobs.time_left import duration
 from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED
 from napari_atomseg.gui.layers.structures import structure_of
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.workflows import SimulationParams, correction_for, fit_correction, write_correction
 from napari_atomseg.workflows.pairs import pairs_cost
 

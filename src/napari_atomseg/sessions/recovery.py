@@ -9,25 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QStandardPaths
-
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.gui.documents.saving import safe_name
+from napari_atomseg.sessions.saving import safe_name
 from napari_atomseg.workflows import read_columns
 
 
-def recovery_path(image: str, image_path: str) -> Path:
+def recovery_path(folder: Path, image: str, image_path: str) -> Path:
     """Where edits of the columns of an image are kept, however the path of its file is spelled."""
     file = os.path.normcase(os.path.realpath(image_path)) if image_path else ""
     key = hashlib.sha256(f"{file}\n{image}".encode()).hexdigest()[:10]
-    return folder() / f"{safe_name(image)[:60]}-{key}.csv"
-
-
-def folder() -> Path:
-    """The folder of recovery files, in the user's application data."""
-    base = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation) or str(Path.home())
-    return Path(base) / "napari-atomseg" / "recovery"
+    return folder / f"{safe_name(image)[:60]}-{key}.csv"
 
 
 def write(columns: Columns, path: Path) -> None:
@@ -47,11 +39,6 @@ def remove(path: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def path_for(columns: Columns) -> Path:
-    """The recovery file of columns."""
-    return recovery_path(columns.image_name, columns.image_path)
-
-
 def read(path: Path) -> tuple[Columns, datetime] | None:
     """Edits that were not saved in an earlier session, and when they were made; None if there are none."""
     if not path.is_file():
@@ -62,9 +49,9 @@ def read(path: Path) -> tuple[Columns, datetime] | None:
         return None
 
 
-def by_name(image: str, besides: Path) -> list[Path]:
+def by_name(folder: Path, image: str, besides: Path) -> list[Path]:
     """Recovery files of images of that name that lay elsewhere, newest first."""
-    found = [path for path in folder().glob(f"{safe_name(image)[:60]}-*.csv") if path != besides]
+    found = [path for path in folder.glob(f"{safe_name(image)[:60]}-*.csv") if path != besides]
     return sorted((path for path in found if _image_in(path).get("name") == image), key=lambda path: -path.stat().st_mtime)
 
 
