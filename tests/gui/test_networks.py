@@ -561,7 +561,7 @@ def test_progress_without_a_loss_is_heard(panel):
     page._hear(TrainingProgress(3, 10, "at work", 2.0, {"f1": 0.9, "rms_pm": 12.0}), lesson)
     assert "About 4 min left" in page.left.text()
     assert "F1 0.90, 12 pm" in page.left.text()
-    assert page.curve.values == [2.0]
+    assert page.losses.values == (2.0,)
 
 
 def test_the_card_of_every_shipped_model_can_be_shown():

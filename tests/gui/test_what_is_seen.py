@@ -194,7 +194,7 @@ def test_the_colour_bar_and_the_box_say_what_is_drawn(viewer, panel, page):
     assert not bar.isVisibleTo(page)
     page._host.documents.watch(first)
     assert page.colour.currentText() == "sigma_px"
-    page.show_other_colours("distance from the site", "px", (0.0, 1.0))
+    page._host.documents.coloured.emit("distance from the site", "px", (0.0, 1.0))
     assert page.colour.currentIndex() == -1
     assert bar.title == "distance from the site, px"
 
