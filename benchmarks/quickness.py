@@ -126,8 +126,8 @@ def window() -> None:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_atomseg.gui.panel import AtomSegPanel
-    from napari_atomseg.gui.results import show_columns
+    from napari_atomseg.gui.documents.results import show_columns
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
 
     viewer = napari.Viewer(show=False)
     begun = time.perf_counter()
@@ -137,14 +137,14 @@ def window() -> None:
     opened = time.perf_counter() - begun
     row("opening the panel", opened, "itself", opened)
     image = viewer.add_image(np.zeros((1600, 1600), dtype=np.float32), name="black")
-    page = panel.columns_page
+    page = panel.pages["Columns"]
     page.show_table()
     session, _ = show_columns(viewer, image, lattice_columns(1600))
     count = len(session.columns.positions)
 
     def look_anew() -> None:
-        page.watch(None)
-        page.watch(session)
+        page._host.documents.watch(None)
+        page._host.documents.watch(session)
         QApplication.processEvents()
 
     def select_all() -> None:

@@ -164,7 +164,8 @@ class Bare(Window):
             self.do("confidence slider, next step", lambda least=0.31 + 0.1 * number: self.put_back(confidence >= least))
         self.do("table opened", self.dock)
         self.do("table sorted", lambda: None)
-        self.do("delete beside a sorted table", self.delete)
+        for _ in range(ROUNDS):
+            self.do("delete beside a sorted table", self.delete)
         self.do("first diffractogram", self.dock)
         self.do("draw the line", self.line)
         made = np.roll(self.data, 2, axis=0)
@@ -205,11 +206,11 @@ class Ours(Window):
     """The same image and columns in a window with the panel."""
 
     def __init__(self, columns: Any, data: np.ndarray) -> None:
+        from napari_atomseg.gui.documents.results import show_columns
         from napari_atomseg.gui.launch import make_window
-        from napari_atomseg.gui.layers import image_layer_data
-        from napari_atomseg.gui.loading import keep_what_is_loaded
-        from napari_atomseg.gui.panel import AtomSegPanel
-        from napari_atomseg.gui.results import show_columns
+        from napari_atomseg.gui.layers.conversion import image_layer_data
+        from napari_atomseg.gui.shell.loading import keep_what_is_loaded
+        from napari_atomseg.gui.shell.panel import AtomSegPanel
 
         super().__init__()
         keep_what_is_loaded()
@@ -217,12 +218,12 @@ class Ours(Window):
         window = self.viewer.window._qt_window
         window.resize(1280, 800)
         self.panel = window.findChild(AtomSegPanel)
-        self.page = self.panel.columns_page
+        self.page = self.panel.pages["Columns"]
         values, options, _ = image_layer_data(described(data, "image"))
         self.image, self.data = self.viewer.add_image(values, **options), data
         self.session, _ = show_columns(self.viewer, self.image, columns)
         self.page.finder.keep(self.session, columns)
-        self.page.watch(self.session)
+        self.page._host.documents.watch(self.session)
         spin(5)  # what is loaded later is loaded then
 
     def busy(self) -> bool:
@@ -231,6 +232,9 @@ class Ours(Window):
 
     def work(self) -> None:
         """Everything, in the order of :class:`Bare`."""
+        from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+        from napari_atomseg.gui.docks.table import ColumnsTable
+
         layer, page, tools = self.session.layer, self.page, self.panel.tools
         for number in range(ROUNDS):
             self.do("add", lambda place=14.0 + SPACING * number: layer.add([[place, 14.0]]))
@@ -243,10 +247,11 @@ class Ours(Window):
             self.do("confidence slider, next step", lambda least=0.31 + 0.1 * number: page.finder.least.setValue(least))
         self.do("table opened", page.show_table)
         self.do("table sorted", self.sort)
-        self.do("delete beside a sorted table", self.delete)
-        page.table.parentWidget().hide()
-        self.do("first diffractogram", tools.diffractogram, lambda: tools._diffractogram._work is not None)
-        tools._diffractogram.parentWidget().hide()
+        for _ in range(ROUNDS):
+            self.do("delete beside a sorted table", self.delete)
+        self.panel.dock(ColumnsTable).parentWidget().hide()
+        self.do("first diffractogram", lambda: self.panel.open_dock(DiffractogramDock), self.transforming)
+        self.panel.dock(DiffractogramDock).parentWidget().hide()
         tools.calibration()
         spin(0.5)
         self.do("draw the line", tools._calibration.draw_line)
@@ -256,6 +261,12 @@ class Ours(Window):
         begun = time.perf_counter()
         self.do("recovery written", page.filing.keep, lambda: time.perf_counter() - begun < 4)
         page.filing.discard()
+
+    def transforming(self) -> bool:
+        """True while the diffractogram is calculated."""
+        from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+
+        return self.panel.dock(DiffractogramDock)._work is not None
 
     def delete(self) -> None:
         """Delete one column."""
@@ -271,12 +282,14 @@ class Ours(Window):
         """Click on a header."""
         from qtpy.QtCore import Qt
 
-        self.page.table.view.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+        from napari_atomseg.gui.docks.table import ColumnsTable
+
+        self.panel.dock(ColumnsTable).view.sortByColumn(2, Qt.SortOrder.AscendingOrder)
 
     def compare(self) -> None:
         """Each way of seeing a comparison."""
-        from napari_atomseg.gui.comparisons import show_comparison
-        from napari_atomseg.gui.docks.comparing import _Result
+        from napari_atomseg.gui.layers.comparison import show_comparison
+        from napari_atomseg.gui.pages.compare.page import _Result
         from napari_atomseg.workflows import Comparison
 
         made = np.roll(self.data, 2, axis=0)
@@ -284,8 +297,8 @@ class Ours(Window):
         images = (described(made, "simulated"), described(self.data, "image"), described(self.data - made, "residual"))
         names = ("simulated", "experimental", "residual")
         found = Comparison(**dict(zip(names, images, strict=True)), shift=(0.0, 0.0), magnification=1.0, gain=1.0, **numbers)
-        page = self.panel.compare_page
-        self.panel.pages.setCurrentIndex(3)
+        page = self.panel.pages["Compare"]
+        self.panel.pages.turn_to_title("Compare")
         page._results[self.image] = _Result(found, show_comparison(self.viewer, self.image, found, 0))
         page.on_image()
         for way in ROUNDS * COMPARED:
@@ -294,7 +307,7 @@ class Ours(Window):
         self.do("compare, line moved", lambda: page.views.slider.setValue(300))
         page.views.show_as("off")
         self.do("profile", page.show_profile)
-        self.panel.pages.setCurrentIndex(0)
+        self.panel.pages.turn_to_title("Columns")
 
 
 def measure(kind: str, count: int) -> dict[str, float]:

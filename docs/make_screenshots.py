@@ -48,8 +48,10 @@ def main():
 
 def measured():
     """Columns of a sample, and a diffractogram."""
+    from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+    from napari_atomseg.gui.docks.table import ColumnsTable
     from napari_atomseg.gui.launch import make_window
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
 
     viewer = make_window([], "nanoparticle")
     window = viewer.window._qt_window
@@ -59,20 +61,20 @@ def measured():
     wait(panel)
     panel.run_button.click()
     wait(panel)
-    panel.columns_page.refine_button.click()
+    panel.pages["Columns"].refine_button.click()
     wait(panel)
-    panel.columns_page.colour.setCurrentText("intensity")
-    panel.columns_page._colour()
-    panel.columns_page.show_table()
+    panel.pages["Columns"].colour.setCurrentText("intensity")
+    panel.pages["Columns"]._colour()
+    panel.pages["Columns"].show_table()
     spin(0.5)
     viewer.scene.camera.zoom *= 1.25
     shoot(viewer, "window.png")
-    panel.columns_page.table.parent().hide()
+    panel.dock(ColumnsTable).parent().hide()
     viewer.layers.clear()
     viewer.open_sample("napari-atomseg", "dumbbells")
     wait(panel)
     viewer.reset_view()
-    panel.tools.diffractogram()
+    panel.open_dock(DiffractogramDock)
     spin(1.5)
     shoot(viewer, "diffractogram.png")
     viewer.close()
@@ -85,8 +87,8 @@ def simulated():
     from napari.layers import Layer
 
     from napari_atomseg.gui.launch import make_window
-    from napari_atomseg.gui.layers import image_layer_data
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.layers.conversion import image_layer_data
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
     from napari_atomseg.specimens.library import crystal
     from napari_atomseg.workflows import AcquisitionParams, CutParams, SimulationParams, record, simulate
 
@@ -101,14 +103,14 @@ def simulated():
     viewer.add_layer(Layer.create(data, options, kind))
     structure = crystal("SrTiO3")
     structure.info = {"name": "srtio3"}
-    page = panel.simulate_page
+    page = panel.pages["Simulate"]
     page.add_structure(structure)
     page.zone.setCurrentText("1,1,0")
     page.as_image.setChecked(True)
     spin(4)
     viewer.reset_view()
     shoot(viewer, "simulate.png")
-    panel.pages.setCurrentIndex(3)
+    panel.pages.turn_to_title("Compare")
     viewer.layers["srtio3"].visible = False
     panel.run_button.click()
     wait(panel)

@@ -15,17 +15,17 @@ ROOT = Path(napari_atomseg.__file__).parent
 LAYERS = (
     ("core",),
     ("optics", "specimens", "readers", "writers"),
-    ("imaging", "noise", "networks", "localise", "analysis", "registration"),
+    ("imaging", "noise", "networks", "localise", "analysis", "registration", "plots"),
     ("synthesis", "inference", "simulation"),
     ("training", "comparison"),
     ("workflows",),
+    ("sessions",),
     ("cli", "gui"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 EXCEPTIONS = {("cli", "gui")}  # `napari-atomseg open` starts the window
 INTERFACES = ("cli", "gui")
-BELOW_INTERFACES = {"core", "readers", "writers", "workflows"}
-KNOTS = {"gui"}  # folders whose files still import each other in circles
+BELOW_INTERFACES = {"core", "readers", "writers", "plots", "workflows", "sessions"}
 WINDOW = {"napari", "qtpy", "magicgui", "superqt", "PyQt6"}
 HEAVY = WINDOW | {"torch", "abtem", "rsciio"}
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -124,10 +124,10 @@ def test_a_circle_is_seen():
 
 def test_no_modules_import_each_other_in_circles():
     graph = module_graph()
-    assert not circle_in({name: used for name, used in graph.items() if name.split(".")[0] not in KNOTS})
+    assert not circle_in(graph)
 
 
-FOLDERS = sorted({path.parent.relative_to(ROOT).as_posix() for path in MODULES} - KNOTS - {"gui/docks"})
+FOLDERS = sorted({path.parent.relative_to(ROOT).as_posix() for path in MODULES})
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -179,3 +179,49 @@ def test_importing_the_workflows_loads_nothing_heavy():
     if not ((ROOT / "workflows.py").exists() or (ROOT / "workflows").is_dir()):
         pytest.skip("there are no workflows yet")
     assert not HEAVY & loaded_by("import napari_atomseg.workflows")
+
+
+# -- the window --------------------------------------------------------------------------------------------------------
+
+GUI_LAYERS = (
+    ("settings", "preferences", "foot", "host", "jobs"),
+    ("layers",),
+    ("widgets",),
+    ("documents",),
+    ("contract",),
+    ("docks", "dialogs"),
+    ("pages",),
+    ("shell",),
+    ("contributions", "launch"),
+)
+GUI_LEVEL = {name: level for level, names in enumerate(GUI_LAYERS) for name in names}
+
+
+def gui_part_of(name):
+    """Folder or module below ``gui`` that a dotted name lies in; empty for others."""
+    words = name.split(".")
+    return words[2] if words[:2] == ["napari_atomseg", "gui"] and len(words) > 2 else ""
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if part_of(path) == "gui"], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_parts_of_the_window_look_down_only(path):
+    here = path.relative_to(ROOT / "gui").parts[0].removesuffix(".py")
+    if here == "__init__":
+        return
+    used = {gui_part_of(name) for name in imports_of(path)} - {"", here}
+    assert here in GUI_LEVEL, f"gui/{here} has no place in the table"
+    assert not {name for name in used if name in GUI_LEVEL and GUI_LEVEL[name] >= GUI_LEVEL[here]}
+
+
+def test_the_panel_knows_no_page_and_no_dock():
+    for path in (ROOT / "gui" / "shell").rglob("*.py"):
+        pages = {name for name in imports_of(path) if name.startswith("napari_atomseg.gui.pages.")}
+        assert all(name.startswith("napari_atomseg.gui.pages.listed") for name in pages), path
+
+
+@pytest.mark.parametrize("folder", ["docks", "dialogs"])
+def test_docks_and_dialogs_know_no_page(folder):
+    for path in (ROOT / "gui" / folder).rglob("*.py"):
+        assert not {name for name in imports_of(path) if name.startswith("napari_atomseg.gui.pages")}, path

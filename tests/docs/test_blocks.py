@@ -1,4 +1,4 @@
-"""What README and docs show is understood as written: every command line is parsed, and what is quick is run on a sample."""
+"""What README and docs show is understood: every command line is parsed, every script is Python; the first one is run."""
 
 import re
 import shlex

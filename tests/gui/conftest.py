@@ -86,7 +86,7 @@ def notices():
 @pytest.fixture(autouse=True, scope="session")
 def frozen_modules(qapp):
     """What the imports made stays out of the many garbage collections that napari's viewer fixture asks for."""
-    for name in ("napari.viewer", "napari._qt.qt_main_window", "napari_atomseg.gui.panel", "napari_atomseg.workflows"):
+    for name in ("napari.viewer", "napari._qt.qt_main_window", "napari_atomseg.gui.shell.panel", "napari_atomseg.workflows"):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
@@ -162,7 +162,7 @@ def panel(viewer):
 
 @pytest.fixture
 def page(panel):
-    return panel.columns_page
+    return panel.pages["Columns"]
 
 
 def open_panel(viewer):
@@ -197,8 +197,8 @@ def found(viewer, page, idle, files):
     """The main job up to the points: a dropped micrograph and its columns."""
     drop(viewer, files.tif)
     page.find()
-    idle(page._panel)
-    assert page.session is not None, page._panel.status.text()
+    idle(page._host)
+    assert page.session is not None, page._host.status.text()
     return page.session
 
 
@@ -273,7 +273,7 @@ def files(tmp_path):
 
 def add_image(viewer, data=None, name="lattice", pixel_size=(PIXEL_SIZE, PIXEL_SIZE)):
     """Add a micrograph as our reader does, without a file."""
-    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.gui.layers.conversion import image_layer_data
 
     values, options, _ = image_layer_data(micrograph(data, name, pixel_size))
     return viewer.add_image(values, **options)

@@ -12,10 +12,12 @@ from qtpy.QtWidgets import QApplication
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.gui.docks import comparing, lens_fit
-from napari_atomseg.gui.layers import image_layer_data, source_of
-from napari_atomseg.gui.results import show_columns
-from napari_atomseg.gui.structures import show_simulated, structure_layer_data
+from napari_atomseg.gui.docks.profile import ProfileDock
+from napari_atomseg.gui.documents.results import show_columns
+from napari_atomseg.gui.layers.conversion import image_layer_data, source_of
+from napari_atomseg.gui.layers.structures import show_simulated, structure_layer_data
+from napari_atomseg.gui.pages.compare import lens_fit
+from napari_atomseg.gui.pages.compare import page as comparing
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import ConvolutionParams, FittedSimulation, SimulationParams, simulate
@@ -37,9 +39,9 @@ def scene():
 
 @pytest.fixture
 def compare_page(panel):
-    panel.pages.setCurrentIndex(3)
+    panel.pages.turn_to_title("Compare")
     assert panel.pages.name(3) == "Compare"
-    return panel.compare_page
+    return panel.pages["Compare"]
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_without_a_simulated_image_a_link_leads_to_the_page_that_makes_one(panel
     assert "No simulated image" in compare_page.empty.text()
     assert "Simulate" in panel.run_button.toolTip()
     compare_page.empty.linkActivated.emit("simulate")
-    assert panel.page is panel.simulate_page
+    assert panel.page is panel.pages["Simulate"]
 
 
 def test_without_a_recorded_image_the_page_asks_for_it(viewer, panel, compare_page, scene):
@@ -344,20 +346,22 @@ def test_a_removed_result_ends_the_view(viewer, compared):
 
 def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_path):
     compared.profile_button.click()
-    dock, line = compared._profile, viewer.layers["experiment | profile"]
+    qtbot.waitUntil(lambda: compared._host.dock(ProfileDock) is not None, timeout=HANGING)
+    dock, line = compared._host.dock(ProfileDock), viewer.layers["experiment | profile"]
+    qtbot.waitUntil(lambda: dock.table is not None, timeout=HANGING)
     compared.views.buttons["split"].click()
     assert line.mode == "select"
-    first = dock.plot.table
+    first = dock.table
     assert first["distance_angstrom"].iloc[-1] == pytest.approx(0.5 * 75 * PIXEL)
     line.data = [[[10, 10], [10, 40]]]
-    qtbot.waitUntil(lambda: dock.plot.table is not first, timeout=HANGING)
-    assert dock.plot.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
+    qtbot.waitUntil(lambda: dock.table is not first, timeout=HANGING)
+    assert dock.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
     dock.width_box.setValue(5)
     assert "difference" in dock.told.text()
-    second = dock.plot.table
+    second = dock.table
     line._data_view.shift(0, np.array([5, 0]))  # what napari does while a shape is dragged
     line.refresh()
-    qtbot.waitUntil(lambda: dock.plot.table is not second, timeout=HANGING)
+    qtbot.waitUntil(lambda: dock.table is not second, timeout=HANGING)
     for suffix in (".png", ".svg"):
         files = dock.save(str(tmp_path / f"line{suffix}"))
         assert all(file.stat().st_size > 500 for file in files)
@@ -365,10 +369,10 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     assert dock.save(str(tmp_path / "nowhere" / "line.png")) == []
     assert "could not be saved" in dock.told.text().lower()
     line.data = []
-    qtbot.waitUntil(lambda: dock.plot.table is None, timeout=HANGING)
+    qtbot.waitUntil(lambda: dock.table is None, timeout=HANGING)
     assert not dock.save_button.isEnabled()
     compared.profile_button.click()
-    assert dock.plot.table is not None
+    qtbot.waitUntil(lambda: dock.table is not None, timeout=HANGING)
     assert sum("profile" in name for name in names(viewer)) == 1
 
 
@@ -406,7 +410,7 @@ def test_fitted_values_go_to_the_page_that_simulates(viewer, panel, compared, mo
     assert "does not depend" in lens.told.text()
     assert "The sign is not determined." in lens.told.text()
     lens.use_button.click()
-    page = panel.simulate_page
+    page = panel.pages["Simulate"]
     assert page.stem.value().defocus == 31.0
     assert page.convolution.value().psf == "probe"
     assert panel.page is page

@@ -7,11 +7,13 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel, QLineEdit, QScrollArea, QScrollBar, QWidget
 
-from napari_atomseg.gui.controls import CHANGED_BY_WHEEL, NumberBox
-from napari_atomseg.gui.docks.mapping import MappingDialog
-from napari_atomseg.gui.docks.particle import ParticleDialog
+from napari_atomseg.gui.dialogs.mapping import MappingDialog
+from napari_atomseg.gui.dialogs.particle import ParticleDialog
+from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+from napari_atomseg.gui.docks.lattice import LatticeDock
 from napari_atomseg.gui.docks.profile import ProfileDock
-from napari_atomseg.gui.forms import RESET, ResetLabel
+from napari_atomseg.gui.widgets.controls import CHANGED_BY_WHEEL, NumberBox
+from napari_atomseg.gui.widgets.forms import RESET, ResetLabel
 from napari_atomseg.readers.column_mapping import guess_mapping
 
 
@@ -57,20 +59,18 @@ def windows(viewer, panel, folder):
     table.write_text("x,y,height\n1,2,3\n4,5,6\n")
     panel.tools.calibration()
     panel.tools.synthetic()
-    panel.tools.diffractogram()
-    panel.tools.lattice()
-    panel.columns_page.show_table()
+    panel.open_dock(DiffractogramDock)
+    panel.open_dock(LatticeDock)
+    panel.pages["Columns"].show_table()
     particle = ParticleDialog(panel)
     mapping = MappingDialog(table, guess_mapping(table), panel)
-    profile = ProfileDock(viewer)
-    from napari_atomseg.gui.docks.bottom import bring_up
-
-    bring_up(viewer, profile, "Profile")
+    profile = panel.open_dock(ProfileDock)
     for dialog in (particle, mapping):
         dialog.show()
     QApplication.processEvents()
     tools = panel.tools
-    return [panel, tools._calibration, tools._synthetic, tools._diffractogram, tools._lattice, particle, mapping, profile]
+    docks = [panel.dock(DiffractogramDock), panel.dock(LatticeDock), profile]
+    return [panel, tools._calibration, tools._synthetic, particle, mapping, *docks]
 
 
 def test_the_wheel_changes_nothing_that_has_no_focus(shown, tmp_path):
@@ -93,7 +93,7 @@ def test_the_wheel_over_a_setting_scrolls_the_page(shown):
     viewer, panel = shown
     add_image(viewer)
     viewer.window._qt_window.resize(1000, 600)
-    page = panel.columns_page
+    page = panel.pages["Columns"]
     page.expert.expand(animate=False)
     QApplication.processEvents()
     box = page.more._editors["contrast"].widget
@@ -108,7 +108,7 @@ def test_the_wheel_over_a_setting_scrolls_the_page(shown):
 def test_the_wheel_turns_a_setting_that_has_the_focus(shown, qtbot):
     viewer, panel = shown
     add_image(viewer)
-    page = panel.columns_page
+    page = panel.pages["Columns"]
     page.expert.expand(animate=False)
     box = page.more._editors["border"].widget
     panel.window().activateWindow()
@@ -120,7 +120,7 @@ def test_the_wheel_turns_a_setting_that_has_the_focus(shown, qtbot):
 
 
 def test_a_control_that_comes_later_keeps_still_too(panel):
-    box = QComboBox(panel.columns_page)
+    box = QComboBox(panel.pages["Columns"])
     box.addItems(["one", "two", "three"])
     box.ensurePolished()
     QApplication.sendPostedEvents(None, QEvent.Type.ChildPolished.value)
@@ -137,7 +137,7 @@ def label_of(widget, name):
 
 
 def test_settings_off_their_default_are_marked_and_one_click_resets(panel, qtbot):
-    page = panel.columns_page
+    page = panel.pages["Columns"]
     label = label_of(page.more, "Contrast")
     assert label.text() == "Contrast"
     page.more._editors["contrast"].widget.setValue(0.4)
@@ -149,14 +149,14 @@ def test_settings_off_their_default_are_marked_and_one_click_resets(panel, qtbot
 
 
 def test_a_setting_of_the_last_session_is_marked_at_the_start(make_napari_viewer):
-    first = open_panel(make_napari_viewer()).columns_page
+    first = open_panel(make_napari_viewer()).pages["Columns"]
     first.more._editors["border"].widget.setValue(7)
-    second = open_panel(make_napari_viewer()).columns_page
+    second = open_panel(make_napari_viewer()).pages["Columns"]
     assert label_of(second.more, "Border").text().endswith(RESET)
 
 
 def test_the_confidence_is_marked_too(panel, qtbot):
-    finder = panel.columns_page.finder
+    finder = panel.pages["Columns"].finder
     label = label_of(finder, "Confidence")
     usual = finder.least.value()
     finder.least.setValue(0.9)
@@ -180,7 +180,7 @@ def german():
 @pytest.mark.parametrize("typed", ["0.6", "0,6"])
 def test_point_and_comma_are_read_alike_whatever_the_country(german, panel, typed):
     """Qt's own box makes 0.00 of the one or 6 of the other, without a word."""
-    box = panel.columns_page.more._editors["contrast"].widget
+    box = panel.pages["Columns"].more._editors["contrast"].widget
     line = box.findChild(QLineEdit)
     line.selectAll()
     QTest.keyClicks(line, typed)
@@ -190,7 +190,7 @@ def test_point_and_comma_are_read_alike_whatever_the_country(german, panel, type
 
 
 def test_a_pasted_comma_is_read_too(german, panel):
-    box = panel.columns_page.more._editors["contrast"].widget
+    box = panel.pages["Columns"].more._editors["contrast"].widget
     line = box.findChild(QLineEdit)
     QApplication.clipboard().setText("0,35")
     line.selectAll()
@@ -208,7 +208,7 @@ def test_every_number_box_shows_points(german, shown, tmp_path):
 
 
 def test_a_comma_in_the_number_of_a_slider(german, panel):
-    slider = panel.columns_page.finder.least
+    slider = panel.pages["Columns"].finder.least
     line = slider.findChild(QLineEdit)
     line.selectAll()
     QTest.keyClicks(line, "0,7")
@@ -217,7 +217,7 @@ def test_a_comma_in_the_number_of_a_slider(german, panel):
 
 
 def test_whole_numbers_take_no_separator(german, panel):
-    box = panel.columns_page.more._editors["border"].widget
+    box = panel.pages["Columns"].more._editors["border"].widget
     line = box.findChild(QLineEdit)
     line.selectAll()
     QTest.keyClicks(line, "1.2")

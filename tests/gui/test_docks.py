@@ -5,7 +5,10 @@ import pytest
 from conftest import HANGING, PIXEL_SIZE, add_image, drop, lattice, nearest, open_panel, truth
 from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
-from napari_atomseg.gui.docks import mapping
+from napari_atomseg.gui.dialogs import mapping
+from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+from napari_atomseg.gui.docks.listed import DOCKS
+from napari_atomseg.gui.docks.metadata import MetadataDock
 from napari_atomseg.readers.column_mapping import guess_mapping
 
 
@@ -20,8 +23,8 @@ def entries(tree):
 
 
 def test_what_the_file_says(viewer, panel, files):
-    panel.tools.metadata()
-    dock = panel.tools._metadata
+    panel.open_dock(MetadataDock)
+    dock = panel.dock(MetadataDock)
     assert entries(dock.tree) == ["No image is open: "]
     drop(viewer, files.of(".hspy"))
     said = entries(dock.tree)
@@ -39,13 +42,13 @@ def test_what_the_file_says(viewer, panel, files):
 
 def test_docks_closed_with_their_cross_come_back(viewer, panel):
     add_image(viewer)
-    for open_dock, name in ((panel.tools.metadata, "What the file says"), (panel.tools.diffractogram, "Diffractogram")):
-        open_dock()
-        assert name in viewer.window.dock_widgets
-        viewer.window.remove_dock_widget(viewer.window.dock_widgets[name])
+    for kind in (MetadataDock, DiffractogramDock):
+        panel.open_dock(kind)
+        assert kind.title in viewer.window.dock_widgets
+        viewer.window.remove_dock_widget(viewer.window.dock_widgets[kind.title])
         QApplication.processEvents()
-        open_dock()
-        assert name in viewer.window.dock_widgets
+        panel.open_dock(kind)
+        assert kind.title in viewer.window.dock_widgets
 
 
 @pytest.fixture
@@ -61,8 +64,8 @@ def settled(qtbot, dock):
 def test_diffractogram_follows_the_view(shown, qtbot):
     viewer, panel = shown
     image = add_image(viewer)
-    panel.tools.diffractogram()
-    dock = panel.tools._diffractogram
+    panel.open_dock(DiffractogramDock)
+    dock = panel.dock(DiffractogramDock)
     settled(qtbot, dock)
     whole, spots = dock._result
     assert len(spots.strengths) > 0
@@ -88,8 +91,8 @@ def test_diffractogram_follows_the_view(shown, qtbot):
 def test_click_on_a_spot_reads_its_spacing(shown, qtbot):
     viewer, panel = shown
     add_image(viewer)
-    panel.tools.diffractogram()
-    dock = panel.tools._diffractogram
+    panel.open_dock(DiffractogramDock)
+    dock = panel.dock(DiffractogramDock)
     settled(qtbot, dock)
     spot = dock._result[1].frequencies[0]
     x, y = dock.axes.transData.transform(spot[::-1])
@@ -104,9 +107,9 @@ def test_click_on_a_spot_reads_its_spacing(shown, qtbot):
 def test_diffractogram_of_a_blank_image(shown, qtbot):
     viewer, panel = shown
     add_image(viewer, np.full((64, 64), np.nan, np.float32))
-    panel.tools.diffractogram()
+    panel.open_dock(DiffractogramDock)
     qtbot.wait(800)
-    assert panel.tools._diffractogram._work is None
+    assert panel.dock(DiffractogramDock)._work is None
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
@@ -126,12 +129,12 @@ def test_export_of_the_view_is_what_is_seen(shown, files, idle):
 
     viewer, panel = shown
     add_image(viewer)
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
     seen = []
     for step in range(3):
         if step == 1:
-            panel.columns_page.session.layer.visible = False
+            panel.documents.session.layer.visible = False
         if step == 2:
             viewer.scene.camera.zoom *= 4
         QApplication.processEvents()
@@ -234,11 +237,13 @@ def test_foreign_columns_given_up_or_broken(viewer, panel, page, files, monkeypa
 
 
 def test_tools_without_an_image(viewer, panel):
-    for action in (panel.tools.diffractogram, panel.tools.metadata, panel.tools.carry_over, panel.tools.calibration):
+    for kind in DOCKS:
+        panel.open_dock(kind)
+    for action in (panel.tools.carry_over, panel.tools.calibration):
         action()
-    panel.columns_page.draw_region()
-    panel.columns_page.find()
-    panel.columns_page.refine()
-    panel.columns_page.save()
-    panel.columns_page.next_flagged()
+    panel.pages["Columns"].draw_region()
+    panel.pages["Columns"].find()
+    panel.pages["Columns"].refine()
+    panel.pages["Columns"].save()
+    panel.pages["Columns"].next_flagged()
     assert not viewer.layers

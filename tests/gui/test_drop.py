@@ -109,7 +109,7 @@ def test_foreign_table_opens_as_points_on_the_image(viewer, panel, files, header
     np.testing.assert_allclose(points.scale, image.scale)
     assert viewer.layers.units is not None
     assert image.data.shape == (SIDE, SIDE)
-    assert panel.columns_page.session.image is image
+    assert panel.documents.session.image is image
 
 
 def test_a_dropped_table_of_lengths_takes_the_size_of_the_only_image(viewer, panel, files, monkeypatch):
@@ -121,7 +121,7 @@ def test_a_dropped_table_of_lengths_takes_the_size_of_the_only_image(viewer, pan
     drop(viewer, path)
     _, points = viewer.layers
     np.testing.assert_allclose(points.data, [[20, 10]], rtol=1e-4)
-    assert panel.columns_page.session.columns.provenance["pixel_size_source"] == "the file"
+    assert panel.documents.session.columns.provenance["pixel_size_source"] == "the file"
     assert said == ['table.csv: positions were taken to be in pm, as the table says ("x (pm)")']
 
 

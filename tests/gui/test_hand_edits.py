@@ -55,9 +55,9 @@ def test_click_on_the_canvas_adds_a_snapped_point(make_napari_viewer, qtbot, idl
     viewer = make_napari_viewer(show=True)
     panel = open_panel(viewer)
     add_image(viewer)
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
-    session = panel.columns_page.session
+    session = panel.documents.session
     remove_near(session, truth()[30])
     viewer.layers.selection.active = session.layer
     session.layer.mode = "add"
@@ -281,7 +281,7 @@ def test_added_to_an_emptied_layer(found, monkeypatch):
 def test_layer_can_be_renamed(found, viewer, page, files):
     found.layer.name = "mine"
     viewer.layers["lattice"].name = "other name"
-    assert page._panel.head.chooser.currentText() == "other name"
+    assert page._host.head.chooser.currentText() == "other name"
     assert page.save(str(files.folder / "renamed.csv"))
 
 

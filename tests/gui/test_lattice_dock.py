@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import add_image, lattice, nearest, same, snapshot, truth
 
-from napari_atomseg.gui.docks.lattice import cell_lines, description
-from napari_atomseg.gui.results import documents_of
+from napari_atomseg.gui.docks.lattice import LatticeDock, cell_lines, description
+from napari_atomseg.gui.documents.results import documents_of
 
 OVERLOOKED, VACANT = 44, 66
 
@@ -17,13 +17,13 @@ def dock(viewer, panel, idle):
     y, x = np.mgrid[: data.shape[0], : data.shape[1]]
     data[np.hypot(y - truth()[VACANT, 0], x - truth()[VACANT, 1]) < 7] = 30
     add_image(viewer, data)
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
-    session = panel.columns_page.session
+    session = panel.documents.session
     row = int(np.argmin(np.hypot(*(session.columns.positions - truth()[OVERLOOKED]).T)))
     session.apply(session.columns.remove(np.array([row])))
-    panel.tools.lattice()
-    dock = panel.tools._lattice
+    panel.open_dock(LatticeDock)
+    dock = panel.dock(LatticeDock)
     dock.estimate_button.click()
     idle(panel)
     return dock
@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_the_lattice(dock):
 
 
 def test_suggestions_become_columns_only_when_added(dock, viewer, panel, idle):
-    session = panel.columns_page.session
+    session = panel.documents.session
     before, count = snapshot(session.layer), len(session.columns)
     dock.suggest_button.click()
     idle(panel)
@@ -69,7 +69,7 @@ def test_suggestions_become_columns_only_when_added(dock, viewer, panel, idle):
 
 
 def test_the_cells_are_drawn_below_the_rings_and_once(dock, viewer, panel):
-    session = panel.columns_page.session
+    session = panel.documents.session
     for _ in range(2):
         dock.show_button.click()
     layers = [layer for layer in viewer.layers if layer.name == "lattice | lattice"]
@@ -82,7 +82,7 @@ def test_the_cells_are_drawn_below_the_rings_and_once(dock, viewer, panel):
 
 
 def test_residuals_are_colours_and_on_request_features(dock, panel):
-    session = panel.columns_page.session
+    session = panel.documents.session
     dock.colour_button.click()
     assert len(np.unique(session.layer.border_color, axis=0)) > 5
     assert "lattice_residual_y_px" not in session.columns.features
@@ -98,15 +98,15 @@ def test_residuals_are_colours_and_on_request_features(dock, panel):
 
 def test_columns_without_order_are_refused_in_one_sentence(viewer, panel, idle, notices):
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.gui.results import show_columns
+    from napari_atomseg.gui.documents.results import show_columns
 
     image = add_image(viewer)
-    panel.tools.lattice()
-    dock = panel.tools._lattice
+    panel.open_dock(LatticeDock)
+    dock = panel.dock(LatticeDock)
     assert not dock.estimate_button.isEnabled()
     points = np.random.default_rng(0).uniform(5, 150, (80, 2))
     session, _ = show_columns(viewer, image, Columns(positions=points, image_shape=image.data.shape))
-    panel.columns_page.watch(session)
+    panel.documents.watch(session)
     dock.estimate_button.click()
     idle(panel)
     assert "no lattice" in panel.status.text()
@@ -121,7 +121,7 @@ def test_another_image_shows_its_own_numbers_or_none(dock, viewer, panel, idle):
     assert panel.image is second
     assert "press Estimate" in dock.reading.text()
     assert dock.suggested is None
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
     assert "press Estimate" in dock.reading.text()
     dock.estimate_button.click()

@@ -7,7 +7,7 @@ import pytest
 from conftest import SPACING, add_image, drop, lattice, nearest, snapshot, truth
 from napari.layers import Points
 
-from napari_atomseg.gui.editing import session_of
+from napari_atomseg.gui.documents.editing import session_of
 
 
 def test_find_puts_points_on_the_columns(viewer, page, found):
@@ -24,7 +24,7 @@ def test_find_puts_points_on_the_columns(viewer, page, found):
     assert layer.units == image.units
     assert layer.axis_labels == image.axis_labels
     assert viewer.layers.units is not None
-    assert f"{len(layer.data):,} columns" in page._panel.status.text()
+    assert f"{len(layer.data):,} columns" in page._host.status.text()
     assert 0.4 * SPACING < layer.size[0] < 0.8 * SPACING
 
 
@@ -262,7 +262,7 @@ def test_another_frame_of_a_stack_keeps_the_first_ones_columns(viewer, page, pan
     page.find()
     idle(panel)
     assert sorted(set(page.session.columns.frame)) == [0, 2]
-    page.follow_link("every_frame")
+    page._host.follow_link("every_frame")
     idle(panel)
     assert sorted(set(page.session.columns.frame)) == [0, 1, 2]
 
@@ -293,7 +293,7 @@ def test_every_frame_is_offered_without_unfolding_anything(make_napari_viewer):
     from conftest import open_panel
 
     viewer = make_napari_viewer(show=True)
-    page = open_panel(viewer).columns_page
+    page = open_panel(viewer).pages["Columns"]
     add_image(viewer, np.stack([lattice(64), lattice(64)]), "stack")
     assert page.every_frame.isVisible()
     add_image(viewer, lattice(64), "single")

@@ -76,7 +76,7 @@ def test_several_files_at_once_and_a_table(viewer, files):
 
 def test_image_and_points_share_units(viewer, files):
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.gui.layers import points_layer_data
+    from napari_atomseg.gui.layers.conversion import points_layer_data
 
     image = add_image(viewer)
     data, options, _ = points_layer_data(Columns(positions=truth()), image, "columns")
@@ -88,7 +88,7 @@ def test_image_and_points_share_units(viewer, files):
 
 def test_writers_save_layers(viewer, files):
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.gui.layers import points_layer_data, to_columns
+    from napari_atomseg.gui.layers.conversion import points_layer_data, to_columns
     from napari_atomseg.workflows import read, read_columns
 
     image = add_image(viewer)

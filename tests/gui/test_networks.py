@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.gui.layers import source_of
-from napari_atomseg.gui.maps import note_of
+from napari_atomseg.gui.layers.conversion import source_of
+from napari_atomseg.gui.layers.maps import note_of
 from napari_atomseg.networks.card import NAME, WEIGHTS
 from napari_atomseg.training.fit import TrainingProgress
 
@@ -34,8 +34,8 @@ def seeing(models, monkeypatch):
 
 @pytest.fixture
 def networks(panel):
-    panel.pages.setCurrentIndex(1)
-    return panel.networks_page
+    panel.pages.turn_to_title("Networks")
+    return panel.pages["Networks"]
 
 
 @pytest.fixture
@@ -430,8 +430,8 @@ def few_scenes(monkeypatch):
 def test_a_new_model_stands_beside_the_one_before_and_the_user_chooses(models, few_scenes, viewer, panel, idle, tmp_path):
     cif = tmp_path / "crystal.cif"
     cif.write_text("data_")
-    train = panel.train_page
-    panel.show_training()
+    train = panel.pages["Train"]
+    panel.pages.turn_to_title("Train")
     assert not panel.run_button.isEnabled()
     train.file.setText(str(cif))
     assert panel.run_button.isEnabled()
@@ -448,9 +448,9 @@ def test_a_new_model_stands_beside_the_one_before_and_the_user_chooses(models, f
     idle(panel)
     assert few_scenes == [(cif, (1, 0, 1), None)]
     assert turns > 20  # the window has been answering meanwhile
-    assert len(train.curve.values) > 0
+    assert len(train.losses.values) > 0
     assert "my-crystal is ready" in panel.status.text()
-    assert panel.columns_page.finder.model.chosen != "my-crystal"
+    assert panel.pages["Columns"].finder.model.chosen != "my-crystal"
     asked = panel.offer.sentence.text()
     assert re.fullmatch(r"my-crystal: F1 [\d.]+, \d+ pm; tiny on the same images: F1 [\d.]+, \d+ pm\. Use the new model\?", asked)
     assert panel.offer.refuse.text() == "Keep tiny"
@@ -458,9 +458,9 @@ def test_a_new_model_stands_beside_the_one_before_and_the_user_chooses(models, f
     assert not panel.offer.isHidden()
     panel.offer.accept.click()
     assert panel.offer.isHidden()
-    for box in (panel.networks_page.model, panel.columns_page.finder.model):
+    for box in (panel.pages["Networks"].model, panel.pages["Columns"].finder.model):
         assert box.chosen == "my-crystal"
-    assert panel.networks_page.models.chosen == "my-crystal"
+    assert panel.pages["Networks"].models.chosen == "my-crystal"
     assert (models / "my-crystal" / WEIGHTS).is_file()
 
 
@@ -468,8 +468,8 @@ def test_training_from_columns_in_a_box_can_be_cancelled(models, few_scenes, vie
     image = found.image
     viewer.add_shapes([[[0, 0], [0, 80], [80, 80], [80, 0]]], name="good", scale=image.scale, units=image.units)
     viewer.layers.selection.active = found.layer
-    train = panel.train_page
-    panel.show_training()
+    train = panel.pages["Train"]
+    panel.pages.turn_to_title("Train")
     train.crystal.setCurrentIndex(1)
     train.region.setCurrentIndex(train.region.findText("inside good"))
     panel.run_button.click()
@@ -495,8 +495,8 @@ def test_training_from_columns_in_a_box_can_be_cancelled(models, few_scenes, vie
     ],
 )
 def test_what_cannot_be_learnt_is_said(models, panel, change, words):
-    panel.show_training()
-    change(panel.train_page)
+    panel.pages.turn_to_title("Train")
+    change(panel.pages["Train"])
     panel.page.run()
     assert words in panel.status.text()
     assert not panel.busy
@@ -513,7 +513,7 @@ def test_closing_the_viewer_while_a_network_is_at_work(seeing, make_napari_viewe
         return at_work(self, image)
 
     monkeypatch.setattr(Bright, "forward", slow)
-    panel.pages.setCurrentIndex(1)
+    panel.pages.turn_to_title("Networks")
     panel.run_button.click()
     QApplication.processEvents()
     assert panel.busy
@@ -531,7 +531,7 @@ def test_it_fits_a_small_screen_and_long_names(make_napari_viewer, private_setti
     window = viewer.window._qt_window
     for index in range(3):
         panel.pages.setCurrentIndex(index)
-        panel.networks_page.models_fold.expand(animate=False)
+        panel.pages["Networks"].models_fold.expand(animate=False)
         window.resize(1024, 600)
         QApplication.processEvents()
         assert window.height() <= 600
@@ -543,17 +543,17 @@ def test_it_fits_a_small_screen_and_long_names(make_napari_viewer, private_setti
 
 
 def test_the_curve_keeps_what_is_a_number(panel):
-    curve = panel.train_page.curve
+    page = panel.pages["Train"]
+    bare = page.curve.grab().toImage()
     for step, value in enumerate((float("nan"), 3.0, 2.0, 1.0)):
-        curve.add(step, value)
-    assert curve.values == [3.0, 2.0, 1.0]
-    assert curve.smooth[0] == 3.0
-    assert 1.0 < curve.smooth[-1] < 3.0
-    assert not curve.grab().isNull()
+        page._show_losses(page.losses.with_value(step, value))
+    assert page.losses.values == (3.0, 2.0, 1.0)
+    assert page.curve.plot is page.losses
+    assert page.curve.grab().toImage() != bare
 
 
 def test_progress_without_a_loss_is_heard(panel):
-    page = panel.train_page
+    page = panel.pages["Train"]
     lesson = type("Lesson", (), {"minutes": 4.0})()
     page._started = time.monotonic()
     page._hear(Progress(3, 10, "at work"), lesson)
@@ -561,13 +561,13 @@ def test_progress_without_a_loss_is_heard(panel):
     page._hear(TrainingProgress(3, 10, "at work", 2.0, {"f1": 0.9, "rms_pm": 12.0}), lesson)
     assert "About 4 min left" in page.left.text()
     assert "F1 0.90, 12 pm" in page.left.text()
-    assert page.curve.values == [2.0]
+    assert page.losses.values == (2.0,)
 
 
 def test_the_card_of_every_shipped_model_can_be_shown():
     from pathlib import Path
 
-    from napari_atomseg.gui.asking import card_summary, card_text
+    from napari_atomseg.gui.widgets.asking import card_summary, card_text
     from napari_atomseg.networks.card import read_card
 
     folders = [path.parent for path in (Path(__file__).parents[2] / "models").glob("*/card.yaml")]
@@ -585,7 +585,7 @@ def test_a_confidence_that_was_dragged_and_undone_is_not_what_the_next_start_has
     page.finder.least.setValue(0.93)
     page.undo_button.click()
     assert page.finder.least.value() == pytest.approx(usual)
-    assert open_panel(make_napari_viewer()).columns_page.finder.least.value() == pytest.approx(usual)
+    assert open_panel(make_napari_viewer()).pages["Columns"].finder.least.value() == pytest.approx(usual)
 
 
 def test_the_threshold_of_a_stack_keeps_the_frames_found_one_by_one(seeing, by_network, viewer, page, panel, idle):

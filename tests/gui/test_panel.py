@@ -7,8 +7,11 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QPushButton, QWidget
 
 from napari_atomseg.gui import settings
-from napari_atomseg.gui.forms import ResetLabel
-from napari_atomseg.gui.pages import Pages
+from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+from napari_atomseg.gui.docks.metadata import MetadataDock
+from napari_atomseg.gui.shell.page_switcher import Pages
+from napari_atomseg.gui.widgets.forms import ResetLabel
+from napari_atomseg.specimens.library import crystal
 
 
 @pytest.fixture
@@ -45,10 +48,10 @@ def test_every_control_has_a_tooltip(panel):
 def test_run_button_stays_in_a_low_window(shown, idle, size):
     viewer, panel = shown
     add_image(viewer, name="x" * 300)
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
-    panel.columns_page.show_table()
-    panel.columns_page.expert.expand(animate=False)
+    panel.pages["Columns"].show_table()
+    panel.pages["Columns"].expert.expand(animate=False)
     viewer.window._qt_window.resize(*size)
     QApplication.processEvents()
     window = viewer.window._qt_window
@@ -73,14 +76,14 @@ def test_long_names_neither_widen_nor_vanish(shown):
 
 def test_settings_are_remembered_in_a_new_panel(make_napari_viewer):
     first = open_panel(make_napari_viewer())
-    page = first.columns_page
+    page = first.pages["Columns"]
     page.more.set_value(page.more.value().__class__(column_sigma=3.5, contrast=0.4))
     page.more.value_changed.emit()
     page.first._editors["polarity"].widget.setCurrentIndex(1)
     page.snaps.setChecked(False)
     chosen = page.params()
     assert chosen.column_sigma == 3.5
-    second = open_panel(make_napari_viewer()).columns_page
+    second = open_panel(make_napari_viewer()).pages["Columns"]
     assert second.params() == chosen
     assert not second.snaps.isChecked()
 
@@ -89,13 +92,13 @@ def test_damaged_settings_give_defaults(viewer):
     settings.remember("params/ClassicalParams", {"polarity": "sideways", "unknown": 3})
     settings.remember("params/RefineParams", [1, 2])
     settings._store().setValue("snap", "{broken")
-    page = open_panel(viewer).columns_page
+    page = open_panel(viewer).pages["Columns"]
     assert page.params() == type(page.params())()
     assert page.snaps.isChecked()
 
 
 def test_double_click_on_a_label_resets(panel, qtbot):
-    page = panel.columns_page
+    page = panel.pages["Columns"]
     page.more.set_value(type(page.more.value())(contrast=0.4))
     label = next(label for label in page.more.findChildren(ResetLabel) if label.name == "Contrast")
     qtbot.mouseDClick(label, Qt.MouseButton.LeftButton)
@@ -161,11 +164,11 @@ def test_viewer_closes_clean_with_everything_open(make_napari_viewer, idle):
     viewer = make_napari_viewer()
     panel = open_panel(viewer)
     add_image(viewer)
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
-    panel.columns_page.show_table()
-    panel.tools.metadata()
-    panel.tools.diffractogram()
+    panel.pages["Columns"].show_table()
+    panel.open_dock(MetadataDock)
+    panel.open_dock(DiffractogramDock)
     panel.tools.calibration()
     QApplication.processEvents()
 
@@ -223,6 +226,30 @@ def test_every_page_is_340_px_wide_and_leaves_the_image_room(shown, theme, size,
         assert not wide, [(type(one).__name__, one.objectName()) for one in wide]
 
 
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_what_is_needed_each_time_is_in_view_in_a_low_window(shown, theme, idle):
+    viewer, panel = shown
+    viewer.theme = theme
+    add_image(viewer)
+    viewer.window._qt_window.resize(1000, 600)
+    panel.pages["Columns"].find()
+    idle(panel)
+    panel.pages["Simulate"].add_structure(crystal("SrTiO3"))
+    idle(panel)
+    columns, simulate, train = panel.pages["Columns"], panel.pages["Simulate"], panel.pages["Train"]
+    needed = {
+        columns: (columns.finder, columns.colour, columns.refine_button, columns.undo_button, columns.save_button),
+        simulate: (simulate.structure, simulate.zone, simulate.method, simulate.as_image),
+        train: (train.crystal, train.file, train.zone, train.start_from, train.minutes, train.name),
+    }
+    for row in range(panel.pages.count()):
+        panel.pages.setCurrentIndex(row)
+        QApplication.processEvents()
+        for widget in needed.get(panel.page, ()):
+            cut_off = widget.visibleRegion().boundingRect().size() != widget.size()
+            assert not cut_off, f"{panel.pages.name(row)}: {widget.objectName()}"
+
+
 def test_width_page_and_folds_come_back(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     panel = open_panel(viewer)
@@ -230,16 +257,16 @@ def test_width_page_and_folds_come_back(make_napari_viewer, qtbot):
     window.resize(1280, 720)
     QApplication.processEvents()
     window.resizeDocks([panel.parentWidget()], [420], Qt.Orientation.Horizontal)
-    panel.columns_page.expert.expand(animate=False)
-    panel.pages.setCurrentIndex(2)
+    panel.pages["Columns"].expert.expand(animate=False)
+    panel.pages.turn_to_title("Simulate")
     qtbot.waitUntil(lambda: settings.recall("panel_width") == 420, timeout=HANGING)
     again = make_napari_viewer(show=True)
     next_panel = open_panel(again)
     again.window._qt_window.resize(1280, 720)
     QApplication.processEvents()
     assert next_panel.parentWidget().width() == 420
-    assert next_panel.pages.currentIndex() == 2
-    assert next_panel.columns_page.expert.isExpanded()
+    assert next_panel.page.title == "Simulate"
+    assert next_panel.pages["Columns"].expert.isExpanded()
 
 
 def test_a_damaged_layout_gives_the_usual_one(make_napari_viewer):
@@ -247,7 +274,7 @@ def test_a_damaged_layout_gives_the_usual_one(make_napari_viewer):
         settings.remember(key, value)
     panel = open_panel(make_napari_viewer(show=True))
     assert panel.width() == 340
-    assert panel.pages.currentIndex() == 0
+    assert panel.page.title == "Columns"
 
 
 def test_an_image_opened_before_the_window_grows_is_fitted_again(shown):

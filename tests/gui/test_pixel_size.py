@@ -8,8 +8,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.gui.layers import pixel_size_of, to_micrograph
-from napari_atomseg.gui.regions import chosen_mask
+from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
+from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
+from napari_atomseg.gui.layers.regions import chosen_mask
 
 
 @pytest.fixture
@@ -164,8 +165,8 @@ def test_spot_of_the_diffractogram(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     panel = open_panel(viewer)
     add_image(viewer, pixel_size=None)
-    panel.tools.diffractogram()
-    dock = panel.tools._diffractogram
+    panel.open_dock(DiffractogramDock)
+    dock = panel.dock(DiffractogramDock)
     qtbot.waitUntil(lambda: dock._result is not None and dock._work is None, timeout=HANGING)
     dock.calibrate()
     assert "Click a spot" in dock.reading.text()

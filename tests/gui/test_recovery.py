@@ -7,8 +7,9 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
-from napari_atomseg.gui import filing, recovery
-from napari_atomseg.gui.panel import CloseGuard
+from napari_atomseg.gui.documents import filing
+from napari_atomseg.gui.documents.recovery_folder import recovery_folder
+from napari_atomseg.gui.shell.panel import CloseGuard
 
 BUTTONS = QMessageBox.StandardButton
 
@@ -38,7 +39,7 @@ def kept_files(page=None):
     if page is not None:
         page.filing.keep()
         page.filing.wait()
-    return sorted(path.name for path in recovery.folder().glob("*.csv"))
+    return sorted(path.name for path in recovery_folder().glob("*.csv"))
 
 
 def guarded(panel, event):
@@ -75,7 +76,7 @@ def test_saving_removes_the_recovery_file(page, found, files):
     assert kept_files(page)
     assert page.save(str(files.folder / "out.csv"))
     assert not kept_files()
-    assert not list(recovery.folder().iterdir())
+    assert not list(recovery_folder().iterdir())
     assert not kept_files(page)
 
 
@@ -103,7 +104,7 @@ def test_damaged_recovery_file_is_survived(viewer, page, panel, found, files):
     found.layer.remove([0])
     viewer.layers.clear()
     page.filing.wait()
-    (path,) = recovery.folder().glob("*.csv")
+    (path,) = recovery_folder().glob("*.csv")
     path.write_bytes(b"\x00\xff not a table")
     drop(viewer, files.tif)
     assert viewer.layers
@@ -171,7 +172,7 @@ def test_panel_closed_with_its_cross_and_opened_again(viewer, page, panel, found
     again = open_panel(viewer)
     assert again is not panel
     assert again.image is viewer.layers["lattice"]
-    assert again.columns_page.session is found
+    assert again.pages["Columns"].session is found
     count = len(found.columns)
     found.layer.add([40.4, 41.2])
     assert len(found.columns) == count + 1
@@ -208,9 +209,9 @@ def shown(make_napari_viewer, files, idle):
     viewer = make_napari_viewer(show=True)
     panel = open_panel(viewer)
     drop(viewer, files.tif)
-    panel.columns_page.find()
+    panel.pages["Columns"].find()
     idle(panel)
-    panel.columns_page.session.layer.remove([0])
+    panel.documents.session.layer.remove([0])
     return viewer, panel
 
 
@@ -229,8 +230,8 @@ def test_closing_by_key_asks(shown, asked, whole):
 def test_edits_survive_a_close_by_program(shown, files, make_napari_viewer):
     """viewer.close() takes the layers away before any window could ask: they are kept, and offered at the next start."""
     viewer, panel = shown
-    left = len(panel.columns_page.session.columns)
-    filing_now = panel.columns_page.filing
+    left = len(panel.documents.session.columns)
+    filing_now = panel.documents.filing
     viewer.close()
     filing_now.wait()
     again = make_napari_viewer()
@@ -238,7 +239,7 @@ def test_edits_survive_a_close_by_program(shown, files, make_napari_viewer):
     drop(again, files.tif)
     assert f"{left:,} columns" in next_panel.offer.sentence.text()
     next_panel.offer.accept.click()
-    assert len(next_panel.columns_page.session.columns) == left
+    assert len(next_panel.documents.session.columns) == left
 
 
 def test_the_offer_stays_until_it_is_answered(viewer, page, panel, found, files, idle):

@@ -5,8 +5,9 @@ import pytest
 from conftest import PIXEL_SIZE, add_image, lattice, open_panel
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_atomseg.gui import saving
-from napari_atomseg.gui.saving import suffixes_in, with_suffix
+from napari_atomseg.gui.widgets import ask_where
+from napari_atomseg.gui.widgets.ask_where import suffixes_in
+from napari_atomseg.sessions.saving import with_suffix
 from napari_atomseg.workflows import read, read_columns
 
 
@@ -95,15 +96,15 @@ def test_names_get_the_suffix_of_their_kind(tmp_path, typed, full):
 def test_a_name_without_suffix_gets_that_of_the_chosen_kind(panel, tmp_path, answers):
     kinds = "Columns (*.csv);;Extended xyz (*.xyz)"
     answers.update(path=str(tmp_path / "noext"), kind="Extended xyz (*.xyz)")
-    assert saving.ask_where(panel, "Save", "", kinds) == str(tmp_path / "noext.xyz")
+    assert ask_where.ask_where(panel, "Save", "", kinds) == str(tmp_path / "noext.xyz")
 
 
 def test_a_completed_name_that_is_taken_is_asked_about(panel, tmp_path, answers):
     (tmp_path / "noext.csv").write_text("")
     answers.update(path=str(tmp_path / "noext"), kind="Columns (*.csv)")
-    assert saving.ask_where(panel, "Save", "", "Columns (*.csv)") == ""
+    assert ask_where.ask_where(panel, "Save", "", "Columns (*.csv)") == ""
     answers["overwrite"] = QMessageBox.StandardButton.Yes
-    assert saving.ask_where(panel, "Save", "", "Columns (*.csv)") == str(tmp_path / "noext.csv")
+    assert ask_where.ask_where(panel, "Save", "", "Columns (*.csv)") == str(tmp_path / "noext.csv")
 
 
 def test_columns_and_pictures_are_saved_under_completed_names(panel, page, found, tmp_path, answers):
@@ -114,7 +115,7 @@ def test_columns_and_pictures_are_saved_under_completed_names(panel, page, found
     panel.tools.export_rings()
     assert (tmp_path / "noext.svg").is_file()
     answers.update(path=str(tmp_path / "corr"), kind="Corrections (*.json)")
-    assert panel.simulate_page.correction._where_to_save() == str(tmp_path / "corr.json")
+    assert panel.pages["Simulate"].correction._where_to_save() == str(tmp_path / "corr.json")
 
 
 # -- folders -------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.gui.structures import is_structure, method_of, simulated_of
+from napari_atomseg.gui.layers.structures import is_structure, method_of, simulated_of
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import (
@@ -40,7 +40,7 @@ def sto(tmp_path):
 
 @pytest.fixture
 def simulate_page(panel):
-    page = panel.simulate_page
+    page = panel.pages["Simulate"]
     page.cut.set_value(CutParams(thickness=8, width_y=12, width_x=10))
     page.pixel.set_value(0.2)
     page.detector.set_value(DetectorParams(inner_angle=40, outer_angle=80))
@@ -54,6 +54,24 @@ def shown(qtbot, viewer, simulate_page, sto):
     drop(viewer, sto)
     wait_for_layer(qtbot, viewer, "sto | convolution")
     return viewer.layers["sto"]
+
+
+def test_a_structure_lies_beside_the_image_and_its_simulation_under_it(viewer, simulate_page, sto, qtbot):
+    image = add_image(viewer)
+    drop(viewer, sto)
+    structure = next(layer for layer in viewer.layers if is_structure(layer))
+    qtbot.waitUntil(lambda: simulated_of(viewer, structure, "convolution") is not None, timeout=HANGING)
+    simulated = simulated_of(viewer, structure, "convolution")
+    assert simulated.extent.world[0][-1] > image.extent.world[1][-1]
+    np.testing.assert_allclose(simulated.translate, structure.translate)
+    camera, width = viewer.scene.camera, viewer.canvas.size[1]
+    right = camera.center[-1] + width / camera.zoom / 2
+    assert right > structure.extent.world[1][-1]
+    assert camera.center[-1] - width / camera.zoom / 2 < image.extent.world[0][-1]
+    # Another image that is wider does not cover it either.
+    wider = add_image(viewer, np.zeros((50, 900), np.float32), "wider")
+    assert simulated.extent.world[0][-1] > wider.extent.world[1][-1]
+    np.testing.assert_allclose(simulated.translate, structure.translate)
 
 
 def wait_for_layer(qtbot, viewer, name, timeout=HANGING):
@@ -203,7 +221,7 @@ def test_a_correction_is_used_and_its_doubts_are_told(qtbot, viewer, panel, show
 
 
 def test_pairs_tell_their_cost_first_and_are_kept_when_the_fit_fails(qtbot, panel, shown, simulate_page, tmp_path, monkeypatch):
-    from napari_atomseg.gui.docks import correction
+    from napari_atomseg.gui.pages.simulate import correction
 
     def steps(atoms, params, *, keep):
         keep.mkdir()
@@ -229,7 +247,7 @@ def test_simulated_images_are_saved_with_their_pixel_size(viewer, shown, tmp_pat
 
 
 def test_without_a_structure_the_page_says_what_to_do(panel, simulate_page):
-    panel.show_simulate()
+    panel.pages.turn_to_title("Simulate")
     assert not simulate_page.controls.isVisibleTo(simulate_page)
     assert "Drop a structure" in simulate_page.empty.text()
     assert not panel.run_button.isEnabled()
@@ -244,7 +262,7 @@ def test_a_bad_structure_is_one_sentence(viewer, simulate_page, tmp_path, notice
 
 
 def test_structures_and_columns_do_not_meet(viewer, panel, shown):
-    assert panel.columns_page.session is None
+    assert panel.documents.session is None
     image = viewer.add_image(micrograph().data, name="other")
     assert isinstance(image, Image)
     assert simulated_of(viewer, shown, "convolution") is viewer.layers["sto | convolution"]

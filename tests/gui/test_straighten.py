@@ -6,7 +6,7 @@ import numpy as np
 from conftest import add_image
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.results import show_columns
+from napari_atomseg.gui.documents.results import show_columns
 
 SIDE, SPACING = 22, 16.0
 
@@ -23,7 +23,7 @@ def shaken_columns(rng, size):
 def opened(panel, viewer, columns):
     image = add_image(viewer, np.random.default_rng(0).poisson(10, (380, 380)).astype(np.float32))
     session, _ = show_columns(viewer, image, replace(columns, image_shape=(380, 380)))
-    panel.columns_page.watch(session)
+    panel.documents.watch(session)
     return session
 
 

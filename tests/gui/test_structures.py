@@ -9,7 +9,7 @@ from structures_at_hand import PLACES, SIZE, save_structures, spotted
 def found(viewer, private_settings, monkeypatch, panel, page, idle, rng):
     """Structures of an image, one of them faint."""
     save_structures(private_settings / "models", monkeypatch)
-    panel.networks_page.models.refresh_button.click()
+    panel.pages["Networks"].models.refresh_button.click()
     image = spotted(rng, faint=0.55)
     viewer.add_image(image.data, name="sheet", scale=(SIZE, SIZE), units="angstrom")
     page.finder.model.choose("structures")

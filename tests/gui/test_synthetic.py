@@ -21,7 +21,7 @@ def test_an_image_with_its_truth_comes_at_a_click(dialog, panel, viewer, idle):
     image = viewer.layers["temimagenet 3"]
     assert image.data.shape == (96, 96)
     assert [str(unit) for unit in image.units] == ["nanometer", "nanometer"]
-    assert len(panel.columns_page.session.columns) > 3
+    assert len(panel.documents.session.columns) > 3
     assert not viewer.layers["temimagenet 3 | gaussian"].visible
     assert "pm/px" in panel.status.text()
     first = np.array(image.data)

@@ -7,13 +7,14 @@ from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.results import show_columns
+from napari_atomseg.gui.docks.table import ColumnsTable
+from napari_atomseg.gui.documents.results import show_columns
 
 
 @pytest.fixture
 def table(page, found):
     page.show_table()
-    return page.table
+    return page._host.dock(ColumnsTable)
 
 
 def shown_rows(table):
@@ -81,13 +82,13 @@ def test_ten_thousand_rows(viewer, page):
     rng = np.random.default_rng(0)
     columns = Columns(positions=rng.uniform(0, 159, (10_000, 2)), features=None)
     session, _ = show_columns(viewer, image, columns.with_features(intensity=rng.uniform(size=10_000), origin="classical"))
-    page.watch(None)
-    page.watch(session)
+    page._host.documents.watch(None)
+    page._host.documents.watch(session)
     QApplication.processEvents()
-    assert page.table.model.rowCount() == 10_000
+    assert page._host.dock(ColumnsTable).model.rowCount() == 10_000
     session.layer.selected_data = set(range(10_000))
     QApplication.processEvents()
-    assert len(page.table.view.selectionModel().selectedRows()) == 10_000
+    assert len(page._host.dock(ColumnsTable).view.selectionModel().selectedRows()) == 10_000
 
 
 def test_many_points_are_selected_at_once(viewer, page):
@@ -95,8 +96,8 @@ def test_many_points_are_selected_at_once(viewer, page):
     page.show_table()
     columns = Columns(positions=np.random.default_rng(0).uniform(0, 159, (2_000, 2)))
     session, _ = show_columns(viewer, image, columns)
-    page.watch(session)
-    page.table.view.selectAll()
+    page._host.documents.watch(session)
+    page._host.dock(ColumnsTable).view.selectAll()
     assert len(session.layer.selected_data) == 2_000
 
 
@@ -109,9 +110,9 @@ def test_removed_layer_empties_the_table(table, found, viewer):
 
 def test_table_opens_empty(viewer, page):
     page.show_table()
-    assert page.table.model.rowCount() == 0
+    assert page._host.dock(ColumnsTable).model.rowCount() == 0
     add_image(viewer)
-    assert page.table.model.rowCount() == 0
+    assert page._host.dock(ColumnsTable).model.rowCount() == 0
 
 
 def test_all_points_deleted_with_the_table_open(table, found):
@@ -127,8 +128,8 @@ def test_closed_table_comes_back(table, page, found, viewer):
     assert "Columns table" in dock
     table.parent().close()
     page.show_table()
-    assert not page.table.isHidden()
-    assert page.table.model.rowCount() == len(found.columns)
+    assert not page._host.dock(ColumnsTable).isHidden()
+    assert page._host.dock(ColumnsTable).model.rowCount() == len(found.columns)
 
 
 def test_table_closed_with_its_cross_comes_back(table, page, found, viewer):
@@ -138,7 +139,7 @@ def test_table_closed_with_its_cross_comes_back(table, page, found, viewer):
     page.show_table()
     QApplication.processEvents()
     assert "Columns table" in viewer.window.dock_widgets
-    assert page.table.model.rowCount() == len(found.columns)
+    assert page._host.dock(ColumnsTable).model.rowCount() == len(found.columns)
 
 
 def test_sorting_asks_no_cell_one_by_one(table, found, monkeypatch):

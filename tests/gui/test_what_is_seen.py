@@ -21,14 +21,16 @@ from qtpy.QtWidgets import (
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui import contributions
-from napari_atomseg.gui.colours import LINKS
-from napari_atomseg.gui.docks.lattice import pixel_size_of_basis
-from napari_atomseg.gui.docks.mask_labels import labelled
-from napari_atomseg.gui.keys import KEYS
-from napari_atomseg.gui.layers import KEY, pixel_size_of
-from napari_atomseg.gui.results import show_columns
-from napari_atomseg.gui.ring_fading import LEAST
-from napari_atomseg.gui.time_left import TimeLeft
+from napari_atomseg.gui.docks.lattice import LatticeDock, pixel_size_of_basis
+from napari_atomseg.gui.docks.listed import DOCKS
+from napari_atomseg.gui.docks.table import ColumnsTable
+from napari_atomseg.gui.documents.results import show_columns
+from napari_atomseg.gui.jobs.time_left import TimeLeft
+from napari_atomseg.gui.layers.conversion import KEY, pixel_size_of
+from napari_atomseg.gui.pages.networks.mask_labels import labelled
+from napari_atomseg.gui.shell.keys import KEYS
+from napari_atomseg.gui.shell.ring_fading import LEAST
+from napari_atomseg.gui.widgets.link_label import LINKS
 
 
 def settle():
@@ -47,7 +49,7 @@ def columns_on(viewer, panel, image, count=25, **features):
     columns = Columns(positions=places, pixel_size=pixel_size_of(image), image_shape=image.data.shape)
     columns = columns.with_features(origin="classical", fit="ok", **features)
     session, _ = show_columns(viewer, image, columns)
-    panel.columns_page.watch(session)
+    panel.documents.watch(session)
     return session
 
 
@@ -96,7 +98,7 @@ def test_an_image_without_a_pixel_size_is_no_dot_beside_a_calibrated_one(viewer,
 
 
 def test_the_warning_of_units_comes_once_and_others_as_often_as_they_are_given():
-    from napari_atomseg.gui.unit_warning import _Once
+    from napari_atomseg.gui.shell.unit_warning import _Once
 
     said = []
     warn = _Once(said.append)
@@ -108,7 +110,7 @@ def test_the_warning_of_units_comes_once_and_others_as_often_as_they_are_given()
 def test_what_was_assumed_of_an_image_is_said(viewer, panel):
     from dataclasses import replace
 
-    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.gui.layers.conversion import image_layer_data
 
     noted = replace(micrograph(name="photo"), notes=("a colour picture, turned into its luminance",))
     data, options, _ = image_layer_data(noted)
@@ -190,9 +192,9 @@ def test_the_colour_bar_and_the_box_say_what_is_drawn(viewer, panel, page):
     columns_on(viewer, panel, add_image(viewer, name="other"))
     assert page.colour.currentText() == "kind"
     assert not bar.isVisibleTo(page)
-    page.watch(first)
+    page._host.documents.watch(first)
     assert page.colour.currentText() == "sigma_px"
-    page.show_other_colours("distance from the site", "px", (0.0, 1.0))
+    page._host.documents.coloured.emit("distance from the site", "px", (0.0, 1.0))
     assert page.colour.currentIndex() == -1
     assert bar.title == "distance from the site, px"
 
@@ -231,8 +233,8 @@ def test_a_known_basis_vector_calibrates_the_image(viewer, panel):
 
 
 def test_the_lattice_dock_calibrates_from_a(viewer, panel, page, found, idle):
-    panel.tools.lattice()
-    dock = panel.tools._lattice
+    panel.open_dock(LatticeDock)
+    dock = panel.dock(LatticeDock)
     dock.estimate()
     idle(panel)
     dock.known_a.setText("2.8 Å")
@@ -289,20 +291,24 @@ def test_a_job_stands_in_napari_s_activities_and_moves_no_button(viewer, panel, 
         while True:
             yield Progress(1, 4, "at work")
 
+    def bars():
+        # Not those of a panel of another test that was closed at work.
+        return [one for one in progress._all_instances if "Working" in one.desc or "at work" in one.desc]
+
     before = panel.run_button.mapTo(panel, panel.run_button.pos())
     panel.start(steps(), lambda _: None, "Working")
     settle()
-    (bar,) = [one for one in progress._all_instances if "AtomSeg" in one.desc]
+    (bar,) = bars()
     assert panel.run_button.mapTo(panel, panel.run_button.pos()) == before
     bar.cancel()
     qtbot.waitUntil(lambda: not panel.busy)
     assert "cancelled" in panel.status.text()
-    assert not [one for one in progress._all_instances if "AtomSeg" in one.desc]
+    assert not bars()
 
 
 def test_the_time_left_is_told_once_the_speed_is_known(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("napari_atomseg.gui.time_left.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("napari_atomseg.gui.jobs.time_left.time.monotonic", lambda: now[0])
     left = TimeLeft()
     assert left.after(Progress(0, 10, "a")) is None
     now[0] = 4.0
@@ -338,11 +344,10 @@ def controls_without_a_tip(root):
 def test_every_control_of_pages_docks_and_dialogs_has_a_tooltip(viewer, panel):
     columns_on(viewer, panel, add_image(viewer))
     tools = panel.tools
-    for opened in (tools.calibration, tools.diffractogram, tools.lattice, tools.metadata, tools.synthetic, panel.keys.show):
+    for opened in (tools.calibration, tools.synthetic, panel.keys.show):
         opened()
-    panel.columns_page.show_table()
     dialogs = (tools._calibration, tools._synthetic, panel.keys._dialog)
-    docks = (tools._diffractogram, tools._lattice, tools._metadata, panel.columns_page.table)
+    docks = [panel.open_dock(kind) for kind in (*DOCKS, ColumnsTable)]
     bare = [one for root in (panel, *dialogs, *docks) for one in controls_without_a_tip(root)]
     for dialog in dialogs:
         dialog.close()
@@ -372,7 +377,7 @@ def test_no_page_button_stands_alone(panel):
 
 
 def test_corrected_explains_itself_and_leads_to_a_correction(viewer, panel):
-    page = panel.simulate_page
+    page = panel.pages["Simulate"]
     page.method.setCurrentText("corrected")
     page.refresh()
     text = page.corrected_by.text()

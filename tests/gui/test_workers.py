@@ -2,14 +2,16 @@
 
 import threading
 import time
+import warnings
 
 import numpy as np
 from conftest import HANGING, add_image, drop, lattice, nearest, open_panel, truth
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
-from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
 from napari_atomseg.core.jobs import Progress
+from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
 
 
 def endless(started=None):
@@ -68,12 +70,12 @@ def test_a_cancelled_job_takes_no_step_more(viewer, panel, qtbot):
 
 def test_cancel_of_refine_changes_nothing(viewer, page, panel, qtbot, idle):
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.gui.results import show_columns
+    from napari_atomseg.gui.documents.results import show_columns
 
     image = add_image(viewer, np.tile(lattice(224), (9, 9)), "large")
     tiles = [np.add(truth(224), (224 * y, 224 * x)) for y in range(9) for x in range(9)]
     session, _ = show_columns(viewer, image, Columns(positions=np.concatenate(tiles)))
-    page.watch(session)
+    page._host.documents.watch(session)
     before = session.columns
     page.refine()
     qtbot.wait(300)
@@ -149,7 +151,7 @@ def test_result_lands_on_its_image(viewer, page, panel, idle):
     idle(panel)
     points = viewer.layers["first | columns"]
     assert nearest(points.data, truth()).max() < 1
-    from napari_atomseg.gui.editing import session_of
+    from napari_atomseg.gui.documents.editing import session_of
 
     assert session_of(points).image is first
 
@@ -205,8 +207,8 @@ def test_closing_the_window_while_finding(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     panel = open_panel(viewer)
     add_image(viewer, np.tile(lattice(256), (6, 6)), "large")
-    panel.columns_page.find()
-    panel.tools.diffractogram()
+    panel.pages["Columns"].find()
+    panel.open_dock(DiffractogramDock)
     qtbot.wait(400)
     del panel
     viewer.close()
@@ -227,7 +229,7 @@ def test_closing_the_window_while_a_file_is_looked_into(make_napari_viewer, file
 def test_letting_go_of_what_has_ended_long_ago_is_harmless(qtbot):
     from PyQt6 import sip
 
-    from napari_atomseg.gui.workers import Work
+    from napari_atomseg.gui.jobs.workers import Work
 
     work = Work(iter_once())
     with qtbot.waitSignal(work.ended, timeout=HANGING):
@@ -239,3 +241,14 @@ def test_letting_go_of_what_has_ended_long_ago_is_harmless(qtbot):
 def iter_once():
     yield Progress(1, 1, "done")
     return 7
+
+
+def test_a_warning_of_ours_is_shown_once(panel, idle, notices):
+    def warning():
+        warnings.warn("the pixel size is odd", AtomsegWarning, stacklevel=1)
+        warnings.warn("somebody else's trouble", UserWarning, stacklevel=1)
+        yield Progress(1, 1, "done")
+
+    panel.start(warning(), print, "Warning")
+    idle(panel)
+    assert notices().count("the pixel size is odd") == 1

@@ -196,7 +196,7 @@ def _simulate(path: Path, target: Path, request: _Request, talk: Talk) -> None:
         talk.note(f"{path.name}: {note}")
     shape = " x ".join(str(side) for side in found.shape)
     talk.say(f"{path.name}: {structure_summary(describe_structure(atoms, params.cut.repeat))}")
-    talk.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
+    talk.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} Angstrom -> {target}")
 
 
 def _refuse_wrong_method(method: str, correction: Path | None, detector: str | None) -> None:

@@ -46,7 +46,7 @@ def train(
         int | None, typer.Option(metavar="N", help="Updates between looks at the validation scenes.")
     ] = None,
     native_sampling: Annotated[
-        float | None, typer.Option(metavar="A", help="Pixel size in Angstrom at which the network works.")
+        float | None, typer.Option(metavar="ANGSTROM", help="Pixel size in Angstrom at which the network works.")
     ] = None,
     architecture: Annotated[
         str | None, typer.Option(metavar="NAME", help="Kind of the network, such as unet or cgrdn; the recipe's if left out.")

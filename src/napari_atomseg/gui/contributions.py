@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_atomseg.core.columns import Columns
-    from napari_atomseg.gui.layers import LayerData
+    from napari_atomseg.gui.layers.conversion import LayerData
 
 STRUCTURE = "structure"
 """As in the module of structures, which is too heavy to be imported here."""
@@ -114,7 +114,7 @@ def open_one(path: Path) -> list[Any]:
 
 
 def _image_layers(path: Path) -> list[Any]:
-    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.gui.layers.conversion import image_layer_data
     from napari_atomseg.workflows import read
 
     # The last layer lies on top and is the one that the panel chooses: that most likely meant, which is read first; of several
@@ -128,7 +128,7 @@ def _image_layers(path: Path) -> list[Any]:
 
 
 def _structure_layer(path: Path) -> LayerData:
-    from napari_atomseg.gui.structures import structure_layer_data
+    from napari_atomseg.gui.layers.structures import structure_layer_data
     from napari_atomseg.workflows import read_structure
 
     return structure_layer_data(read_structure(path), path.stem)
@@ -153,8 +153,8 @@ def _columns_or_give_up(path: Path, error: AtomsegError) -> list[Any]:
 def _columns_layer(path: Path) -> LayerData:
     from napari.utils.notifications import show_warning
 
-    from napari_atomseg.gui.layers import pixel_size_of, points_layer_data, to_micrograph
-    from napari_atomseg.gui.results import reservations
+    from napari_atomseg.gui.documents.results import reservations
+    from napari_atomseg.gui.layers.conversion import pixel_size_of, points_layer_data, to_micrograph
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AtomsegWarning)
@@ -169,7 +169,7 @@ def _columns_layer(path: Path) -> LayerData:
 
 def _read_columns(path: Path) -> Columns:
     """Columns of a table; lengths are turned by the pixel size of the only image where the table gives none."""
-    from napari_atomseg.gui.layers import to_micrograph
+    from napari_atomseg.gui.layers.conversion import to_micrograph
     from napari_atomseg.workflows import read_columns
 
     try:
@@ -193,7 +193,7 @@ def matching_image(columns: Columns | None) -> Image | None:
     """The image of the current viewer that columns, if known, belong to: by name, else by shape, else the only one."""
     import napari
 
-    from napari_atomseg.gui.layers import usable_image
+    from napari_atomseg.gui.layers.conversion import usable_image
 
     viewer = napari.current_viewer()
     images = [layer for layer in viewer.layers if usable_image(layer)] if viewer is not None else []
@@ -246,8 +246,8 @@ def write_columns(path: str, data: Any, attributes: dict[str, Any]) -> list[str]
     """Writer of npe2 for a Points layer: CSV with JSON beside it, or extended xyz by suffix; other points are left to napari."""
     from napari.layers import Points
 
-    from napari_atomseg.gui.layers import to_columns
-    from napari_atomseg.gui.saving import write_table
+    from napari_atomseg.gui.layers.conversion import to_columns
+    from napari_atomseg.sessions.saving import write_table
 
     if "columns" not in _ours(attributes):
         return _by_napari(path, data, attributes, "points")
@@ -260,8 +260,8 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Writer of npe2 for an Image layer: float32 TIFF that carries the pixel size; pictures in colour are left to napari."""
     from napari.layers import Image
 
-    from napari_atomseg.gui.layers import pixel_size_of, to_micrograph, usable_image
-    from napari_atomseg.gui.saving import with_suffix
+    from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph, usable_image
+    from napari_atomseg.sessions.saving import with_suffix
     from napari_atomseg.writers.micrograph_tiff import write_tiff
 
     if attributes.get("rgb") or attributes.get("multiscale"):
@@ -275,7 +275,7 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 def write_folder(path: str, layers: list[Any]) -> list[str]:
     """Writer of npe2 for several layers: each into a file of its own in one folder, with its pixel size where it has one."""
-    from napari_atomseg.gui.saving import safe_name
+    from napari_atomseg.sessions.saving import safe_name
 
     folder = Path(path)
     folder.mkdir(exist_ok=True)
@@ -300,7 +300,7 @@ def _numbered(name: str, number: int) -> str:
 
 
 def _ours(attributes: dict[str, Any]) -> dict[str, Any]:
-    from napari_atomseg.gui.layers import KEY
+    from napari_atomseg.gui.layers.conversion import KEY
 
     ours = attributes.get("metadata", {}).get(KEY)
     return ours if isinstance(ours, dict) else {}
@@ -330,7 +330,7 @@ def sample_dumbbells() -> list[LayerData]:
 
 def sample(name: str) -> list[LayerData]:
     """Layers of a sample that the plugin simulates itself."""
-    from napari_atomseg.gui.layers import image_layer_data
+    from napari_atomseg.gui.layers.conversion import image_layer_data
     from napari_atomseg.workflows import draw_sample
 
     micrograph, _ = draw_sample(name)

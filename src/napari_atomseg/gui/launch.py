@@ -21,7 +21,7 @@ def open_window(files: list[Path], sample: str | None = None) -> None:
     """
     import napari
 
-    from napari_atomseg.gui.loading import keep_what_is_loaded
+    from napari_atomseg.gui.shell.loading import keep_what_is_loaded
 
     keep_what_is_loaded()
     make_window(files, sample)

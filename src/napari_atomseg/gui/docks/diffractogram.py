@@ -9,21 +9,19 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import format_length
-from napari_atomseg.gui.layers import pixel_size_of
-from napari_atomseg.gui.lengths import LengthField
-from napari_atomseg.gui.workers import Work
+from napari_atomseg.gui.jobs.workers import Work
+from napari_atomseg.gui.layers.conversion import pixel_size_of
+from napari_atomseg.gui.widgets.lengths import LengthField
 from napari_atomseg.workflows import Diffractogram, Spots, pixel_size_from_spacing, show_frequencies
 
 if TYPE_CHECKING:
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 DELAY_MS = 250
 SMALLEST_SIDE = 32
@@ -39,13 +37,17 @@ class DiffractogramDock(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
-    def __init__(self, panel: AtomSegPanel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    title = "Diffractogram"
+    tip = "Live Fourier transform of what the canvas shows."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
         self.setObjectName("DiffractogramDock")
-        self._panel = panel
+        self._host = host
         self._work: Work | None = None
         self._stale = False
         self._result: tuple[Diffractogram, Spots] | None = None
@@ -56,15 +58,19 @@ class DiffractogramDock(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self.compute)
-        viewer = panel.viewer
+        viewer = host.viewer
         viewer.scene.camera.events.zoom.connect(self.later)
         viewer.scene.camera.events.center.connect(self.later)
         viewer.dims.events.current_step.connect(self.later)
-        panel.head.image_changed.connect(self.later)
-        panel.head.calibrated.connect(self.draw)
+        host.image_changed.connect(self.later)
+        host.calibrated.connect(self.draw)
         self.later()
 
     def _build(self) -> None:
+        # Slow to load, and the menu that lists this dock is there from the start.
+        from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(3, 3), facecolor=BACKGROUND)
         self.axes = figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
@@ -104,8 +110,8 @@ class DiffractogramDock(QWidget):
         if self._work is not None:
             self._stale = True
             return
-        image = self._panel.image
-        part = visible_part(self._panel.viewer, image, self._panel.current_plane()) if image is not None else None
+        image = self._host.image
+        part = visible_part(self._host.viewer, image, self._host.current_plane()) if image is not None else None
         if image is None or part is None:
             self._result = None
             self.draw()
@@ -195,7 +201,7 @@ class DiffractogramDock(QWidget):
         except AtomsegError as error:
             self.reading.setText(str(error))
             return
-        self._panel.head.set_pixel_size(pixel_size, "a diffraction spot")
+        self._host.set_pixel_size(pixel_size, "a diffraction spot")
 
     def showEvent(self, event: Any) -> None:  # Qt's name
         """Catch up with what happened while the dock was hidden."""

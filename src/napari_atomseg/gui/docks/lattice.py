@@ -19,15 +19,15 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxL
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import believable_pixel_size, format_length, format_pixel_size
-from napari_atomseg.gui.editing import ColumnsSession
-from napari_atomseg.gui.forms import enable
-from napari_atomseg.gui.layers import KEY, UNKNOWN_COLOUR, ring_diameter, spatial_options, to_micrograph, to_points
-from napari_atomseg.gui.lengths import LengthField
+from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.layers.conversion import KEY, UNKNOWN_COLOUR, ring_diameter, spatial_options, to_micrograph, to_points
+from napari_atomseg.gui.widgets.forms import enable
+from napari_atomseg.gui.widgets.lengths import LengthField
 from napari_atomseg.workflows import accept_suggested, estimate_lattice, suggest_missing
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.lattice.lattice import Lattice
-    from napari_atomseg.gui.panel import AtomSegPanel
+    from napari_atomseg.gui.contract import Host
 
 LINE_COLOUR = "#56b4e9"
 VACANT_COLOUR = "#cc79a7"
@@ -56,19 +56,23 @@ class LatticeDock(QWidget):
 
     Parameters
     ----------
-    panel : AtomSegPanel
+    host : Host
+        The panel.
     """
 
-    def __init__(self, panel: AtomSegPanel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    title = "Lattice"
+    tip = "Basis and motif of the columns, their residuals, and sites that hold no column."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
         self.setObjectName("LatticeDock")
-        self._panel = panel
+        self._host = host
         self._estimates: weakref.WeakKeyDictionary[ColumnsSession, _Estimate] = weakref.WeakKeyDictionary()
         self._suggested: weakref.WeakKeyDictionary[ColumnsSession, weakref.ref[Points]] = weakref.WeakKeyDictionary()
         self._build()
-        panel.columns_page.refreshed.connect(self.refresh)
-        panel.head.calibrated.connect(self.refresh)
-        panel.viewer.layers.events.removed.connect(self.refresh)
+        host.documents.refreshed.connect(self.refresh)
+        host.calibrated.connect(self.refresh)
+        host.viewer.layers.events.removed.connect(self.refresh)
         self.refresh()
 
     def _build(self) -> None:
@@ -131,21 +135,21 @@ class LatticeDock(QWidget):
         session = self._session
         known = self._suggested.get(session) if session is not None else None
         layer = known() if known is not None else None
-        return layer if layer is not None and layer in self._panel.viewer.layers else None
+        return layer if layer is not None and layer in self._host.viewer.layers else None
 
     @property
     def _session(self) -> ColumnsSession | None:
-        return self._panel.columns_page.session
+        return self._host.documents.session
 
     def _image(self) -> Image | None:
         session = self._session
         image = session.image if session is not None else None
-        return image if image is not None and image in self._panel.viewer.layers else None
+        return image if image is not None and image in self._host.viewer.layers else None
 
     def refresh(self, *_: Any) -> None:
         """Show the numbers, and what can be done now."""
         try:
-            session, busy, estimate = self._session, self._panel.busy, self._estimate
+            session, busy, estimate = self._session, self._host.busy, self._estimate
             fresh = session is not None and estimate is not None and session.columns is estimate.columns
             has_columns = session is not None and len(session.columns) > 0
             enable(self.estimate_button, has_columns and not busy, BUSY if busy else "Find or open columns of an image first.")
@@ -172,15 +176,15 @@ class LatticeDock(QWidget):
         if session is None:
             return
         asked = session.columns
-        step = self._panel.viewer.dims.current_step
+        step = self._host.viewer.dims.current_step
         rows = np.flatnonzero(asked.frame == int(step[0])) if session.layer.ndim == 3 else np.arange(len(asked))
         steps = estimate_lattice.steps(asked.select(rows))
-        self._panel.start(steps, lambda lattice: self._estimated(session, asked, rows, lattice), "Estimating the lattice")
+        self._host.start(steps, lambda lattice: self._estimated(session, asked, rows, lattice), "Estimating the lattice")
 
     def _estimated(self, session: ColumnsSession, asked: Columns, rows: np.ndarray, lattice: Lattice) -> None:
         self._estimates[session] = _Estimate(lattice, asked, rows)
         off = int(np.count_nonzero(lattice.site < 0))
-        self._panel.say(f"{lattice.explained:.1%} of {len(rows):,} columns stand on a lattice; {off:,} do not.")
+        self._host.say(f"{lattice.explained:.1%} of {len(rows):,} columns stand on a lattice; {off:,} do not.")
         self.refresh()
 
     def calibrate(self) -> None:
@@ -191,12 +195,12 @@ class LatticeDock(QWidget):
         try:
             pixel_size = pixel_size_of_basis(estimate.lattice.basis[0], self.known_a.value(), estimate.columns.pixel_size)
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._host.complain(error)
             return
-        self._panel.head.choose(image)
-        self._panel.head.set_pixel_size(pixel_size, "the lattice")
+        self._host.choose_image(image)
+        self._host.set_pixel_size(pixel_size, "the lattice")
         self._keep_after_calibration(estimate)
-        self._panel.say(
+        self._host.say(
             f"{escape(image.name)}: {format_pixel_size(pixel_size)}, so that a is {format_length(self.known_a.value())}."
         )
 
@@ -213,7 +217,7 @@ class LatticeDock(QWidget):
         if image is None or estimate is None:
             return
         lattice = estimate.lattice
-        name, viewer = f"{image.name} | lattice", self._panel.viewer
+        name, viewer = f"{image.name} | lattice", self._host.viewer
         lines = cell_lines(lattice, estimate.columns.positions[estimate.rows])
         _remove(viewer, name, "lattice")
         active = viewer.layers.selection.active
@@ -245,8 +249,8 @@ class LatticeDock(QWidget):
         colours = np.tile(transform_color(UNKNOWN_COLOUR), (len(session.columns), 1))
         colours[rows[on]] = ensure_colormap("viridis").map(np.clip(length[on] / max(high, 1e-9), 0, 1))
         session.layer.border_color = colours
-        self._panel.columns_page.show_other_colours("distance from the site", "px", (0.0, high))
-        self._panel.say(f"Yellow rings are {high:.2g} px or more from their site; grey ones fit no site.")
+        self._host.documents.coloured.emit("distance from the site", "px", (0.0, high))
+        self._host.say(f"Yellow rings are {high:.2g} px or more from their site; grey ones fit no site.")
 
     def write(self) -> None:
         """Add the residuals to the table, as one step of undo."""
@@ -262,7 +266,7 @@ class LatticeDock(QWidget):
         session.apply(session.columns.with_features(**features))
         self._estimates[session] = replace(estimate, columns=session.columns)
         self.refresh()
-        self._panel.say('Residuals written into the <a href="table">table</a>; Undo takes them out again.')
+        self._host.say('Residuals written into the <a href="table">table</a>; Undo takes them out again.')
 
     def suggest(self) -> None:
         """Mark the sites that hold no column, in a layer of their own."""
@@ -271,13 +275,13 @@ class LatticeDock(QWidget):
             return
         part = estimate.columns.select(estimate.rows)
         steps = suggest_missing.steps(to_micrograph(image), part, estimate.lattice)
-        self._panel.start(steps, lambda found: self._show_suggested(session, image, found), "Looking for missing columns")
+        self._host.start(steps, lambda found: self._show_suggested(session, image, found), "Looking for missing columns")
 
     def _show_suggested(self, session: ColumnsSession, image: Image, found: Columns) -> None:
-        viewer = self._panel.viewer
+        viewer = self._host.viewer
         _remove(viewer, f"{image.name} | suggested", "suggested")
         if len(found) == 0 or image not in viewer.layers:
-            self._panel.say("Every site of the lattice that has enough neighbours holds a column.")
+            self._host.say("Every site of the lattice that has enough neighbours holds a column.")
             return
         overlooked = found.features["response"].to_numpy(float) > OVERLOOKED
         colours = np.where(overlooked[:, None], transform_color(OVERLOOKED_COLOUR), transform_color(VACANT_COLOUR))
@@ -299,7 +303,7 @@ class LatticeDock(QWidget):
         self._suggested[session] = weakref.ref(layer)
         count = int(np.count_nonzero(overlooked))
         self.refresh()
-        self._panel.say(
+        self._host.say(
             f"{len(found):,} sites hold no column: at {count:,} (yellow) the image shows something, at {len(found) - count:,} "
             "(pink) it does not. Select those to add."
         )
@@ -311,7 +315,7 @@ class LatticeDock(QWidget):
             return
         rows = sorted(int(row) for row in layer.selected_data)
         if not rows:
-            self._panel.say("Select the suggestions to add first: click or drag over them, or press A in their layer for all.")
+            self._host.say("Select the suggestions to add first: click or drag over them, or press A in their layer for all.")
             return
         data = np.asarray(layer.data, float)[rows]
         frame = np.rint(data[:, 0]).astype(int) if data.shape[1] == 3 else None
@@ -321,23 +325,23 @@ class LatticeDock(QWidget):
             asked,
             Columns(positions=data[:, -2:], frame=frame),
             reach=REACH * lattice.site_distance,
-            snapped=self._panel.columns_page.snaps.isChecked(),
+            snapped=self._host.documents.snaps,
         )
-        self._panel.start(steps, lambda columns: self._added(session, asked, columns, layer, set(rows)), "Adding columns")
+        self._host.start(steps, lambda columns: self._added(session, asked, columns, layer, set(rows)), "Adding columns")
 
     def _added(self, session: ColumnsSession, asked: Columns, columns: Columns, layer: Points, rows: set[int]) -> None:
         if session.columns is not asked:
-            self._panel.say("The columns were edited meanwhile; the edits were kept. Press Add again.")
+            self._host.say("The columns were edited meanwhile; the edits were kept. Press Add again.")
             return
         session.apply(columns)
         layer.selected_data = rows
         layer.remove_selected()
-        viewer = self._panel.viewer
+        viewer = self._host.viewer
         if len(layer.data) == 0 and layer in viewer.layers:
             viewer.layers.remove(layer)
         viewer.layers.selection.active = session.layer
         snapped = int((columns.features["origin"][len(asked) :] == "snapped").sum())
-        self._panel.say(
+        self._host.say(
             f"{len(rows):,} columns added, {snapped:,} of them snapped to the image. "
             'Undo takes them back; <a href="refine">refine</a> measures them.'
         )

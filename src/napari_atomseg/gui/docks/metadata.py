@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import Qt
@@ -11,14 +11,21 @@ from qtpy.QtWidgets import QApplication, QHeaderView, QLineEdit, QTreeWidget, QT
 
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
-from napari_atomseg.gui.layers import to_micrograph
+from napari_atomseg.gui.layers.conversion import to_micrograph
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.contract import Host
 
 
 class MetadataDock(QWidget):
     """Facts first, then everything that the file holds; Ctrl+C copies the selected line."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    title = "What the file says"
+    tip = "Voltage, dwell time, detector, dose, and everything else."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
         self.setObjectName("MetadataDock")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search")
@@ -35,6 +42,13 @@ class MetadataDock(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.search)
         layout.addWidget(self.tree)
+        host.image_changed.connect(self.refresh)
+        host.calibrated.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is known of the chosen image."""
+        self.show_image(self._host.image)
 
     def show_image(self, image: Image | None) -> None:
         """Show what is known of an image."""

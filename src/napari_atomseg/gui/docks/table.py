@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt
+from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QApplication, QDockWidget, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.gui.editing import ColumnsSession
-from napari_atomseg.gui.ordering import Ordered
+from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.widgets.ordering import Ordered
 from napari_atomseg.writers.columns_csv import columns_table
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.contract import Host
 
 EMPTY = "No columns yet: find them, open a table, or add points by hand."
 FIRST_HEIGHT = 260
@@ -72,10 +75,13 @@ class ColumnsModel(QAbstractTableModel):
 class ColumnsTable(QWidget):
     """Dock with the table; click a row to see its column, select points to see their rows."""
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    title = "Columns table"
+    tip = "The table of columns, in step with the selection on the canvas."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
         self.setObjectName("ColumnsTable")
-        self._viewer = viewer
+        self._host = host
         self._session: weakref.ref[ColumnsSession] | None = None
         self._echo = False
         self.model = ColumnsModel(self)
@@ -107,11 +113,16 @@ class ColumnsTable(QWidget):
         assert selection is not None
         selection.selectionChanged.connect(self._on_rows)
         self.setMinimumHeight(130)
-        self.watch(None)
+        self._fill()
+        host.documents.watched.connect(self._watch)
+        self._watch()
 
-    def watch(self, session: ColumnsSession | None) -> None:
-        """Show the columns of another session."""
+    def _watch(self) -> None:
+        """Show the columns of another document."""
+        session = self._host.documents.session
         before = self._session() if self._session is not None else None
+        if before is session and session is not None:
+            return
         if before is not None:
             before.changed.disconnect(self.refresh, missing_ok=True)
             before.layer.selected_data.events.items_changed.disconnect(self._on_points, missing_ok=True)
@@ -129,7 +140,8 @@ class ColumnsTable(QWidget):
         """Catch up with what has changed while the table was closed."""
         super().showEvent(event)
         if self._stale:
-            self._fill()
+            # Once the dock has its place: rows that come while the window is divided anew make it higher than the screen.
+            QTimer.singleShot(0, self.refresh)
 
     def copy(self) -> None:
         """Copy the selected rows, as they are ordered in view, with their header."""
@@ -143,7 +155,7 @@ class ColumnsTable(QWidget):
     def refresh(self) -> None:
         """Show the session's columns as they are now; a closed table waits until it is opened again."""
         dock = self.parentWidget()
-        self._stale = isinstance(dock, QDockWidget) and dock.isHidden()
+        self._stale = not isinstance(dock, QDockWidget) or dock.isHidden()
         if not self._stale:
             self._fill()
 
@@ -195,7 +207,7 @@ class ColumnsTable(QWidget):
         finally:
             self._echo = False
         if len(rows) == 1:
-            centre_on(self._viewer, session, next(iter(rows)))
+            centre_on(self._host.viewer, session, next(iter(rows)))
 
 
 def centre_on(viewer: Any, session: ColumnsSession, row: int) -> None:

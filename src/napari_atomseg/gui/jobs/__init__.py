@@ -1,0 +1,1 @@
+"""Long work in a thread: how it is started, shown in progress and cancelled."""

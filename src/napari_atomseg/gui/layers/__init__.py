@@ -1,0 +1,1 @@
+"""Layers of napari from the project's values and back; nothing of Qt."""

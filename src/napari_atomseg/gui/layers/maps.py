@@ -1,0 +1,81 @@
+"""Maps of a network as layers: on their image's grid, right above it, in place of our own last map of that kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.gui.layers.conversion import KEY, derive, image_layer_data, source_of, spatial_options
+
+KIND = "map"
+TITLES = {
+    "columns": "column map",
+    "mask": "mask map",
+    "denoise": "denoised",
+    "background": "without background",
+    "deblur": "deblurred",
+}
+"""What a map is called: by what it shows, not by what the network was told to do."""
+PROBABLE = ("columns", "mask")
+"""Maps from 0 to 1."""
+LIKE_THE_IMAGE = ("denoise",)
+"""Maps that are shown with the contrast of their image."""
+
+
+def show_map(viewer: Any, image: Image, task: str, found: Micrograph, frame: int) -> Image:
+    """Put a map into the viewer, hidden: right above its image it would hide that under the points.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        What the map was made of.
+    task : str
+    found : Micrograph
+        (Y, X) or (T, Y, X).
+    frame : int
+        Which frame of a stack a single map belongs to.
+    """
+    data, geometry = np.asarray(found.data), spatial_options(image, image.ndim)
+    if image.ndim == 3 and data.ndim == 2:
+        # One frame of a stack is seen where the stack shows that frame.
+        data = data[None]
+        geometry["translate"] = (geometry["translate"][0] + frame * geometry["scale"][0], *geometry["translate"][1:])
+    described = image_layer_data(found)[1]
+    metadata = {**described["metadata"], "notes": list(found.notes)}
+    metadata[KEY] = {**metadata[KEY], "kind": KIND, "task": task}
+    earlier = [layer for layer in maps_of(viewer, image) if task_of(layer) == task and not layer.locked]
+    for layer in earlier[-1:]:
+        viewer.layers.remove(layer)
+    layer = Image(
+        data, name=f"{image.name} | {TITLES[task]}", visible=False, metadata=metadata, **_look(task, image, described), **geometry
+    )
+    derive(layer, image)
+    viewer.layers.insert(viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers), layer)
+    return layer
+
+
+def maps_of(viewer: Any, image: Image | None) -> list[Image]:
+    """Maps in the viewer that were made of an image, lowest first."""
+    return [layer for layer in viewer.layers if image is not None and source_of(layer) is image and task_of(layer)]
+
+
+def task_of(layer: Any) -> str:
+    """What a map shows; empty for layers that are none."""
+    ours = layer.metadata.get(KEY)
+    return str(ours.get("task", "")) if isinstance(ours, dict) and ours.get("kind") == KIND else ""
+
+
+def note_of(layer: Any) -> str:
+    """What a map says of itself."""
+    return " ".join(layer.metadata.get("notes", ()))
+
+
+def _look(task: str, image: Image, described: dict[str, Any]) -> dict[str, Any]:
+    if task in PROBABLE:
+        return {"colormap": "magma", "contrast_limits": (0.0, 1.0)}
+    limits = image.contrast_limits if task in LIKE_THE_IMAGE else described.get("contrast_limits")
+    return {"colormap": image.colormap if task in LIKE_THE_IMAGE else "gray", "contrast_limits": limits}

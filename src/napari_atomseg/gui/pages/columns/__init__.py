@@ -1,0 +1,1 @@
+"""The page "Columns": find, correct, refine and save."""

@@ -1,0 +1,488 @@
+"""The page "Columns": find, correct by hand, refine, save."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
+from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
+from napari_atomseg.gui.documents.results import adopt, documents_of, precision, show_columns
+from napari_atomseg.gui.layers.conversion import colour_ends, pixel_size_of, to_micrograph
+from napari_atomseg.gui.pages.columns.finder import Finder, estimate_told, finder_told, nothing_found
+from napari_atomseg.gui.pages.columns.quality import QualityStrip
+from napari_atomseg.gui.pages.columns.selection_view import SelectionView
+from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.widgets.colour_bar import ColourBar, unit_of
+from napari_atomseg.gui.widgets.folds import fold
+from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
+from napari_atomseg.gui.widgets.region import RegionBox
+from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, bound, refine, snap
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.contract import Host, Links
+
+PLAIN = "kind"
+FIRST_FIELDS = ("polarity",)
+MORE_FIELDS = ("column_sigma", "contrast", "false_share", "smallest_area", "border")
+
+
+class ColumnsPage(QWidget):
+    """Controls of the main job; the panel's foot runs and cancels it.
+
+    Parameters
+    ----------
+    host : Host
+        The panel.
+    """
+
+    title = "Columns"
+    tip = "Find the atomic columns of the image, correct them by hand, refine and save them."
+    run_text = "Find columns"
+    run_tip = "Find every atomic column in the image."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host, self._asking = host, host.networks
+        self._viewer = host.viewer
+        self._session: ColumnsSession | None = None
+        self._said: tuple[int, int, bool] | None = None
+        self.filing = host.documents.filing
+        self._build()
+        self._connect()
+        self._recall()
+        self.refresh()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.finder = Finder(self._host, self._asking)
+        self.region = RegionBox(self._host)
+        self.first = Form(ClassicalParams, FIRST_FIELDS)
+        self.more = Form(ClassicalParams, MORE_FIELDS)
+        self.network = Form(NetworkParams, ("averaged", "device"))
+        self.fitting = Form(RefineParams)
+        self.colour = QComboBox()
+        self.colour.setObjectName("colour_by")
+        self.colour.setToolTip("What the colour of the rings shows.")
+        self.every_frame = QCheckBox("every frame of the stack")
+        self.every_frame.setToolTip("Otherwise only the frame in view is searched.")
+        self.snaps = QCheckBox("clicks snap to the nearest column")
+        self.snaps.setToolTip("A point added by hand moves to the column under it; hold Alt to keep the exact place.")
+        self.snaps.setChecked(True)
+        self.draw = self._button("Draw region", "draw", "Draw a rectangle or polygon to search inside or outside of.")
+        self.refine_button = self._button("Refine", "refine", "Fit a 2-D Gaussian to every column: positions with uncertainties.")
+        self.undo_button = self._button("Undo", "undo", "Take the last change back (Ctrl+Z on the points layer).")
+        self.redo_button = self._button("Redo", "redo", "Repeat the change taken back (Ctrl+Shift+Z on the points layer).")
+        self.table_button = self._button("Table", "table", "Show the table of columns below the image.")
+        self.save_button = self._button("Save …", "save", "Save the columns as CSV with JSON beside it, or as extended xyz.")
+        # Two rows, the way from finding to saving first: all of it is in view also where the window is low.
+        grid = QGridLayout()
+        grid.addWidget(self.refine_button, 0, 0, 1, 3)
+        grid.addWidget(self.save_button, 0, 3, 1, 3)
+        for place, button in enumerate((self.undo_button, self.redo_button, self.table_button)):
+            grid.addWidget(button, 1, 2 * place, 1, 2)
+        form = self.first.form
+        form.addRow("Search", self.region)
+        form.addRow(self.every_frame)
+        form.addRow("Colour by", self.colour)
+        self.colour_bar = ColourBar(self._viewer)
+        self.selected = SelectionView()
+        form.addRow(self.colour_bar)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addWidget(self.finder)
+        layout.addWidget(self.first)
+        layout.addLayout(grid)
+        layout.addWidget(self.selected)
+        self.quality = QualityStrip(self._host)
+        layout.addWidget(self.quality)
+        layout.addWidget(self._folded())
+        layout.addStretch(1)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.first.form, self.finder.form, self.finder.told.form.form)
+
+    def _folded(self) -> QCollapsible:
+        self.expert = fold("More", self.draw, self.snaps, self.more, self.network, self.fitting)
+        return self.expert
+
+    @staticmethod
+    def _button(text: str, name: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setToolTip(tip)
+        button.setProperty("tip", tip)
+        return button
+
+    def _connect(self) -> None:
+        self.refine_button.clicked.connect(self.refine)
+        self.undo_button.clicked.connect(lambda: self._session and self._session.undo())
+        self.redo_button.clicked.connect(lambda: self._session and self._session.redo())
+        self.table_button.clicked.connect(self.show_table)
+        self.save_button.clicked.connect(lambda: self.save())
+        self.draw.clicked.connect(self.draw_region)
+        self.finder.chosen_changed.connect(self._on_finder)
+        self.colour.activated.connect(self._colour)
+        layers = self._viewer.layers
+        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
+            event.connect(self._on_layers)
+        layers.selection.events.active.connect(self._follow)
+        for form in (self.first, self.more, self.fitting):
+            form.value_changed.connect(self._remember)
+        self.snaps.toggled.connect(self._on_snaps)
+        self._host.documents.watched.connect(self._watch)
+        self._host.documents.coloured.connect(self._show_other_colours)
+
+    def _recall(self) -> None:
+        params = recall_params(ClassicalParams)
+        self.first.set_value(params)
+        self.more.set_value(params)
+        self.fitting.set_value(recall_params(RefineParams))
+        self.network.set_value(self._asking.params)
+        self.network.value_changed.connect(lambda: self._asking.tell(**self.asked()))
+        self._asking.changed.connect(lambda: self.network.set_value(self._asking.params))
+        self._on_finder()
+        self.snaps.setChecked(bool(recall("snap", True)))
+
+    def _remember(self) -> None:
+        try:
+            remember_params(self.params())
+            remember_params(self.fitting.value())
+        except AtomsegError as error:
+            self._host.complain(error)
+
+    # -- values --------------------------------------------------------------------------------------------------
+
+    def params(self) -> ClassicalParams:
+        """How columns are found, from both forms."""
+        from napari_atomseg.core.params import from_dict, to_dict
+
+        first, more = to_dict(self.first.value()), to_dict(self.more.value())
+        return from_dict(ClassicalParams, {**more, **{name: first[name] for name in FIRST_FIELDS}})
+
+    def asked(self) -> dict[str, Any]:
+        """What the form says of how a network is asked."""
+        shown = self.network.value()
+        return {"averaged": shown.averaged, "device": shown.device}
+
+    def _on_finder(self) -> None:
+        """Show under More what the chosen finder needs."""
+        self.more.setVisible(self.finder.may_be_classical)
+        self.network.setVisible(self.finder.may_be_network)
+
+    def why_not(self) -> str:
+        """Why columns cannot be found now; empty if they can."""
+        return "" if self._host.image is not None else "Open an image first."
+
+    @property
+    def session(self) -> ColumnsSession | None:
+        """The document that the buttons act on."""
+        return self._session
+
+    # -- the job -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """What the panel's button does on this page."""
+        self.find()
+
+    def find(self) -> None:
+        """Find the columns of the chosen image."""
+        image = self._host.image
+        if image is None:
+            return
+        try:
+            params, region = self.params(), self.region.mask(image)
+        except (AtomsegError, ValueError) as error:
+            self._host.complain(error)
+            return
+        micrograph = to_micrograph(image)
+        stack = len(micrograph.shape) == 3
+        frame = None if self.every_frame.isChecked() or not stack else int(self._viewer.dims.current_step[0])
+        begun = time.perf_counter()
+        steps = self.finder.steps(micrograph, params, region, frame)
+        self._host.start(
+            steps, lambda columns: self._found(image, columns, frame, time.perf_counter() - begun), "Finding columns"
+        )
+
+    def find_everywhere(self) -> None:
+        """Find the columns of every frame of the stack."""
+        self.every_frame.setChecked(True)
+        self.find()
+
+    def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
+        columns = self.finder.sure(found)
+        if len(columns) == 0:
+            self._host.say(nothing_found(found, self.finder.least.value()) + finder_told(found))
+        if len(found) == 0:
+            return
+        before = documents_of(self._viewer, image)
+        session, replaced = show_columns(self._viewer, image, columns, frame)
+        self.finder.keep(session, found, frame)
+        kept = "" if replaced or not before else " Your edited columns were kept; these are in a new layer."
+        self._host.documents.watch(session)
+        if len(columns):
+            place = f" in frame {frame + 1}" if frame is not None else ""
+            further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
+            self._host.say(
+                f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_told(found)}{estimate_told(found)}{kept} "
+                f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
+            )
+
+    def refine(self) -> None:
+        """Fit the columns of the current document again."""
+        session = self._session
+        image = self._image_of(session) if session is not None else None
+        if session is None or image is None:
+            return
+        begun, asked = time.perf_counter(), session.columns
+        steps = refine.steps(to_micrograph(image), asked, params=self.fitting.value())
+        self._host.start(
+            steps, lambda columns: self._refined(session, asked, columns, time.perf_counter() - begun), "Refining columns"
+        )
+
+    def _refined(self, session: ColumnsSession, asked: Columns, columns: Columns, seconds: float) -> None:
+        if session.columns is not asked:
+            self._host.say("The columns were edited while they were being refined; the edits were kept. Press Refine again.")
+            return
+        session.apply(columns)
+        flagged = int(session.columns.flagged.sum())
+        note = f', {flagged:,} flagged (<a href="flagged">show next</a>)' if flagged else ""
+        self._host.say(f'{len(columns):,} columns refined, {seconds:.1f} s{note}. {precision(columns)} <a href="save">save</a>')
+
+    # -- the document --------------------------------------------------------------------------------------------
+
+    def _on_snaps(self, on: bool) -> None:
+        self._host.documents.snaps = on
+        remember("snap", on)
+
+    def _watch(self) -> None:
+        """Act on another document from now on."""
+        session = self._host.documents.session
+        if session is self._session:
+            self.refresh()
+            return
+        if self._session is not None:
+            self._session.changed.disconnect(self._on_changed, missing_ok=True)
+            self._session.hand_added.disconnect(self._on_hand_added, missing_ok=True)
+            self._session.stepped.disconnect(self._on_stepped, missing_ok=True)
+        self._session = session
+        if session is not None:
+            session.changed.connect(self._on_changed)
+            session.hand_added.connect(self._on_hand_added)
+            session.stepped.connect(self._on_stepped)
+        self.finder.watch(session)
+        self.selected.watch(session)
+        self._show_colours()
+        self.refresh()
+        self._say_state()
+
+    def _say_state(self) -> None:
+        """Let the foot speak of the columns as they are now; what it said of earlier ones no longer holds."""
+        session, before = self._session, self._said
+        self._said = state = state_of(session)
+        if state == before or self._host.busy:
+            return
+        edited = ", edited and not saved" if session is not None and session.edited and session.unsaved else ""
+        links = '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
+        self._host.say(f"{state[0]:,} columns{edited}. {links}" if state is not None and state[0] else "")
+
+    def _on_changed(self) -> None:
+        self.refresh()
+        self._show_colours()
+        self.selected.refresh()
+        self._say_state()
+        self.filing.keep_soon()
+
+    def _on_hand_added(self, rows: np.ndarray) -> None:
+        session = self._session
+        alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
+        image = self._image_of(session) if session is not None else None
+        if session is None or image is None or alt or not self._host.in_charge:
+            return
+        if self.snaps.isChecked():
+            session.amend(snap(to_micrograph(image), session.columns, rows))
+        columns = session.columns
+        there = rows[standing_on(columns, rows, session.layer.size.max() / 2)]
+        if len(there):
+            # napari has not finished adding yet.
+            QTimer.singleShot(0, lambda: self._take_back(session, columns, rows, there))
+
+    def _take_back(self, session: ColumnsSession, columns: Columns, rows: np.ndarray, there: np.ndarray) -> None:
+        """Withdraw points that were added where a column is already."""
+        if session.columns is not columns:
+            return
+        if len(there) == len(rows):
+            session.withdraw()
+        else:
+            session.amend(columns.remove(there))
+        what = "A column is there already" if len(there) == 1 else f"At {len(there):,} places a column is there already"
+        self._host.say(f"{what}; nothing was added to it. Hold Alt to add a point there all the same.")
+
+    def refresh(self) -> None:
+        """Show what can be done now, and why not where it cannot."""
+        session = self._session
+        has_columns = session is not None and len(session.columns) > 0
+        busy = self._host.busy
+        has_image = session is not None and self._image_of(session) is not None
+        why_not = "A job is running; cancel it first." if busy else "Find or open columns of an image first."
+        enable(self.refine_button, has_columns and has_image and not busy, why_not)
+        enable(self.undo_button, session is not None and session.can_undo, "Nothing to undo.")
+        enable(self.redo_button, session is not None and session.can_redo, "Nothing to redo.")
+        enable(self.save_button, has_columns, "There are no columns to save yet.")
+        features = [PLAIN, *session.columns.features] if session is not None else [PLAIN]
+        if [self.colour.itemText(row) for row in range(self.colour.count())] != features:
+            current = self.colour.currentText()
+            self.colour.clear()
+            self.colour.addItems(features)
+            self.colour.setCurrentText(current if current in features else PLAIN)
+        self.quality.watch(session)
+        self.finder.refresh()
+        image = self._host.image
+        enable(self.draw, image is not None, "Open an image first.")
+        self.first.form.setRowVisible(self.every_frame, image is not None and image.ndim == 3)
+        self._host.documents.refreshed.emit()
+
+    def on_image(self) -> None:
+        """The chosen image has changed."""
+        image = self._host.image
+        documents = documents_of(self._viewer, image)
+        active = self._viewer.layers.selection.active
+        if has_session(active) and (active in documents or self._image_of(session_of(active)) is None):
+            self._host.documents.watch(session_of(active))
+        else:
+            self._host.documents.watch(session_of(documents[-1]) if documents else None)
+        self.region.fill()
+        self.refresh()
+        self.filing.offer_recovery(image)
+
+    def on_calibrated(self) -> None:
+        """The pixel size has changed: every document of the image follows."""
+        image = self._host.image
+        for layer in documents_of(self._viewer, image):
+            session = session_of(layer)
+            if image is not None and session.columns.pixel_size != pixel_size_of(image):
+                session.recalibrate(bound(session.columns, to_micrograph(image), dict(session.columns.provenance)))
+        self.refresh()
+
+    def _follow(self, event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        session = adopt(self._viewer, active)
+        if session is not None:
+            self._host.documents.watch(session)
+
+    def _on_layers(self, event: Any = None) -> None:
+        for layer in self._viewer.layers:
+            adopt(self._viewer, layer)
+        if event is not None and event.type == "removed":
+            self.filing.keep_removed(event.value)
+        if self._session is not None:
+            try:
+                gone = self._session.layer not in self._viewer.layers
+            except ReferenceError:
+                gone = True
+            if gone:
+                documents = documents_of(self._viewer, self._host.image)
+                self._host.documents.watch(session_of(documents[-1]) if documents else None)
+        self.region.fill()
+        self.refresh()
+
+    def _image_of(self, session: ColumnsSession) -> Image | None:
+        """The image of a document, unless it has been removed from the viewer."""
+        image = session.image
+        return image if image is not None and image in self._viewer.layers else None
+
+    def draw_region(self) -> None:
+        """Draw a region and search inside of it."""
+        self.region.draw(self.run_text)
+
+    def _colour(self) -> None:
+        if self._session is not None:
+            chosen = self.colour.currentText()
+            self._session.colour_by = "" if chosen == PLAIN else chosen
+            self._session.restyle()
+        self._show_colours()
+
+    def _show_colours(self) -> None:
+        """Let the box and the bar say what the rings of the document show."""
+        session = self._session
+        shown = session.colour_by if session is not None and session.colour_by in session.columns.features else ""
+        self.colour.setCurrentText(shown or PLAIN)
+        values = session.columns.features[shown] if session is not None and shown else None
+        numbers = values is not None and values.dtype.kind in "fiub" and bool(np.isfinite(values.to_numpy(float)).any())
+        ends = colour_ends(values.to_numpy(float)) if numbers and values is not None else None
+        self.colour_bar.show_range(shown.replace("_", " ").removesuffix(f" {unit_of(shown)}"), unit_of(shown), ends)
+
+    def _show_other_colours(self, title: str, unit: str, ends: tuple[float, float]) -> None:
+        """Say that the rings show something that is no feature, until the next change."""
+        self.colour.setPlaceholderText(title)
+        self.colour.setCurrentIndex(-1)
+        self.colour_bar.show_range(title, unit, ends)
+
+    def save(self, path: str | None = None) -> bool:
+        """Save the current document; asks for the file unless it is given."""
+        return self._session is not None and self.filing.save(self._session, path)
+
+    # -- views ---------------------------------------------------------------------------------------------------
+
+    def show_table(self) -> None:
+        """Dock the table below the image, or bring it to the front."""
+        self._host.open_dock(ColumnsTable).refresh()
+
+    def next_flagged(self) -> None:
+        """Centre the view on the next flagged column."""
+        if self._session is not None:
+            self._session.step_flagged(1)
+
+    def _on_stepped(self, row: int) -> None:
+        if self._session is not None:
+            centre_on(self._viewer, self._session, row)
+
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {
+            "find": self._turn_and_find,
+            "refine": self.refine,
+            "every_frame": self.find_everywhere,
+            "table": self.show_table,
+            "save": self.save,
+            "flagged": self.next_flagged,
+        }
+
+    def _turn_and_find(self) -> None:
+        self._host.turn_to(type(self))
+        self.find()
+
+
+def state_of(session: ColumnsSession | None) -> tuple[int, int, bool] | None:
+    """What the foot tells of a document: columns, flagged ones, whether they are unsaved."""
+    return None if session is None else (len(session.columns), int(session.columns.flagged.sum()), session.unsaved)
+
+
+def standing_on(columns: Columns, rows: np.ndarray, reach: float) -> np.ndarray:
+    """True for those of the given rows that lie within `reach` px of another column of their frame."""
+    others = np.delete(columns.positions, rows, axis=0)
+    frames = np.delete(columns.frame, rows)
+    found = np.zeros(len(rows), bool)
+    for place, row in enumerate(rows):
+        near = others[frames == columns.frame[row]] - columns.positions[row]
+        found[place] = bool((np.hypot(*near.T) < reach).any())
+    return found

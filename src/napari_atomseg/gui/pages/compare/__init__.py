@@ -1,0 +1,1 @@
+"""The page "Compare": a simulated image on a recorded one."""

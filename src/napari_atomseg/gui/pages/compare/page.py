@@ -1,0 +1,504 @@
+"""The page "Compare": a simulated image laid onto the recorded one, and what is left between them."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Points
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.profile import ProfileDock
+from napari_atomseg.gui.documents.editing import session_of
+from napari_atomseg.gui.documents.results import documents_of
+from napari_atomseg.gui.layers.comparison import (
+    QUANTITIES,
+    Shown,
+    candidates,
+    colour_by,
+    find_profile_layer,
+    frame_of,
+    plane_of,
+    profile_layer,
+    show_comparison,
+)
+from napari_atomseg.gui.layers.conversion import pixel_size_of
+from napari_atomseg.gui.layers.structures import method_of
+from napari_atomseg.gui.pages.compare.lens_fit import LensFit, sentence
+from napari_atomseg.gui.pages.compare.views import DIFFERENCE, ResultRow
+from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.widgets.elided import ElidedComboBox
+from napari_atomseg.gui.widgets.folds import fold
+from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
+from napari_atomseg.gui.widgets.image_pair import OFF
+from napari_atomseg.gui.widgets.link_label import LinkLabel
+from napari_atomseg.workflows import CompareParams, compare, comparison_files, write_comparison
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.contract import Host, Links
+    from napari_atomseg.workflows import Comparison, FittedSimulation
+
+NO_IMAGE = 'Drop the recorded image here, or <a href="open">open it</a>; then compare a simulated one with it.'
+ONLY_SIMULATED = 'Only a simulated image is open: <a href="open">open the recorded one</a> to compare them.'
+NO_SIMULATED = 'No simulated image yet: <a href="simulate">simulate one</a>, or <a href="open">open one</a>.'
+NO_COLUMNS = "none"
+NO_RESULT = "Compare first."
+PM_PER_ANGSTROM = 100.0
+LONGEST_NAME = 32
+WELL_COVERED = 0.95
+DRAWN_MS = 20
+"""Rest in which the canvas is drawn before the next thing happens."""
+NUMBERS = {
+    "one_minus_r2": (
+        "1 − R²",
+        "Share of the image's variance that the simulation does not explain; noise alone keeps it above 0.",
+    ),
+    "frms": ("FRMS", "Fractional root mean square error: the root of 1 − R²."),
+    "ssim": ("SSIM", "Mean structural similarity in small windows: 1 for equal images, 0 for nothing in common."),
+    "rotation": ("Rotation", "How far the simulation was turned, from x towards y."),
+    "magnification": (
+        "Scale",
+        "Lengths in the image in units of those in the simulation; far from 1, a pixel size is wrong.",
+    ),
+    "gain": ("Gain", "What the simulated intensities were multiplied by."),
+    "shift": ("Shift", "Where the first pixel of the simulation came to lie, (y, x) from the first pixel of the image."),
+    "offset": ("Offset", "What was added to the simulated intensities after that."),
+}
+
+
+@dataclass(frozen=True)
+class _Result:
+    comparison: Comparison
+    shown: Shown
+
+
+class ComparePage(QWidget):
+    """Controls of the comparison; the panel's foot runs and cancels it.
+
+    Parameters
+    ----------
+    host : Host
+        The panel.
+    """
+
+    title = "Compare"
+    tip = "Compare a simulated image with the recorded one."
+    run_text = "Compare"
+    run_tip = "Lay the simulated image onto the image above, and show what is left between them."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+        self._results: weakref.WeakKeyDictionary[Image, _Result] = weakref.WeakKeyDictionary()
+        self._wanted = {"simulated": "", "columns": ""}
+        self._build()
+        self._connect()
+        self._fill()
+
+    # -- how it looks ------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.empty = LinkLabel(self._host.viewer)
+        self.empty.setObjectName("nothing_to_compare")
+        self.empty.setWordWrap(True)
+        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.simulated = _list("simulated", "What is compared with the image above; simulated images come first.")
+        self.simulated.setPlaceholderText("choose an image")
+        self.columns = _list("compared_columns", "Columns whose intensities and places are compared one by one.")
+        self.controls = QWidget()
+        inside = QVBoxLayout(self.controls)
+        inside.setContentsMargins(0, 0, 0, 0)
+        self.first = _form_layout()
+        self.first.addRow("Simulated", self.simulated)
+        self.first.addRow("Columns", self.columns)
+        inside.addLayout(self.first)
+        self.views = ResultRow(self._host.viewer)
+        inside.addWidget(self.views)
+        inside.addWidget(self._numbers())
+        inside.addLayout(self._buttons())
+        for title, folded in (("Fit lens", self._lens()), ("More", self._more())):
+            inside.addWidget(fold(title, folded))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.controls)
+        layout.addStretch(1)
+
+    def _numbers(self) -> QWidget:
+        self.result = QWidget()
+        layout = QVBoxLayout(self.result)
+        layout.setContentsMargins(0, 0, 0, 0)
+        grid = QGridLayout()
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        self.colour = QComboBox()
+        self.colour.setObjectName("compared_colour")
+        self.colour.setToolTip("Which difference colours the compared columns: blue negative, grey zero, orange positive.")
+        for name, text in QUANTITIES.items():
+            self.colour.addItem(text, name)
+        self.numbers: dict[str, QLabel] = {}
+        self.labels: dict[str, QLabel] = {}
+        for place, (name, (text, tip)) in enumerate(NUMBERS.items()):
+            label, value = QLabel(text), QLabel()
+            value.setObjectName(f"number_{name}")
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            for one in (label, value):
+                one.setToolTip(tip)
+            row, side = divmod(place, 2)
+            grid.addWidget(label, row, 2 * side)
+            grid.addWidget(value, row, 2 * side + 1)
+            self.numbers[name] = value
+            self.labels[name] = label
+        self.second = _form_layout()
+        self.second.addRow("Colour by", self.colour)
+        self.notes = QLabel()
+        self.notes.setObjectName("comparison_notes")
+        self.notes.setWordWrap(True)
+        self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        layout.addLayout(grid)
+        layout.addLayout(self.second)
+        layout.addWidget(self.notes)
+        return self.result
+
+    def _buttons(self) -> QHBoxLayout:
+        self.profile_button, self.save_button = QPushButton("Profile"), QPushButton("Save …")
+        self.profile_button.setObjectName("profile")
+        self.profile_button.setProperty("tip", "Draw a line, and plot both images along it; move it, and the plot follows.")
+        self.save_button.setObjectName("save_comparison")
+        self.save_button.setProperty("tip", "Save the images, the numbers and the columns to a folder.")
+        row = QHBoxLayout()
+        row.addWidget(self.profile_button)
+        row.addWidget(self.save_button)
+        return row
+
+    def _lens(self) -> QWidget:
+        self.lens = LensFit(self._host)
+        return self.lens
+
+    def _more(self) -> QWidget:
+        self.form = Form(CompareParams)
+        self.form.set_value(recall_params(CompareParams))
+        return self.form
+
+    def _connect(self) -> None:
+        self.simulated.currentIndexChanged.connect(self._on_simulated)
+        self.simulated.activated.connect(lambda _: self._wanted.update(simulated=self.simulated.currentText()))
+        self.columns.activated.connect(lambda _: self._wanted.update(columns=self.columns.currentText()))
+        self.colour.currentIndexChanged.connect(self._on_colour)
+        self.profile_button.clicked.connect(self.show_profile)
+        self.save_button.clicked.connect(lambda: self.save())
+        self.lens.fitted.connect(self._on_fitted)
+        self.form.value_changed.connect(lambda: remember_params(self.form.value()))
+        self.empty.linkActivated.connect(self._host.follow_link)
+        layers = self._host.viewer.layers
+        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
+            event.connect(self._on_layers)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.first, self.second)
+        self._fill()
+
+    # -- what can be done --------------------------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> Image | None:
+        """What the image is compared with."""
+        layer = self.simulated.currentData()
+        return layer if layer is not None and layer in self._host.viewer.layers else None
+
+    @property
+    def found(self) -> Comparison | None:
+        """The last comparison of the image."""
+        result = self._result()
+        return result.comparison if result is not None else None
+
+    def _result(self) -> _Result | None:
+        image = self._host.image
+        return self._results.get(image) if image is not None else None
+
+    def why_not(self) -> str:
+        """Why nothing can be compared now; empty if it can."""
+        image, chosen = self._host.image, self.chosen
+        if image is None:
+            return "Open the recorded image first."
+        if chosen is None:
+            return "Simulate an image first, or choose another one." if self.simulated.count() else "Simulate an image first."
+        if pixel_size_of(image) is None:
+            return "The image has no pixel size: set it above first."
+        if pixel_size_of(chosen) is None:
+            return f"{chosen.name} has no pixel size: choose it above, and set it there."
+        return ""
+
+    def refresh(self) -> None:
+        """Show what belongs to the image and to its last comparison."""
+        self._show_empty()
+        result = self._result()
+        busy = "A job is running; cancel it first." if self._host.busy else ""
+        enable(self.profile_button, result is not None, NO_RESULT)
+        enable(self.save_button, result is not None and not busy, busy or NO_RESULT)
+        self.lens.watch(self.chosen)
+        self.result.setVisible(result is not None)
+        if result is not None:
+            self._show_numbers(result)
+
+    def _show_empty(self) -> None:
+        image, some = self._host.image, self.simulated.count() > 0
+        if image is None:
+            text = NO_IMAGE
+        elif not some:
+            text = ONLY_SIMULATED if method_of(image) else NO_SIMULATED
+        else:
+            text = "" if self.chosen is not None else NO_SIMULATED
+        self.empty.setText(text)
+        self.empty.setVisible(bool(text))
+        self.controls.setVisible(image is not None and some)
+
+    def on_image(self) -> None:
+        """The chosen image has changed."""
+        self._fill()
+        result = self._result()
+        self.views.watch(self._host.image, result.shown if result is not None else None)
+        self._watch_profile()
+
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {}
+
+    def on_calibrated(self) -> None:
+        """The image has another pixel size."""
+        self.refresh()
+
+    def _on_layers(self, event: Any = None) -> None:
+        self._fill()
+        if self.views.mode == OFF:
+            result = self._result()
+            self.views.watch(self._host.image, result.shown if result is not None else None)
+        self._host.refresh_run()
+
+    def _on_simulated(self, _: int) -> None:
+        self.refresh()
+        self._host.refresh_run()
+
+    def _fill(self) -> None:
+        """Offer the images and columns that there are."""
+        viewer, image = self._host.viewer, self._host.image
+        images = candidates(viewer, image)
+        # What was not simulated is compared only where somebody asks for it.
+        usual = 0 if images and method_of(images[0]) else -1
+        _refill(self.simulated, [(layer.name, layer) for layer in images], self._wanted["simulated"], usual)
+        documents = documents_of(viewer, image)
+        _refill(
+            self.columns,
+            [(NO_COLUMNS, None), *((layer.name, layer) for layer in documents)],
+            self._wanted["columns"],
+            len(documents),
+        )
+        self.refresh()
+
+    # -- the job -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Compare the chosen images."""
+        image, chosen, viewer = self._host.image, self.chosen, self._host.viewer
+        if image is None or chosen is None or self.why_not():
+            return
+        frame = frame_of(viewer, image)
+        try:
+            columns, params = self._asked_columns(frame), self.form.value()
+        except AtomsegError as error:
+            self._host.complain(error)
+            return
+        steps = compare.steps(plane_of(viewer, chosen), plane_of(viewer, image), columns=columns, params=params)
+        begun, name = time.perf_counter(), chosen.name
+        self._host.start(steps, lambda found: self._made(image, name, frame, found, time.perf_counter() - begun), "Comparing")
+
+    def _asked_columns(self, frame: int) -> Columns | None:
+        layer = self.columns.currentData()
+        if not isinstance(layer, Points) or layer not in self._host.viewer.layers:
+            return None
+        columns = session_of(layer).columns.of_frame(frame)
+        return replace(columns, frame=np.zeros(len(columns), int)) if len(columns) else None
+
+    def _made(self, image: Image, name: str, frame: int, found: Comparison, seconds: float) -> None:
+        if not self._show(image, frame, found):
+            return
+        self._host.say(
+            f"{escape(_short(name))} against {escape(_short(image.name))}: 1 − R² {found.one_minus_r2:.3g}, "
+            f"SSIM {found.ssim:.3g}, shift {_shift(found.shift)}; {seconds:.1f} s."
+        )
+
+    def _on_fitted(self, image: Image, simulated: Image, frame: int, found: FittedSimulation) -> None:
+        self._show(image, frame, found.comparison)
+
+    def _show(self, image: Image, frame: int, found: Comparison) -> bool:
+        """Put a comparison into the viewer and on the page."""
+        viewer = self._host.viewer
+        if image not in viewer.layers:
+            self._host.say("The image has been removed meanwhile; its comparison is not shown.")
+            return False
+        mode = self.views.mode
+        self.views.show_as(OFF)
+        shown = show_comparison(viewer, image, found, frame)
+        self._results[image] = _Result(found, shown)
+        self._on_colour()
+        self._fill()
+        if image is self._host.image:
+            self.views.watch(image, shown)
+            self.views.show_as(DIFFERENCE if mode == OFF else mode)
+            self._watch_profile()
+        return True
+
+    # -- what came of it ---------------------------------------------------------------------------------------------
+
+    def _show_numbers(self, result: _Result) -> None:
+        found = result.comparison
+        values = {
+            "one_minus_r2": f"{found.one_minus_r2:.4g}",
+            "frms": f"{found.frms:.4g}",
+            "ssim": f"{found.ssim:.4f}",
+            "shift": _shift(found.shift),
+            "rotation": f"{round(found.rotation_deg, 2) + 0.0:.2f}°",
+            "magnification": f"{found.magnification:.4f}",
+            "gain": f"{found.gain:.4g}",
+            "offset": f"{found.offset:.4g}",
+        }
+        for name, value in values.items():
+            self.numbers[name].setText(_minus(value))
+        as_they_are = found.gain == 1 and found.offset == 0
+        for name in ("gain", "offset"):
+            self.labels[name].setVisible(not as_they_are)
+            self.numbers[name].setVisible(not as_they_are)
+        columns = result.shown.columns
+        self.second.setRowVisible(self.colour, columns is not None and columns in self._host.viewer.layers)
+        notes = [*_coverage(found), *(sentence(note) for note in found.notes)]
+        self.notes.setText(" ".join(notes))
+        self.notes.setVisible(bool(notes))
+
+    def _on_colour(self, _: int = 0) -> None:
+        result = self._result()
+        columns = result.shown.columns if result is not None else None
+        if columns is None or columns not in self._host.viewer.layers:
+            return
+        name = self.colour.currentData()
+        limit = colour_by(columns, name)
+        unit = " pm" if name.endswith("_pm") else ""
+        self.colour.setToolTip(f"Blue −{limit:.3g}{unit}, grey zero, orange +{limit:.3g}{unit}; image minus simulation.")
+
+    def show_profile(self) -> None:
+        """Show both images along a line."""
+        image, result = self._host.image, self._result()
+        if image is None or result is None:
+            return
+        layer = profile_layer(self._host.viewer, image, result.comparison.simulated.data)
+        if not layer.visible:
+            layer.visible = True
+        self._host.viewer.layers.selection.active = layer
+        layer.mode = "select"
+        # The line is drawn before the window is divided anew, and that before the profile: together they would be felt.
+        QTimer.singleShot(DRAWN_MS, self._open_profile)
+
+    def _open_profile(self) -> None:
+        self._host.open_dock(ProfileDock)
+        QTimer.singleShot(DRAWN_MS, self._watch_profile)
+
+    def _watch_profile(self) -> None:
+        profile = self._host.dock(ProfileDock)
+        if profile is not None:
+            image = self._host.image
+            profile.watch(self.found, image, find_profile_layer(self._host.viewer, image))
+
+    def save(self, folder: str | None = None) -> None:
+        """Save the comparison to a folder; asks for it unless it is given."""
+        found = self.found
+        if found is None:
+            return
+        if folder is None:
+            folder = QFileDialog.getExistingDirectory(self, "Save the comparison in", str(recall("folder", "")))
+        if not folder:
+            return
+        taken = [path for path in comparison_files(folder, found.columns is not None) if path.exists()]
+        if taken and not self.may_overwrite(taken):
+            return
+        try:
+            written = write_comparison(found, folder, force=bool(taken))
+        except AtomsegError as error:
+            self._host.complain(error)
+            return
+        remember("folder", folder)
+        self._host.say(f"Saved {len(written)} {'file' if len(written) == 1 else 'files'} to {escape(str(folder))}.")
+
+    def may_overwrite(self, taken: list[Path]) -> bool:
+        """Ask whether what an earlier comparison left may be overwritten."""
+        names = " and ".join(path.name for path in taken)
+        question = f"{taken[0].parent} holds {names} already. Overwrite?"
+        return QMessageBox.question(self, "Save the comparison", question) == QMessageBox.StandardButton.Yes
+
+
+def _shift(shift: tuple[float, float]) -> str:
+    """A shift (y, x) in picometres where it is small, else in Angstrom."""
+    if np.hypot(*shift) < 1:
+        return _minus(", ".join(f"{PM_PER_ANGSTROM * one:+.0f}" for one in shift) + " pm")
+    return _minus(", ".join(f"{one:+.2f}" for one in shift) + " Å")
+
+
+def _coverage(found: Comparison) -> tuple[str, ...]:
+    share = float(np.isfinite(found.simulated.data).mean())
+    return (f"The simulation covers {share:.0%} of the image.",) if share < WELL_COVERED else ()
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−") if "e" not in number else number
+
+
+def _short(name: str) -> str:
+    """A name without its middle if it is long: series differ at the ends of their names."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}…{name[-LONGEST_NAME // 2 :]}"
+
+
+def _list(name: str, tip: str) -> ElidedComboBox:
+    box = ElidedComboBox()
+    box.setObjectName(name)
+    box.setToolTip(tip)
+    box.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
+
+
+def _refill(box: QComboBox, entries: list[tuple[str, Any]], wanted: str, usual: int) -> None:
+    """Offer other entries: the one that was asked for stays chosen, else the usual one is."""
+    names = [name for name, _ in entries]
+    blocked = box.blockSignals(True)
+    box.clear()
+    for row, (name, layer) in enumerate(entries):
+        box.addItem(name, layer)
+        box.setItemData(row, name, Qt.ItemDataRole.ToolTipRole)
+    box.setCurrentIndex(names.index(wanted) if wanted in names else usual)
+    box.blockSignals(blocked)
+
+
+def _form_layout() -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form

@@ -1,0 +1,1 @@
+"""The page "Networks": maps of an image, and the networks at hand."""

@@ -1,0 +1,265 @@
+"""The page "Networks": maps of an image by a network, compared with it; the models at hand."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.gui.layers.conversion import to_micrograph
+from napari_atomseg.gui.layers.maps import TITLES, show_map
+from napari_atomseg.gui.pages.networks.mask_labels import MaskRow
+from napari_atomseg.gui.pages.networks.models import ModelsBox
+from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.widgets.asking import NO_NETWORK, ModelBox, ToldBox
+from napari_atomseg.gui.widgets.folds import fold
+from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
+from napari_atomseg.gui.widgets.image_pair import BESIDE, CompareRow
+from napari_atomseg.gui.widgets.link_label import LinkLabel
+from napari_atomseg.gui.widgets.region import RegionBox
+from napari_atomseg.workflows import TASKS, NetworkParams, maps
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.contract import Host, Links
+
+USUAL = ("columns", "denoise")
+TIPS = {
+    "columns": "How sure the network is that a column's centre is here, from 0 to 1.",
+    "mask": "Discs on the columns, from 0 to 1.",
+    "denoise": "The image as it would be without noise, in its intensities.",
+    "background": "Without noise and without what varies slowly.",
+    "deblur": "Without noise and background, columns made narrow.",
+}
+ROWS_PUT_BACK = "Scan rows were put back in them where the lattice tells it; columns lie as scanned."
+FIELDS = ("polarity", "straighten", "alike", "averaged", "device")
+
+
+class NetworksPage(QWidget):
+    """Controls of the maps; the panel's foot runs and cancels them.
+
+    Parameters
+    ----------
+    host : Host
+        The panel.
+    """
+
+    title = "Networks"
+    tip = "Maps that a network makes of the image, and the networks at hand."
+    run_text = "Make maps"
+    run_tip = "Ask the network for the ticked maps of the image."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host, self._asking = host, host.networks
+        self._build()
+        self._connect()
+        self.model.choose(str(recall("network", "")))
+        self.on_models()
+
+    def _build(self) -> None:
+        self.empty = LinkLabel(self._host.viewer, NO_NETWORK)
+        self.empty.setWordWrap(True)
+        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.model = ModelBox(self._asking)
+        self.model.setObjectName("network")
+        self.ticks = {task: QCheckBox(TITLES[task]) for task in TASKS}
+        chosen = recall("maps", list(USUAL))
+        ticks = QGridLayout()
+        ticks.setHorizontalSpacing(2)
+        # The longest name stands last, in a row of its own.
+        names = sorted(self.ticks, key=lambda task: task == "background")
+        for place, task in enumerate(names):
+            tick = self.ticks[task]
+            tick.setObjectName(f"map_{task}")
+            tick.setToolTip(TIPS[task])
+            tick.setChecked(task in chosen)
+            ticks.addWidget(tick, place // 2, place % 2, 1, 2 if place == len(names) - 1 else 1)
+        self.region = RegionBox(self._host)
+        self.every_frame = QCheckBox("every frame of the stack")
+        self.every_frame.setToolTip("Otherwise only the frame in view is looked at.")
+        self.told = ToldBox(self._asking)
+        self.compare = CompareRow(self._host.viewer)
+        self.mask = MaskRow(self._host.viewer)
+        self.first = form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Network", self.model)
+        form.addRow("Maps", ticks)
+        form.addRow("Search", self.region)
+        self.controls = QWidget()
+        inside = QVBoxLayout(self.controls)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addLayout(form)
+        inside.addWidget(self.every_frame)
+        inside.addWidget(self.told)
+        inside.addWidget(self.compare)
+        inside.addWidget(self.mask)
+        inside.addWidget(self._folded())
+        self.models = ModelsBox(self._host, self._asking)
+        self.models_fold = fold("Models", self.models)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(50)
+        self._soon.timeout.connect(self._reveal_models)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        for widget in (self.empty, self.controls, self.models_fold):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.first, self.told.form.form, self.compare.form)
+
+    def _folded(self) -> QCollapsible:
+        self.form = Form(NetworkParams, FIELDS)
+        self.form.set_value(self._asking.params)
+        self.draw = QPushButton("Draw region")
+        self.draw.setObjectName("draw_for_maps")
+        self.draw.setProperty("tip", "Draw a rectangle or polygon to look inside or outside of.")
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.draw)
+        layout.addWidget(self.form)
+        self.expert = fold("More", inside)
+        return self.expert
+
+    def _connect(self) -> None:
+        self.form.value_changed.connect(self._tell)
+        self._asking.changed.connect(lambda: self.form.set_value(self._asking.params))
+        self._asking.changed.connect(self.refresh)
+        self._asking.models_changed.connect(self.on_models)
+        self._asking.preferred.connect(self.model.choose)
+        self.model.currentIndexChanged.connect(self._on_model)
+        self.models_fold.toggled.connect(lambda on: on and self._soon.start())
+        self.draw.clicked.connect(lambda: self.region.draw(self.run_text))
+        self.empty.linkActivated.connect(self._host.follow_link)
+        for tick in self.ticks.values():
+            tick.toggled.connect(self._on_ticks)
+        layers = self._host.viewer.layers
+        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
+            event.connect(self._on_layers)
+
+    def _tell(self) -> None:
+        shown = self.form.value()
+        self._asking.tell(**{name: getattr(shown, name) for name in FIELDS})
+
+    # -- what can be done --------------------------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The maps that are ticked."""
+        return tuple(task for task, tick in self.ticks.items() if tick.isChecked())
+
+    def why_not(self) -> str:
+        """Why no map can be made now; empty if one can."""
+        if not self._asking.cards:
+            return "No network is installed: train one, or import one under Models."
+        if self._host.image is None:
+            return "Open an image first."
+        return "" if self.tasks else "Tick at least one map."
+
+    def refresh(self) -> None:
+        """Show what belongs to the image of the panel."""
+        image = self._host.image
+        self.every_frame.setVisible(image is not None and image.ndim == 3)
+        enable(self.draw, image is not None, "Open an image first.")
+        self.told.show_for(image, self.model.card)
+        enable(self.models.import_button, not self._host.busy, "A job is running; cancel it first.")
+
+    def on_image(self) -> None:
+        """The chosen image has changed."""
+        self.compare.watch(self._host.image)
+        self.mask.watch(self._host.image)
+        self.refresh()
+
+    def on_calibrated(self) -> None:
+        """The image has another pixel size."""
+        self.refresh()
+
+    def on_models(self) -> None:
+        """The models at hand have changed."""
+        some = bool(self._asking.cards)
+        self.empty.setVisible(not some)
+        self.controls.setVisible(some)
+        self._on_model()
+
+    def _on_model(self, _: int = 0) -> None:
+        if self.model.chosen:
+            remember("network", self.model.chosen)
+        self.refresh()
+        self._host.refresh_run()
+
+    def _on_ticks(self, _: bool) -> None:
+        remember("maps", list(self.tasks))
+        self._host.refresh_run()
+
+    def _on_layers(self, event: Any = None) -> None:
+        self.region.fill()
+        self.compare.refresh()
+        self.mask.watch(self._host.image)
+
+    def _reveal_models(self) -> None:
+        """Scroll to the list of models."""
+        around = self.parent().parent() if self.parent() is not None else None
+        if isinstance(around, QScrollArea) and self.models_fold.isVisible():
+            bar = around.verticalScrollBar()
+            bar.setValue(min(bar.maximum(), self.models_fold.y()))
+
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {"import": self.models.ask_and_add}
+
+    # -- the job -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Make the ticked maps of the chosen image."""
+        image = self._host.image
+        if image is None or self.why_not():
+            return
+        try:
+            region = self.region.mask(image)
+        except AtomsegError as error:
+            self._host.complain(error)
+            return
+        micrograph = to_micrograph(image)
+        stack = len(micrograph.shape) == 3
+        now = int(self._host.viewer.dims.current_step[0]) if stack else 0
+        frame = None if self.every_frame.isChecked() or not stack else now
+        begun, tasks = time.perf_counter(), self.tasks
+        steps = maps.steps(
+            micrograph, model=self.model.chosen, tasks=tasks, params=self._asking.params, region=region, frames=frame
+        )
+        self._host.start(steps, lambda found: self._made(image, found, now, time.perf_counter() - begun), "Making maps")
+
+    def _made(self, image: Image, found: dict[str, Micrograph], frame: int, seconds: float) -> None:
+        if image not in self._host.viewer.layers:
+            self._host.say("The image has been removed meanwhile; its maps are not shown.")
+            return
+        self.compare.show_as("off")
+        for task in reversed(found):
+            show_map(self._host.viewer, image, task, found[task], frame)
+        self._host.viewer.layers.selection.active = image
+        self.mask.watch(image)
+        if "mask" in found:
+            self.mask.draw()
+        self.compare.refresh()
+        self.compare.choose(next(iter(found)))
+        if image is self._host.image:
+            self.compare.show_as(BESIDE)
+        told = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
+        names = " and ".join(TITLES[task] for task in found) if len(found) < 3 else f"{len(found)} maps"
+        said = (
+            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
+        )
+        straightened = self._asking.params.straighten
+        self._host.say(f"{said} {ROWS_PUT_BACK}" if straightened else said)

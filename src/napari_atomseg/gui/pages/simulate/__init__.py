@@ -1,0 +1,1 @@
+"""The page "Simulate": images of a structure."""

@@ -1,0 +1,480 @@
+"""The page "Simulate": from a structure to its image, at once by convolution, in the background by multislice."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Layer, Points
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.params import fields_of
+from napari_atomseg.gui.dialogs.particle import ParticleDialog
+from napari_atomseg.gui.jobs.time_left import duration
+from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED
+from napari_atomseg.gui.layers.conversion import to_micrograph
+from napari_atomseg.gui.layers.structures import (
+    element_colours,
+    show_simulated,
+    simulated_of,
+    structure_layer_data,
+    structure_of,
+    structures_in,
+)
+from napari_atomseg.gui.pages.simulate.correction import CorrectionButton
+from napari_atomseg.gui.pages.simulate.live_image import LiveImage
+from napari_atomseg.gui.pages.simulate.recording import RecordBox
+from napari_atomseg.gui.settings import recall_params, remember_params
+from napari_atomseg.gui.widgets.elided import ElidedComboBox
+from napari_atomseg.gui.widgets.folds import fold
+from napari_atomseg.gui.widgets.forms import Editor, Form, ResetLabel, align_labels, enable
+from napari_atomseg.gui.widgets.link_label import LinkLabel
+from napari_atomseg.workflows import (
+    METHODS,
+    ConvolutionParams,
+    CutParams,
+    DetectorParams,
+    MultisliceParams,
+    SimulationParams,
+    SimulationProgress,
+    StemParams,
+    TemParams,
+    describe_structure,
+    has_effect,
+    has_thickness,
+    like,
+    low_index_zones,
+    match_rotation,
+    simulate,
+)
+from napari_atomseg.workflows import structure_summary as summary
+
+if TYPE_CHECKING:
+    from napari_atomseg.gui.contract import Host, Links
+
+EMPTY = 'Drop a structure here (cif, xyz, POSCAR), <a href="open">open one</a>, or <a href="build">build a nanoparticle</a>.'
+SLOW = ("prism", "multislice")
+"""Methods whose cost is told before they start."""
+CUT_FIELDS = ("thickness", "repeat", "width_y", "width_x")
+TURN_FIELDS = ("rotation_deg", "tilt_y", "tilt_x", "vacancies", "thermal", "thermal_of", "seed")
+STRAIGHT_DEG = 1.0
+"""Turns smaller than this are left to the comparison: of a crystal that is not turned, multislice needs one period only."""
+TIPS = {
+    "convolution": "Z^1.7 under a Gaussian or the probe: at once, but without channelling.",
+    "corrected": "The convolution after a fitted polynomial.",
+    "prism": "Scattering matrix of interpolated waves: fast, off by a few per cent.",
+    "multislice": "Frozen phonons in small windows: the real thing, in the background.",
+    "hrtem": "Exit wave by multislice, then the lens of a TEM; a focal series if more than one image is set.",
+}
+
+
+class SimulatePage(QWidget):
+    """Controls of the simulation; the panel's foot runs and cancels it.
+
+    Parameters
+    ----------
+    host : Host
+        The panel.
+    """
+
+    title = "Simulate"
+    tip = "Simulate the image of an atomic structure."
+    run_tip = "Calculate the image of the structure with the chosen method."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+        # Of the structure whose image was finished last, until the next job begins.
+        self._made_last: object = None
+        self._begun = 0.0
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def _build(self) -> None:
+        self.empty = LinkLabel(self._host.viewer, EMPTY)
+        self.empty.setObjectName("no_structure")
+        self.empty.setWordWrap(True)
+        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.structure = ElidedComboBox()
+        self.structure.setObjectName("structure")
+        self.structure.setToolTip("Which structure is simulated; its cell and atoms stand below.")
+        self.structure.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.zone = QComboBox()
+        self.zone.setObjectName("zone_axis")
+        self.zone.setEditable(True)
+        self.zone.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.zone.setToolTip("Direction [uvw] of the crystal along the beam: choose one, or type it and press Enter.")
+        self.cut = Form(CutParams, CUT_FIELDS)
+        self.method = QComboBox()
+        self.method.setObjectName("method")
+        self.method.setToolTip("How the image is calculated; the list says what each way is good for.")
+        self.method.addItems(METHODS)
+        for row, method in enumerate(METHODS):
+            self.method.setItemData(row, TIPS[method], Qt.ItemDataRole.ToolTipRole)
+        self.as_image = QCheckBox("pixels and field of the image above")
+        self.as_image.setObjectName("as_image")
+        self.as_image.setToolTip("Simulate on the grid of the image that the panel works on, so that they can be compared.")
+        pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
+        self.pixel = Editor(pixel)
+        self.correction = CorrectionButton(self._host, self)
+        self.corrected_by = LinkLabel(self._host.viewer)
+        self.corrected_by.setObjectName("correction_explained")
+        self.corrected_by.setWordWrap(True)
+        self.corrected_by.setTextFormat(Qt.TextFormat.RichText)
+        self.corrected_by.linkActivated.connect(self.correction.follow_link)
+        self.cost = QLabel()
+        self.cost.setObjectName("cost")
+        self.cost.setWordWrap(True)
+        self.controls = QWidget()
+        inside = QVBoxLayout(self.controls)
+        inside.setContentsMargins(0, 0, 0, 0)
+        self.first = self._first_form()
+        inside.addLayout(self.first)
+        inside.addWidget(self.legend)
+        # What is chosen each time stands above the size of the piece: a low window shows it without scrolling.
+        self.second = self._second_form()
+        inside.addLayout(self.second)
+        inside.addWidget(self.corrected_by)
+        inside.addWidget(self.as_image)
+        inside.addWidget(self.cost)
+        inside.addWidget(self.cut)
+        for part in self._folds():
+            inside.addWidget(part)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.controls)
+        layout.addStretch(1)
+
+    def _first_form(self) -> QFormLayout:
+        form = _form_layout()
+        row = QHBoxLayout()
+        self.build_button = QPushButton("New …")
+        self.build_button.setObjectName("build_particle")
+        self.build_button.setProperty("tip", "Build a nanoparticle.")
+        row.addWidget(self.structure, 1)
+        row.addWidget(self.build_button)
+        form.addRow("Structure", row)
+        form.addRow("Zone axis", self.zone)
+        return form
+
+    def _second_form(self) -> QFormLayout:
+        form = _form_layout()
+        form.addRow("Method", self.method)
+        form.addRow("Correction", self.correction)
+        form.addRow(ResetLabel("Pixel size", self.pixel), self.pixel.widget)
+        return form
+
+    def _folds(self) -> list[QCollapsible]:
+        self.turn = Form(CutParams, TURN_FIELDS)
+        self.stem, self.detector = Form(StemParams), Form(DetectorParams)
+        self.tem = Form(TemParams)
+        self.convolution, self.multislice = Form(ConvolutionParams), Form(MultisliceParams)
+        self.remembered = (self.stem, self.detector, self.tem, self.convolution, self.multislice)
+        for form in self.remembered:
+            form.set_value(recall_params(type(form.value())))
+        self.turn_button = QPushButton("Turn to the image")
+        self.turn_button.setObjectName("turn_to_image")
+        self.turn_button.setProperty("tip", "Find the in-plane rotation from the spectra of the image and of the simulation.")
+        self.recording = RecordBox(self._host, self)
+        parts = (
+            ("Rotation, tilt and defects", [self.turn, self.turn_button]),
+            ("Lens and detector", [self.stem, self.detector, self.tem]),
+            ("Calculation", [self.convolution, self.multislice]),
+            ("Noise", [self.recording]),
+        )
+        return [fold(title, *forms) for title, forms in parts]
+
+    def _connect(self) -> None:
+        self.live = LiveImage(self._host, self)
+        self.live.costed.connect(self._show_cost)
+        self.structure.currentIndexChanged.connect(self._on_structure)
+        self.zone.currentTextChanged.connect(self._on_change)
+        self.method.currentIndexChanged.connect(self._on_change)
+        self.as_image.toggled.connect(self._on_change)
+        self.pixel.changed.connect(self._on_change)
+        self.build_button.clicked.connect(self.build)
+        self.empty.linkActivated.connect(self._host.follow_link)
+        for form in (self.cut, self.turn, *self.remembered):
+            form.value_changed.connect(self._on_change)
+        self.turn_button.clicked.connect(self.turn_to_image)
+        self.correction.chosen_anew.connect(self._on_change)
+        layers = self._host.viewer.layers
+        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
+            event.connect(self._on_layers)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.first, self.cut.form, self.second)
+        self._on_layers()
+
+    # -- what is asked for -------------------------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> Points | None:
+        """The chosen structure."""
+        chosen = self.structure.currentData()
+        return chosen if chosen is not None and chosen in self._host.viewer.layers else None
+
+    def params(self) -> SimulationParams:
+        """All that the page says.
+
+        Raises
+        ------
+        AtomsegError
+            If it cannot be meant.
+        """
+        cut = replace(self.turn.value(), **{name: getattr(self.cut.value(), name) for name in CUT_FIELDS})
+        found = SimulationParams(
+            method=self.method.currentText(),  # type: ignore[arg-type]  # one of METHODS
+            pixel_size=self.pixel.value(),
+            cut=replace(cut, zone_axis=self.zone.currentText() or "0,0,1"),
+            stem=self.stem.value(),
+            detector=self.detector.value(),
+            convolution=self.convolution.value(),
+            multislice=self.multislice.value(),
+            tem=self.tem.value(),
+        )
+        image = self._host.image
+        return like(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
+
+    @property
+    def run_text(self) -> str:
+        """What the button in the foot does."""
+        return {"prism": "Run PRISM", "multislice": "Run multislice", "hrtem": "Run HRTEM"}.get(
+            self.method.currentText(), "Simulate"
+        )
+
+    def why_not(self) -> str:
+        """Why nothing can be simulated now; empty if it can."""
+        if self.layer is None:
+            return "Drop a structure first."
+        if self.method.currentText() == "corrected" and not self.correction.path:
+            return "Choose a correction first, or let one be fitted."
+        try:
+            self.params()
+        except AtomsegError as error:
+            return str(error)
+        return ""
+
+    def refresh(self) -> None:
+        """Show what belongs to the structure and to the method."""
+        some = bool(structures_in(self._host.viewer))
+        self.empty.setVisible(not some)
+        self.controls.setVisible(some)
+        corrected = self.method.currentText() == "corrected"
+        self.second.setRowVisible(self.correction, corrected)
+        self.corrected_by.setVisible(corrected)
+        self.corrected_by.setText(self.correction.explanation())
+        hrtem = self.method.currentText() == "hrtem"
+        self.detector.setVisible(not hrtem)
+        self.tem.setVisible(hrtem)
+        self._show_what_counts()
+        self.convolution.setVisible(self.method.currentText() in ("convolution", "corrected"))
+        self.multislice.setVisible(not self.convolution.isVisibleTo(self.convolution.parentWidget()))
+        self.as_image.setVisible(self._host.image is not None)
+        enable(self.turn_button, self._host.image is not None and not self._host.busy, "Open an image first, and let jobs end.")
+        self.recording.refresh()
+        enable(self.build_button, not self._host.busy, "A job is running; cancel it first.")
+        self.cost.setVisible(bool(self.cost.text()))
+
+    def _show_what_counts(self) -> None:
+        """Only the fields that the image depends on."""
+        try:
+            params = self.params()
+        except AtomsegError:
+            return
+        parts = {"stem": self.stem, "detector": self.detector, "tem": self.tem, "cut": self.turn}
+        parts |= {"convolution": self.convolution, "multislice": self.multislice}
+        for part, form in parts.items():
+            form.show_fields(lambda name, part=part: has_effect(f"{part}.{name}", params))
+        layer = self.layer
+        thick = layer is not None and has_thickness(structure_of(layer), params.cut)
+        ours = not (self.as_image.isChecked() and self._host.image is not None)
+        self.cut.show_fields(lambda name: thick if name == "thickness" else ours or not name.startswith("width"))
+        self.second.setRowVisible(self.pixel.widget, ours)
+        if layer is not None:
+            self.legend.setText(_legend(structure_of(layer), params.cut.repeat))
+
+    def on_image(self) -> None:
+        """The chosen image has changed."""
+        self.refresh()
+
+    def on_calibrated(self) -> None:
+        """The image has another pixel size."""
+        self.refresh()
+
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {"build": self.build, "simulate": lambda: self._host.turn_to(type(self))}
+
+    def build(self) -> None:
+        """Build a nanoparticle."""
+        dialog = ParticleDialog(self)
+        dialog.built.connect(self.add_structure)
+        dialog.show()
+
+    def add_structure(self, atoms: Any) -> Points:
+        """Show a structure that was not read from a file, and turn to it."""
+        data, options, kind = structure_layer_data(atoms, str(atoms.info.get("name", "particle")))
+        layer: Points = self._host.viewer.add_layer(Layer.create(data, options, kind))
+        return layer
+
+    # -- following changes -------------------------------------------------------------------------------------------
+
+    def _on_layers(self, event: Any = None) -> None:
+        layers = structures_in(self._host.viewer)
+        current, newest = self.structure.currentData(), getattr(event, "value", None)
+        self.structure.blockSignals(True)
+        self.structure.clear()
+        for layer in layers:
+            self.structure.addItem(layer.name, layer)
+        chosen = newest if newest in layers and getattr(event, "type", "") == "inserted" else current
+        row = layers.index(chosen) if chosen in layers else len(layers) - 1
+        self.structure.setCurrentIndex(row)
+        self.structure.blockSignals(False)
+        if self.layer is not current or (event is None and layers):
+            self._on_structure()
+        self.refresh()
+        self._host.refresh_run()
+
+    def _on_structure(self, _: int = 0) -> None:
+        layer = self.layer
+        if layer is None:
+            return
+        atoms = structure_of(layer)
+        zones = low_index_zones(atoms) if describe_structure(atoms).repeated else ["0,0,1", "1,1,0", "1,1,1", "1,0,0"]
+        current = self.zone.currentText()
+        self.zone.blockSignals(True)
+        self.zone.clear()
+        self.zone.addItems(zones)
+        self.zone.setCurrentText(current or zones[0])
+        self.zone.blockSignals(False)
+        self._host.turn_to(type(self))
+        self._host.say(f"{escape(layer.name)}: {len(atoms):,} atoms; its convolution follows.")
+        self._on_change()
+
+    def _on_change(self, *_: Any) -> None:
+        for form in self.remembered:
+            remember_params(form.value())
+        self.cost.clear()
+        self.refresh()
+        self._host.refresh_run()
+        self.live.update_soon(self.method.currentText() in SLOW)
+
+    def _show_cost(self, told: str) -> None:
+        self.cost.setText(told)
+        self.cost.setVisible(True)
+
+    def turn_to_image(self) -> None:
+        """Let the structure lie as the image of the panel does."""
+        layer, image = self.layer, self._host.image
+        if layer is None or image is None:
+            return
+        try:
+            steps = match_rotation.steps(structure_of(layer), self.params(), to_micrograph(image))
+        except AtomsegError as error:
+            self._host.complain(error)
+            return
+        self._host.start(steps, self._turned, "Finding the rotation")
+
+    def _turned(self, angle: float) -> None:
+        straight = abs(angle) < STRAIGHT_DEG
+        self.turn.set_value(replace(self.turn.value(), rotation_deg=0.0 if straight else angle))
+        self._on_change()
+        self._host.say(
+            f"The structure lies as the image does within {abs(angle):.2f}°, which a comparison takes off; it is not turned."
+            if straight
+            else f"The structure is turned by {angle:.2f}° in the plane."
+        )
+
+    # -- the job -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Simulate with the chosen method."""
+        layer = self.layer
+        if layer is None or self.why_not():
+            return
+        params = self.params()
+        correction = self.correction.path if params.method == "corrected" else None
+        steps = simulate.steps(structure_of(layer), params, correction=correction)
+        self._begun = time.perf_counter()
+        self._made_last = None
+        self._host.start(
+            steps,
+            lambda found: self._made(layer, params.method, found),
+            f"Simulating ({params.method})",
+            heard=lambda progress: self._show_partial(layer, params.method, progress),
+            left=lambda: self._left_of(layer, params.method),
+        )
+
+    def _left_of(self, layer: Points, method: str) -> str:
+        """What a cancelled simulation leaves."""
+        partial = simulated_of(self._host.viewer, layer, f"{method} so far")
+        if partial is None:
+            return NOTHING_CHANGED
+        return f'the image of what was calculated stays as "{escape(partial.name)}".'
+
+    def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
+        """The image as far as it is."""
+        if not isinstance(progress, SimulationProgress) or layer not in self._host.viewer.layers:
+            return
+        if progress.partial is None or self._made_last == layer.unique_id:
+            return
+        partial = show_simulated(self._host.viewer, layer, f"{method} so far", progress.partial)
+        # Adding a layer lets events through, and the whole image may have come among them.
+        if self._made_last == layer.unique_id and partial in self._host.viewer.layers:
+            self._host.viewer.layers.remove(partial)
+
+    def _made(self, layer: Points, method: str, found: Micrograph) -> None:
+        viewer = self._host.viewer
+        self._made_last = layer.unique_id
+        if layer not in viewer.layers:
+            self._host.say("The structure has been removed meanwhile; its image is not shown.")
+            return
+        for partial in [one for one in viewer.layers if one.name == f"{layer.name} | {method} so far"]:
+            viewer.layers.remove(partial)
+        image = show_simulated(viewer, layer, method, found)
+        image.visible = True
+        seconds = time.perf_counter() - self._begun
+        notes = f" {escape('; '.join(found.notes))}" if found.notes else ""
+        self._host.say(f"{escape(layer.name)}: {method}, {duration(seconds)}.{notes}")
+
+
+def _legend(atoms: Any, repeat: str) -> str:
+    """Elements with their colours, what the structure is, and what was assumed as it was read."""
+    symbols = dict(zip(atoms.get_chemical_symbols(), atoms.numbers, strict=True))
+    parts = []
+    for symbol, number in symbols.items():
+        red, green, blue = (round(255 * value) for value in element_colours(int(number)))
+        parts.append(f'<span style="color: rgb({red},{green},{blue})">&#9679;</span>&nbsp;{symbol}')
+    told = describe_structure(atoms, repeat)
+    lines = [f"{'&nbsp; '.join(parts)}&nbsp; {escape(summary(told))}", *(f"<i>{escape(note)}</i>" for note in told.notes)]
+    return "<br>".join(lines)
+
+
+def _form_layout() -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form

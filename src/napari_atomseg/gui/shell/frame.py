@@ -1,0 +1,32 @@
+"""What the parts of the shell may ask of the panel that holds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from napari_atomseg.gui.contract import Host
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_atomseg.gui.shell.head import Head
+    from napari_atomseg.gui.shell.page_switcher import Pages
+
+
+class Frame(Host, Protocol):
+    """The panel, from inside; a QWidget.
+
+    Attributes
+    ----------
+    head : Head
+    pages : Pages
+    """
+
+    head: Head
+    pages: Pages
+
+    def take_as_fitted(self, *layers: Layer) -> None:
+        """The view has just been fitted to layers."""
+
+    def show_keys(self) -> None:
+        """Show the list of keys."""

@@ -1,0 +1,424 @@
+"""The AtomSeg dock: head (image and calibration), pages by task, foot (run, cancel, progress, one sentence)."""
+
+from __future__ import annotations
+
+import html
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from napari.layers import Image, Layer
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.gui.contract import Links, Widget
+from napari_atomseg.gui.documents.current import CurrentDocument
+from napari_atomseg.gui.foot import set_foot
+from napari_atomseg.gui.jobs.activity import Activity
+from napari_atomseg.gui.jobs.time_left import TimeLeft, duration
+from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED, Work
+from napari_atomseg.gui.pages.listed import PAGES
+from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
+from napari_atomseg.gui.shell.arrivals import Arrivals
+from napari_atomseg.gui.shell.closing import CloseGuard
+from napari_atomseg.gui.shell.dock_area import DockArea
+from napari_atomseg.gui.shell.drops import FolderDrops
+from napari_atomseg.gui.shell.head import Head
+from napari_atomseg.gui.shell.keys import Keys
+from napari_atomseg.gui.shell.known_files import KnownFiles
+from napari_atomseg.gui.shell.layout import Layout
+from napari_atomseg.gui.shell.loading import load_later
+from napari_atomseg.gui.shell.offer import Offer
+from napari_atomseg.gui.shell.page_switcher import Pages
+from napari_atomseg.gui.shell.ring_fading import RingFading
+from napari_atomseg.gui.shell.tools import Tools
+from napari_atomseg.gui.shell.unit_warning import warn_of_units_once
+from napari_atomseg.gui.widgets.asking import Asking
+from napari_atomseg.gui.widgets.controls import teach
+from napari_atomseg.gui.widgets.link_label import LinkLabel
+
+EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
+
+
+def _nothing() -> str:
+    return NOTHING_CHANGED
+
+
+_in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
+"""The panel that was opened last in each viewer: napari's cross leaves the one before it alive for a while."""
+
+
+class AtomSegPanel(QWidget):
+    """The plugin's one dock.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("AtomSegPanel")
+        # napari hands plugins a proxy whose layers are proxies too: new at every look, so nothing can be remembered by them.
+        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        _in_charge[self.viewer] = weakref.ref(self)
+        self._work: Work | None = None
+        self.jobs_begun = 0
+        self._activity: Activity | None = None
+        self._build()
+        self._connect()
+        prefer_our_reader()
+        prefer_our_writers()
+        show_scale_bar_once(self.viewer)
+        warn_of_units_once()
+        QTimer.singleShot(0, self._settle)
+
+    def _build(self) -> None:
+        self.head = Head(self.viewer)
+        self.image_changed, self.calibrated = self.head.image_changed, self.head.calibrated
+        self.offer = Offer()
+        self._answers: dict[str, Callable[[], object]] = {}
+        self.known_files = KnownFiles(self)
+        self.pages = Pages()
+        self.networks = Asking(self)
+        self.documents = CurrentDocument(self, self)
+        self._docks = DockArea(self)
+        self.run_button = QPushButton()
+        self.run_button.setObjectName("run")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setObjectName("cancel")
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self.progress.setMaximumHeight(self.fontMetrics().height() + 2)
+        self.status = LinkLabel(self.viewer, EMPTY)
+        self.status.setObjectName("status")
+        self.status.setTextFormat(Qt.TextFormat.RichText)
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.status.setOpenExternalLinks(False)
+        # Room for the bar also while it is hidden: no button moves when a job starts.
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(policy)
+        # Room for two lines, so that a new sentence does not make the panel jump.
+        self.status.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 4)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        line = QFrame()
+        line.setFrameShape(QFrame.Shape.HLine)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        for widget in (self.head, self.offer, self.pages, line):
+            layout.addWidget(widget)
+        layout.setStretch(2, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        self.setMinimumWidth(300)
+        # napari puts an empty space below whatever does not say that it uses the whole height.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._add_pages()
+        teach(self)
+        self.refresh_run()
+
+    def _add_pages(self) -> None:
+        for kind in PAGES:
+            self.pages.add(scrolled(kind(self)), kind.title, kind.tip)
+
+    @property
+    def page(self) -> Any:
+        """The page in view."""
+        return self.pages.page_at(self.pages.currentIndex())
+
+    def _connect(self) -> None:
+        self.run_button.clicked.connect(lambda: self.page.run())
+        self.pages.currentChanged.connect(lambda _: self.refresh_run())
+        self.cancel_button.clicked.connect(self.cancel)
+        self.status.linkActivated.connect(self.follow_link)
+        self.head.image_changed.connect(self._on_image)
+        self.head.calibrated.connect(self._on_calibrated)
+        self.head.set_by_hand.connect(self.known_files.note)
+        self.known_files.moved_edits_found.connect(self.documents.filing.offer_moved)
+        self.offer.answered.connect(self.follow_link)
+        self.tools = Tools(self)
+        self.head.chip.clicked.connect(self.tools.calibration)
+        # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
+        # outlives the Qt side and lets the static callback stop the worker.
+        self._holder: dict[str, Any] = {"work": None}
+        self.destroyed.connect(partial(_shut_down, self._holder))
+        self._guard = CloseGuard(self)
+        self.layout_of_window = Layout(self)
+        self.arrivals = Arrivals(self)
+        self._fading = RingFading(self.viewer, self)
+        self.keys = Keys(self)
+        self._folders = FolderDrops(self)
+        self._folders.watch(self.viewer.window._qt_viewer)
+        set_foot(self.viewer, self.complain)
+
+    def _settle(self) -> None:
+        """Once the dock has its place: guard the main window and take up what is open already."""
+        try:
+            self._guard.watch(self.window())
+            self.layout_of_window.restore()
+            self.head.refresh()
+            for page in self.pages:
+                page.settle()
+            load_later()
+        except RuntimeError:
+            return
+
+    def keep(self, name: str, work: Work) -> None:
+        """Remember a short job of a page beside the panel's own, so that it ends with the window; ends the one of that name."""
+        earlier = self._holder.get(name)
+        if isinstance(earlier, Work):
+            earlier.abandon()
+        self._holder[name] = work
+
+    @property
+    def image(self) -> Image | None:
+        """The image that the pages work on."""
+        return self.head.image
+
+    @property
+    def in_charge(self) -> bool:
+        """False once another panel has been opened in its place."""
+        return _in_charge[self.viewer]() is self
+
+    @property
+    def busy(self) -> bool:
+        """True while a job runs."""
+        return self._work is not None
+
+    def current_plane(self) -> Any:
+        """The frame in view of the chosen image, shape (Y, X), lazy if the image is.
+
+        Raises
+        ------
+        RuntimeError
+            If no image is chosen.
+        """
+        image = self.image
+        if image is None:
+            raise RuntimeError("no image is chosen")
+        return image.data[int(self.viewer.dims.current_step[0])] if image.ndim == 3 else image.data
+
+    def start(
+        self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None, left: Callable[[], str] = _nothing
+    ) -> None:
+        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` hears of its end.
+
+        If it is cancelled or fails, the foot says what `left` gives.
+        """
+        if self.busy:
+            return
+        work = Work(steps)
+        self._work = self._holder["work"] = work
+        self.jobs_begun += 1
+        self._left, self._activity = TimeLeft(), Activity(what, self.cancel)
+        self._holder["activity"] = self._activity
+        work.progressed.connect(self._on_progress)
+        if heard is not None:
+            work.progressed.connect(heard)
+        if over is not None:
+            work.ended.connect(over)
+        work.finished.connect(done)
+        work.failed.connect(lambda sentence, details: self._on_failed(sentence, details, left()))
+        work.warned.connect(show_info)
+        work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
+        work.ended.connect(self._on_ended)
+        self.progress.setRange(0, 0)
+        self.progress.setFormat(what)
+        self.say(f"{what} …")
+        self.refresh_run()
+        self._refresh_pages()
+        work.start()
+
+    def cancel(self) -> None:
+        """Stop the job under way."""
+        if self._work is not None:
+            self.say("Cancelling …")
+            self.cancel_button.setEnabled(False)
+            self._work.cancel()
+
+    def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:
+        """Ask in a frame above the pages that stays until it is answered.
+
+        Parameters
+        ----------
+        sentence : str
+        accept, refuse : tuple of str
+            Name, text and tooltip of each button.
+        then : mapping of str to callable
+            What each answer does, by the name of its button; nothing for names that are left out.
+        """
+        self._answers = {name: then.get(name, lambda: None) for name, _, _ in (accept, refuse)}
+        self.offer.ask(sentence, accept, refuse)
+
+    def complain(self, error: AtomsegError | str) -> None:
+        """Show what went wrong in the foot; nothing in it is taken for markup."""
+        self.say(html.escape(str(error), quote=False))
+
+    def say(self, sentence: str) -> None:
+        """Show one sentence of rich text in the foot; links in it are followed by the page."""
+        self.status.setText(sentence)
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self._activity is not None:
+            self._activity.move(progress)
+        if progress.total:
+            self.progress.setRange(0, progress.total)
+            self.progress.setValue(progress.done)
+        else:
+            self.progress.setRange(0, 0)
+        left = self._left.after(progress)
+        told = f"{progress.message}  %p%" if progress.total else progress.message
+        self.progress.setFormat(told if left is None else f"{told}, {duration(left)} left")
+
+    def _on_failed(self, sentence: str, details: str, left: str) -> None:
+        kept = "" if left == NOTHING_CHANGED else f" {left[:1].upper()}{left[1:]}"
+        self.say(html.escape(sentence, quote=False) + kept + (' <a href="details">Details</a>' if details else ""))
+        self._holder["failure"] = sentence, details
+        show_error(sentence)
+
+    def show_details(self) -> None:
+        """The traceback of the last unforeseen error, to be copied."""
+        sentence, details = self._holder.get("failure", ("", ""))
+        box = QMessageBox(QMessageBox.Icon.Warning, "AtomSeg", sentence, parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setDetailedText(details)
+        box.exec()
+
+    def _on_ended(self) -> None:
+        self._work = self._holder["work"] = None
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = self._holder["activity"] = None
+        self.refresh_run()
+        self._refresh_pages()
+
+    def _refresh_pages(self) -> None:
+        for page in self.pages:
+            page.refresh()
+
+    def refresh_run(self) -> None:
+        """Show what the button does on this page, and whether it can."""
+        if self.pages.currentWidget() is None:  # still being built
+            return
+        self.run_button.setText(self.page.run_text)
+        if self.busy:
+            self._show_busy()
+        else:
+            self._show_idle()
+
+    def turn_to(self, kind: type[Widget]) -> Widget:
+        """Bring a page to the front."""
+        page = next(one for one in self.pages if isinstance(one, kind))
+        self.pages.turn_to_title(page.title)
+        return page
+
+    def open_dock(self, kind: type[Widget]) -> Widget:
+        """Bring a dock to the front; it is made where it is not open."""
+        return self._docks.open(kind)
+
+    def dock(self, kind: type[Widget]) -> Widget | None:
+        """A dock that was opened and not closed since."""
+        return self._docks.get(kind)
+
+    def open_files(self) -> None:
+        """Ask for files and open them."""
+        self.tools.open_files()
+
+    def choose_image(self, image: Image) -> None:
+        """Work on another image."""
+        self.head.choose(image)
+
+    def set_pixel_size(self, pixel_size: tuple[float, float] | None, source: str) -> None:
+        """Calibrate the chosen image and all that belongs to it."""
+        self.head.set_pixel_size(pixel_size, source)
+
+    def take_as_fitted(self, *layers: Layer) -> None:
+        """The view has just been fitted to layers."""
+        self.layout_of_window.take_as_fitted(*layers)
+
+    def show_keys(self) -> None:
+        """Show the list of keys."""
+        self.keys.show()
+
+    def withdraw(self, name: str) -> None:
+        """Take a question back, by the name of its first answer."""
+        self.offer.withdraw(name)
+
+    def follow_link(self, link: str) -> None:
+        """Do what a link says: an answer to a question, or what the panel or one of its pages knows."""
+        if link in self._answers:
+            self._answers.pop(link)()
+            return
+        ours: Links = {
+            "details": self.show_details,
+            "open": self.open_files,
+            "own_pixel_size": lambda: self.known_files.give_back(self.image),
+        }
+        next(links for links in (ours, *(page.links for page in self.pages)) if link in links)[link]()
+
+    def _on_calibrated(self) -> None:
+        for page in self.pages:
+            page.on_calibrated()
+
+    def _on_image(self) -> None:
+        if not self.busy:
+            self._show_idle()
+            self.say("" if self.image is not None else EMPTY)
+        for page in self.pages:
+            page.on_image()
+        self.known_files.look(self.image)
+
+    def _show_busy(self) -> None:
+        self.run_button.setEnabled(False)
+        self.run_button.setToolTip("A job is running; cancel it first.")
+        self.cancel_button.setEnabled(True)
+        self.cancel_button.setToolTip("Stop the job.")
+        self.progress.setVisible(True)
+
+    def _show_idle(self) -> None:
+        why_not = self.page.why_not()
+        self.run_button.setEnabled(not why_not)
+        self.run_button.setToolTip(why_not or self.page.run_tip)
+        self.cancel_button.setEnabled(False)
+        self.cancel_button.setToolTip("No job is running.")
+        self.progress.setVisible(False)
+
+
+def scrolled(page: QWidget) -> QScrollArea:
+    """A page that scrolls where the window is low, and never sideways."""
+    area = QScrollArea()
+    area.setWidget(page)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    # What is too wide shrinks instead of being cut off.
+    page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return area
+
+
+def _shut_down(holder: dict[str, Any], *_: Any) -> None:
+    for held in holder.values():
+        if isinstance(held, Work):
+            held.abandon()
+        elif isinstance(held, Activity):
+            held.close()

@@ -1,0 +1,1 @@
+"""Parts that pages, docks and dialogs are made of."""

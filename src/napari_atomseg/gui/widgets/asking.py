@@ -1,0 +1,227 @@
+"""What networks are asked and told, the same on every page: the models at hand, the pixel size, the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_atomseg.core.quantities import format_pixel_size
+from napari_atomseg.gui.layers.conversion import to_micrograph
+from napari_atomseg.gui.settings import recall_params, remember_params
+from napari_atomseg.gui.widgets.elided import ElidedComboBox
+from napari_atomseg.gui.widgets.forms import Form
+from napari_atomseg.gui.widgets.link_label import AMBER
+from napari_atomseg.workflows import NetworkParams, model_cards, pixel_size_told, why_unfit
+
+if TYPE_CHECKING:
+    from napari_atomseg.networks.card import ModelCard
+
+NO_NETWORK = (
+    "No network is installed. A network finds columns in noise and makes maps of an image. "
+    '<a href="train">Train one</a> for your crystal, or <a href="import">import</a> a model folder '
+    "(card.yaml and weights.safetensors). The classical finder needs none."
+)
+
+
+class Asking(QObject):
+    """The models at hand and the parameters of the next question; remembered between starts."""
+
+    changed = Signal()
+    models_changed = Signal()
+    announced = Signal(str)
+    """A new model is at hand: its name."""
+    preferred = Signal(str)
+    """A model is to be chosen wherever one can be chosen."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.params: NetworkParams = recall_params(NetworkParams)
+        self.cards: Mapping[str, ModelCard] = model_cards()
+
+    def tell(self, **values: Any) -> None:
+        """Change some of the parameters.
+
+        Raises
+        ------
+        AtomsegError
+            If one of them makes no sense.
+        """
+        params = replace(self.params, **values)
+        if params != self.params:
+            self.params = params
+            remember_params(params)
+            self.changed.emit()
+
+    def refresh(self) -> None:
+        """Look again which models are at hand."""
+        self.cards = model_cards()
+        self.models_changed.emit()
+
+    def announce(self, name: str) -> None:
+        """A new model is at hand."""
+        self.refresh()
+        self.announced.emit(name)
+
+
+class ModelBox(ElidedComboBox):
+    """A list of models, each with its card as tooltip; what stands above them is told at the start.
+
+    Parameters
+    ----------
+    asking : Asking
+    others : dict of str
+        Texts of further entries by their data, shown first.
+    """
+
+    def __init__(self, asking: Asking, others: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._asking, self._others = asking, dict(others or {})
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setPlaceholderText("no network")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.fill()
+        self.currentIndexChanged.connect(self._describe)
+        asking.models_changed.connect(self.fill)
+
+    @property
+    def chosen(self) -> str:
+        """Name of the chosen entry; empty if there is none."""
+        return str(self.currentData() or "")
+
+    @property
+    def card(self) -> ModelCard | None:
+        """Card of the chosen model; None for other entries."""
+        return self._asking.cards.get(self.chosen)
+
+    def choose(self, name: str) -> None:
+        """Choose an entry by its name, if it is there."""
+        row = self.findData(name)
+        if row >= 0:
+            self.setCurrentIndex(row)
+
+    def fill(self) -> None:
+        """Show the models at hand; the chosen one stays chosen."""
+        before = self.chosen
+        blocked = self.blockSignals(True)
+        self.clear()
+        for name, text in self._others.items():
+            self.addItem(text, name)
+        for name, card in self._asking.cards.items():
+            self.addItem(name, name)
+            self.setItemData(self.count() - 1, card_summary(card), Qt.ItemDataRole.ToolTipRole)
+        self.setCurrentIndex(max(0, self.findData(before)) if self.count() else -1)
+        self.setEnabled(self.count() > 0)
+        self.blockSignals(blocked)
+        self._describe()
+        if self.chosen != before:
+            self.currentIndexChanged.emit(self.currentIndex())
+
+    def _describe(self, _: int = 0) -> None:
+        card = self.card
+        self.setToolTip(card_summary(card) if card is not None else "Network to use; its card describes what it was trained on.")
+
+
+class ToldBox(QWidget):
+    """The pixel size that a network is told, where it comes from, and a way to override it.
+
+    Parameters
+    ----------
+    asking : Asking
+    """
+
+    def __init__(self, asking: Asking) -> None:
+        super().__init__()
+        self._asking = asking
+        self.form = Form(NetworkParams, ("pixel_size",))
+        self.says = QLabel()
+        self.says.setObjectName("told")
+        self.says.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.form)
+        layout.addWidget(self.says)
+        self.form.set_value(asking.params)
+        self.form.value_changed.connect(lambda: asking.tell(pixel_size=self.form.value().pixel_size))
+        asking.changed.connect(lambda: self.form.set_value(asking.params))
+
+    def show_for(self, image: Image | None, card: ModelCard | None) -> None:
+        """Say what is told of an image, and whether the model can do with it."""
+        text, bad = told_sentence(image, card, self._asking.params)
+        self.says.setText(text)
+        self.says.setVisible(bool(text))
+        self.says.setStyleSheet(f"color: {AMBER};" if bad else "")
+
+
+def told_sentence(image: Image | None, card: ModelCard | None, params: NetworkParams) -> tuple[str, bool]:
+    """What a network is told of an image, and whether that will not do."""
+    if image is None or card is None:
+        return "", False
+    micrograph = to_micrograph(image)
+    size = pixel_size_told(micrograph, params)
+    if size is None:
+        return "The image has no pixel size: it is estimated from its columns, unless you set it here.", False
+    problem = why_unfit(card, size)
+    if problem:
+        return problem, True
+    source = "set by hand here" if params.pixel_size is not None else f"from {micrograph.pixel_size_source or 'the layer'}"
+    low, high = card.sampling_range
+    return (
+        f"Pixel size for the network: {format_pixel_size(size)}, {source}. Its range is {_size(low)} to {_size(high)}.",
+        False,
+    )
+
+
+SCORES_SHOWN = 5
+"""Scores in a tooltip; the card shows all."""
+
+
+def card_summary(card: ModelCard) -> str:
+    """A card in a few lines of plain text: the first of its F1 scores are shown, or what else says how much it finds."""
+    low, high = card.sampling_range
+    lines = [
+        card.about or "No description.",
+        f"works at {_size(card.native_sampling)}, for images of {_size(low)} to {_size(high)}",
+    ]
+    shown = {name: value for name, value in card.scores.items() if "f1" in name.lower()}
+    shown = shown or {name: value for name, value in card.scores.items() if name.endswith(("recall", "precision", "gain"))}
+    lines += [f"{name} {value:.3g}" for name, value in list(shown.items())[:SCORES_SHOWN]]
+    return "\n".join(lines)
+
+
+def _size(sampling: float) -> str:
+    return format_pixel_size((sampling, sampling))
+
+
+def card_text(card: ModelCard) -> str:
+    """A whole card as rich text."""
+    low, high = card.sampling_range
+    facts = {
+        "Works at": _size(card.native_sampling),
+        "Images of": f"{_size(low)} to {_size(high)}, {card.modality}",
+        "Network": f"{card.architecture}, {listed(card.network)}",
+        "Classifier of candidates": f"trained on {card.judge.get('images', 'some')} images"
+        if card.judge
+        else "none: the map's own word",
+        "Recipe": card.recipe or "–",
+        "Scores": listed({name: f"{value:.4g}" for name, value in card.scores.items()}) or "none",
+        "Training": listed(card.training) or "–",
+        "Licence": card.licence or "–",
+    }
+    rows = "".join(
+        f"<p style='margin: 3px 0'><b>{escape(name)}</b>&nbsp; {escape(str(value))}</p>" for name, value in facts.items()
+    )
+    return f"<p>{escape(card.about or 'No description.')}</p>{rows}"
+
+
+def listed(values: Mapping[str, Any]) -> str:
+    """Names and values in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
