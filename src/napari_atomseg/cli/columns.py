@@ -7,30 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.fit_options import (
-    Background,
-    Gain,
-    GaussiansOnly,
-    Likelihood,
-    Offset,
-    RowJitter,
-    Shape,
-    Tails,
-    Width,
-    fit_params,
-    refuse_without_fit,
-)
-from napari_atomseg.cli.inputs import (
-    Alone,
-    AsScanned,
-    Dataset,
-    PixelSize,
-    frame_of,
-    open_image,
-    params_of,
-    pixel_size_of,
-    require_model,
-)
+from napari_atomseg.cli.fit_options import FIT, FIT_OPTIONS, fit_params, refuse_without_fit
+from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
 from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
@@ -45,41 +24,21 @@ if TYPE_CHECKING:
 Out = Annotated[
     str, typer.Option("-o", "--output", metavar="OUT", help="File (.csv or .xyz), or a folder for any number of inputs.")
 ]
-ColumnWidth = Annotated[
-    float | None,
-    typer.Option(
-        metavar="PX", help="Width (standard deviation) of a column in pixels, classical finder; from the image if left out."
-    ),
-]
-Contrast = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SHARE", help="Smallest height of a column relative to strong ones around, classical finder. [default: 0.5]"
-    ),
-]
-Segmentation = Annotated[
-    str,
-    typer.Option(
-        metavar="ours|otsu",
-        help="How columns are read from a network's map: by its classifier of candidates, or by Otsu's threshold and the "
-        "centroid of each area (Lin et al. 2021).",
-    ),
-]
-Epsilon = Annotated[
-    float | None,
-    typer.Option(
-        metavar="P", help="Networks of structures: where the background is less probable than this is looked at. [default: 0.995]"
-    ),
-]
-Rejection = Annotated[
-    float | None,
-    typer.Option(
-        metavar="T", help="Networks of structures: how many times as probable as background one has to be. [default: 0.5]"
-    ),
-]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
+@param_options(
+    {**FIT, "classical": "ClassicalParams", "network": "NetworkParams"},
+    FieldOption("classical.polarity network.polarity"),
+    FieldOption("classical.column_sigma", "--column-width"),
+    FieldOption("classical.contrast", metavar="SHARE"),
+    FieldOption("network.segmentation"),
+    FieldOption("network.epsilon", metavar="P"),
+    FieldOption("network.rejection", metavar="T"),
+    FieldOption("network.straighten", "--as-scanned"),
+    FieldOption("network.alike", "--no-nonlocal", aliases=("--alone",)),
+    *FIT_OPTIONS,
+)
 def locate(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
     out: Out,
@@ -96,66 +55,24 @@ def locate(
         bool, typer.Option("--series", help="The frames are one focal series, for a network of structures that takes so many.")
     ] = False,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
-    polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
-    column_width: ColumnWidth = None,
-    contrast: Contrast = None,
-    segmentation: Segmentation = "ours",
-    epsilon: Epsilon = None,
-    rejection: Rejection = None,
-    as_scanned: AsScanned = False,
-    alone: Alone = False,
-    width: Width = None,
-    likelihood: Likelihood = None,
-    shape: Shape = None,
-    background: Background = None,
-    tails: Tails = False,
-    gaussians_only: GaussiansOnly = False,
-    gain: Gain = None,
-    offset: Offset = None,
-    row_jitter: RowJitter = False,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
     from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, left_out, model_names
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
-    for_networks = [
-        name
-        for name, typed in (
-            ("--as-scanned", as_scanned),
-            ("--alone", alone),
-            ("--segmentation", segmentation == "otsu"),
-            ("--epsilon", epsilon is not None),
-            ("--rejection", rejection is not None),
-        )
-        if typed
-    ]
-    read_by = {"epsilon": epsilon, "rejection": rejection}
-    found_by = {"column_sigma": column_width, "contrast": contrast}
+    for_networks = typed.names("network", "straighten", "alike", "segmentation", "epsilon", "rejection")
     if model == CLASSICAL:
         _refuse(for_networks, "networks; name one with --model")
     elif model not in (None, AUTO):
-        for_classical = [("--column-width", column_width), ("--contrast", contrast)]
-        _refuse([name for name, typed in for_classical if typed is not None], "the classical finder; leave out --model")
-    params = params_of(
-        ClassicalParams,
-        "--polarity, --column-width and --contrast",
-        polarity=polarity,
-        **{name: value for name, value in found_by.items() if value is not None},
-    )
-    network = params_of(
-        NetworkParams,
-        "--polarity, --segmentation, --epsilon and --rejection",
-        polarity=polarity,
-        straighten=not as_scanned,
-        alike=not alone,
-        segmentation=segmentation,
-        **{name: value for name, value in read_by.items() if value is not None},
-    )
-    fit = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
+        _refuse(typed.names("classical", "column_sigma", "contrast"), "the classical finder; leave out --model")
+    params, network = typed.params("classical", ClassicalParams), typed.params("network", NetworkParams)
+    fit = fit_params(typed)
     refuse_without_fit(fit, no_refine)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out)
@@ -210,19 +127,11 @@ def _refuse(options: list[str], belonging: str) -> None:
         raise typer.BadParameter(f"no effect here: for {belonging}", param_hint=" and ".join(options))
 
 
+@param_options(FIT, *FIT_OPTIONS)
 def refine(
     columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they are fitted on.")],
     out: Out,
-    width: Width = None,
-    likelihood: Likelihood = None,
-    shape: Shape = None,
-    background: Background = None,
-    tails: Tails = False,
-    gaussians_only: GaussiansOnly = False,
-    gain: Gain = None,
-    offset: Offset = None,
-    row_jitter: RowJitter = False,
     straighten: Annotated[
         bool, typer.Option("--straighten-rows", help="Take off what all columns of the same rows are displaced by in common.")
     ] = False,
@@ -233,12 +142,14 @@ def refine(
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Fit given columns again on an image: sub-pixel positions with error bars."""
     from napari_atomseg.workflows import refine as job
     from napari_atomseg.workflows import straighten_rows
 
-    params = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
+    params = fit_params(typed)
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
