@@ -15,7 +15,7 @@ from spots import draw, square_lattice
 
 from napari_atomseg.cli import main
 from napari_atomseg.cli.files import dataset_lines
-from napari_atomseg.cli.targets import names_of, targets_of
+from napari_atomseg.cli.output_paths import names_of, targets_of
 from napari_atomseg.cli.window import with_sample_named
 from napari_atomseg.workflows import RefineParams
 

@@ -12,6 +12,7 @@ import typer
 from napari_atomseg import __version__
 from napari_atomseg.cli.columns import locate, refine
 from napari_atomseg.cli.compare import compare
+from napari_atomseg.cli.console import unforeseen
 from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
@@ -20,7 +21,6 @@ from napari_atomseg.cli.measure import measure
 from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
-from napari_atomseg.cli.talk import unforeseen
 from napari_atomseg.cli.train import train
 from napari_atomseg.cli.train_classifier import train_classifier
 from napari_atomseg.cli.window import OpenCommand, open_files

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.cli.fit_options import FIT, FIT_OPTIONS, fit_params, refuse_without_fit
-from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.output_paths import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.quantities import format_pixel_size
@@ -76,13 +76,13 @@ def locate(
     refuse_without_fit(fit, no_refine)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]
         refuse_existing(files_of(target), force)
-        image = open_image(path, dataset, size, talk)
-        _require_scale(image, target, talk)
+        image = open_image(path, dataset, size, console)
+        _require_scale(image, target, console)
         steps = job.steps(
             image,
             model=model,
@@ -93,7 +93,7 @@ def locate(
             frames=frames,
             series=series,
         )
-        found = run(steps, talk.reporter(path))
+        found = run(steps, console.reporter(path))
         if for_networks and found.provenance.get("model") == CLASSICAL:
             raise AtomsegError(
                 f"{path.name}: {' and '.join(for_networks)} have no effect with the classical finder, which was chosen "
@@ -101,19 +101,19 @@ def locate(
             )
         write(found, target)
         if left_out(found):
-            talk.note(f"{path.name}: not searched: {left_out(found)}")
-        _note_estimate(path, found, talk)
+            console.note(f"{path.name}: not searched: {left_out(found)}")
+        _note_estimate(path, found, console)
         if found.provenance.get("network", {}).get("doubt"):
-            talk.note(f"{path.name}: {found.provenance['network']['doubt']}")
+            console.note(f"{path.name}: {found.provenance['network']['doubt']}")
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
-            talk.note(
+            console.note(
                 f"{path.name}: rows {rows} for the network's own positions (network_y_px, network_x_px), not for fitted ones"
             )
-        talk.say(summary(path, found, target))
+        console.say(summary(path, found, target))
         require_fits(found, target, "check --polarity and --pixel-size, or leave the fit out with --no-refine")
 
-    each(talk, targets, work)
+    run_for_each(console, targets, work)
 
 
 def _refuse(options: list[str], belonging: str) -> None:
@@ -153,27 +153,29 @@ def refine(
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         refuse_existing(files_of(target), force)
-        micrograph = open_image(path, dataset, size, talk)
-        _require_scale(micrograph, target, talk)
-        given = read_table(columns, micrograph, unit, first_index, talk)
+        micrograph = open_image(path, dataset, size, console)
+        _require_scale(micrograph, target, console)
+        given = read_table(columns, micrograph, unit, first_index, console)
         if given.image_shape not in (None, micrograph.shape):
-            talk.note(f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}")
-        fitted = run(job.steps(micrograph, given, params=params), talk.reporter(path))
+            console.note(
+                f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}"
+            )
+        fitted = run(job.steps(micrograph, given, params=params), console.reporter(path))
         if straighten:
-            fitted, _ = run(straighten_rows.steps(fitted), talk.reporter(path))
+            fitted, _ = run(straighten_rows.steps(fitted), console.reporter(path))
         write(fitted, target)
-        talk.say(summary(columns, fitted, target))
+        console.say(summary(columns, fitted, target))
         # As they were given: a fit may have moved them.
         doubt = doubt_of(given.with_features(fit=fitted.features["fit"].to_numpy()), micrograph)
         require_fits(fitted, target, doubt or "check that the table belongs to this image")
         if doubt:
-            talk.note(f"{columns.name}: {doubt}")
+            console.note(f"{columns.name}: {doubt}")
 
-    each(talk, [image], work)
+    run_for_each(console, [image], work)
 
 
 def summary(path: Path, columns: Columns, target: Path) -> str:
@@ -186,21 +188,21 @@ def summary(path: Path, columns: Columns, target: Path) -> str:
     return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''}{f'; {chosen}' if chosen else ''} -> {target}"
 
 
-def _note_estimate(path: Path, found: Columns, talk: Talk) -> None:
+def _note_estimate(path: Path, found: Columns, console: Console) -> None:
     """Say which pixel size a network worked with where nobody gave one."""
     from napari_atomseg.workflows import estimated_size
 
     told = estimated_size(found.provenance)
     if told is not None:
         size = format_pixel_size(told.size)
-        talk.note(
+        console.note(
             f"{path.name}: the network took {size}, {told.source}; the file gives none, and --pixel-size gives the true one"
         )
 
 
-def _require_scale(micrograph: Micrograph, target: Path, talk: Talk) -> None:
+def _require_scale(micrograph: Micrograph, target: Path, console: Console) -> None:
     """A structure is made of lengths; a table can do without."""
     if target.suffix.lower() in STRUCTURES:
         micrograph.require_pixel_size()
     elif micrograph.pixel_size is None:
-        talk.note(f"{micrograph.name}: the pixel size is unknown, so lengths in Angstrom stay empty; --pixel-size gives it")
+        console.note(f"{micrograph.name}: the pixel size is unknown, so lengths in Angstrom stay empty; --pixel-size gives it")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.core.errors import AtomsegError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def fit_correction(
     if {"folds", "left_out"} <= set(typed.of("fit")):
         raise typer.BadParameter("it changes nothing beside --leave-out, which takes its place", param_hint="--folds")
     params = typed.params("fit", CorrectionParams)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.core.jobs import run
@@ -65,20 +65,20 @@ def fit_correction(
         if out.exists() and not force:
             raise AtomsegError(f"{out} is there already; choose another name, or --force to overwrite")
         symbols = [symbol.strip() for symbol in elements.split(",") if symbol.strip()]
-        correction = run(job.steps(folder, params, elements=symbols, figures=figures), talk.reporter(folder))
+        correction = run(job.steps(folder, params, elements=symbols, figures=figures), console.reporter(folder))
         write_correction(correction, out)
         if any(correction.offset):
             y, x = correction.offset
-            talk.note(
+            console.note(
                 f"the multislice images lie {y:.2f}, {x:.2f} px (y, x) from the convolution images; the fit puts them on one grid"
             )
         if form == "paper":
-            talk.note(
+            console.note(
                 "the paper's form needs exact convolution images in double precision; for any other image take --form robust"
             )
-        talk.say(f"{summary(correction)} -> {out}")
+        console.say(f"{summary(correction)} -> {out}")
 
-    each(talk, [pairs], work)
+    run_for_each(console, [pairs], work)
 
 
 def summary(correction: Correction) -> str:

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.output_paths import MAPS, refuse_existing, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import MAPS, refuse_existing, targets_of
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.tasks import TASKS
@@ -58,7 +58,7 @@ def map_images(
     params = typed.params("network", NetworkParams)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out, MAPS)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         from napari_atomseg.writers.image import write_image
@@ -67,15 +67,15 @@ def map_images(
         _refuse_inputs(target, targets)
         refuse_existing([target], force)
         name = model or default_network()
-        image = open_image(path, dataset, size, talk)
+        image = open_image(path, dataset, size, console)
         steps = job.steps(image, model=name, tasks=(task,), params=params, frames=frames)
-        found = run(steps, talk.reporter(path))[task]
+        found = run(steps, console.reporter(path))[task]
         write_image(found, target)
         if image.pixel_size is None:
-            talk.note(f"{path.name}: {'; '.join(found.notes)}; --pixel-size gives the true one")
-        talk.say(f"{path.name}: {task} by {name} -> {target}")
+            console.note(f"{path.name}: {'; '.join(found.notes)}; --pixel-size gives the true one")
+        console.say(f"{path.name}: {task} by {name} -> {target}")
 
-    each(talk, targets, work)
+    run_for_each(console, targets, work)
 
 
 def _refuse_inputs(target: Path, targets: Mapping[Path, Path]) -> None:

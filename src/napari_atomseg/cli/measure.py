@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import Dataset, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Dataset, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.cli.tables import FirstIndex, Unit, read_table, require_units
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
@@ -44,21 +44,21 @@ def measure(
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
-        micrograph = open_image(path, dataset, size, talk)
-        given = read_table(columns, micrograph, unit, first_index, talk)
-        found = run(job.steps(micrograph, given, what=asked), talk.reporter(path))
+        micrograph = open_image(path, dataset, size, console)
+        given = read_table(columns, micrograph, unit, first_index, console)
+        found = run(job.steps(micrograph, given, what=asked), console.reporter(path))
         tables = {name: target.with_name(f"{target.stem}_{name}.csv") for name in found.tables}
         refuse_existing([*files_of(target), *tables.values()], force)
         told = {"measured": {"what": list(asked), **found.numbers}}
         write(replace(found.columns, provenance={**found.columns.provenance, **told}), target)
         for name, table in tables.items():
             _write_table(found, name, table)
-        talk.say(f"{columns.name}: {summary(found)} -> {target}")
+        console.say(f"{columns.name}: {summary(found)} -> {target}")
 
-    each(talk, [image], work)
+    run_for_each(console, [image], work)
 
 
 def _write_table(found: Measurement, name: str, path: Path) -> None:

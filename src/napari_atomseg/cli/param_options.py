@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 import typer.core
 
-from napari_atomseg.cli.inputs import length_of, params_of
+from napari_atomseg.cli.options import length_of, params_of
 from napari_atomseg.core.params import Field, fields_of
 
 P = TypeVar("P")

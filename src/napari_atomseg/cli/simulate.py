@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.inputs import length_of, open_image, params_of
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import length_of, open_image, params_of
+from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import Formats, refuse_existing, targets_of
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
@@ -102,15 +102,15 @@ def simulate(
         params=params, like=like, correction=correction, force=force, thick="thickness" in parts["cut"], lens=own_lens
     )
     targets = targets_of(structures, out, PICTURES)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]
         if target.resolve() in {one.resolve() for one in structures}:
             raise AtomsegError(f"{target} is one of the structures themselves; write to another name or folder")
-        _simulate(path, target, request, talk)
+        _simulate(path, target, request, console)
 
-    each(talk, targets, work)
+    run_for_each(console, targets, work)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ class _Request:
     lens: str
 
 
-def _simulate(path: Path, target: Path, request: _Request, talk: Talk) -> None:
+def _simulate(path: Path, target: Path, request: _Request, console: Console) -> None:
     """The image of one structure, and beside it how it was made."""
     from napari_atomseg.workflows import describe_structure, has_thickness, read_structure, structure_summary
     from napari_atomseg.workflows import like as on_grid_of
@@ -137,21 +137,21 @@ def _simulate(path: Path, target: Path, request: _Request, talk: Talk) -> None:
     refuse_existing([target, told], request.force)
     params = request.params
     if request.like is not None:
-        params = on_grid_of(params, open_image(request.like, None, None, talk))
+        params = on_grid_of(params, open_image(request.like, None, None, console))
     atoms = read_structure(path)
     if request.thick and not has_thickness(atoms, params.cut):
-        talk.note(f"{path.name}: nothing is repeated along the beam, so it stays whole, whatever the thickness")
+        console.note(f"{path.name}: nothing is repeated along the beam, so it stays whole, whatever the thickness")
     if request.lens:
-        talk.note(f"{path.name}: {request.lens} belongs to the probe, which takes the place of the Gaussian (--psf probe)")
-    found = run(job.steps(atoms, params, correction=request.correction), talk.reporter(path))
+        console.note(f"{path.name}: {request.lens} belongs to the probe, which takes the place of the Gaussian (--psf probe)")
+    found = run(job.steps(atoms, params, correction=request.correction), console.reporter(path))
     write_image(found, target)
     with replacing(told) as part:
         part.write_text(json.dumps(found.metadata["simulation"], indent=1), encoding="utf-8")
     for note in found.notes:
-        talk.note(f"{path.name}: {note}")
+        console.note(f"{path.name}: {note}")
     shape = " x ".join(str(side) for side in found.shape)
-    talk.say(f"{path.name}: {structure_summary(describe_structure(atoms, params.cut.repeat))}")
-    talk.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
+    console.say(f"{path.name}: {structure_summary(describe_structure(atoms, params.cut.repeat))}")
+    console.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} A -> {target}")
 
 
 def _refuse_wrong_method(method: str, correction: Path | None, detector: str | None) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.inputs import require_model
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import require_model
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 from napari_atomseg.core.errors import AtomsegError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def train(
     words += [str(word) for option in asked if option[1] is not None for word in option]
     shape = {"width": channels or width, "depth": depth, "row_context": row_context, "refinements": refinements}
     typed.params("run", TrainParams)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(subject: Path) -> None:
         from napari_atomseg.core.jobs import run
@@ -118,14 +118,14 @@ def train(
             start_from=start_from,
         )
         try:
-            card = run(job_steps, talk.reporter(subject))
+            card = run(job_steps, console.reporter(subject))
         except KeyboardInterrupt:
-            _say_how_to_go_on(talk, folder, words)
+            _say_how_to_go_on(console, folder, words)
             raise
-        talk.say(summary(card))
-        talk.say(f"history and checkpoint -> {folder}")
+        console.say(summary(card))
+        console.say(f"history and checkpoint -> {folder}")
 
-    each(talk, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
+    run_for_each(console, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
 
 
 def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | None) -> None:
@@ -198,11 +198,11 @@ def _refuse_checkpoint(folder: Path, *, resume: bool, force: bool) -> None:
         raise AtomsegError(f"{folder} holds a run of {updates} updates; --resume goes on with it, --force starts anew")
 
 
-def _say_how_to_go_on(talk: Talk, folder: Path, words: list[str]) -> None:
+def _say_how_to_go_on(console: Console, folder: Path, words: list[str]) -> None:
     from napari_atomseg.workflows import stopped_at
 
     updates = stopped_at(folder)
-    talk.clear()
+    console.clear()
     if updates is None:
         typer.echo("stopped before the first update; there is nothing to go on from", err=True)
     else:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import require_model
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import require_model
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
 
 
 @param_options(
@@ -48,15 +48,15 @@ def train_classifier(
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
     require_model(model, [known for known in model_names() if known != CLASSICAL])
     params = typed.params("run", ClassifierTrainParams)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(subject: Path) -> None:
         from napari_atomseg.core.jobs import run
         from napari_atomseg.workflows import train_judge as job
 
         steps = job.steps(model, recipes=recipe or RECIPES, name=name, params=params, minutes=minutes, workers=workers)
-        card = run(steps, talk.reporter(subject))
+        card = run(steps, console.reporter(subject))
         before, after = card.scores["judge f1_of_map"], card.scores["judge f1_judged"]
-        talk.say(f"model {card.name}: F1 {before:.3f} -> {after:.3f} on images held out; use it with --model {card.name}")
+        console.say(f"model {card.name}: F1 {before:.3f} -> {after:.3f} on images held out; use it with --model {card.name}")
 
-    each(talk, [Path(model)], work)
+    run_for_each(console, [Path(model)], work)

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Angle, Level
+from napari_atomseg.noise.quantities import Angle, Level
 
 _Margin = Annotated[float, Quantity(low=0, high=0.5, decimals=3)]
 _MARGINS = ("top", "bottom", "left", "right")

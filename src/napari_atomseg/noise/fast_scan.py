@@ -14,7 +14,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Angle
+from napari_atomseg.noise.quantities import Angle
 
 _LEAST_WEIGHT = 0.05
 

@@ -16,7 +16,7 @@ from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.blur import mirrored
 from napari_atomseg.noise.line_shift import keys_weights
-from napari_atomseg.noise.strengths import Angle
+from napari_atomseg.noise.quantities import Angle
 
 _CACHED = 2**16
 """Pixels that are resampled together."""

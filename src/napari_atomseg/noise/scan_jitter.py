@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.params import check
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.line_shift import shift_lines
-from napari_atomseg.noise.strengths import Correlation, Shift
+from napari_atomseg.noise.quantities import Correlation, Shift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def jitter_offsets(
     """
     sigma = torch.tensor([[one.sigma_y, one.sigma_x] for one in params], device=device)[..., None]
     phi = torch.tensor([[one.phi_y, one.phi_x] for one in params], device=device)[..., None]
-    kicks = chance.normal((2, lines), seeds, device)
+    kicks = seeded.normal((2, lines), seeds, device)
     kicks[..., :1] /= torch.sqrt(1 - phi * phi)
     return sigma * autoregression(kicks, phi)
 

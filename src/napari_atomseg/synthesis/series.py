@@ -11,7 +11,7 @@ import numpy as np
 from napari_atomseg.core.columns import ATOM_COUNT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.synthesis.after import pixel_size_after
+from napari_atomseg.synthesis.post_processing import pixel_size_after
 from napari_atomseg.synthesis.recipe import Recipe, draw_record, read_recipe
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import LABELS, Batch, render

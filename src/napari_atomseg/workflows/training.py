@@ -229,7 +229,7 @@ def recipe_for_crystal(
         If the columns have no pixel size and none is given.
     """
     from napari_atomseg.analysis.lattice.lattice import fit_lattice
-    from napari_atomseg.synthesis.own_recipe import recipe_of_file, recipe_of_lattice
+    from napari_atomseg.synthesis.crystal_recipe import recipe_of_file, recipe_of_lattice
 
     if structure is not None and columns is None:
         return recipe_of_file(Path(structure), zone)

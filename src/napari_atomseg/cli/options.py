@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from napari_atomseg.cli.talk import Talk
+from napari_atomseg.cli.console import Console
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.core.quantities import parse_length
@@ -27,14 +27,14 @@ Dataset = Annotated[
 ]
 
 
-def open_image(path: Path, dataset: int | None, pixel_size: float | None, talk: Talk) -> Micrograph:
+def open_image(path: Path, dataset: int | None, pixel_size: float | None, console: Console) -> Micrograph:
     """The image that is asked for, or the first one; `pixel_size` in Angstrom, if given, stands above the file's."""
     from napari_atomseg.workflows import read
 
     images = read(path, dataset)
     if len(images) > 1:
         others = ", ".join(str(image.dataset) for image in images[1:])
-        talk.note(f"{path}: dataset {images[0].dataset} ({images[0].name}) is taken; --dataset chooses among it and {others}")
+        console.note(f"{path}: dataset {images[0].dataset} ({images[0].name}) is taken; --dataset chooses among it and {others}")
     image = images[0]
     return image if pixel_size is None else image.calibrated((pixel_size, pixel_size), "typed")
 
