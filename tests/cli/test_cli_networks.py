@@ -337,7 +337,7 @@ def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, sma
     assert (status, complaints) == (0, "")
     assert "judged" in said
     judged = zoo.load_model("judged")
-    assert judged.judge is not None
+    assert judged.classifier is not None
     assert judged.card.judge["images"] >= 20
     assert {"judge f1_of_map", "judge f1_judged", "judge calibration_error"} <= set(judged.card.scores)
     assert all(
@@ -351,8 +351,8 @@ def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, sma
     assert {"confidence", "map_confidence"} <= set(pd.read_csv(out, comment="#").columns)
     tuned = ("--start-from", "judged", "--steps", 1, "--batch", 1, "--patch", 32, "--workers", 0, "--name", "tuned", "-q")
     assert call("train", "columns_stem", *tuned)[0] == 0
-    weights = zoo.load_model("tuned").judge.state_dict()
-    assert all(torch.equal(value, weights[name]) for name, value in judged.judge.state_dict().items())
+    weights = zoo.load_model("tuned").classifier.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in judged.classifier.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def train_classifier(
 
     def work(subject: Path) -> None:
         from napari_atomseg.core.jobs import run
-        from napari_atomseg.workflows import train_judge as job
+        from napari_atomseg.workflows import train_classifier as job
 
         steps = job.steps(model, recipes=recipe or RECIPES, name=name, params=params, minutes=minutes, workers=workers)
         card = run(steps, console.reporter(subject))

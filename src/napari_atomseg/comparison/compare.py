@@ -114,6 +114,12 @@ def match_rotation(structure: Atoms, params: SimulationParams, experimental: Mic
 def one_frame(micrograph: Micrograph, frame: int) -> Micrograph:
     """One image of a stack.
 
+    Parameters
+    ----------
+    micrograph : Micrograph
+    frame : int
+        Index, from 0.
+
     Raises
     ------
     AtomsegError

@@ -109,7 +109,14 @@ def convolve(
 
 
 def total_scattering(atoms: Atoms, exponent: float) -> float:
-    """Sum of Z^gamma over all atoms of a box."""
+    """Sum of Z^gamma over all atoms of a box.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    exponent : float
+        Gamma.
+    """
     return float(np.sum(atoms.numbers.astype(float) ** exponent))
 
 

@@ -69,7 +69,15 @@ def annotation(image: Tensor, params: Sequence[AnnotationParams], seeds: Sequenc
 
 
 def annotated_pixels(shape: tuple[int, int], params: Sequence[AnnotationParams], seeds: Sequence[int]) -> Tensor:
-    """True where something is drawn, shape (B, 1, Y, X), on the CPU; what does not fit into the image is cut."""
+    """True where something is drawn, shape (B, 1, Y, X), on the CPU; what does not fit into the image is cut.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : sequence of AnnotationParams, length B
+    seeds : sequence of int, length B
+    """
     mask = torch.zeros(len(params), 1, *shape, dtype=torch.bool)
     for part, one, seed in zip(mask[:, 0], params, seeds, strict=True):
         if one.bar > 0:

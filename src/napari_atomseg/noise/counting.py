@@ -15,7 +15,14 @@ from napari_atomseg.noise.quantities import DoseScale
 
 
 def electrons_per_pixel(dose: float, pixel_size: Angstrom) -> float:
-    """Electrons that the beam puts into one square pixel; `dose` in e/A2."""
+    """Electrons that the beam puts into one square pixel; `dose` in e/A2.
+
+    Parameters
+    ----------
+    dose : float, e/A2
+        Of the incident beam.
+    pixel_size : float, Angstrom
+    """
     return dose * pixel_size**2
 
 

@@ -77,6 +77,14 @@ def dark_map(
 ) -> Tensor:
     r"""Expected dark electrons of every pixel, the dark-current non-uniformity (DCNU), shape (B, *shape), e.
 
+    Parameters
+    ----------
+    shape : sequence of int
+        Of one image.
+    params : sequence of DarkCurrentParams, length B
+    seeds : sequence of int, length B
+    device : torch.device or str
+
     Notes
     -----
     .. math:: \mathrm{DCNU} = \ln N(\mu, \sigma) + U(\mu + 5 \sigma, \mu + 8 \sigma)

@@ -71,6 +71,11 @@ def fast_scan(image: Tensor, params: Sequence[FastScanParams], seeds: Sequence[i
 def fast_scan_kernel(length: int, params: Sequence[FastScanParams]) -> Tensor:
     r"""Response of detector and readout together to one bright pixel, shape (B, length), px 0, 1, 2 ... after it; sum 1.
 
+    Parameters
+    ----------
+    length : int, px
+    params : sequence of FastScanParams, length B
+
     Raises
     ------
     AtomsegError

@@ -67,6 +67,13 @@ def line_offsets(
 ) -> Tensor:
     r"""Offset of the beam in every scan line, shape (B, 2, lines), px, (y, x).
 
+    Parameters
+    ----------
+    lines : int
+    params : sequence of LineNoiseParams, length B
+    seeds : sequence of int, length B
+    device : torch.device or str
+
     Notes
     -----
     With a normal number :math:`n_i` for each line i and direction, and time counted in lines:

@@ -129,6 +129,12 @@ class SimulationParams:
 def like(params: SimulationParams, micrograph: Micrograph) -> SimulationParams:
     """The same on the pixel grid of a micrograph.
 
+    Parameters
+    ----------
+    params : SimulationParams
+    micrograph : Micrograph
+        With square pixels of known size.
+
     Raises
     ------
     AtomsegError

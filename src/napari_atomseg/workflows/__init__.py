@@ -48,7 +48,7 @@ from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL
-from napari_atomseg.workflows.classifier import RECIPES, train_judge
+from napari_atomseg.workflows.classifier import RECIPES, train_classifier
 from napari_atomseg.workflows.columns import (
     bound,
     finder_choice,
@@ -185,7 +185,7 @@ __all__ = [
     "synthesise_into",
     "teach",
     "train",
-    "train_judge",
+    "train_classifier",
     "training_folder",
     "transfer",
     "true_columns",

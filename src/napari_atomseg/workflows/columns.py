@@ -251,6 +251,19 @@ def fit_choices(columns: Columns) -> str:
 def residual(micrograph: Micrograph, columns: Columns, frame: int = 0) -> Generator[Progress, None, np.ndarray]:
     """What the fitted columns do not explain: image minus model of one frame, float32 (Y, X); invalid pixels stay invalid.
 
+    Parameters
+    ----------
+    micrograph : Micrograph
+    columns : Columns
+        In pixels of the micrograph, fitted.
+    frame : int
+        Index of the frame.
+
+    Returns
+    -------
+    residual : ndarray, float32, shape (Y, X), as the image
+        Positive where the image is brighter than the model.
+
     Raises
     ------
     AtomsegError
@@ -270,7 +283,21 @@ def residual(micrograph: Micrograph, columns: Columns, frame: int = 0) -> Genera
 
 
 def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
-    """Move the given rows to the column nearest to each, at most two column widths away; their origin becomes ``snapped``."""
+    """Move the given rows to the column nearest to each, at most two column widths away; their origin becomes ``snapped``.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        Numpy or lazy; read around the columns only.
+    columns : Columns
+    rows : ndarray of int
+        Indices of the columns that are moved.
+
+    Returns
+    -------
+    columns : Columns
+        All of them, in the same order.
+    """
     result = columns
     for index in np.unique(columns.frame[rows]):
         mine = rows[columns.frame[rows] == index]
@@ -296,6 +323,18 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
 
     Positions are carried over by their place in the field of view, so that the two may differ in pixel number. What
     was measured in the first image is forgotten; refine to measure it in the second.
+
+    Parameters
+    ----------
+    columns : Columns
+        Of the first image, whose shape they know.
+    micrograph : Micrograph
+        The second image, of the same field of view.
+
+    Returns
+    -------
+    columns : Columns
+        In pixels of the second image, with `origin` ``imported``.
 
     Raises
     ------
@@ -325,7 +364,16 @@ def known_width(columns: Columns) -> float:
 
 
 def replaced(columns: Columns, rows: np.ndarray, part: Columns) -> Columns:
-    """`columns` with the given rows taken from `part`."""
+    """`columns` with the given rows taken from `part`.
+
+    Parameters
+    ----------
+    columns : Columns
+    rows : ndarray of int
+        Indices of the rows that are replaced.
+    part : Columns
+        As many columns as there are rows.
+    """
     positions = columns.positions.copy()
     positions[rows] = part.positions
     features = columns.features.copy()
@@ -338,7 +386,16 @@ def replaced(columns: Columns, rows: np.ndarray, part: Columns) -> Columns:
 
 
 def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
-    """Columns that know their image, its calibration and how they were made; versions and time are those of the saving."""
+    """Columns that know their image, its calibration and how they were made; versions and time are those of the saving.
+
+    Parameters
+    ----------
+    columns : Columns
+    micrograph : Micrograph
+        The image that they belong to.
+    details : dict
+        How they were made: model, parameters, what was chosen; fit for JSON.
+    """
     return replace(
         columns,
         pixel_size=micrograph.pixel_size,

@@ -86,7 +86,15 @@ def measure(micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = W
 
 
 def ring_table(parts: Sequence[tuple[int, np.ndarray, SheetMeasures]], size: tuple[float, float]) -> pd.DataFrame:
-    """One row for each polygon: its corners as numbers of rows of the table of columns, from 0, and the atoms it has room for."""
+    """One row for each polygon: its corners as numbers of rows of the table of columns, from 0, and the atoms it has room for.
+
+    Parameters
+    ----------
+    parts : sequence of (int, ndarray of int, SheetMeasures)
+        Frame, the rows of the table of columns in it, and what was measured of them.
+    size : tuple of float, Angstrom, (y, x)
+        Pixel size.
+    """
     import pandas as pd
 
     rows = [
@@ -109,7 +117,16 @@ def ring_table(parts: Sequence[tuple[int, np.ndarray, SheetMeasures]], size: tup
 def bond_table(
     parts: Sequence[tuple[int, np.ndarray, SheetMeasures]], columns: Columns, size: tuple[float, float]
 ) -> pd.DataFrame:
-    """One row for each bond: the rows of its ends, its length and how well that is known, its middle."""
+    """One row for each bond: the rows of its ends, its length and how well that is known, its middle.
+
+    Parameters
+    ----------
+    parts : sequence of (int, ndarray of int, SheetMeasures)
+        Frame, the rows of the table of columns in it, and what was measured of them.
+    columns : Columns
+    size : tuple of float, Angstrom, (y, x)
+        Pixel size.
+    """
     import pandas as pd
 
     doubt = doubt_of_places(columns) * float(np.sqrt(size[0] * size[1]))

@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_atomseg.inference.detection.candidates import Candidates, blobness
-from napari_atomseg.inference.detection.similar_sites import vote
+from napari_atomseg.inference.detection.similar_sites import site_statistics
 from napari_atomseg.networks.candidate_classifier import CIRCLES, FEATURES, WIDTHS
 
 FOOT = 1.0
@@ -166,10 +166,10 @@ def _like(
 ) -> dict[str, np.ndarray]:
     """What is seen in places that look alike."""
     sure = candidates.positions[candidates.confidence >= PROBABLE]
-    said = vote(columns_map, heights, candidates.positions, sure, sampling)
+    said = site_statistics(columns_map, heights, candidates.positions, sure, sampling)
     return {
         "likeness": said.likeness,
-        "fellows": said.fellows,
+        "fellows": said.effective_matches,
         "surroundings": said.surroundings,
         **dict(zip(("seen_like", "seen_broad"), said.seen, strict=True)),
         **dict(zip(("scatter_like", "scatter_broad"), said.scatter, strict=True)),

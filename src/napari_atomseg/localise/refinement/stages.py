@@ -104,7 +104,7 @@ def _local(scene: Scene) -> str:
     return "local" if scene.params.background == "shared" else scene.params.background
 
 
-def weighed(scene: Scene) -> Generator[Progress, None, State]:
+def fit_amplitudes(scene: Scene) -> Generator[Progress, None, State]:
     """Heights and levels for positions and widths as they were given."""
     model = scene.start.copy()
     significance = np.zeros(len(model))
@@ -138,7 +138,7 @@ def _weigh(
     return swept, significance
 
 
-def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
+def refine_individually(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
     """Fit each column with all others as they were before the round."""
     model, faint, away = state.model.copy(), state.faint.copy(), state.away.copy()
     model[faint, HEIGHT] = 0
@@ -154,7 +154,7 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     for number, (chunk, found) in enumerate(each(work, scene.chunks(waiting))):
         yield Progress(turn * len(waiting) + number * len(chunk), 8 * len(waiting), "refining")
         fitted[chunk] = found
-    away[waiting] = unbelievable(fitted[waiting], scene.start[waiting], state.sign)
+    away[waiting] = is_diverged(fitted[waiting], scene.start[waiting], state.sign)
     taken = waiting[~away[waiting]]
     model[taken] = fitted[taken]
     if len(taken):
@@ -170,7 +170,7 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     return replace(state, model=model, faint=faint, away=away)
 
 
-def all_together(
+def refine_jointly(
     scene: Scene, state: State, restless: np.ndarray | None = None, *, steps: int | None = None
 ) -> Generator[Progress, None, State]:
     """Steps of all columns at once until they are at rest.
@@ -217,7 +217,7 @@ def all_together(
         last[active] = longest
         growth = np.abs(trial[:, HEIGHT] - model[active, HEIGHT]) / np.maximum(np.abs(trial[:, HEIGHT]), 1e-30)
         moved[active] = np.maximum(longest, growth) / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(step.error, 1.0))
-        lost = unbelievable(trial, scene.start[active], state.sign)
+        lost = is_diverged(trial, scene.start[active], state.sign)
         # What has found no rest so late would only unsettle its neighbours.
         lost |= (turn > PATIENCE) & (longest > LONGEST)
         away[active[lost]] = True
@@ -238,7 +238,7 @@ def all_together(
     return replace(state, model=model, away=away, moved=moved)
 
 
-def own_shapes(scene: Scene, state: State) -> Generator[Progress, None, State]:
+def refine_widths(scene: Scene, state: State) -> Generator[Progress, None, State]:
     """Give each column its own width, from where all are with a shared one.
 
     Fitted round by round: where neighbours overlap, widths and local levels of all columns at once have no common cost
@@ -267,7 +267,7 @@ def own_shapes(scene: Scene, state: State) -> Generator[Progress, None, State]:
             task = problem(weighted, others, scene.params.background)
             fitted[place[chunk]], _ = fit(task, model[chunk], which, LATER_STEPS, Prior(usual=usual, spread=spread))
             error[place[chunk]] = 1 / np.maximum(significances(weighted, fitted[place[chunk]]), 1e-12)
-        lost = unbelievable(fitted, scene.start[active], state.sign)
+        lost = is_diverged(fitted, scene.start[active], state.sign)
         change = np.max(np.abs(fitted - model[active])[:, [Y, X, SIGMA]], axis=1) / fitted[:, SIGMA]
         moved[active] = np.where(lost, 0.0, change / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(error, 1.0)))
         away[active[lost]] = True
@@ -308,7 +308,7 @@ def _replace_on(canvas: np.ndarray, scene: Scene, model: np.ndarray, rows: np.nd
     scene.add(canvas, model[rows])
 
 
-def unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
+def is_diverged(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
     """True where a fit ran away, turned round or broke, shape (N,)."""
     away = np.hypot(fitted[:, Y] - start[:, Y], fitted[:, X] - start[:, X]) > FARTHEST * start[:, SIGMA]
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
