@@ -23,6 +23,11 @@ def parse_zone_axis(text: str) -> tuple[int, int, int]:
     ------
     AtomsegError
         If there are not three whole numbers, or all are zero.
+
+    Examples
+    --------
+    >>> parse_zone_axis("[1 -1 0]"), parse_zone_axis("1-10")
+    ((1, -1, 0), (1, -1, 0))
     """
     inside = text.strip().strip("[]<>()")
     numbers = re.findall(r"[-+]?\d+", inside) if re.search(r"[\s,;]", inside) else re.findall(r"[-+]?\d", inside)

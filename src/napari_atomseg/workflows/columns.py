@@ -76,6 +76,16 @@ def locate(
     ------
     AtomsegError
         If the model or the frame does not exist, or the model takes no series.
+
+    Examples
+    --------
+    >>> from napari_atomseg.workflows import draw_sample, locate
+    >>> micrograph, truth = draw_sample("perovskite")
+    >>> columns = locate(micrograph, model="classical")
+    >>> abs(len(columns) - len(truth)) < 0.1 * len(truth)
+    True
+    >>> bool(columns.features["fit"].isin(["ok", "border"]).mean() > 0.9)
+    True
     """
     chosen = model or AUTO
     _require(chosen)
@@ -191,6 +201,18 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
     ------
     AtomsegError
         If a column stands in a frame that does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_atomseg.core.columns import Columns
+    >>> from napari_atomseg.core.micrograph import Micrograph
+    >>> from napari_atomseg.workflows import refine
+    >>> y, x = np.mgrid[:32, :32]
+    >>> image = 10 + 100 * np.exp(-((y - 15.3) ** 2 + (x - 16.8) ** 2) / (2 * 2.5**2))
+    >>> fitted = refine(Micrograph(data=image), Columns(positions=[[15, 17]]))
+    >>> fitted.positions.round(2).tolist()
+    [[15.3, 16.8]]
     """
     result = columns
     choices: list[dict[str, Any] | None] = []
@@ -340,6 +362,16 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
     ------
     AtomsegError
         If the first image's shape is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_atomseg.core.columns import Columns
+    >>> from napari_atomseg.core.micrograph import Micrograph
+    >>> from napari_atomseg.workflows import transfer
+    >>> columns = Columns(positions=[[9.5, 19.5]], image_shape=(100, 100))
+    >>> transfer(columns, Micrograph(data=np.zeros((200, 200)))).positions.tolist()
+    [[19.5, 39.5]]
     """
     if columns.image_shape is None:
         raise AtomsegError("the columns do not say which image they belong to; find or import them with their image first")

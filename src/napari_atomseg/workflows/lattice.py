@@ -69,6 +69,16 @@ def estimate_lattice(columns: Columns, *, params: LatticeParams | None = None) -
     -------
     lattice : Lattice
         Basis in px, motif, and the cell and site of each column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_atomseg.core.columns import Columns
+    >>> from napari_atomseg.workflows import estimate_lattice
+    >>> grid = 12.0 * np.stack(np.mgrid[1:9, 1:9], axis=-1).reshape(-1, 2)
+    >>> lattice = estimate_lattice(Columns(positions=grid, image_shape=(120, 120)))
+    >>> np.hypot(*lattice.basis.T).round(3).tolist()
+    [12.0, 12.0]
     """
     from napari_atomseg.analysis.lattice.lattice import fit_lattice
 

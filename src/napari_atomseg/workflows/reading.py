@@ -29,6 +29,18 @@ def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
     -------
     micrographs : list of Micrograph
         At least one, lazy where the file is large.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from napari_atomseg.workflows import draw_sample, read
+    >>> from napari_atomseg.writers.micrograph_tiff import write_tiff
+    >>> micrograph, _ = draw_sample("dumbbells")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_tiff(micrograph, f"{folder}/image.tif")
+    ...     image = read(f"{folder}/image.tif")[0]
+    ...     image.shape == micrograph.shape, [round(size, 4) for size in image.pixel_size]
+    (True, [0.0977, 0.0977])
     """
     from napari_atomseg.readers.registry import read as read_file
 
