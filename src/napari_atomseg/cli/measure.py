@@ -16,14 +16,14 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
-    from napari_atomseg.workflows.measuring import Measurement
+    from napari_atomseg.workflows import Measurement
 
 
 def measure(
     columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they belong to.")],
     what: Annotated[
-        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured: rings (bonds and polygons of a sheet).")
+        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured, such as rings (bonds and polygons of a sheet).")
     ],
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT.csv", help="The table with the new features.")],
     unit: Unit = None,
@@ -56,7 +56,7 @@ def measure(
         write(replace(found.columns, provenance={**found.columns.provenance, **told}), target)
         for name, table in tables.items():
             _write_table(found, name, table)
-        console.say(f"{columns.name}: {summary(found)} -> {target}")
+        console.say(f"{columns.name}: {found.summary} -> {target}")
 
     run_for_each(console, [image], work)
 
@@ -66,14 +66,3 @@ def _write_table(found: Measurement, name: str, path: Path) -> None:
 
     with replacing(path, AtomsegError) as part:
         found.tables[name].to_csv(part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")
-
-
-def summary(found: Measurement) -> str:
-    """The most telling numbers in one line; of a stack how many frames it has."""
-    numbers = found.numbers
-    if "frames" in numbers:
-        return f"{len(numbers['frames'])} frames measured"
-    sizes = ", ".join(f"{numbers[f'rings_of_{size}']} of {size}" for size in (5, 6, 7, 8))
-    bond = numbers["bond_length_angstrom"]
-    told = f", bonds of {bond:.3f} ± {numbers['bond_length_angstrom_std']:.3f} Å" if bond is not None else ""
-    return f"rings: {sizes}, {numbers['rings_of_others']} others; {numbers['missing_atoms']} atoms missing{told}"

@@ -6,6 +6,7 @@ Importing this module loads no reader, network, simulator or window library.
 
 from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
+from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
 from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
 from napari_atomseg.comparison.line_profile import line_profile
@@ -70,7 +71,7 @@ from napari_atomseg.workflows.lattice import (
     suggest_missing,
 )
 from napari_atomseg.workflows.maps import maps
-from napari_atomseg.workflows.measuring import WHAT, Measurement, measure
+from napari_atomseg.workflows.measuring import WHAT, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns

@@ -86,7 +86,7 @@ def test_evidence_that_never_varies_does_no_harm(toy):
     assert scores["f1_judged"] > 0.8
 
 
-def by_hand(right, said, unseen):
+def by_hand(is_column, said, missed):
     """The report on cases that are judged by their first number alone."""
     judge = CandidateClassifier(CandidateClassifierParams(width=2)).eval()
     only = nn.Linear(len(FEATURES), 1)
@@ -95,10 +95,10 @@ def by_hand(right, said, unseen):
         only.weight.zero_()
         only.weight[0, 0] = 1.0
         only.bias.zero_()
-    features = np.zeros((len(right), len(FEATURES)), np.float32)
+    features = np.zeros((len(is_column), len(FEATURES)), np.float32)
     features[:, 0] = np.log(np.array(said) / (1 - np.array(said)))
-    sure = np.ones(len(right))
-    return report(judge, [TrainingSamples(features=features, is_column=np.array(right), confidence=sure, missed=unseen)])
+    sure = np.ones(len(is_column))
+    return report(judge, [TrainingSamples(features=features, is_column=np.array(is_column), confidence=sure, missed=missed)])
 
 
 def test_the_report_counts_as_one_counts_by_hand():

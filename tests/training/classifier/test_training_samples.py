@@ -68,7 +68,7 @@ def test_what_is_offered_without_a_column_is_wrong(true):
     assert (~found.is_column & (found.confidence > 0.1)).sum() == len(true) - len(true[::2])
 
 
-def test_columns_that_nothing_shows_are_counted_as_unseen(true):
+def test_columns_that_nothing_shows_are_counted_as_missed(true):
     found = judged(BRIGHT, true, shown=true[::2])
     assert found.is_column.sum() == len(true[::2])
     assert found.missed == len(true) - len(true[::2])
@@ -91,7 +91,7 @@ def test_at_the_border_nothing_is_asked(true):
     assert found.missed == 0
 
 
-def test_a_column_found_on_the_other_side_of_the_limit_is_no_unseen_one():
+def test_a_column_found_on_the_other_side_of_the_limit_is_no_missed_one():
     place = np.array([[50.0, 40.0]])
     outside = np.array([[BORDER / NATIVE - 0.6, 60.0]])
     shown = np.array([[BORDER / NATIVE + 0.6, 60.0]])

@@ -122,17 +122,17 @@ def report(judge: CandidateClassifier, cases: Sequence[TrainingSamples]) -> dict
     before = np.concatenate([case.confidence for case in cases])
     with torch.inference_mode():
         after = judge(torch.from_numpy(np.concatenate([case.features for case in cases]))).numpy()
-    unseen = sum(case.missed for case in cases)
+    missed = sum(case.missed for case in cases)
     return {
-        "f1_of_map": _f1(before >= CONFIDENCE, right, unseen),
-        "f1_judged": _f1(after >= CONFIDENCE, right, unseen),
+        "f1_of_map": _f1(before >= CONFIDENCE, right, missed),
+        "f1_judged": _f1(after >= CONFIDENCE, right, missed),
         "calibration_error": _calibration_error(after, right),
     }
 
 
-def _f1(found: np.ndarray, right: np.ndarray, unseen: int) -> float:
+def _f1(found: np.ndarray, right: np.ndarray, missed: int) -> float:
     hits = float((found & right).sum())
-    return 2 * hits / max(1.0, float(found.sum() + right.sum() + unseen))
+    return 2 * hits / max(1.0, float(found.sum() + right.sum() + missed))
 
 
 def _calibration_error(probability: np.ndarray, right: np.ndarray) -> float:

@@ -96,11 +96,11 @@ def _samples_of(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndar
         features=evidence(found, maps, raw, native)[asked],
         is_column=right[asked],
         confidence=found.confidence[asked],
-        missed=_unseen(true[inside(true)], found.positions[right], MATCH / native),
+        missed=_missed(true[inside(true)], found.positions[right], MATCH / native),
     )
 
 
-def _unseen(true: np.ndarray, seen: np.ndarray, limit: float) -> int:
+def _missed(true: np.ndarray, seen: np.ndarray, limit: float) -> int:
     """Columns without a right candidate."""
     if not len(true) or not len(seen):
         return len(true)
