@@ -1,6 +1,6 @@
 """Exit waves that were computed beforehand, one file each: what a thick specimen does to the beam, ready for any lens.
 
-How they come about is not here (:mod:`.multislice_exit_wave`), so that they can be imaged where there is no multislice program.
+How they come about is not here (:mod:`.multislice.exit_wave`), so that they can be imaged where there is no multislice program.
 """
 
 from __future__ import annotations

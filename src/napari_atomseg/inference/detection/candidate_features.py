@@ -1,7 +1,7 @@
 """What speaks for and against a candidate being a column, in numbers that a judge weighs.
 
 The map's own word, how the raw image stands out there against its noise and its texture, the neighbours, what is seen in places
-that look alike (:mod:`.like_places`), and what the whole image is like. No number depends on gain or offset of the image.
+that look alike (:mod:`.similar_sites`), and what the whole image is like. No number depends on gain or offset of the image.
 """
 
 from __future__ import annotations

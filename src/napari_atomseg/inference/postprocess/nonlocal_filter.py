@@ -3,7 +3,7 @@
 The denoised image is held to the raw one, which stays the judge of it. What has no raw image to be compared with, the image
 without background after rows were put back, is averaged over like places: a belief of its own, that what looks the same is the
 same, from which places are excepted that differ by more than chance. Columns that the map places well stay where it puts them.
-See :mod:`.like_patches`.
+See :mod:`.patch_groups`.
 """
 
 from __future__ import annotations
