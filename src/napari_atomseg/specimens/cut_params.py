@@ -70,5 +70,11 @@ class CutParams:
 
 
 def with_field(params: CutParams, field: tuple[float, float]) -> CutParams:
-    """The same piece with another field of view (y, x), Angstrom."""
+    """The same piece with another field of view (y, x), Angstrom.
+
+    Parameters
+    ----------
+    params : CutParams
+    field : tuple of float, Angstrom, (y, x)
+    """
     return replace(params, width_y=float(field[0]), width_x=float(field[1]))

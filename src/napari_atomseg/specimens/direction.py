@@ -43,6 +43,17 @@ def low_index_zones(structure: Atoms, number: int = 8) -> list[str]:
     """Zone axes with the shortest periods, fit to choose from; those that the lattice parameters cannot tell apart once.
 
     Of a sheet the axis that crosses it comes first.
+
+    Parameters
+    ----------
+    structure : Atoms
+    number : int
+        At most.
+
+    Returns
+    -------
+    zones : list of str
+        Such as ``0,0,1``.
     """
     steps = [np.array([u, v, w]) for u in range(3) for v in range(-2, 3) for w in range(-2, 3)]
     cell = structure.cell.complete().array
