@@ -15,7 +15,6 @@ import torch
 from ase.io import write
 from spots import draw, square_lattice
 
-from napari_atomseg.cli import main
 from napari_atomseg.networks import zoo
 from napari_atomseg.networks.architectures.unet import Unet, UnetParams
 from napari_atomseg.networks.card import ModelCard
@@ -47,17 +46,6 @@ def small(models):
     card = ModelCard(name="small", network=SMALL, sampling_range=(0.05, 0.3), licence="CC0-1.0", scores={"validation f1": 0.5})
     zoo.save_model(card, Unet(UnetParams(**SMALL)).state_dict(), models)
     return "small"
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        return end.value.code or 0, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
