@@ -215,7 +215,16 @@ class Scene:
 
 
 def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
-    """Everything that the refinement of an image's columns needs; see :class:`Scene`."""
+    """Everything that the refinement of an image's columns needs; see :class:`Scene`.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        What is not finite is invalid.
+    columns : Columns
+        Where the fit begins.
+    params : RefineParams
+    """
     # Until the image has been fitted flat levels are as good a guess as any.
     params = replace(params, background="local") if params.background == "auto" else params
     # Beyond single precision squares of intensities would overflow.

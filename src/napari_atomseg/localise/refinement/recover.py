@@ -22,7 +22,17 @@ HOLDS, KNOWN, DISTINCT = 1.3, 0.15, 1.2
 
 
 def recover_failed(scene: Scene, state: State) -> Generator[Progress, None, State]:
-    """Fit the lost together with all others, which can tell a shoulder from a column; keep those that hold their place."""
+    """Fit the lost together with all others, which can tell a shoulder from a column; keep those that hold their place.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+
+    Returns
+    -------
+    state : State
+    """
     lost = state.faint | state.away
     model = state.model.copy()
     model[lost] = np.where(np.arange(model.shape[1]) == LEVEL, model[lost], scene.start[lost])

@@ -93,7 +93,14 @@ def stated_parameters(params: RefineParams) -> tuple[int, ...]:
 
 
 def canvas_of(scene: Scene, model: np.ndarray) -> np.ndarray:
-    """All columns of a model together, without background, shape (Y, X)."""
+    """All columns of a model together, without background, shape (Y, X).
+
+    Parameters
+    ----------
+    scene : Scene
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    """
     canvas = np.zeros(scene.image.shape)
     scene.add(canvas, model)
     return canvas
@@ -139,7 +146,21 @@ def _weigh(
 
 
 def refine_individually(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
-    """Fit each column with all others as they were before the round."""
+    """Fit each column with all others as they were before the round.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+    steps : int
+        Of each column.
+    turn : int
+        Number of the round, from 0; elliptic shapes are fitted from 1 on.
+
+    Returns
+    -------
+    state : State
+    """
     model, faint, away = state.model.copy(), state.faint.copy(), state.away.copy()
     model[faint, HEIGHT] = 0
     canvas = canvas_of(scene, model)
@@ -243,6 +264,15 @@ def refine_widths(scene: Scene, state: State) -> Generator[Progress, None, State
 
     Fitted round by round: where neighbours overlap, widths and local levels of all columns at once have no common cost
     that steps of all together could be sure to lower.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+
+    Returns
+    -------
+    state : State
     """
     model, away = state.model.copy(), state.away.copy()
     model[state.faint | away, HEIGHT] = 0
@@ -309,13 +339,29 @@ def _replace_on(canvas: np.ndarray, scene: Scene, model: np.ndarray, rows: np.nd
 
 
 def is_diverged(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
-    """True where a fit ran away, turned round or broke, shape (N,)."""
+    """True where a fit ran away, turned round or broke, shape (N,).
+
+    Parameters
+    ----------
+    fitted, start : ndarray, shape (N, 8)
+        Model after the fit and before it.
+    sign : float
+        +1 for bright columns, -1 for dark ones.
+    """
     away = np.hypot(fitted[:, Y] - start[:, Y], fitted[:, X] - start[:, X]) > FARTHEST * start[:, SIGMA]
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
 
 
 def noise_covariances(scene: Scene, canvas: np.ndarray, state: State) -> Generator[Progress, None, tuple[np.ndarray, float]]:
-    """Of (y, x), shape (N, 2, 2), px squared, scaled up where residuals are larger than the noise level says; and that scale."""
+    """Of (y, x), shape (N, 2, 2), px squared, scaled up where residuals are larger than the noise level says; and that scale.
+
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together, without background.
+    state : State
+    """
     model = state.model
     pairs = pairs_within(model, scene.radius + 3 * float(np.median(model[:, SIGMA])))
     covariance, surplus = yield from covariances(scene, canvas, model, stated_parameters(scene.params), pairs)
@@ -325,7 +371,13 @@ def noise_covariances(scene: Scene, canvas: np.ndarray, state: State) -> Generat
 
 
 def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, np.ndarray]:
-    """Of (y, x), shape (N, 2, 2), px squared, with what the model's own errors add to the noise."""
+    """Of (y, x), shape (N, 2, 2), px squared, with what the model's own errors add to the noise.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+    """
     model = state.model
     canvas = canvas_of(scene, model)
     covariance, scale = yield from noise_covariances(scene, canvas, state)
@@ -338,7 +390,13 @@ def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, 
 
 
 def on_slopes(scene: Scene, state: State) -> bool:
-    """Whether what is left of the windows is mostly slopes, which no flat level under each column can follow."""
+    """Whether what is left of the windows is mostly slopes, which no flat level under each column can follow.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+    """
     model = without_lost(state)
     rows = sampled_rows(model)[:SLOPE_SAMPLE]
     if len(rows) == 0:
@@ -358,7 +416,14 @@ def without_lost(state: State) -> np.ndarray:
 
 
 def nearest_others(positions: np.ndarray, failed: np.ndarray) -> np.ndarray:
-    """Distance to the nearest other column that was fitted, shape (N,), px; infinity if there is none."""
+    """Distance to the nearest other column that was fitted, shape (N,), px; infinity if there is none.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), px, (y, x)
+    failed : ndarray of bool, shape (N,)
+        Columns that were not fitted, which are no others.
+    """
     closest = np.full(len(positions), np.inf)
     rows = np.flatnonzero(~failed)
     if len(rows) > 1:
