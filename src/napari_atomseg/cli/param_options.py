@@ -130,16 +130,17 @@ def completed(listed: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def command(**values: Any) -> None:
         given: dict[str, dict[str, Any]] = {}
+        names = {}
         for one in options:
-            typed = [values.pop(name) for name in (one.name, *_alias_names(one))]
-            value = next((value for value in typed if value is not None and value is not False), None)
-            if value is None:
-                continue
-            value = _read(known[one.targets.split()[0]], value, one.option)
+            # What is said of an option names it as it was typed.
+            by_name = {option: values.pop(name) for name, option, _ in _spellings(one)}
+            typed = {option: value for option, value in by_name.items() if value is not None and value is not False}
+            option = next(iter(typed), one.option)
             for target in one.targets.split():
                 group, name = target.split(".")
-                given.setdefault(group, {})[name] = value
-        names = {tuple(target.split(".")): one.option for one in options for target in one.targets.split()}
+                names[group, name] = option
+                if typed:
+                    given.setdefault(group, {})[name] = _read(known[one.targets.split()[0]], typed[option], option)
         function(**values, typed=Typed(values=given, options=names))
 
     hints = get_type_hints(function, include_extras=True)
@@ -180,8 +181,10 @@ def _known_fields(groups: Mapping[str, str]) -> dict[str, Field]:
     return {f"{group}.{one.name}": one for group, cls in groups.items() for one in fields_of(getattr(workflows, cls))}
 
 
-def _alias_names(one: FieldOption) -> list[str]:
-    return [f"{one.name}_formerly_{number}" for number in range(len(one.aliases))]
+def _spellings(one: FieldOption) -> list[tuple[str, str, bool]]:
+    """Names of the parameters of an option, the option as it is typed, and whether that is a former one."""
+    former = [(f"{one.name}_formerly_{number}", alias, True) for number, alias in enumerate(one.aliases)]
+    return [(one.name, one.option, False), *former]
 
 
 def _parameters(one: FieldOption, known: Field) -> Iterator[inspect.Parameter]:
@@ -191,9 +194,7 @@ def _parameters(one: FieldOption, known: Field) -> Iterator[inspect.Parameter]:
     shown: dict[str, Any] = {}
     if known.kind is not bool:
         shown = {"metavar": one.metavar or _metavar(known), "show_default": _default(one, known)}
-    names = [(one.name, one.option, False)]
-    names += [(name, alias, True) for name, alias in zip(_alias_names(one), one.aliases, strict=True)]
-    for name, option, hidden in names:
+    for name, option, hidden in _spellings(one):
         info = typer.Option(option, help=help_of(known), hidden=hidden, **shown)
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=empty, annotation=Annotated[kind, info])
 

@@ -69,16 +69,11 @@ def train(
     typed: Typed,
 ) -> None:
     """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
-    from napari_atomseg.workflows import ARCHITECTURES, TrainParams
+    from napari_atomseg.workflows import TrainParams
 
     _refuse_wrong_subject(recipe, crystal, zone_axis or zone)
     zone_axis = zone_axis or zone or "0,0,1"
-    if device not in ("auto", "cpu", "cuda"):
-        raise typer.BadParameter(f'a network learns on auto, cpu or cuda, not on "{device}"', param_hint="--device")
-    if minutes is not None and not 0 < minutes < 1e6:
-        raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
-    if architecture is not None and architecture not in ARCHITECTURES:
-        raise typer.BadParameter(f"a network is {', '.join(ARCHITECTURES)}, not {architecture}", param_hint="--architecture")
+    _refuse_wrong_values(device, minutes, architecture)
     direction = _direction(zone_axis)
     _require_start(start_from)
     given = typed.of("run")
@@ -86,10 +81,8 @@ def train(
     if steps is None and minutes is not None and not resume:
         # Without a number of updates, the minutes alone say when the run is over.
         given["steps"] = 0
-    # What to type to go on.
-    asked = (("--start-from", start_from), ("--name", name), ("-o", out), ("--minutes", None if steps else minutes))
-    words = [recipe] if recipe is not None else ["--crystal", str(crystal), "--zone-axis", zone_axis]
-    words += [str(word) for option in asked if option[1] is not None for word in option]
+    options = {"--start-from": start_from, "--name": name, "-o": out, "--minutes": None if steps else minutes}
+    words = _words(recipe, crystal, zone_axis, options)
     shape = {"width": channels or width, "depth": depth, "row_context": row_context, "refinements": refinements}
     typed.params("run", TrainParams)
     console = Console(quiet=quiet, debug=debug)
@@ -126,6 +119,23 @@ def train(
         console.say(f"history and checkpoint -> {folder}")
 
     run_for_each(console, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
+
+
+def _refuse_wrong_values(device: str, minutes: float | None, architecture: str | None) -> None:
+    from napari_atomseg.workflows import ARCHITECTURES
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise typer.BadParameter(f'a network learns on auto, cpu or cuda, not on "{device}"', param_hint="--device")
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
+    if architecture is not None and architecture not in ARCHITECTURES:
+        raise typer.BadParameter(f"a network is {', '.join(ARCHITECTURES)}, not {architecture}", param_hint="--architecture")
+
+
+def _words(recipe: str | None, crystal: Path | None, zone_axis: str, options: dict[str, Any]) -> list[str]:
+    """What to type to go on with a run."""
+    subject = [recipe] if recipe is not None else ["--crystal", str(crystal), "--zone-axis", zone_axis]
+    return [*subject, *(str(word) for name, value in options.items() if value is not None for word in (name, value))]
 
 
 def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | None) -> None:

@@ -50,18 +50,9 @@ from napari_atomseg.training.params import TrainParams
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL
 from napari_atomseg.workflows.classifier import RECIPES, train_classifier
-from napari_atomseg.workflows.columns import (
-    bound,
-    finder_choice,
-    fit_choices,
-    left_out,
-    locate,
-    model_names,
-    refine,
-    residual,
-    snap,
-    transfer,
-)
+from napari_atomseg.workflows.column_edits import snap, transfer
+from napari_atomseg.workflows.columns import locate, model_names, refine
+from napari_atomseg.workflows.fit_residual import residual
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
     calibrate_by_lattice,
@@ -70,9 +61,10 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
-from napari_atomseg.workflows.maps import maps
 from napari_atomseg.workflows.measuring import WHAT, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
+from napari_atomseg.workflows.network_maps import maps
+from napari_atomseg.workflows.provenance import bound, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder

@@ -11,7 +11,7 @@ from napari_atomseg.core.columns import SCAN_SHIFT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.workflows.columns import replaced, snap
+from napari_atomseg.workflows.column_edits import replaced, snap
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
