@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from spots import square_lattice
 
-from napari_atomseg.localise.detection.select import decoy_level, repeat_vectors, significance_level
+from napari_atomseg.localise.detection.recurrence import repeat_vectors
+from napari_atomseg.localise.detection.select import decoy_level, significance_level
 
 
 def test_the_repeat_vectors_of_a_lattice_are_its_translations():

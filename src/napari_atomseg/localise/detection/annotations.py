@@ -57,10 +57,11 @@ def find_annotations(image: np.ndarray) -> Annotations:
         Any intensities; NaN allowed.
     """
     mask = np.zeros(image.shape, bool)
-    if image.size == 0 or image.size > LARGEST_PICTURE or not np.isfinite(image).any():
-        return Annotations(mask=mask, told="")
     values = np.asarray(image, np.float32)
-    tolerance = SAME_SHADE * float(np.nanmax(values[np.isfinite(values)]) - np.nanmin(values[np.isfinite(values)]))
+    finite = values[np.isfinite(values)]
+    if finite.size == 0 or image.size > LARGEST_PICTURE:
+        return Annotations(mask=mask, told="")
+    tolerance = SAME_SHADE * float(finite.max() - finite.min())
     inner = _without_frame(values, tolerance)
     mask[:] = True
     mask[inner] = False

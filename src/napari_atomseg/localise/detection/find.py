@@ -27,15 +27,19 @@ from napari_atomseg.localise.detection.select import select_columns
 from napari_atomseg.localise.detection.tiles import Tile, tiles_of
 
 TILE_SIDE = 1024
-FILTERS_IN_COLUMN_SIGMA = {0.75: 0.9, 0.9: 1.0, 1.1: 1.0, 1.35: 0.92, 1.65: 0.82}
-"""Widths of the band-pass that are tried, relative to the width of the autocorrelation, and how much each is trusted."""
+FILTERS_IN_COLUMN_SIGMA = (0.75, 0.9, 1.1, 1.35, 1.65, 2.0)
+"""Widths of the band-pass that are tried, relative to the width of the autocorrelation."""
+BEST_FILTER, FILTER_SPREAD = 1.2, 1.5
+"""Which of them serves best with noise, rows that jitter and a support, and how little is known of it (in its logarithm)."""
 USUAL_FILTER = 1.1
 """The one that serves where nothing repeats; neighbours make the autocorrelation a little too narrow."""
 TRIAL_SIDE = 512
 AROUND_REGION = 256
 """What is looked at around a region, in pixels."""
-SURELY_REPEATED = 0.4
-"""Recurrence above which a maximum speaks for the filter that found it, as one that is clear of all clutter does."""
+CERTAIN = 8.0
+"""Significance at which a maximum is worth two thirds of a sure one."""
+SURELY_REPEATED, NEVER_REPEATED = 0.3, 0.25
+"""Recurrence at which a maximum counts in full, and what one counts that does not recur."""
 NARROWEST_FILTER = 1.2
 """A narrower Laplacian of Gaussian is not sampled well enough to be isotropic, in pixels."""
 
@@ -229,12 +233,12 @@ class Cutter:
 
 
 def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) -> Generator[Progress, None, float]:
-    """Width of the band-pass, in px, at which the most maxima repeat or stand out, and the fewest do neither.
+    """Width of the band-pass, in px, that finds the most columns, each counted by how sure it is and how it recurs.
 
-    Correlated noise makes the autocorrelation too narrow and touching columns make it too wide; repetition tells.
+    Correlated noise makes the autocorrelation too narrow and touching columns make it too wide; what is found tells.
     """
     best, most = USUAL_FILTER * scale.sigma_px, 0.0
-    for factor, trust in FILTERS_IN_COLUMN_SIGMA.items():
+    for factor in FILTERS_IN_COLUMN_SIGMA:
         yield Progress(0, 0, "choosing the filter")
         sigma = max(NARROWEST_FILTER, factor * scale.sigma_px)
         candidates, response = find_candidates(image, sigma)
@@ -250,11 +254,22 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
         )
         if verdict.recurrence is None:
             continue
-        sure = (verdict.recurrence > SURELY_REPEATED) | verdict.clear
-        gain = trust * float((verdict.keep & sure).sum() - 0.5 * (verdict.keep & ~sure).sum())
+        worth = _worth(candidates.significance, verdict.recurrence)
+        gain = _trust(factor) * float(np.sum(worth[verdict.keep]))
         if gain > most:
             best, most = sigma, gain
     return best
+
+
+def _trust(factor: float) -> float:
+    """How much a width of the band-pass is trusted before it has found anything."""
+    return float(np.exp(-(np.log(factor / BEST_FILTER) ** 2) / (2 * FILTER_SPREAD**2)))
+
+
+def _worth(significance: np.ndarray, recurrence: np.ndarray) -> np.ndarray:
+    """How surely each maximum is a column, from 0 to 1, shape (N,)."""
+    repeated = NEVER_REPEATED + (1 - NEVER_REPEATED) * recurrence / SURELY_REPEATED
+    return np.asarray(-np.expm1(-significance / CERTAIN) * np.minimum(repeated, 1))
 
 
 def otsu_of(values: np.ndarray) -> float:

@@ -24,7 +24,9 @@ STEEP_ROUNDS = 4
 STEEP_WIDTH = 0.6
 STEEP_BORDER = 1.5
 CHANCE_LIMIT = 5.0
-"""Standard deviations of a chance correlation beyond which neighbouring pixels are believed to belong together."""
+"""Standard deviations of a chance correlation beyond which neighbouring pixels are believed to belong together ..."""
+NEARBY, CHANCE_LIMIT_NEARBY = 2.3, 6.0
+"""... and pixels up to so far apart, px, all together, which tells of wide columns in much noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +82,7 @@ def _scale_of(flat: np.ndarray) -> ColumnScale | None:
     if len(grid) < 8:
         return None
     profile = ndimage.gaussian_filter1d(np.interp(grid, lag, correlation), 1.5)
-    # Neighbouring pixels of white noise, whatever its distribution, are correlated by chance only.
-    chance = CHANCE_LIMIT * float(correlation[0]) / np.sqrt(flat.size)
-    if not np.isfinite(profile).all() or profile[0] <= chance:
+    if not np.isfinite(profile).all() or not (_correlated(lag, correlation, flat.size) and profile[0] > 0):
         return None
     dip = _first_dip(profile)
     sigma = _central_width(grid, profile, float(profile[dip]))
@@ -90,6 +90,16 @@ def _scale_of(flat: np.ndarray) -> ColumnScale | None:
     if sigma is None:
         return None
     return ColumnScale(sigma_px=sigma, spacing_px=float(grid[ring]), order=float(profile[ring] / profile[0]))
+
+
+def _correlated(lag: np.ndarray, correlation: np.ndarray, size: int) -> bool:
+    """Whether near pixels belong together; those of white noise, whatever its distribution, are correlated by chance only."""
+    chance = float(correlation[0]) / np.sqrt(size)
+    near = (lag > 0) & (lag <= NEARBY)
+    # Half of the lags of a ring are the other half seen from the other side.
+    count = np.pi * lag[near] / 2
+    together = float(np.sum(count * correlation[near])) / np.sqrt(np.sum(count))
+    return float(correlation[near][0]) > CHANCE_LIMIT * chance or together > CHANCE_LIMIT_NEARBY * chance
 
 
 def _flattened(image: np.ndarray, width: float) -> np.ndarray:

@@ -11,24 +11,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, spatial
+from scipy import spatial
 
 from napari_atomseg.localise.detection.candidates import Candidates
+from napari_atomseg.localise.detection.crowded import among_columns
+from napari_atomseg.localise.detection.recurrence import (
+    FAINT_SIGNIFICANCE,
+    FAINTEST,
+    FEWEST_VECTORS,
+    NEIGHBOURS,
+    recurrence_of,
+)
 from napari_atomseg.localise.detection.response import expected_noise_maxima
+from napari_atomseg.localise.detection.texture import of_texture
 
-NEIGHBOURS = 10
-FAINTEST = 0.05
-"""No column is fainter than this share of the strong ones around it (visibility by eye ends at about 0.1)."""
-FAINT = 0.1
-"""Below this share recurrence has to be beyond chance."""
-FAINT_SIGNIFICANCE = 2.5
 RECURRENCE = 0.3
-SIMILAR_HEIGHT = np.log(1.8)
-REACH_IN_SPACINGS = 3.2
-TOLERANCE_IN_SIGMA = 1.0
-CHANCE_DEVIATIONS = 2.0
-FEWEST_VECTORS = 4
-MOST_SHARED = 0.65
+FALSE_AMONG_COLUMNS = 0.5
+"""Share of noise that is tolerated among maxima that have columns on all sides, on the assumption that there is room for it."""
+FAINTEST_AMONG_COLUMNS = 0.8
+"""Smallest height of these, in units of the contrast."""
 BEYOND_DECOYS = 2.0
 """A maximum that is so many times as significant as the most significant dark spot is none of the noise's."""
 BEYOND_CLUTTER = 2.3
@@ -95,7 +96,7 @@ def select_columns(
     if strong.sum() < FEWEST_VECTORS:
         strong = significant
     relative = candidates.height / height_around(candidates, strong)
-    recurrence = recurrence_of(candidates, relative, strong, sigma, shape)
+    recurrence = recurrence_of(candidates, relative, strong, significant, sigma, shape)
     clear = significant & (relative > FAINTEST) & clear_of_clutter(candidates)
     if recurrence is None:
         # Nothing repeats (single atoms, glass, noise): the image's own dark spots tell how high its noise reaches, and
@@ -107,9 +108,27 @@ def select_columns(
     else:
         faint = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
         keep = clear | (significant & (relative > contrast)) | (faint & (recurrence > RECURRENCE))
+        keep |= _seen_among_columns(candidates, significant, sigma, area, contrast)
+        own = candidates.height * candidates.own
+        texture = of_texture(candidates.pixel, own, recurrence, candidates.significance > FAINT_SIGNIFICANCE)
+        keep &= ~(texture & (relative < 1))
         witness = recurrence
     confidence = _confidence(candidates.significance, level, relative, witness)
     return Selection(keep=keep, confidence=confidence, clear=clear, recurrence=recurrence)
+
+
+def _seen_among_columns(
+    candidates: Candidates, significant: np.ndarray, sigma: float, area: float, contrast: float
+) -> np.ndarray:
+    """True for maxima with columns on all sides that are fainter than those that may stand alone, shape (N,)."""
+    among = among_columns(candidates.pixel, significant)
+    if not among.any():
+        return among
+    level = significance_level(candidates.significance[among], sigma, area * float(among.mean()), FALSE_AMONG_COLUMNS)
+    own = candidates.significance * candidates.own
+    dark = decoy_level(own, candidates.decoys, FALSE_AMONG_COLUMNS)
+    relative = candidates.height / height_around(candidates, significant)
+    return among & (candidates.significance > level) & (own > dark) & (relative > FAINTEST_AMONG_COLUMNS * contrast)
 
 
 def significance_level(significance: np.ndarray, sigma: float, area: float, false_share: float) -> float:
@@ -170,79 +189,6 @@ def height_around(candidates: Candidates, strong: np.ndarray) -> np.ndarray:
     _, near = tree.query(candidates.pixel, k=count)
     heights = candidates.height[strong][near].reshape(len(candidates), count)
     return np.asarray(np.median(heights, axis=1))
-
-
-def recurrence_of(
-    candidates: Candidates, relative: np.ndarray, strong: np.ndarray, sigma: float, shape: tuple[int, int]
-) -> np.ndarray | None:
-    """Share of the image's own repeat vectors at which a candidate has a partner of like height, shape (N,).
-
-    None if the strong maxima share no set of vectors.
-    """
-    tolerance = TOLERANCE_IN_SIGMA * sigma
-    vectors = repeat_vectors(candidates.pixel[strong], sigma, tolerance)
-    if len(vectors) < FEWEST_VECTORS:
-        return None
-    able = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
-    points = candidates.pixel[able].astype(float)
-    logs = np.log(candidates.height[able])
-    tree = spatial.cKDTree(points)
-    partners = np.zeros(len(points))
-    possible = np.zeros(len(points))
-    chance = _chance_of_partner(points, logs, tolerance, shape)
-    for vector in vectors:
-        target = points + vector
-        inside = np.all((target >= 0) & (target < shape), axis=1)
-        distance, other = tree.query(target, distance_upper_bound=tolerance)
-        hit = np.isfinite(distance)
-        hit[hit] = np.abs(logs[hit] - logs[other[hit]]) < SIMILAR_HEIGHT
-        partners += hit & inside
-        possible += inside
-    share = np.zeros(len(candidates))
-    possible = np.maximum(possible, 1)
-    # Among the faintest are so many that what they give by chance is no recurrence.
-    by_chance = chance + CHANCE_DEVIATIONS * np.sqrt(chance * (1 - chance) / possible)
-    believed = (relative[able] > FAINT) | (partners > by_chance * possible)
-    share[able] = np.where(believed, partners / possible, 0.0)
-    return share
-
-
-def _chance_of_partner(points: np.ndarray, logs: np.ndarray, tolerance: float, shape: tuple[int, int]) -> np.ndarray:
-    """Probability that a maximum of like height stands at a place by chance, shape (N,)."""
-    order = np.sort(logs)
-    alike = np.searchsorted(order, logs + SIMILAR_HEIGHT) - np.searchsorted(order, logs - SIMILAR_HEIGHT)
-    return np.asarray(-np.expm1(-alike * np.pi * tolerance**2 / float(np.prod(shape))))
-
-
-def repeat_vectors(points: np.ndarray, sigma: float, tolerance: float) -> np.ndarray:
-    """Vectors (y, x) in px that at least 30 % of the points share, and twice as many as chance would have."""
-    if len(points) < NEIGHBOURS:
-        return np.zeros((0, 2))
-    tree = spatial.cKDTree(points)
-    distance = np.median(tree.query(points, k=NEIGHBOURS)[0], axis=0)
-    # In a lattice of dumbbells the nearest neighbour says nothing of the translations.
-    reach = REACH_IN_SPACINGS * max(distance[1], 0.5 * distance[-1])
-    pairs = tree.query_pairs(reach, output_type="ndarray")
-    differences = (points[pairs[:, 1]] - points[pairs[:, 0]]).astype(float)
-    differences = np.concatenate([differences, -differences])
-    step = max(1.0, tolerance / 2)
-    half = int(np.ceil(reach / step))
-    cell = np.round(differences / step).astype(int) + half
-    inside = np.all((cell >= 0) & (cell <= 2 * half), axis=1)
-    counts = np.zeros((2 * half + 1, 2 * half + 1))
-    np.add.at(counts, tuple(cell[inside].T), 1.0)
-    width = tolerance / step / 1.5
-    density = ndimage.gaussian_filter(counts, width, mode="constant") * 2 * np.pi * width**2
-    y, x = np.mgrid[-half : half + 1, -half : half + 1]
-    distance = np.hypot(y, x) * step
-    ring = (distance < reach) & (distance > 2 * sigma)
-    if not ring.any():
-        return np.zeros((0, 2))
-    shared = (density > 0.3 * len(points)) & (density > 2 * density[ring].mean())
-    peak = ring & shared & (density == ndimage.maximum_filter(density, 5))
-    # From one kind of column to another only some can go; the translations of the whole pattern are shared by most.
-    peak &= density > MOST_SHARED * np.max(density[peak], initial=0.0)
-    return (np.argwhere(peak) - half) * step
 
 
 def _confidence(significance: np.ndarray, level: float, relative: np.ndarray, recurrence: np.ndarray) -> np.ndarray:
