@@ -3,6 +3,7 @@
 import ast
 import functools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -179,6 +180,18 @@ def test_importing_the_workflows_loads_nothing_heavy():
     if not ((ROOT / "workflows.py").exists() or (ROOT / "workflows").is_dir()):
         pytest.skip("there are no workflows yet")
     assert not HEAVY & loaded_by("import napari_atomseg.workflows")
+
+
+def test_the_page_of_the_house_shows_the_same_rows():
+    page = Path(__file__).parents[1] / "docs" / "architecture.md"
+    shown, row = {}, -1
+    for line in page.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) != 3 or not cells[1].startswith("`"):
+            continue
+        row = int(cells[0]) if cells[0] else row
+        shown.setdefault(row, set()).update(re.findall(r"`(\w+)`", cells[1]))
+    assert shown == {level: set(names) for level, names in enumerate(LAYERS)}
 
 
 # -- the window --------------------------------------------------------------------------------------------------------

@@ -13,27 +13,13 @@ import pandas as pd
 import pytest
 from spots import draw, square_lattice
 
-from napari_atomseg.cli import main
 from napari_atomseg.cli.files import dataset_lines
-from napari_atomseg.cli.targets import names_of, targets_of
+from napari_atomseg.cli.output_paths import names_of, targets_of
 from napari_atomseg.cli.window import with_sample_named
 from napari_atomseg.workflows import RefineParams
 
 SHAPE = (100, 110)
 TRUE = square_lattice(SHAPE, 16, margin=10)
-
-
-@pytest.fixture
-def call(capsys):
-    """Run the command line here; gives exit status, standard output and standard error."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        return end.value.code or 0, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

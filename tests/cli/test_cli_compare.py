@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from commands import call
 from spots import draw
 
-from napari_atomseg.cli.app import main
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.writers.columns_csv import write_columns
@@ -15,12 +15,6 @@ from napari_atomseg.writers.image import write_image
 
 CELLS = np.stack(np.meshgrid(np.arange(1, 5), np.arange(1, 6), indexing="ij"), -1).reshape(-1, 2) * 3.9
 HEIGHTS = np.random.default_rng(2).uniform(80, 120, len(CELLS))
-
-
-def call(*words):
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    return end.value.code
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import torch
 from ase.io import write
 from spots import draw, square_lattice
 
-from napari_atomseg.cli import main
 from napari_atomseg.networks import zoo
 from napari_atomseg.networks.architectures.unet import Unet, UnetParams
 from napari_atomseg.networks.card import ModelCard
@@ -47,17 +46,6 @@ def small(models):
     card = ModelCard(name="small", network=SMALL, sampling_range=(0.05, 0.3), licence="CC0-1.0", scores={"validation f1": 0.5})
     zoo.save_model(card, Unet(UnetParams(**SMALL)).state_dict(), models)
     return "small"
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        return end.value.code or 0, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
@@ -337,7 +325,7 @@ def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, sma
     assert (status, complaints) == (0, "")
     assert "judged" in said
     judged = zoo.load_model("judged")
-    assert judged.judge is not None
+    assert judged.classifier is not None
     assert judged.card.judge["images"] >= 20
     assert {"judge f1_of_map", "judge f1_judged", "judge calibration_error"} <= set(judged.card.scores)
     assert all(
@@ -351,8 +339,8 @@ def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, sma
     assert {"confidence", "map_confidence"} <= set(pd.read_csv(out, comment="#").columns)
     tuned = ("--start-from", "judged", "--steps", 1, "--batch", 1, "--patch", 32, "--workers", 0, "--name", "tuned", "-q")
     assert call("train", "columns_stem", *tuned)[0] == 0
-    weights = zoo.load_model("tuned").judge.state_dict()
-    assert all(torch.equal(value, weights[name]) for name, value in judged.judge.state_dict().items())
+    weights = zoo.load_model("tuned").classifier.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in judged.classifier.state_dict().items())
 
 
 @pytest.mark.parametrize(

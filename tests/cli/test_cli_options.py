@@ -1,20 +1,28 @@
 """Every option of ``simulate`` changes the image of every method, or is refused by name."""
 
-import inspect
-
 import numpy as np
 import pytest
+import typer.main
 from drawn_pairs import draw_pairs
 
-from napari_atomseg.cli.app import main
-from napari_atomseg.cli.simulate import simulate
+from napari_atomseg.cli.app import app, main
+from napari_atomseg.cli.param_options import help_of, whole_command
+from napari_atomseg.core.params import fields_of
 from napari_atomseg.specimens.library import crystal
-from napari_atomseg.workflows import METHODS, CorrectionParams, fit_correction, read, write_correction
+from napari_atomseg.workflows import (
+    METHODS,
+    CorrectionParams,
+    NetworkParams,
+    RefineParams,
+    fit_correction,
+    read,
+    write_correction,
+)
 
-SMALL = {"--thickness": "4A", "--width": "4A", "--pixel-size": "0.3A"}
+SMALL = {"--thickness": "4A", "--field": "4A", "--pixel-size": "0.3A"}
 OWN = {
     **{method: {"--configurations": "1"} for method in ("prism", "multislice", "hrtem")},
-    "corrected": {"--width": "9A"},  # wider than the surroundings that a correction looks at
+    "corrected": {"--field": "9A"},  # wider than the surroundings that a correction looks at
 }
 OPTIONS = {
     "--energy": "80000",
@@ -29,7 +37,7 @@ OPTIONS = {
     "--zone-axis": "1,1,0",
     "--thickness": "12A",
     "--repeat": "2,1,1",
-    "--width": "11A",
+    "--field": "11A",
     "--rotation": "20",
     "--tilt": "40,30",
     "--vacancies": "0.3",
@@ -39,10 +47,17 @@ OPTIONS = {
     "--psf-sigma": "0.5A",
     "--exponent": "1.2",
 }
+
+
+def command_of(name):
+    """A command with all of its options."""
+    return whole_command(typer.main.get_command(app).commands[name])
+
+
 NOT_PHYSICAL = {
-    "structures", "out", "method", "correction", "like", "force", "quiet", "debug",  # which files, and how they are treated
-    "seed",  # of chance, where there is any
-    "device",  # where it is calculated; asked for below
+    "structures", "out", "simulation_method", "correction", "like", "force", "quiet", "debug", "help",  # which files, and how
+    "cut_seed",  # of chance, where there is any
+    "multislice_device",  # where it is calculated; asked for below
 }  # fmt: skip
 
 
@@ -70,7 +85,7 @@ def plain(folder):
 
 
 def test_no_option_is_forgotten_here():
-    known = {f"--{name.replace('_', '-')}" for name in inspect.signature(simulate).parameters if name not in NOT_PHYSICAL}
+    known = {option.opts[-1] for option in command_of("simulate").params if option.name not in NOT_PHYSICAL and not option.hidden}
     assert known == set(OPTIONS)
 
 
@@ -117,7 +132,7 @@ def test_options_that_exclude_each_other_are_refused(folder, method, options, ca
     assert not (folder / "refused.tif").exists()
 
 
-@pytest.mark.parametrize("option", [{"--pixel-size": "0.2A"}, {"--width": "5A"}])
+@pytest.mark.parametrize("option", [{"--pixel-size": "0.2A"}, {"--field": "5A"}])
 def test_size_and_field_are_those_of_the_image_alike(folder, option, capsys):
     image_by(folder, "alike.tif", "convolution", {})
     words = [word for pair in option.items() for word in pair]
@@ -143,3 +158,46 @@ def test_underfocus_and_aberration_reach_the_lens_of_a_tem(folder):
     usual = image_by(folder, "a.tif", "hrtem", {"--configurations": "0"})[1]
     assert np.array_equal(one, usual)  # the default of the lens
     assert not np.allclose(one, other, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("command", "former", "now"),
+    [
+        ("locate", "--alone", "--no-nonlocal"),
+        ("map", "--alone", "--no-nonlocal"),
+        ("simulate", "--width", "--field"),
+        ("train", "--zone", "--zone-axis"),
+        ("train", "--width", "--channels"),
+    ],
+)
+def test_former_names_still_work_and_are_not_shown(command, former, now):
+    options = {name: option for option in command_of(command).params for name in option.opts}
+    assert options[former].hidden
+    assert not options[now].hidden
+    assert options[former].help == options[now].help or options[former].help
+
+
+def test_one_name_means_one_thing_in_all_commands():
+    for name in ("--width", "--zone-axis", "--device"):
+        metavars = {
+            (option.metavar or "").replace("|mps", "")
+            for command in typer.main.get_command(app).commands
+            for option in command_of(command).params
+            if name in option.opts and not option.hidden
+        }
+        assert len(metavars) == 1, (name, metavars)
+
+
+@pytest.mark.parametrize("cls", [RefineParams, NetworkParams, CorrectionParams])
+def test_defaults_and_choices_in_the_help_are_those_of_the_class(cls):
+    command = {RefineParams: "refine", NetworkParams: "map", CorrectionParams: "fit-correction"}[cls]
+    shown = {option.opts[-1]: option for option in command_of(command).params}
+    for field in fields_of(cls):
+        option = shown.get("--" + field.name.replace("_", "-"))
+        if option is None or field.kind is bool or field.name == "pixel_size":
+            continue
+        assert option.help == help_of(field)
+        if field.choices:
+            assert option.metavar == "|".join(field.choices)
+        if field.default is not None:
+            assert option.show_default == (f"{field.default:g}" if field.kind is not str else field.default)

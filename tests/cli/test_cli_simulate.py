@@ -4,17 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from commands import call
 
-from napari_atomseg.cli.app import main
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import read
-
-
-def call(*words):
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    return end.value.code
 
 
 @pytest.fixture

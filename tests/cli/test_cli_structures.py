@@ -4,20 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from commands import call
 from shared_files import shared
 
-from napari_atomseg.cli.app import main
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import SimulationParams, is_structure_file, read, read_structure, simulate_again
 
 SMALL = ["--width", "12A", "--pixel-size", "0.2A"]
-
-
-def call(*words):
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    return end.value.code
 
 
 @pytest.fixture

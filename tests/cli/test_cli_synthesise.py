@@ -1,14 +1,7 @@
 """``synthesise`` and ``train`` refuse what would change nothing."""
 
 import pytest
-
-from napari_atomseg.cli.app import main
-
-
-def call(*words):
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    return end.value.code
+from commands import call
 
 
 @pytest.mark.parametrize("option", ["--number", "--seed", "--size"])

@@ -9,11 +9,12 @@ import typer.main
 from typer.testing import CliRunner
 
 from napari_atomseg.cli.app import app
+from napari_atomseg.cli.param_options import whole_command
 
 SOURCE = Path(__file__).parents[2] / "src" / "napari_atomseg"
 ODD = re.compile(r"\b(told|asked|judge[sd]?|alike|strayed|drawn by chance)\b", re.IGNORECASE)
 KEYS_OF_CARDS = ("judge f1_of_map", "judge f1_judged")
-COMMANDS = {name: command for name, command in typer.main.get_command(app).commands.items() if not command.hidden}
+COMMANDS = {name: whole_command(command) for name, command in typer.main.get_command(app).commands.items() if not command.hidden}
 
 
 def help_of(name):

@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from napari_atomseg.cli.app import app
+from napari_atomseg.cli.param_options import whole_command
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -38,7 +39,7 @@ def test_every_command_line_is_understood(words):
     commands = typer.main.get_command(app).commands
     assert words[0] in commands, words
     try:
-        commands[words[0]].make_context(words[0], list(words[1:]))
+        whole_command(commands[words[0]]).make_context(words[0], list(words[1:]))
     except click.exceptions.Exit:  # --help
         return
 

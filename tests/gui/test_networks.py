@@ -416,13 +416,13 @@ def few_scenes(monkeypatch):
     from napari_atomseg import workflows
     from napari_atomseg.synthesis.recipe import read_recipe
     from napari_atomseg.training import lessons
-    from napari_atomseg.workflows import models
+    from napari_atomseg.workflows import training
 
     asked = []
     monkeypatch.setattr(lessons, "BATCHES", 1)
     monkeypatch.setattr(lessons, "BATCH", 2)
-    monkeypatch.setattr(models, "BATCH", 1)
-    monkeypatch.setattr(models, "PATCH", 48)
+    monkeypatch.setattr(training, "BATCH", 1)
+    monkeypatch.setattr(training, "PATCH", 48)
     monkeypatch.setattr(workflows, "recipe_for_crystal", lambda *given: asked.append(given) or read_recipe("columns_stem"))
     return asked
 

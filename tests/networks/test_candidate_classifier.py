@@ -7,7 +7,15 @@ from safetensors.torch import load_file, save_file
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.networks import zoo
 from napari_atomseg.networks.architectures.unet import Unet, UnetParams
-from napari_atomseg.networks.candidate_classifier import FARTHEST, FEATURES, PREFIX, Judge, JudgeParams, joined, split
+from napari_atomseg.networks.candidate_classifier import (
+    FARTHEST,
+    FEATURES,
+    PREFIX,
+    CandidateClassifier,
+    CandidateClassifierParams,
+    joined,
+    split,
+)
 from napari_atomseg.networks.card import NAME, WEIGHTS, ModelCard, ModelError
 
 SMALL = {"width": 4, "depth": 2, "stem": 2, "row_context": 0}
@@ -18,7 +26,7 @@ SHAPE_ON_CARD = {"width": WIDTH, "members": MEMBERS, "features": list(FEATURES)}
 
 def a_judge():
     torch.manual_seed(8)
-    judge = Judge(JudgeParams(width=WIDTH, members=MEMBERS))
+    judge = CandidateClassifier(CandidateClassifierParams(width=WIDTH, members=MEMBERS))
     judge.mean.copy_(torch.linspace(-1, 1, len(FEATURES)))
     judge.deviation.copy_(torch.linspace(0.5, 2, len(FEATURES)))
     return judge.eval()
@@ -42,16 +50,16 @@ def folder(tmp_path):
 
 def test_a_model_comes_back_with_its_judge(folder):
     model = zoo.load_model(str(folder))
-    assert not model.judge.training
-    assert model.judge.params == JudgeParams(width=WIDTH, members=MEMBERS)
+    assert not model.classifier.training
+    assert model.classifier.params == CandidateClassifierParams(width=WIDTH, members=MEMBERS)
     with torch.inference_mode():
-        assert torch.equal(model.judge(some_evidence()), a_judge()(some_evidence()))
+        assert torch.equal(model.classifier(some_evidence()), a_judge()(some_evidence()))
     assert tuple(model.card.judge["features"]) == FEATURES
 
 
 def test_the_network_is_the_same_with_and_without_a_judge(folder, tmp_path):
     plain = zoo.load_model(str(saved(tmp_path, "plain", {}, None)))
-    assert plain.judge is None
+    assert plain.classifier is None
     for name, value in zoo.load_model(str(folder)).network.state_dict().items():
         assert torch.equal(value, plain.network.state_dict()[name]), name
 
@@ -122,7 +130,7 @@ def test_weights_are_split_as_they_were_joined():
 @pytest.mark.parametrize("width", [0, 1, 2000])
 def test_a_judge_has_a_sensible_width(width):
     with pytest.raises(AtomsegError, match="width"):
-        JudgeParams(width=width)
+        CandidateClassifierParams(width=width)
 
 
 def test_the_answer_is_the_mean_over_its_members():

@@ -11,7 +11,7 @@ from structures_at_hand import PLACES, SHAPE, save_structures, spotted
 from napari_atomseg.cli.app import main
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.networks import zoo
-from napari_atomseg.workflows import ClassicalParams, NetworkParams, locate, maps, train_judge
+from napari_atomseg.workflows import ClassicalParams, NetworkParams, locate, maps, train_classifier
 from napari_atomseg.workflows.choice import choose_finder
 from napari_atomseg.writers.image import write_image
 
@@ -86,7 +86,7 @@ def test_its_maps_are_classes_and_background(model, image):
 
 def test_it_needs_no_classifier_of_candidates(model):
     with pytest.raises(AtomsegError, match="structures"):
-        train_judge(model)
+        train_classifier(model)
 
 
 def test_the_command_line_takes_t_and_warns_of_stem_images(model, image, tmp_path, capsys):

@@ -110,7 +110,15 @@ def _area(corners: np.ndarray) -> float:
 
 
 def defects_of(positions: np.ndarray, bonds: np.ndarray, rings: list[Ring]) -> np.ndarray:
-    """Atoms short of a neighbour, or in a ring that is no hexagon; bool, shape (N,)."""
+    """Atoms short of a neighbour, or in a ring that is no hexagon; bool, shape (N,).
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), Angstrom
+    bonds : ndarray of int, shape (B, 2)
+        Pairs of atoms.
+    rings : list of Ring
+    """
     broken = np.bincount(bonds.ravel(), minlength=len(positions)) < MOST_BONDS
     for ring in rings:
         if ring.size != 6:

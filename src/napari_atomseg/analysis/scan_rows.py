@@ -133,6 +133,18 @@ def straighten_rows(columns: Columns, params: ScanRowsParams | None = None) -> t
     The positions change by `scan_shift_y_px`, `scan_shift_x_px`, which are kept as features: adding them gives back what
     was measured. The standard deviations take up those of the shifts.
 
+    Parameters
+    ----------
+    columns : Columns
+        Of one image or frame, fitted.
+    params : ScanRowsParams, optional
+
+    Returns
+    -------
+    columns : Columns
+        Moved, with `scan_shift_y_px`, `scan_shift_x_px` and larger deviations.
+    rows : ScanRows
+
     Raises
     ------
     AtomsegError

@@ -12,20 +12,22 @@ import typer
 from napari_atomseg import __version__
 from napari_atomseg.cli.columns import locate, refine
 from napari_atomseg.cli.compare import compare
+from napari_atomseg.cli.console import unforeseen
 from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.files import info, models
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.measure import measure
+from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
-from napari_atomseg.cli.talk import unforeseen
 from napari_atomseg.cli.train import train
 from napari_atomseg.cli.train_classifier import train_classifier
 from napari_atomseg.cli.window import OpenCommand, open_files
 
 app = typer.Typer(
     name="napari-atomseg",
+    cls=CommandsWithParams,
     help="Atomic columns from electron micrographs: find, correct, measure, with error bars.",
     no_args_is_help=True,
     add_completion=False,

@@ -7,33 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.fit_options import (
-    Background,
-    Gain,
-    GaussiansOnly,
-    Likelihood,
-    Offset,
-    RowJitter,
-    Shape,
-    Tails,
-    Width,
-    fit_params,
-    refuse_without_fit,
-)
-from napari_atomseg.cli.inputs import (
-    Alone,
-    AsScanned,
-    Dataset,
-    PixelSize,
-    frame_of,
-    open_image,
-    params_of,
-    pixel_size_of,
-    require_model,
-)
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.fit_options import FIT, FIT_OPTIONS, fit_params, refuse_without_fit
+from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.output_paths import STRUCTURES, files_of, refuse_existing, targets_of, write
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.quantities import format_pixel_size
@@ -45,41 +24,21 @@ if TYPE_CHECKING:
 Out = Annotated[
     str, typer.Option("-o", "--output", metavar="OUT", help="File (.csv or .xyz), or a folder for any number of inputs.")
 ]
-ColumnWidth = Annotated[
-    float | None,
-    typer.Option(
-        metavar="PX", help="Width (standard deviation) of a column in pixels, classical finder; from the image if left out."
-    ),
-]
-Contrast = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SHARE", help="Smallest height of a column relative to strong ones around, classical finder. [default: 0.5]"
-    ),
-]
-Segmentation = Annotated[
-    str,
-    typer.Option(
-        metavar="ours|otsu",
-        help="How columns are read from a network's map: by its classifier of candidates, or by Otsu's threshold and the "
-        "centroid of each area (Lin et al. 2021).",
-    ),
-]
-Epsilon = Annotated[
-    float | None,
-    typer.Option(
-        metavar="P", help="Networks of structures: where the background is less probable than this is looked at. [default: 0.995]"
-    ),
-]
-Rejection = Annotated[
-    float | None,
-    typer.Option(
-        metavar="T", help="Networks of structures: how many times as probable as background one has to be. [default: 0.5]"
-    ),
-]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
+@param_options(
+    {**FIT, "classical": "ClassicalParams", "network": "NetworkParams"},
+    FieldOption("classical.polarity network.polarity"),
+    FieldOption("classical.column_sigma", "--column-width"),
+    FieldOption("classical.contrast", metavar="SHARE"),
+    FieldOption("network.segmentation"),
+    FieldOption("network.epsilon", metavar="P"),
+    FieldOption("network.rejection", metavar="T"),
+    FieldOption("network.straighten", "--as-scanned"),
+    FieldOption("network.alike", "--no-nonlocal", aliases=("--alone",)),
+    *FIT_OPTIONS,
+)
 def locate(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
     out: Out,
@@ -96,76 +55,34 @@ def locate(
         bool, typer.Option("--series", help="The frames are one focal series, for a network of structures that takes so many.")
     ] = False,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
-    polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
-    column_width: ColumnWidth = None,
-    contrast: Contrast = None,
-    segmentation: Segmentation = "ours",
-    epsilon: Epsilon = None,
-    rejection: Rejection = None,
-    as_scanned: AsScanned = False,
-    alone: Alone = False,
-    width: Width = None,
-    likelihood: Likelihood = None,
-    shape: Shape = None,
-    background: Background = None,
-    tails: Tails = False,
-    gaussians_only: GaussiansOnly = False,
-    gain: Gain = None,
-    offset: Offset = None,
-    row_jitter: RowJitter = False,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
     from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, left_out, model_names
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
-    for_networks = [
-        name
-        for name, typed in (
-            ("--as-scanned", as_scanned),
-            ("--alone", alone),
-            ("--segmentation", segmentation == "otsu"),
-            ("--epsilon", epsilon is not None),
-            ("--rejection", rejection is not None),
-        )
-        if typed
-    ]
-    read_by = {"epsilon": epsilon, "rejection": rejection}
-    found_by = {"column_sigma": column_width, "contrast": contrast}
+    for_networks = typed.names("network", "straighten", "alike", "segmentation", "epsilon", "rejection")
     if model == CLASSICAL:
         _refuse(for_networks, "networks; name one with --model")
     elif model not in (None, AUTO):
-        for_classical = [("--column-width", column_width), ("--contrast", contrast)]
-        _refuse([name for name, typed in for_classical if typed is not None], "the classical finder; leave out --model")
-    params = params_of(
-        ClassicalParams,
-        "--polarity, --column-width and --contrast",
-        polarity=polarity,
-        **{name: value for name, value in found_by.items() if value is not None},
-    )
-    network = params_of(
-        NetworkParams,
-        "--polarity, --segmentation, --epsilon and --rejection",
-        polarity=polarity,
-        straighten=not as_scanned,
-        alike=not alone,
-        segmentation=segmentation,
-        **{name: value for name, value in read_by.items() if value is not None},
-    )
-    fit = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
+        _refuse(typed.names("classical", "column_sigma", "contrast"), "the classical finder; leave out --model")
+    params, network = typed.params("classical", ClassicalParams), typed.params("network", NetworkParams)
+    fit = fit_params(typed)
     refuse_without_fit(fit, no_refine)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]
         refuse_existing(files_of(target), force)
-        image = open_image(path, dataset, size, talk)
-        _require_scale(image, target, talk)
+        image = open_image(path, dataset, size, console)
+        _require_scale(image, target, console)
         steps = job.steps(
             image,
             model=model,
@@ -176,7 +93,7 @@ def locate(
             frames=frames,
             series=series,
         )
-        found = run(steps, talk.reporter(path))
+        found = run(steps, console.reporter(path))
         if for_networks and found.provenance.get("model") == CLASSICAL:
             raise AtomsegError(
                 f"{path.name}: {' and '.join(for_networks)} have no effect with the classical finder, which was chosen "
@@ -184,19 +101,19 @@ def locate(
             )
         write(found, target)
         if left_out(found):
-            talk.note(f"{path.name}: not searched: {left_out(found)}")
-        _note_estimate(path, found, talk)
+            console.note(f"{path.name}: not searched: {left_out(found)}")
+        _note_estimate(path, found, console)
         if found.provenance.get("network", {}).get("doubt"):
-            talk.note(f"{path.name}: {found.provenance['network']['doubt']}")
+            console.note(f"{path.name}: {found.provenance['network']['doubt']}")
         rows = found.provenance.get("network", {}).get("rows", "")
         if rows.startswith("straightened"):
-            talk.note(
+            console.note(
                 f"{path.name}: rows {rows} for the network's own positions (network_y_px, network_x_px), not for fitted ones"
             )
-        talk.say(summary(path, found, target))
+        console.say(summary(path, found, target))
         require_fits(found, target, "check --polarity and --pixel-size, or leave the fit out with --no-refine")
 
-    each(talk, targets, work)
+    run_for_each(console, targets, work)
 
 
 def _refuse(options: list[str], belonging: str) -> None:
@@ -210,19 +127,11 @@ def _refuse(options: list[str], belonging: str) -> None:
         raise typer.BadParameter(f"no effect here: for {belonging}", param_hint=" and ".join(options))
 
 
+@param_options(FIT, *FIT_OPTIONS)
 def refine(
     columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they are fitted on.")],
     out: Out,
-    width: Width = None,
-    likelihood: Likelihood = None,
-    shape: Shape = None,
-    background: Background = None,
-    tails: Tails = False,
-    gaussians_only: GaussiansOnly = False,
-    gain: Gain = None,
-    offset: Offset = None,
-    row_jitter: RowJitter = False,
     straighten: Annotated[
         bool, typer.Option("--straighten-rows", help="Take off what all columns of the same rows are displaced by in common.")
     ] = False,
@@ -233,36 +142,40 @@ def refine(
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Fit given columns again on an image: sub-pixel positions with error bars."""
     from napari_atomseg.workflows import refine as job
     from napari_atomseg.workflows import straighten_rows
 
-    params = fit_params(width, likelihood, shape, background, tails, gaussians_only, gain, offset, row_jitter)
+    params = fit_params(typed)
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         refuse_existing(files_of(target), force)
-        micrograph = open_image(path, dataset, size, talk)
-        _require_scale(micrograph, target, talk)
-        given = read_table(columns, micrograph, unit, first_index, talk)
+        micrograph = open_image(path, dataset, size, console)
+        _require_scale(micrograph, target, console)
+        given = read_table(columns, micrograph, unit, first_index, console)
         if given.image_shape not in (None, micrograph.shape):
-            talk.note(f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}")
-        fitted = run(job.steps(micrograph, given, params=params), talk.reporter(path))
+            console.note(
+                f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}"
+            )
+        fitted = run(job.steps(micrograph, given, params=params), console.reporter(path))
         if straighten:
-            fitted, _ = run(straighten_rows.steps(fitted), talk.reporter(path))
+            fitted, _ = run(straighten_rows.steps(fitted), console.reporter(path))
         write(fitted, target)
-        talk.say(summary(columns, fitted, target))
+        console.say(summary(columns, fitted, target))
         # As they were given: a fit may have moved them.
         doubt = doubt_of(given.with_features(fit=fitted.features["fit"].to_numpy()), micrograph)
         require_fits(fitted, target, doubt or "check that the table belongs to this image")
         if doubt:
-            talk.note(f"{columns.name}: {doubt}")
+            console.note(f"{columns.name}: {doubt}")
 
-    each(talk, [image], work)
+    run_for_each(console, [image], work)
 
 
 def summary(path: Path, columns: Columns, target: Path) -> str:
@@ -275,21 +188,21 @@ def summary(path: Path, columns: Columns, target: Path) -> str:
     return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''}{f'; {chosen}' if chosen else ''} -> {target}"
 
 
-def _note_estimate(path: Path, found: Columns, talk: Talk) -> None:
+def _note_estimate(path: Path, found: Columns, console: Console) -> None:
     """Say which pixel size a network worked with where nobody gave one."""
     from napari_atomseg.workflows import estimated_size
 
     told = estimated_size(found.provenance)
     if told is not None:
         size = format_pixel_size(told.size)
-        talk.note(
+        console.note(
             f"{path.name}: the network took {size}, {told.source}; the file gives none, and --pixel-size gives the true one"
         )
 
 
-def _require_scale(micrograph: Micrograph, target: Path, talk: Talk) -> None:
+def _require_scale(micrograph: Micrograph, target: Path, console: Console) -> None:
     """A structure is made of lengths; a table can do without."""
     if target.suffix.lower() in STRUCTURES:
         micrograph.require_pixel_size()
     elif micrograph.pixel_size is None:
-        talk.note(f"{micrograph.name}: the pixel size is unknown, so lengths in Angstrom stay empty; --pixel-size gives it")
+        console.note(f"{micrograph.name}: the pixel size is unknown, so lengths in Angstrom stay empty; --pixel-size gives it")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import Dataset, PixelSize, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Dataset, PixelSize, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.output_paths import refuse_existing
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_units
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import refuse_existing
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
@@ -52,7 +52,7 @@ def compare(
     )
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         targets = comparison_files(out, columns is not None)
@@ -60,22 +60,22 @@ def compare(
         refuse_existing(targets, force)
         if out.exists() and not out.is_dir():
             raise AtomsegError(f"{out} is a file; give a folder")
-        image, model = open_image(path, dataset, size, talk), open_image(simulated, None, None, talk)
-        given = read_table(columns, image, unit, first_index, talk) if columns else None
+        image, model = open_image(path, dataset, size, console), open_image(simulated, None, None, console)
+        given = read_table(columns, image, unit, first_index, console) if columns else None
         if image.frames > 1 and frame is None:
             raise AtomsegError(f"{image.name} is a stack of {image.frames} images; choose one with --frame")
         if columns is not None and given is not None:
             doubt = doubt_of(given, image)
             if doubt:
-                talk.note(f"{columns.name}: {doubt}")
+                console.note(f"{columns.name}: {doubt}")
             given = _of_frame(given, frame or 0)
-        found = run(job.steps(model, one_frame(image, frame or 0), columns=given, params=params), talk.reporter(path))
+        found = run(job.steps(model, one_frame(image, frame or 0), columns=given, params=params), console.reporter(path))
         write_comparison(found, out, force=force)
         for note in found.notes:
-            talk.note(f"{path.name}: {note}")
-        talk.say(f"{simulated.name} on {path.name}: {comparison_summary(found)} -> {out}")
+            console.note(f"{path.name}: {note}")
+        console.say(f"{simulated.name} on {path.name}: {comparison_summary(found)} -> {out}")
 
-    each(talk, [experimental], work)
+    run_for_each(console, [experimental], work)
 
 
 def _refuse_inputs(targets: list[Path], inputs: list[Path]) -> None:

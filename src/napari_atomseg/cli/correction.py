@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import params_of
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
 
 if TYPE_CHECKING:
     from napari_atomseg.imaging.correction.correction import Correction
-    from napari_atomseg.imaging.correction.params import CorrectionParams
 
 _PAPER_ONLY = "they belong to --form paper"
 
 
+@param_options(
+    {"fit": "CorrectionParams"},
+    FieldOption("fit.form"),
+    FieldOption("fit.side"),
+    FieldOption("fit.degree"),
+    FieldOption("fit.log", "--no-log"),
+    FieldOption("fit.interactions", "--no-interactions"),
+    FieldOption("fit.split"),
+    FieldOption("fit.folds"),
+    FieldOption("fit.repeats"),
+    FieldOption("fit.left_out", "--leave-out", metavar="SHARE"),
+    FieldOption("fit.pixels"),
+    FieldOption("fit.seed"),
+)
 def fit_correction(
     pairs: Annotated[
         Path,
@@ -26,51 +39,23 @@ def fit_correction(
         ),
     ],
     out: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.json", help="The correction.")],
-    form: Annotated[
-        str,
-        typer.Option(metavar="robust|paper|better", help="Principal components; Combs et al. (2019); with wider surroundings."),
-    ] = "robust",
-    side: Annotated[
-        int | None, typer.Option(metavar="PX", help="Odd side of the paper's grid of input pixels. [default: 5]")
-    ] = None,
-    degree: Annotated[int | None, typer.Option(metavar="N", help="Degree of the paper's polynomial. [default: 2]")] = None,
-    no_log: Annotated[bool, typer.Option("--no-log", help="The paper's form without the logarithm.")] = False,
-    no_interactions: Annotated[bool, typer.Option("--no-interactions", help="The paper's form without products.")] = False,
-    split: Annotated[str, typer.Option(metavar="image|block|pixel", help="What is left out together.")] = "image",
-    folds: Annotated[int | None, typer.Option(metavar="N", help="Parts of which each is left out once. [default: 2]")] = None,
-    repeats: Annotated[int, typer.Option(metavar="N", help="How often the data are divided anew.")] = 2,
-    leave_out: Annotated[
-        float | None,
-        typer.Option("--leave-out", metavar="SHARE", help="Share of the data left out in each repeat, in place of folds."),
-    ] = None,
-    pixels: Annotated[
-        int, typer.Option(metavar="N", help="Largest number of pixels of each image that are fitted; 0 for all.")
-    ] = 20_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same folds.")] = 0,
     elements: Annotated[str, typer.Option(metavar="A,B,...", help="Elements that the pairs show, to warn of others.")] = "",
     figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Parity plot and maps of the differences.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Fit a correction to pairs of convolution and multislice images; print its terms, and its cross-validated 1-R2 and FRMS."""
-    own = {"side": side, "degree": degree, "log": False if no_log else None, "interactions": False if no_interactions else None}
-    _refuse_paper_only(form, own)
-    if folds is not None and leave_out is not None:
+    from napari_atomseg.workflows import CorrectionParams
+
+    form = typed.of("fit").get("form", "robust")
+    _refuse_paper_only(form, typed.names("fit", "side", "degree", "log", "interactions"))
+    if {"folds", "left_out"} <= set(typed.of("fit")):
         raise typer.BadParameter("it changes nothing beside --leave-out, which takes its place", param_hint="--folds")
-    params = _params(
-        {
-            "form": form,
-            "split": split,
-            **({} if folds is None else {"folds": folds}),
-            "repeats": repeats,
-            "left_out": leave_out,
-            "pixels": pixels,
-            "seed": seed,
-        },
-        own,
-    )
-    talk = Talk(quiet=quiet, debug=debug)
+    params = typed.params("fit", CorrectionParams)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.core.jobs import run
@@ -80,20 +65,20 @@ def fit_correction(
         if out.exists() and not force:
             raise AtomsegError(f"{out} is there already; choose another name, or --force to overwrite")
         symbols = [symbol.strip() for symbol in elements.split(",") if symbol.strip()]
-        correction = run(job.steps(folder, params, elements=symbols, figures=figures), talk.reporter(folder))
+        correction = run(job.steps(folder, params, elements=symbols, figures=figures), console.reporter(folder))
         write_correction(correction, out)
         if any(correction.offset):
             y, x = correction.offset
-            talk.note(
+            console.note(
                 f"the multislice images lie {y:.2f}, {x:.2f} px (y, x) from the convolution images; the fit puts them on one grid"
             )
         if form == "paper":
-            talk.note(
+            console.note(
                 "the paper's form needs exact convolution images in double precision; for any other image take --form robust"
             )
-        talk.say(f"{summary(correction)} -> {out}")
+        console.say(f"{summary(correction)} -> {out}")
 
-    each(talk, [pairs], work)
+    run_for_each(console, [pairs], work)
 
 
 def summary(correction: Correction) -> str:
@@ -108,15 +93,6 @@ def summary(correction: Correction) -> str:
     )
 
 
-def _refuse_paper_only(form: str, own: dict[str, Any]) -> None:
-    told = [name for name, value in own.items() if value is not None]
-    if told and form != "paper":
-        names = " and ".join(f"--{'no-' if own[name] is False else ''}{name}" for name in told)
-        raise typer.BadParameter(f"{names} change nothing of --form {form}; {_PAPER_ONLY}", param_hint="--form")
-
-
-def _params(common: dict[str, Any], own: dict[str, Any]) -> CorrectionParams:
-    from napari_atomseg.workflows import CorrectionParams
-
-    values = common | {name: value for name, value in own.items() if value is not None}
-    return params_of(CorrectionParams, "--" + ", --".join(values).replace("_", "-"), **values)
+def _refuse_paper_only(form: str, options: list[str]) -> None:
+    if options and form != "paper":
+        raise typer.BadParameter(f"{' and '.join(options)} change nothing of --form {form}; {_PAPER_ONLY}", param_hint="--form")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import files_of, refuse_existing, write
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.output_paths import files_of, refuse_existing, write
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Find the columns of a simulated SrTiO3 image: columns.csv, columns.json, overlay.png and a summary."""
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
     table, overlay = out / "columns.csv", out / "overlay.png"
 
     def work(folder: Path) -> None:
@@ -58,17 +58,17 @@ def demo(
 
         refuse_existing([*files_of(table), overlay], force)
         image, truth = draw_sample(SAMPLE)
-        found = run(locate.steps(image), talk.reporter(folder))
+        found = run(locate.steps(image), console.reporter(folder))
         write(found, table)
         write_overlay(image, found, overlay)
         size = " x ".join(map(str, image.shape))
-        talk.say(f"Image    {SAMPLES[SAMPLE]}, simulated; {size} px, {format_pixel_size(image.pixel_size)}")
+        console.say(f"Image    {SAMPLES[SAMPLE]}, simulated; {size} px, {format_pixel_size(image.pixel_size)}")
         counts = ", ".join(f"{count} {fit}" for fit, count in found.features["fit"].value_counts().items())
-        talk.say(f"Columns  {len(found)} (fits: {counts})")
-        talk.say(f"Truth    {agreement_text(compare(found, truth))}")
-        talk.say(f"Written  {', '.join(str(path) for path in (*files_of(table), overlay))}")
+        console.say(f"Columns  {len(found)} (fits: {counts})")
+        console.say(f"Truth    {agreement_text(compare(found, truth))}")
+        console.say(f"Written  {', '.join(str(path) for path in (*files_of(table), overlay))}")
 
-    each(talk, [out], work)
+    run_for_each(console, [out], work)
 
 
 def compare(found: Columns, truth: Columns) -> Agreement:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.talk import Debug, Talk, each
+from napari_atomseg.cli.console import Console, Debug, run_for_each
 
 if TYPE_CHECKING:
     from napari_atomseg.specimens.description import Description
@@ -37,7 +37,7 @@ def info(
     from napari_atomseg.readers.registry import describe
     from napari_atomseg.workflows import is_structure_file, read
 
-    talk = Talk(debug=debug)
+    console = Console(debug=debug)
     found: list[dict[str, Any]] = []
 
     def work(path: Path) -> None:
@@ -45,16 +45,16 @@ def info(
             told = _structure(path)
             found.append({"file": str(path), **told.as_dict()})
             if not as_json:
-                talk.say("\n".join([str(path), *structure_lines(told)]))
+                console.say("\n".join([str(path), *structure_lines(told)]))
             return
         datasets = [describe(image) for image in read(path)]
         if as_json:
             found.extend({"file": str(path), **dataset} for dataset in datasets)
         else:
-            talk.say("\n".join([str(path), *dataset_lines(datasets)]))
+            console.say("\n".join([str(path), *dataset_lines(datasets)]))
 
     try:
-        each(talk, files, work)
+        run_for_each(console, files, work)
     finally:
         if as_json:
             # Plain ASCII, so that every pipe and console can carry it.

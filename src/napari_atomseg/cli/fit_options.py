@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from napari_atomseg.cli.inputs import params_of
+from napari_atomseg.cli.param_options import FieldOption, Typed
 
 if TYPE_CHECKING:
     from napari_atomseg.workflows import RefineParams
 
-Width = Annotated[
-    str | None, typer.Option(metavar="shared|each", help="One width for all columns, or each its own. [default: shared]")
-]
-Likelihood = Annotated[
-    str | None,
-    typer.Option(
-        metavar="poisson|least-squares",
-        help="Pixels weighted by their counting noise, or all with the same weight. [default: poisson]",
-    ),
-]
-Shape = Annotated[str | None, typer.Option(metavar="round|elliptic", help="Shape of the columns. [default: round]")]
-Background = Annotated[
-    str | None,
-    typer.Option(
-        metavar="auto|local|tilted|shared",
-        help="Level under each column, flat or tilted; one level for the whole image (particles in vacuum); or chosen from "
-        "the image. [default: auto]",
-    ),
-]
-Tails = Annotated[bool, typer.Option("--tails", help="Give all columns a Lorentzian share, as the probe's tails ask for.")]
-GaussiansOnly = Annotated[
-    bool,
-    typer.Option(
-        "--gaussians-only",
-        help="Fit Gaussians alone: do not take off unseen neighbours and what the columns' profile has beyond a Gaussian.",
-    ),
-]
-Gain = Annotated[
-    float | None, typer.Option(help="Variance for each unit of intensity: 1 for counts; from the image if left out.")
-]
-Offset = Annotated[float | None, typer.Option(help="Intensity where no electron arrives; from the image if left out.")]
-RowJitter = Annotated[
-    bool, typer.Option("--row-jitter", help="Estimate the displacement of single scan rows, and fit the columns without it.")
-]
+FIT = {"fit": "RefineParams"}
+FIT_OPTIONS = (
+    FieldOption("fit.width"),
+    FieldOption("fit.likelihood"),
+    FieldOption("fit.shape"),
+    FieldOption("fit.background"),
+    FieldOption("fit.tails"),
+    FieldOption("fit.beyond_gaussians", "--gaussians-only"),
+    FieldOption("fit.gain"),
+    FieldOption("fit.offset"),
+    FieldOption("fit.row_jitter"),
+)
 
 
-def fit_params(
-    width: str | None,
-    likelihood: str | None,
-    shape: str | None,
-    background: str | None,
-    tails: bool,
-    gaussians_only: bool,
-    gain: float | None,
-    offset: float | None,
-    row_jitter: bool,
-) -> RefineParams | None:
+def fit_params(typed: Typed) -> RefineParams | None:
     """What was typed of the fit; None if nothing was.
 
     Raises
@@ -67,26 +35,7 @@ def fit_params(
     """
     from napari_atomseg.workflows import RefineParams
 
-    typed: dict[str, Any] = {
-        "width": width,
-        "likelihood": likelihood,
-        "shape": shape,
-        "background": background,
-        "tails": tails or None,
-        "beyond_gaussians": False if gaussians_only else None,
-        "gain": gain,
-        "offset": offset,
-        "row_jitter": row_jitter or None,
-    }
-    typed = {name: value for name, value in typed.items() if value is not None}
-    if not typed:
-        return None
-    options = " and ".join(OPTION_OF.get(name, f"--{name}".replace("_", "-")) for name in typed)
-    return params_of(RefineParams, options, **typed)
-
-
-OPTION_OF = {"beyond_gaussians": "--gaussians-only"}
-"""Names of options that are not those of their parameters."""
+    return typed.params("fit", RefineParams) if typed.of("fit") else None
 
 
 def refuse_without_fit(fit: RefineParams | None, no_refine: bool) -> None:

@@ -8,24 +8,22 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import (
-    Alone,
-    AsScanned,
-    Dataset,
-    PixelSize,
-    frame_of,
-    open_image,
-    params_of,
-    pixel_size_of,
-    require_model,
-)
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import MAPS, refuse_existing, targets_of
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.output_paths import MAPS, refuse_existing, targets_of
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.tasks import TASKS
 
 
+@param_options(
+    {"network": "NetworkParams"},
+    FieldOption("network.polarity"),
+    FieldOption("network.device"),
+    FieldOption("network.straighten", "--as-scanned"),
+    FieldOption("network.alike", "--no-nonlocal", aliases=("--alone",)),
+)
 def map_images(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
     out: Annotated[
@@ -43,13 +41,11 @@ def map_images(
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
-    polarity: Annotated[str, typer.Option(metavar="auto|bright|dark", help="Whether columns are bright or dark.")] = "auto",
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the network runs.")] = "auto",
-    as_scanned: AsScanned = False,
-    alone: Alone = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Ask a network for one map of each image: where columns are, or the image without noise, background or blur."""
     from napari_atomseg.workflows import CLASSICAL, NetworkParams, default_network, map_names, model_names
@@ -59,12 +55,10 @@ def map_images(
     if task not in known:
         raise typer.BadParameter(f'there is no map "{task}"; choose one of {", ".join(known)}', param_hint="--task")
     require_model(model, [name for name in model_names() if name != CLASSICAL])
-    params = params_of(
-        NetworkParams, "--polarity and --device", polarity=polarity, device=device, straighten=not as_scanned, alike=not alone
-    )
+    params = typed.params("network", NetworkParams)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
     targets = targets_of(inputs, out, MAPS)
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         from napari_atomseg.writers.image import write_image
@@ -73,15 +67,15 @@ def map_images(
         _refuse_inputs(target, targets)
         refuse_existing([target], force)
         name = model or default_network()
-        image = open_image(path, dataset, size, talk)
+        image = open_image(path, dataset, size, console)
         steps = job.steps(image, model=name, tasks=(task,), params=params, frames=frames)
-        found = run(steps, talk.reporter(path))[task]
+        found = run(steps, console.reporter(path))[task]
         write_image(found, target)
         if image.pixel_size is None:
-            talk.note(f"{path.name}: {'; '.join(found.notes)}; --pixel-size gives the true one")
-        talk.say(f"{path.name}: {task} by {name} -> {target}")
+            console.note(f"{path.name}: {'; '.join(found.notes)}; --pixel-size gives the true one")
+        console.say(f"{path.name}: {task} by {name} -> {target}")
 
-    each(talk, targets, work)
+    run_for_each(console, targets, work)
 
 
 def _refuse_inputs(target: Path, targets: Mapping[Path, Path]) -> None:

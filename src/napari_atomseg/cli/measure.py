@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import Dataset, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Dataset, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.cli.tables import FirstIndex, Unit, read_table, require_units
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
-from napari_atomseg.cli.targets import files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
-    from napari_atomseg.workflows.measuring import Measurement
+    from napari_atomseg.workflows import Measurement
 
 
 def measure(
     columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they belong to.")],
     what: Annotated[
-        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured: rings (bonds and polygons of a sheet).")
+        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured, such as rings (bonds and polygons of a sheet).")
     ],
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT.csv", help="The table with the new features.")],
     unit: Unit = None,
@@ -44,21 +44,21 @@ def measure(
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
-        micrograph = open_image(path, dataset, size, talk)
-        given = read_table(columns, micrograph, unit, first_index, talk)
-        found = run(job.steps(micrograph, given, what=asked), talk.reporter(path))
+        micrograph = open_image(path, dataset, size, console)
+        given = read_table(columns, micrograph, unit, first_index, console)
+        found = run(job.steps(micrograph, given, what=asked), console.reporter(path))
         tables = {name: target.with_name(f"{target.stem}_{name}.csv") for name in found.tables}
         refuse_existing([*files_of(target), *tables.values()], force)
         told = {"measured": {"what": list(asked), **found.numbers}}
         write(replace(found.columns, provenance={**found.columns.provenance, **told}), target)
         for name, table in tables.items():
             _write_table(found, name, table)
-        talk.say(f"{columns.name}: {summary(found)} -> {target}")
+        console.say(f"{columns.name}: {found.summary} -> {target}")
 
-    each(talk, [image], work)
+    run_for_each(console, [image], work)
 
 
 def _write_table(found: Measurement, name: str, path: Path) -> None:
@@ -66,14 +66,3 @@ def _write_table(found: Measurement, name: str, path: Path) -> None:
 
     with replacing(path, AtomsegError) as part:
         found.tables[name].to_csv(part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")
-
-
-def summary(found: Measurement) -> str:
-    """The most telling numbers in one line; of a stack how many frames it has."""
-    numbers = found.numbers
-    if "frames" in numbers:
-        return f"{len(numbers['frames'])} frames measured"
-    sizes = ", ".join(f"{numbers[f'rings_of_{size}']} of {size}" for size in (5, 6, 7, 8))
-    bond = numbers["bond_length_angstrom"]
-    told = f", bonds of {bond:.3f} ± {numbers['bond_length_angstrom_std']:.3f} Å" if bond is not None else ""
-    return f"rings: {sizes}, {numbers['rings_of_others']} others; {numbers['missing_atoms']} atoms missing{told}"

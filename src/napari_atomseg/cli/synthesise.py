@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.core.errors import AtomsegError
 
 
@@ -38,7 +38,7 @@ def synthesise(
     if unknown:
         raise typer.BadParameter(f"there is no label {', '.join(unknown)}; there are {', '.join(LABELS)}", param_hint="--labels")
     _refuse_beside_records(recipe, {"--number": number, "--seed": seed, "--size": size})
-    talk = Talk(quiet=quiet, debug=debug)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.core.jobs import run
@@ -48,10 +48,10 @@ def synthesise(
         steps = synthesise_into.steps(
             recipe, folder, number=1 if number is None else number, seed=seed or 0, size=size, labels=wanted
         )
-        written = run(steps, talk.reporter(folder))
-        talk.say(f"{recipe}: {written} images -> {folder}")
+        written = run(steps, console.reporter(folder))
+        console.say(f"{recipe}: {written} images -> {folder}")
 
-    each(talk, [out], work)
+    run_for_each(console, [out], work)
 
 
 def _refuse_beside_records(recipe: str, told: dict[str, int | None]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.talk import Talk
+from napari_atomseg.cli.console import Console
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def require_units(unit: str | None, first_index: int | None) -> None:
         raise typer.BadParameter(f"the first pixel has the number 0 or 1, not {first_index}", param_hint="--first-index")
 
 
-def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index: int | None, talk: Talk) -> Columns:
+def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index: int | None, console: Console) -> Columns:
     """Columns of a table in pixels, what was guessed being noted.
 
     Positions given as lengths are turned by the table's own pixel size, else by the image's.
@@ -57,7 +57,7 @@ def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index
             raise
         columns = read_columns(path, mapping, micrograph.pixel_size, micrograph.pixel_size_source)
     for note in columns.provenance.get(NOTES, ()):
-        talk.note(f"{path.name}: {note}")
+        console.note(f"{path.name}: {note}")
     return columns
 
 

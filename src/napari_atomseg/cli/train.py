@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.inputs import params_of, require_model, zone_of
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import require_model
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
     from napari_atomseg.synthesis.recipe import Recipe
 
 
+@param_options(
+    {"run": "TrainParams"},
+    FieldOption("run.steps"),
+    FieldOption("run.batch"),
+    FieldOption("run.patch"),
+    FieldOption("run.learning_rate"),
+    FieldOption("run.loss", metavar="likelihood|chi_square"),
+    FieldOption("run.seed"),
+    FieldOption("run.validate_every"),
+    FieldOption("run.native_sampling"),
+)
 def train(
     recipe: Annotated[
         str | None, typer.Argument(metavar="[RECIPE]", help="A preset (`synthesise list` names them) or a YAML file.")
@@ -25,7 +37,10 @@ def train(
     crystal: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Structure file that most images show, in place of a recipe.")
     ] = None,
-    zone: Annotated[str | None, typer.Option(metavar="U,V,W", help="Direction of that crystal along the beam; 0,0,1.")] = None,
+    zone_axis: Annotated[
+        str | None, typer.Option(metavar="u,v,w", help="Crystal direction along the beam.", show_default="0,0,1")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(metavar="u,v,w", help="Crystal direction along the beam.", hidden=True)] = None,
     start_from: Annotated[
         str | None, typer.Option("--start-from", metavar="MODEL", help="Model to go on from (fine-tuning); see `models`.")
     ] = None,
@@ -36,22 +51,11 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the new model. [default: the recipe's]")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for checkpoint and history.")] = None,
-    steps: Annotated[int | None, typer.Option(metavar="N", help="Updates of the weights in the whole run.")] = None,
-    batch: Annotated[int | None, typer.Option(metavar="N", help="Images of one update.")] = None,
-    patch: Annotated[int | None, typer.Option(metavar="PX", help="Side of the images.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(metavar="R", help="The highest.")] = None,
-    loss: Annotated[str | None, typer.Option(metavar="likelihood|chi_square", help="What is made small.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of weights and images.")] = None,
-    validate_every: Annotated[
-        int | None, typer.Option(metavar="N", help="Updates between looks at the validation scenes.")
-    ] = None,
-    native_sampling: Annotated[
-        float | None, typer.Option(metavar="ANGSTROM", help="Pixel size in Angstrom at which the network works.")
-    ] = None,
     architecture: Annotated[
         str | None, typer.Option(metavar="NAME", help="Kind of the network, such as unet or cgrdn; the recipe's if left out.")
     ] = None,
-    width: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.")] = None,
+    channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.")] = None,
+    width: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.", hidden=True)] = None,
     depth: Annotated[int | None, typer.Option(metavar="N", help="Levels of the network.")] = None,
     row_context: Annotated[int | None, typer.Option(metavar="PX", help="Reach along scan rows; 0 for none.")] = None,
     refinements: Annotated[
@@ -61,38 +65,27 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Start anew where a run has left its checkpoint.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
-    from napari_atomseg.workflows import ARCHITECTURES
+    from napari_atomseg.workflows import TrainParams
 
-    _refuse_wrong_subject(recipe, crystal, zone)
-    zone = zone or "0,0,1"
-    if device not in ("auto", "cpu", "cuda"):
-        raise typer.BadParameter(f'a network learns on auto, cpu or cuda, not on "{device}"', param_hint="--device")
-    if minutes is not None and not 0 < minutes < 1e6:
-        raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
-    if architecture is not None and architecture not in ARCHITECTURES:
-        raise typer.BadParameter(f"a network is {', '.join(ARCHITECTURES)}, not {architecture}", param_hint="--architecture")
-    direction = zone_of(zone)
+    _refuse_wrong_subject(recipe, crystal, zone_axis or zone)
+    zone_axis = zone_axis or zone or "0,0,1"
+    _refuse_wrong_values(device, minutes, architecture)
+    direction = _direction(zone_axis)
     _require_start(start_from)
-    given = {
+    given = typed.of("run")
+    steps = given.get("steps")
+    if steps is None and minutes is not None and not resume:
         # Without a number of updates, the minutes alone say when the run is over.
-        "steps": 0 if steps is None and minutes is not None and not resume else steps,
-        "batch": batch,
-        "patch": patch,
-        "learning_rate": learning_rate,
-        "loss": loss,
-        "seed": seed,
-        "validate_every": validate_every,
-        "native_sampling": native_sampling,
-    }
-    # What to type to go on.
-    asked = (("--start-from", start_from), ("--name", name), ("-o", out), ("--minutes", None if steps else minutes))
-    words = [recipe] if recipe is not None else ["--crystal", str(crystal), "--zone", zone]
-    words += [str(word) for option in asked if option[1] is not None for word in option]
-    shape = {"width": width, "depth": depth, "row_context": row_context, "refinements": refinements}
-    _check(_told(given))
-    talk = Talk(quiet=quiet, debug=debug)
+        given["steps"] = 0
+    options = {"--start-from": start_from, "--name": name, "-o": out, "--minutes": None if steps else minutes}
+    words = _words(recipe, crystal, zone_axis, options)
+    shape = {"width": channels or width, "depth": depth, "row_context": row_context, "refinements": refinements}
+    typed.params("run", TrainParams)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(subject: Path) -> None:
         from napari_atomseg.core.jobs import run
@@ -103,7 +96,7 @@ def train(
         folder = out or training_folder(name or drawn.name)
         _refuse_checkpoint(folder, resume=resume, force=force)
         network, params = run_settings(drawn, folder if resume else None, start_from)
-        params = replace(params, **_told(given))
+        params = replace(params, **given)
         network = shaped(network, architecture, _told(shape))
         job_steps = job.steps(
             drawn,
@@ -118,21 +111,38 @@ def train(
             start_from=start_from,
         )
         try:
-            card = run(job_steps, talk.reporter(subject))
+            card = run(job_steps, console.reporter(subject))
         except KeyboardInterrupt:
-            _say_how_to_go_on(talk, folder, words)
+            _say_how_to_go_on(console, folder, words)
             raise
-        talk.say(summary(card))
-        talk.say(f"history and checkpoint -> {folder}")
+        console.say(summary(card))
+        console.say(f"history and checkpoint -> {folder}")
 
-    each(talk, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
+    run_for_each(console, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
+
+
+def _refuse_wrong_values(device: str, minutes: float | None, architecture: str | None) -> None:
+    from napari_atomseg.workflows import ARCHITECTURES
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise typer.BadParameter(f'a network learns on auto, cpu or cuda, not on "{device}"', param_hint="--device")
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
+    if architecture is not None and architecture not in ARCHITECTURES:
+        raise typer.BadParameter(f"a network is {', '.join(ARCHITECTURES)}, not {architecture}", param_hint="--architecture")
+
+
+def _words(recipe: str | None, crystal: Path | None, zone_axis: str, options: dict[str, Any]) -> list[str]:
+    """What to type to go on with a run."""
+    subject = [recipe] if recipe is not None else ["--crystal", str(crystal), "--zone-axis", zone_axis]
+    return [*subject, *(str(word) for name, value in options.items() if value is not None for word in (name, value))]
 
 
 def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | None) -> None:
     if (recipe is None) == (crystal is None):
         raise typer.BadParameter("give a recipe, or a crystal with --crystal, and not both", param_hint="RECIPE")
     if zone is not None and crystal is None:
-        raise typer.BadParameter("a recipe has its own zone axes; it belongs to --crystal", param_hint="--zone")
+        raise typer.BadParameter("a recipe has its own zone axes; it belongs to --crystal", param_hint="--zone-axis")
 
 
 def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
@@ -164,10 +174,13 @@ def _told(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _check(given: dict[str, Any]) -> None:
-    from napari_atomseg.workflows import TrainParams
+def _direction(text: str) -> tuple[int, int, int]:
+    from napari_atomseg.workflows import parse_zone_axis
 
-    params_of(TrainParams, " and ".join(f"--{name}".replace("_", "-") for name in given), **given)
+    try:
+        return parse_zone_axis(text)
+    except AtomsegError as error:
+        raise typer.BadParameter(str(error), param_hint="--zone-axis") from None
 
 
 def _require_start(model: str | None) -> None:
@@ -195,11 +208,11 @@ def _refuse_checkpoint(folder: Path, *, resume: bool, force: bool) -> None:
         raise AtomsegError(f"{folder} holds a run of {updates} updates; --resume goes on with it, --force starts anew")
 
 
-def _say_how_to_go_on(talk: Talk, folder: Path, words: list[str]) -> None:
+def _say_how_to_go_on(console: Console, folder: Path, words: list[str]) -> None:
     from napari_atomseg.workflows import stopped_at
 
     updates = stopped_at(folder)
-    talk.clear()
+    console.clear()
     if updates is None:
         typer.echo("stopped before the first update; there is nothing to go on from", err=True)
     else:

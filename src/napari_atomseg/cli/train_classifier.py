@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.inputs import params_of, require_model
-from napari_atomseg.cli.talk import Debug, Quiet, Talk, each
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import require_model
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 
 
+@param_options(
+    {"run": "ClassifierTrainParams"},
+    FieldOption("run.images"),
+    FieldOption("run.updates"),
+    FieldOption("run.seed"),
+)
 def train_classifier(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Network whose candidates are classified; see `models`.")],
     recipe: Annotated[
@@ -21,9 +28,6 @@ def train_classifier(
             show_default="crystals and single atoms",
         ),
     ] = None,
-    images: Annotated[
-        int | None, typer.Option(metavar="N", help="Number of synthetic training images.", show_default="6000")
-    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(metavar="M", help="Time limit for the training images in minutes.", show_default="no limit"),
@@ -31,11 +35,11 @@ def train_classifier(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the new model.", show_default="derived from MODEL")
     ] = None,
-    updates: Annotated[int | None, typer.Option(metavar="N", help="Number of weight updates.", show_default="3000")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Random seed of weights and images.", show_default="777")] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Number of processes that make images.")] = 1,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Train a classifier that decides which of a network's candidates are columns; writes a new model, the old one is kept."""
     from napari_atomseg.workflows import CLASSICAL, RECIPES, ClassifierTrainParams, model_names
@@ -43,18 +47,16 @@ def train_classifier(
     if minutes is not None and not 0 < minutes < 1e6:
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
     require_model(model, [known for known in model_names() if known != CLASSICAL])
-    given = {"images": images, "updates": updates, "seed": seed}
-    told = {option: value for option, value in given.items() if value is not None}
-    params = params_of(ClassifierTrainParams, " and ".join(f"--{option}" for option in told), **told)
-    talk = Talk(quiet=quiet, debug=debug)
+    params = typed.params("run", ClassifierTrainParams)
+    console = Console(quiet=quiet, debug=debug)
 
     def work(subject: Path) -> None:
         from napari_atomseg.core.jobs import run
-        from napari_atomseg.workflows import train_judge as job
+        from napari_atomseg.workflows import train_classifier as job
 
         steps = job.steps(model, recipes=recipe or RECIPES, name=name, params=params, minutes=minutes, workers=workers)
-        card = run(steps, talk.reporter(subject))
+        card = run(steps, console.reporter(subject))
         before, after = card.scores["judge f1_of_map"], card.scores["judge f1_judged"]
-        talk.say(f"model {card.name}: F1 {before:.3f} -> {after:.3f} on images held out; use it with --model {card.name}")
+        console.say(f"model {card.name}: F1 {before:.3f} -> {after:.3f} on images held out; use it with --model {card.name}")
 
-    each(talk, [Path(model)], work)
+    run_for_each(console, [Path(model)], work)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from napari_atomseg.cli.talk import Debug, Talk
+from napari_atomseg.cli.console import Console, Debug
 from napari_atomseg.core.errors import AtomsegError
 
 DEFAULT_SAMPLE = "perovskite"
@@ -47,14 +47,14 @@ def open_files(
 
         if sample not in SAMPLES:
             raise typer.BadParameter(f'there is no sample "{sample}"; choose one of {", ".join(SAMPLES)}', param_hint="--sample")
-    talk = Talk(debug=debug)
+    console = Console(debug=debug)
     present = []
     for file in files or []:
         if file.exists():
             present.append(file)
         else:
-            talk.problem(file, AtomsegError("there is no such file; check its name and folder"))
-    if talk.failures and not present and sample is None:
+            console.problem(file, AtomsegError("there is no such file; check its name and folder"))
+    if console.failures and not present and sample is None:
         raise typer.Exit(1)
     if not has_display():
         typer.echo("napari-atomseg: there is no display here; use `locate` or `demo`, which need none", err=True)
@@ -62,7 +62,7 @@ def open_files(
     from napari_atomseg.gui.launch import open_window
 
     open_window(present, sample)
-    if talk.failures:
+    if console.failures:
         raise typer.Exit(1)
 
 

@@ -42,6 +42,16 @@ def compare(
     ------
     AtomsegError
         If they cannot be compared: a stack, no pixel size, a constant image, no overlap.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from napari_atomseg.workflows import compare, draw_sample
+    >>> micrograph, _ = draw_sample("perovskite")
+    >>> brighter = replace(micrograph, data=2 * micrograph.frame() + 5)
+    >>> found = compare(micrograph, brighter)
+    >>> round(found.gain, 2), abs(found.rotation_deg) < 0.01, found.one_minus_r2 < 1e-3
+    (2.0, True, True)
     """
     from napari_atomseg.comparison.similarity import match_intensities, similarity
     from napari_atomseg.registration.spline_image import SplineImage, resampled
@@ -113,6 +123,12 @@ def match_rotation(structure: Atoms, params: SimulationParams, experimental: Mic
 
 def one_frame(micrograph: Micrograph, frame: int) -> Micrograph:
     """One image of a stack.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    frame : int
+        Index, from 0.
 
     Raises
     ------

@@ -13,7 +13,13 @@ FIELDS = 8
 
 
 def checkerboard(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Both images in turns on the fields of a checkerboard, shape (Y, X); where the second is unknown the first stands."""
+    """Both images in turns on the fields of a checkerboard, shape (Y, X); where the second is unknown the first stands.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (Y, X)
+        On one grid; NaN where the second is unknown.
+    """
     side = max(1, -(-max(first.shape) // FIELDS))
     rows, columns = (np.arange(length) // side for length in first.shape)
     odd = (rows[:, None] + columns[None]) % 2 == 1

@@ -41,12 +41,29 @@ class LensProblem:
         return LensProblem(structure=structure, points=points, values=values, names=names, absolute=absolute)
 
     def with_settings(self, params: SimulationParams, settings: np.ndarray) -> SimulationParams:
-        """The parameters with these values of what is varied."""
+        """The parameters with these values of what is varied.
+
+        Parameters
+        ----------
+        params : SimulationParams
+        settings : ndarray, shape (S,), Å
+            In the order of `names`.
+        """
         named = {name: float(value) for name, value in zip(self.names, settings, strict=True)}
         return replace(params, stem=replace(params.stem, **named))
 
     def seen_and_expected(self, params: SimulationParams, settings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Experimental and simulated intensities where both are known."""
+        """Experimental and simulated intensities where both are known.
+
+        Parameters
+        ----------
+        params : SimulationParams
+        settings : ndarray, shape (S,), Å
+
+        Returns
+        -------
+        seen, expected : ndarray, shape (N,)
+        """
         from napari_atomseg.registration.placement import Placement
         from napari_atomseg.registration.spline_image import SplineImage
 
@@ -61,7 +78,18 @@ class LensProblem:
         return expected[:, None] if self.absolute else np.column_stack([expected, np.ones(len(expected))])
 
     def residual(self, params: SimulationParams, settings: np.ndarray) -> np.ndarray:
-        """Difference of the intensities after matching."""
+        """Difference of the intensities after matching.
+
+        Parameters
+        ----------
+        params : SimulationParams
+        settings : ndarray, shape (S,), Å
+
+        Returns
+        -------
+        residual : ndarray, shape (N,)
+            Experiment minus simulation.
+        """
         seen, expected = self.seen_and_expected(params, settings)
         design = self.design(expected)
         return np.asarray(seen - design @ np.linalg.lstsq(design, seen, rcond=None)[0])
@@ -71,7 +99,13 @@ class LensProblem:
         return float(residual @ residual) / (len(residual) * float(self.values.var()))
 
     def slopes(self, params: SimulationParams, settings: np.ndarray) -> np.ndarray:
-        """Change of the simulated intensities with each setting, per Å, shape (N, S)."""
+        """Change of the simulated intensities with each setting, per Å, shape (N, S).
+
+        Parameters
+        ----------
+        params : SimulationParams
+        settings : ndarray, shape (S,), Å
+        """
         found = []
         for row, name in enumerate(self.names):
             ends = []
@@ -83,7 +117,19 @@ class LensProblem:
         return np.stack(found, axis=1)
 
     def uncertainty(self, params: SimulationParams, settings: np.ndarray) -> tuple[float, np.ndarray]:
-        """The gain, and one standard deviation of each setting, then of the gain."""
+        """The gain, and one standard deviation of each setting, then of the gain.
+
+        Parameters
+        ----------
+        params : SimulationParams
+        settings : ndarray, shape (S,), Å
+
+        Returns
+        -------
+        gain : float
+        deviations : ndarray, shape (S + 1,)
+            In Å, and in units of the gain; infinite where the image does not depend on a setting.
+        """
         seen, expected = self.seen_and_expected(params, settings)
         free = self.design(expected)
         best = np.linalg.lstsq(free, seen, rcond=None)[0]

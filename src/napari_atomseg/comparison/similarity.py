@@ -77,6 +77,11 @@ def match_intensities(simulated: np.ndarray, experimental: np.ndarray) -> tuple[
 def overlap(simulated: np.ndarray, experimental: np.ndarray) -> np.ndarray:
     """True where both images are known, shape (Y, X).
 
+    Parameters
+    ----------
+    simulated, experimental : ndarray, shape (Y, X)
+        NaN where they are unknown.
+
     Raises
     ------
     AtomsegError
@@ -103,6 +108,16 @@ def similarity(simulated: np.ndarray, experimental: np.ndarray) -> Similarity:
 
 def structural_similarity(simulated: np.ndarray, experimental: np.ndarray) -> float:
     """Mean structural similarity over the windows that are known in both images; the range is that of the experiment.
+
+    Parameters
+    ----------
+    simulated, experimental : ndarray, shape (Y, X)
+        With matched intensities; NaN where they are unknown.
+
+    Returns
+    -------
+    ssim : float
+        From -1 to 1; 1 for equal images.
 
     References
     ----------
@@ -166,7 +181,13 @@ def columns_compared(
 
 
 def disc_radius(places: np.ndarray, pixel_size: tuple[float, float]) -> float:
-    """Half the median distance of nearest neighbours, Å; at least one pixel."""
+    """Half the median distance of nearest neighbours, Å; at least one pixel.
+
+    Parameters
+    ----------
+    places : ndarray, shape (N, 2), px, (y, x)
+    pixel_size : tuple of float, Å, (y, x)
+    """
     if len(places) < 2:
         return max(_LONE_RADIUS, *pixel_size)
     points = places * np.array(pixel_size)
@@ -174,7 +195,15 @@ def disc_radius(places: np.ndarray, pixel_size: tuple[float, float]) -> float:
 
 
 def disc_means(image: np.ndarray, places: np.ndarray, radius: float, pixel_size: tuple[float, float]) -> np.ndarray:
-    """Mean intensity in a disc about each place (N, 2), px; NaN where not all of the disc is known, shape (N,)."""
+    """Mean intensity in a disc about each place (N, 2), px; NaN where not all of the disc is known, shape (N,).
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+    places : ndarray, shape (N, 2), px, (y, x)
+    radius : float, Å
+    pixel_size : tuple of float, Å, (y, x)
+    """
     reach = [int(radius / size) + 1 for size in pixel_size]
     offsets = np.stack(np.meshgrid(*(np.arange(-far, far + 1) for far in reach), indexing="ij"), axis=-1).reshape(-1, 2)
     pixels = np.rint(places).astype(int)[:, None] + offsets

@@ -60,7 +60,14 @@ def write_comparison(comparison: Comparison, folder: Path | str, *, force: bool 
 
 
 def comparison_files(folder: Path | str, with_columns: bool) -> list[Path]:
-    """What :func:`write_comparison` writes into a folder."""
+    """What :func:`write_comparison` writes into a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+    with_columns : bool
+        Columns were compared, so that there is a table.
+    """
     names = (*PICTURES, DESCRIPTION, FIGURE, *((TABLE,) if with_columns else ()))
     return [Path(folder) / name for name in names]
 

@@ -212,7 +212,15 @@ def _of_image(provenance: Mapping[str, Any], what: str) -> str:
 
 
 def complete_features(features: pd.DataFrame | None, count: int) -> pd.DataFrame:
-    """Table with every name of :data:`FEATURES` first, in order, unknown values filled in, further features after them."""
+    """Table with every name of :data:`FEATURES` first, in order, unknown values filled in, further features after them.
+
+    Parameters
+    ----------
+    features : DataFrame or None
+        With any index; None for no features at all.
+    count : int
+        Columns.
+    """
     table = pd.DataFrame(index=range(count)) if features is None else features.reset_index(drop=True)
     known = {}
     for name, unknown in FEATURES.items():

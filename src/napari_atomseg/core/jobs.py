@@ -37,7 +37,15 @@ Steps = Generator[Progress, None, Result]
 
 
 def run(steps: Steps[Result], report: Callable[[Progress], None] | None = None) -> Result:
-    """Drain a job to its end and give its result; `report` hears of each step."""
+    """Drain a job to its end and give its result; `report` hears of each step.
+
+    Parameters
+    ----------
+    steps : generator
+        Closed in any case.
+    report : callable, optional
+        Takes each :class:`Progress`.
+    """
     try:
         while True:
             progress = next(steps)

@@ -116,5 +116,12 @@ class Micrograph:
         return self.pixel_size
 
     def calibrated(self, pixel_size: tuple[float, float] | None, source: str) -> Micrograph:
-        """The same image with another pixel size (y, x) in Angstrom, and where that came from; None takes it away."""
+        """The same image with another pixel size (y, x) in Angstrom, and where that came from; None takes it away.
+
+        Parameters
+        ----------
+        pixel_size : tuple of float, Angstrom, (y, x), or None
+        source : str
+            Such as ``typed``.
+        """
         return replace(self, pixel_size=pixel_size, pixel_size_source=source if pixel_size else "")

@@ -95,6 +95,13 @@ def to_dict(params: Any) -> dict[str, Any]:
 def from_dict(cls: type[P], values: Mapping[str, Any]) -> P:
     """Parameter object from a dictionary.
 
+    Parameters
+    ----------
+    cls : type
+        A parameter dataclass.
+    values : mapping
+        By the names of its fields; those that are left out keep their defaults.
+
     Raises
     ------
     AtomsegError

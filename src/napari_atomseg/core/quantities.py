@@ -126,6 +126,11 @@ def parse_length(text: str) -> float:
     ------
     AtomsegError
         If the text is not a number followed by a unit of length.
+
+    Examples
+    --------
+    >>> parse_length("1.2um"), parse_length("9,77 pm"), parse_length("0.8")
+    (12000.0, 0.0977, 0.8)
     """
     match = _LENGTH.match(text if "." in text or text.count(",") != 1 else text.replace(",", "."))
     factor = None
@@ -137,7 +142,13 @@ def parse_length(text: str) -> float:
 
 
 def format_pixel_size(pixel_size: tuple[float, float] | None) -> str:
-    """Pixel size as people read it: ``9.77 pm/px``, ``0.126 nm/px``; both axes only where they differ."""
+    """Pixel size as people read it: ``9.77 pm/px``, ``0.126 nm/px``; both axes only where they differ.
+
+    Examples
+    --------
+    >>> format_pixel_size((0.0977, 0.0977))
+    '9.77 pm/px'
+    """
     if pixel_size is None:
         return "no pixel size"
     y, x = pixel_size

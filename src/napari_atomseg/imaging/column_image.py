@@ -48,6 +48,15 @@ def render_cloud(positions: np.ndarray, intensity: float, sigma: float, shape: t
     """Very many equal Gaussians, placed to the pixel: fit for the speckle of an amorphous film, shape (Y, X).
 
     Parameters are those of :func:`render_columns`, with one intensity and one width for all.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), px, (y, x)
+    intensity : float
+        Height of each Gaussian.
+    sigma : float, px
+        Standard deviation.
+    shape : tuple of int
     """
     edges = [np.arange(n + 1) - 0.5 for n in shape]
     counts = np.histogram2d(positions[:, 0], positions[:, 1], bins=edges)[0]

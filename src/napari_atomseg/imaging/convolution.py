@@ -39,11 +39,11 @@ class ConvolutionParams:
     Attributes
     ----------
     exponent : float
-        Of the atomic number; 1.7 for high-angle detectors.
+        Exponent of the atomic number; 1.7 for high-angle detectors.
     psf : str
-        A Gaussian, or the aberrated probe of the lens with its source size.
+        Probe shape: a Gaussian, or the aberrated probe of the lens with its source size.
     sigma : float
-        Standard deviation of the Gaussian.
+        Standard deviation of the Gaussian probe.
     """
 
     exponent: Annotated[float, Quantity(low=0, high=3)] = 1.7
@@ -109,7 +109,14 @@ def convolve(
 
 
 def total_scattering(atoms: Atoms, exponent: float) -> float:
-    """Sum of Z^gamma over all atoms of a box."""
+    """Sum of Z^gamma over all atoms of a box.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    exponent : float
+        Gamma.
+    """
     return float(np.sum(atoms.numbers.astype(float) ** exponent))
 
 

@@ -53,7 +53,20 @@ def annular_cross_section(number: int, energy: float, semiangle: float, inner_an
 
 
 def beam_share(numbers: np.ndarray, exponent: float, *, energy: float, semiangle: float, inner: float, outer: float) -> float:
-    r"""Cross section, Å², of one unit of :math:`Z^\gamma`, such that all atoms together scatter as their cross sections say."""
+    r"""Cross section, Å², of one unit of :math:`Z^\gamma`, such that all atoms together scatter as their cross sections say.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (N,)
+        Atomic numbers.
+    exponent : float
+        Gamma.
+    energy : float, eV
+    semiangle : float, mrad
+        Of the probe.
+    inner, outer : float, mrad
+        Of the detector.
+    """
     kinds, counts = np.unique(numbers, return_counts=True)
     total = sum(
         count * annular_cross_section(int(kind), energy, semiangle, inner, outer)

@@ -22,11 +22,12 @@ class DetectorParams:
     Attributes
     ----------
     kind : {"annular", "bright_field", "segmented"}
-        Ring from the inner to the outer angle; disc up to the outer angle; ring whose segments give an image each.
+        Shape of the detector: a ring from the inner to the outer angle, a disc up to the outer angle, or a ring whose segments
+        give an image each.
     inner_angle : float, mrad
-        Where the ring begins, this angle included; no meaning for a disc.
+        Inner angle of the detector. It is included; no meaning for a disc.
     outer_angle : float, mrad
-        Where the detector ends, this angle excluded. 70 to 150 mrad is a usual high-angle dark field; more costs finer grids.
+        Outer angle of the detector. It is excluded; 70 to 150 mrad is a usual high-angle dark field; more costs finer grids.
     segments : int
         Number of equal segments.
     rotation : float, rad

@@ -1,6 +1,6 @@
 """Exit waves that were computed beforehand, one file each: what a thick specimen does to the beam, ready for any lens.
 
-How they come about is not here (:mod:`.multislice_exit_wave`), so that they can be imaged where there is no multislice program.
+How they come about is not here (:mod:`.multislice.exit_wave`), so that they can be imaged where there is no multislice program.
 """
 
 from __future__ import annotations
@@ -40,7 +40,14 @@ class ExitWave:
     atoms: Projection
 
     def turned(self, quarters: int, mirrored: bool) -> ExitWave:
-        """Mirrored along x if asked for, then turned by quarters as :func:`numpy.rot90` does, wave and atoms alike."""
+        """Mirrored along x if asked for, then turned by quarters as :func:`numpy.rot90` does, wave and atoms alike.
+
+        Parameters
+        ----------
+        quarters : int
+            Of a turn, from x towards -y as :func:`numpy.rot90`.
+        mirrored : bool
+        """
         wave, places = self.wave, self.atoms.positions
         if mirrored:
             places = np.stack([places[:, 0], (wave.shape[1] - 1) * self.pixel_size - places[:, 1]], axis=1)
@@ -52,7 +59,14 @@ class ExitWave:
 
 
 def write_exit_wave(path: str | Path, given: ExitWave) -> None:
-    """Write an exit wave as arrays ``wave``, ``pixel_size``, ``energy``, ``positions``, ``numbers``, ``heights`` (.npz)."""
+    """Write an exit wave as arrays ``wave``, ``pixel_size``, ``energy``, ``positions``, ``numbers``, ``heights`` (.npz).
+
+    Parameters
+    ----------
+    path : str or Path
+        Overwritten if it is there.
+    given : ExitWave
+    """
     np.savez(
         Path(path).with_suffix(SUFFIX),
         wave=given.wave.astype(np.complex64),

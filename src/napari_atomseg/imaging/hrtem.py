@@ -82,6 +82,12 @@ def periodic_potential(
 def phase_object(potential: Tensor, energies: Sequence[float]) -> Tensor:
     r"""Exit wave of a thin specimen, :math:`e^{i \sigma V}`, complex64, of the shape (B, Y, X) of the potential in V Å.
 
+    Parameters
+    ----------
+    potential : Tensor, shape (B, Y, X), V Å
+        Projected.
+    energies : sequence of float, length B, eV
+
     References
     ----------
     Kirkland (2020), Eq. 5.4.

@@ -214,18 +214,44 @@ def render_transfer(columns: ColumnBatch, transfer: Tensor, shape: tuple[int, in
 
 
 def field_of(shape: tuple[int, int], padding: float = _PADDING) -> tuple[int, int]:
-    """Period (y, x) in px of an image whose sides are extended by `padding` of their length (at least 16 px)."""
+    """Period (y, x) in px of an image whose sides are extended by `padding` of their length (at least 16 px).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the image.
+    padding : float
+        In parts of the sides.
+    """
     return shape[0] + max(16, round(padding * shape[0])), shape[1] + max(16, round(padding * shape[1]))
 
 
 def padding_for(probes: Sequence[ProbeParams], shape: tuple[int, int], pixel_size: Sequence[float]) -> float:
-    """Padding, in parts of the sides, that is twice the reach of the widest probe, and at least a half."""
+    """Padding, in parts of the sides, that is twice the reach of the widest probe, and at least a half.
+
+    Parameters
+    ----------
+    probes : sequence of ProbeParams, length B
+    shape : tuple of int
+        Of the images.
+    pixel_size : sequence of float, length B, Å
+    """
     reach = max((probe_reach(one) / size for one, size in zip(probes, pixel_size, strict=True)), default=0.0)
     return max(_PADDING, 2 * reach / min(shape))
 
 
 def inside_field(columns: ColumnBatch, shape: tuple[int, int], padding: float = _PADDING) -> Tensor:
-    """Which columns lie in the image or in the half of the padding around it, shape (M,), bool."""
+    """Which columns lie in the image or in the half of the padding around it, shape (M,), bool.
+
+    Parameters
+    ----------
+    columns : ColumnBatch
+        M columns of all images.
+    shape : tuple of int
+        Of the images.
+    padding : float
+        In parts of the sides.
+    """
     inside = torch.ones(len(columns.positions), dtype=torch.bool, device=columns.positions.device)
     for axis, period in enumerate(field_of(shape, padding)):
         margin = (period - shape[axis]) / 2

@@ -47,6 +47,12 @@ def rms_radii() -> Tensor:
 def scattering_power(numbers: Tensor, gamma: float = 1.7) -> Tensor:
     """Relative intensity of atoms in an annular dark field, Z^gamma; gamma lies between 1 and 2.
 
+    Parameters
+    ----------
+    numbers : Tensor of int
+        Atomic numbers, any shape.
+    gamma : float
+
     References
     ----------
     Combs et al., Microsc. Microanal. 25 (2019) 1, use 1.7; Lobato et al., text after Eq. 22.

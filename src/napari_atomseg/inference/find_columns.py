@@ -10,11 +10,11 @@ import numpy as np
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.inference.detection.columns import NEEDED, as_columns, shown_columns
+from napari_atomseg.inference.detection.columns import NEEDED, as_columns, network_columns
 from napari_atomseg.inference.frame_maps import frame_maps
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import PixelSizeEstimate
-from napari_atomseg.inference.postprocess.nonlocal_filter import agreed_positions
+from napari_atomseg.inference.postprocess.nonlocal_filter import average_similar_positions
 from napari_atomseg.inference.region import box_of, in_region, part_of
 from napari_atomseg.localise.detection.find import searched_part
 from napari_atomseg.networks.zoo import Model
@@ -47,9 +47,9 @@ def find_by_network(
     box = box_of(region)
     prediction, says = yield from frame_maps(part_of(plane, box), model, NEEDED, params, told)
     yield Progress(0, 0, "weighing candidates")
-    shown = shown_columns(prediction, model, params.segmentation)
+    shown = network_columns(prediction, model, params.segmentation)
     if params.alike and params.segmentation == "ours":
-        shown = yield from agreed_positions(shown, prediction, model.card)
+        shown = yield from average_similar_positions(shown, prediction, model.card)
     columns = as_columns(shown, prediction, model.card, params.least_confidence)
     if says["polarity"] == "dark":
         columns = columns.with_features(intensity=-columns.features["intensity"].to_numpy())

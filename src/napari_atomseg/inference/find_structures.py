@@ -61,7 +61,14 @@ def find_structures(
 
 
 def doubt_of(modality: str, card: ModelCard) -> str:
-    """Why an image is none that a network of structures knows, in words for people; empty if it may be one."""
+    """Why an image is none that a network of structures knows, in words for people; empty if it may be one.
+
+    Parameters
+    ----------
+    modality : str
+        Of the image, as readers name it; empty if unknown.
+    card : ModelCard
+    """
     if not modality or modality in TEM:
         return ""
     return (

@@ -12,7 +12,7 @@ from napari_atomseg.inference.detection.columns import NEEDED, native_columns
 from napari_atomseg.inference.device import device_of
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import ESTIMATED, SAMPLE_SIDE, USUAL_WIDTH, PixelSizeEstimate
-from napari_atomseg.inference.postprocess.nonlocal_filter import agreed_background, held_to_image
+from napari_atomseg.inference.postprocess.nonlocal_filter import average_similar_background, correct_by_residual
 from napari_atomseg.inference.postprocess.scan_rows import row_shifts, straightened
 from napari_atomseg.inference.predict import Prediction, predict
 from napari_atomseg.localise.detection.find import polarity_sign
@@ -80,11 +80,11 @@ def frame_maps(
     else:
         shifts = None
     if params.alike and held:
-        found = yield from held_to_image(found)
+        found = yield from correct_by_residual(found)
     if shifts is not None:
         found = straightened(found, shifts)
     if params.alike and averaged:
-        found = yield from agreed_background(found, model.card)
+        found = yield from average_similar_background(found, model.card)
     return found, says
 
 

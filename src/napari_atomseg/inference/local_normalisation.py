@@ -44,7 +44,14 @@ def locally_normalised(images: Tensor, width: float) -> Tensor:
 
 
 def local_mean(images: Tensor, width: float) -> Tensor:
-    """Images (B, F, Y, X) averaged with a Gaussian window of a standard deviation in px, renormalised at the borders."""
+    """Images (B, F, Y, X) averaged with a Gaussian window of a standard deviation in px, renormalised at the borders.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, F, Y, X)
+    width : float, px
+        Standard deviation of the window.
+    """
     step = max(1, int(COARSEST * width))
     rows, columns = images.shape[-2:]
     coarse = torch.nn.functional.avg_pool2d(images, step, ceil_mode=True, count_include_pad=False)

@@ -28,5 +28,13 @@ def contrast_of(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def normalised(images: Tensor, dark: Tensor, contrast: Tensor) -> Tensor:
-    """Images (B, 1, Y, X) as networks take them: 0 where it is dark, 1 where it is bright."""
+    """Images (B, 1, Y, X) as networks take them: 0 where it is dark, 1 where it is bright.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, 1, Y, X)
+        Counts.
+    dark, contrast : Tensor, shape (B,) or ()
+        Level that becomes 0, and what becomes 1 above it.
+    """
     return ((images - dark) / contrast).clamp(-FARTHEST, FARTHEST)

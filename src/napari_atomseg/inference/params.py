@@ -22,18 +22,18 @@ class NetworkParams:
     pixel_size : float, A, optional
         What a pixel is taken for; if left out that of the image, and if it has none an estimate from the width of its columns.
     straighten : bool
-        Undo what displaced whole scan rows, where the lattice of the columns shows it convincingly.
+        Put back whole scan rows that were displaced, where the lattice of the columns shows it convincingly.
     alike : bool
         Compare equivalent places of the crystal: what the raw image shows at all of them against the denoised one is put
         back, and what is drawn without background, and where columns stand, is averaged but at places that differ.
     segmentation : {'ours', 'otsu'}
-        How columns are read from the map of them: with the network's classifier of candidates, or by Otsu's threshold and the
+        How columns are read from their map: with the network's classifier of candidates, or by Otsu's threshold and the
         centroid of each connected area, as Lin et al., Sci. Rep. 11, 5386 (2021), do.
     epsilon : float
-        Of networks that recognise structures: minima of the background's probability below this are looked at, and what
+        Networks of structures: minima of the background's probability below this are looked at, and what
         belongs to a structure ends there (Madsen et al., Adv. Theory Simul. 1 (2018) 1800037, section 2.5).
     rejection : float
-        Of networks that recognise structures: a structure has to be so many times as probable as the background (their Eq. 8).
+        Networks of structures: a structure has to be so many times as probable as the background (their Eq. 8).
     averaged : bool
         Ask also about the three mirror images and average; four times the work.
     device : {'auto', 'cpu', 'cuda', 'mps'}

@@ -58,7 +58,14 @@ def estimated_size(provenance: Mapping[str, Any]) -> PixelSizeEstimate | None:
 
 
 def pixel_size_told(micrograph: Micrograph, params: NetworkParams) -> tuple[float, float] | None:
-    """Pixel size (y, x) in Angstrom that a network is told; None if it has to be estimated from the columns' width."""
+    """Pixel size (y, x) in Angstrom that a network is told; None if it has to be estimated from the columns' width.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    params : NetworkParams
+        Whose pixel size stands above the image's.
+    """
     if params.pixel_size is not None:
         return params.pixel_size, params.pixel_size
     return micrograph.pixel_size
@@ -71,6 +78,18 @@ def resolve_pixel_size(
 
     Where it is known from nowhere, the width of the columns gives a first estimate, since probes are much the same, and the
     network is asked about the middle of the image at that and at neighbouring sizes: the one at which it is sure of most.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    index : int
+        Of the frame that is looked at where the size is unknown.
+    model : Model
+    params : NetworkParams
+
+    Returns
+    -------
+    estimate : PixelSizeEstimate
 
     Raises
     ------

@@ -267,12 +267,31 @@ def _padded(window: Tensor, below: int, right: int) -> Tensor:
 
 
 def unit_of(name: str, outputs: tuple[Output, ...]) -> str:
-    """Unit of an output by its name."""
+    """Unit of an output by its name.
+
+    Parameters
+    ----------
+    name : str
+    outputs : tuple of Output
+        Of the network.
+    """
     return next(output.unit for output in outputs if output.name == name)
 
 
 def in_counts(unit: str, values: np.ndarray, dark: float, contrast: float, sign: float) -> np.ndarray:
-    """A map of a unit of :class:`~napari_atomseg.networks.outputs.Output`: intensities as in the image, not as in the input."""
+    """A map of a unit of :class:`~napari_atomseg.networks.outputs.Output`: intensities as in the image, not as in the input.
+
+    Parameters
+    ----------
+    unit : str
+        Of the output.
+    values : ndarray
+        As the network gives them.
+    dark, contrast : float
+        Level and scale with which the input was normalised.
+    sign : float
+        -1 where the image was inverted, else 1.
+    """
     if unit == "probability":
         return values
     return np.asarray(sign * (values * contrast + (dark if unit == "intensity" else 0.0)), np.float32)

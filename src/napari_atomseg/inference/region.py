@@ -18,12 +18,29 @@ def box_of(region: np.ndarray | None) -> tuple[slice, slice] | None:
 
 
 def part_of(plane: Any, box: tuple[slice, slice] | None) -> Any:
-    """A box of an image, or of every image of a stack, (..., Y, X); all of it where there is no box."""
+    """A box of an image, or of every image of a stack, (..., Y, X); all of it where there is no box.
+
+    Parameters
+    ----------
+    plane : array, shape (..., Y, X)
+        Numpy or lazy dask.
+    box : tuple of slice, or None
+    """
     return plane if box is None else plane[(..., *box)]
 
 
 def in_region(columns: Columns, box: tuple[slice, slice], region: np.ndarray) -> Columns:
-    """Columns of a box in pixels of the whole image, those outside the region left out."""
+    """Columns of a box in pixels of the whole image, those outside the region left out.
+
+    Parameters
+    ----------
+    columns : Columns
+        In pixels of the box.
+    box : tuple of slice
+        Rows and columns of the image.
+    region : ndarray of bool, shape (Y, X)
+        Of the image.
+    """
     offset = np.array([box[0].start, box[1].start])
     believed = columns.features[list(NETWORK_POSITION)].to_numpy(dtype=float) + offset
     moved = Columns(

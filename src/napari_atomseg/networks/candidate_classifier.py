@@ -34,7 +34,7 @@ DROPPED = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeParams:
+class CandidateClassifierParams:
     """Shape of a judge.
 
     Attributes
@@ -52,18 +52,18 @@ class JudgeParams:
         check(self)
 
 
-class Judge(nn.Module):
+class CandidateClassifier(nn.Module):
     """Probabilities (N,) that candidates with evidence (N, F) are columns.
 
     Parameters
     ----------
-    params : JudgeParams
+    params : CandidateClassifierParams
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, params: JudgeParams) -> None:
+    def __init__(self, params: CandidateClassifierParams) -> None:
         super().__init__()
         self.params = params
         self.register_buffer("mean", torch.zeros(len(FEATURES)))
@@ -100,5 +100,11 @@ def split(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, T
 
 
 def joined(network: Mapping[str, Tensor], judge: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of both, as they are written."""
+    """Weights of both, as they are written.
+
+    Parameters
+    ----------
+    network, judge : mapping of str to Tensor
+        State dictionaries.
+    """
     return {**network, **{PREFIX + name: value for name, value in judge.items()}}

@@ -147,7 +147,14 @@ def _pair(given: Any, path: Path) -> tuple[float, float]:
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
-    """Write the card into the model's folder."""
+    """Write the card into the model's folder.
+
+    Parameters
+    ----------
+    card : ModelCard
+    folder : Path
+        Whose ``card.yaml`` is overwritten if it is there.
+    """
     import yaml
 
     values = {**asdict(card), "sampling_range": list(card.sampling_range), "outputs": [asdict(output) for output in card.outputs]}

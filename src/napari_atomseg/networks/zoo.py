@@ -16,7 +16,7 @@ from napari_atomseg.networks.card import NAME, WEIGHTS, ModelCard, ModelError, r
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from napari_atomseg.networks.candidate_classifier import Judge
+    from napari_atomseg.networks.candidate_classifier import CandidateClassifier
 
 ENVIRONMENT = "NAPARI_ATOMSEG_MODELS"
 """Names another folder for the user's models."""
@@ -29,7 +29,7 @@ class Model:
 
     card: ModelCard
     network: nn.Module
-    judge: Judge | None = None
+    classifier: CandidateClassifier | None = None
 
 
 def shipped_folder() -> Path:
@@ -63,6 +63,13 @@ def list_models() -> dict[str, Path]:
 def load_model(name: str, device: str = "cpu") -> Model:
     """A model by its name, or by its folder.
 
+    Parameters
+    ----------
+    name : str
+        Of a model at hand, or its folder.
+    device : str
+        As torch names it.
+
     Raises
     ------
     ModelError
@@ -78,11 +85,11 @@ def load_model(name: str, device: str = "cpu") -> Model:
     from napari_atomseg.networks.candidate_classifier import split
 
     weights, judgement = split(_checked_weights(folder, card))
-    network, judge = build(card), build_judge(card)
+    network, judge = build(card), build_classifier(card)
     _fill(network, weights, folder)
     network.eval()
     if judge is not None or judgement:
-        judge = judge or _no_judge(folder)
+        judge = judge or _no_classifier(folder)
         _fill(judge, judgement, folder)
         judge.eval()
     return Model(card, network.to(device, memory_format=torch.channels_last), judge)  # type: ignore[call-overload]
@@ -106,7 +113,7 @@ def build(card: ModelCard) -> nn.Module:
         raise ModelError(f"{card.name}: the card does not describe a network ({error}); get the model again") from error
 
 
-def build_judge(card: ModelCard) -> Judge | None:
+def build_classifier(card: ModelCard) -> CandidateClassifier | None:
     """The judge of a card, with weights yet to come; None if it has none.
 
     Raises
@@ -116,7 +123,7 @@ def build_judge(card: ModelCard) -> Judge | None:
     """
     from napari_atomseg.core.errors import AtomsegError
     from napari_atomseg.core.params import from_dict
-    from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeParams
+    from napari_atomseg.networks.candidate_classifier import FEATURES, CandidateClassifier, CandidateClassifierParams
 
     if not card.judge:
         return None
@@ -126,17 +133,28 @@ def build_judge(card: ModelCard) -> Judge | None:
             "get the model again"
         )
     try:
-        return Judge(from_dict(JudgeParams, {name: card.judge.get(name) for name in ("width", "members")}))
+        return CandidateClassifier(
+            from_dict(CandidateClassifierParams, {name: card.judge.get(name) for name in ("width", "members")})
+        )
     except AtomsegError as error:
         raise ModelError(f"{card.name}: the card does not describe a classifier ({error}); get the model again") from error
 
 
-def _no_judge(folder: Path) -> Judge:
+def _no_classifier(folder: Path) -> CandidateClassifier:
     raise ModelError(f"{folder}: there are weights of a classifier that the card does not mention; get the model again")
 
 
 def save_model(card: ModelCard, weights: Mapping[str, Tensor], folder: Path) -> ModelCard:
     """Write a model into ``folder/NAME``; gives the card with the checksum.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Whose name becomes that of the folder.
+    weights : mapping of str to Tensor
+        State dictionary of the network, with that of its classifier if it has one.
+    folder : Path
+        Of the models.
 
     Raises
     ------
@@ -227,7 +245,13 @@ def _fill(network: nn.Module, weights: Mapping[str, Tensor], folder: Path) -> No
 
 
 def free_name(wanted: str, taken: list[str]) -> str:
-    """The name, with a number if it is taken."""
+    """The name, with a number if it is taken.
+
+    Parameters
+    ----------
+    wanted : str
+    taken : list of str
+    """
     if wanted not in taken:
         return wanted
     number = 2

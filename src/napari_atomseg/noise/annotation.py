@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
 
 _GLYPH = (7, 5)
@@ -69,7 +69,15 @@ def annotation(image: Tensor, params: Sequence[AnnotationParams], seeds: Sequenc
 
 
 def annotated_pixels(shape: tuple[int, int], params: Sequence[AnnotationParams], seeds: Sequence[int]) -> Tensor:
-    """True where something is drawn, shape (B, 1, Y, X), on the CPU; what does not fit into the image is cut."""
+    """True where something is drawn, shape (B, 1, Y, X), on the CPU; what does not fit into the image is cut.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : sequence of AnnotationParams, length B
+    seeds : sequence of int, length B
+    """
     mask = torch.zeros(len(params), 1, *shape, dtype=torch.bool)
     for part, one, seed in zip(mask[:, 0], params, seeds, strict=True):
         if one.bar > 0:
@@ -82,7 +90,7 @@ def annotated_pixels(shape: tuple[int, int], params: Sequence[AnnotationParams],
 def _lettering(params: AnnotationParams, seed: int) -> Tensor:
     """Random dot patterns in a row, one dot apart."""
     rows, columns = _GLYPH
-    dots = chance.uniform((rows, params.letters, columns + 1), [seed], stream=2)[0] < 0.5
+    dots = seeded.uniform((rows, params.letters, columns + 1), [seed], stream=2)[0] < 0.5
     dots[..., columns] = False
     return dots.reshape(rows, -1).repeat_interleave(params.dot, 0).repeat_interleave(params.dot, 1)
 
@@ -90,6 +98,6 @@ def _lettering(params: AnnotationParams, seed: int) -> Tensor:
 def _stamp(mask: Tensor, pattern: Tensor, seed: int, stream: int) -> None:
     """Set the pattern in the mask at a random place where it fits as well as it can."""
     room = torch.tensor(mask.shape) - torch.tensor(pattern.shape)
-    y, x = (chance.uniform((2,), [seed], stream=stream)[0] * (room.clamp(min=0) + 1)).long().tolist()
+    y, x = (seeded.uniform((2,), [seed], stream=stream)[0] * (room.clamp(min=0) + 1)).long().tolist()
     target = mask[y : y + pattern.shape[0], x : x + pattern.shape[1]]
     target |= pattern[: target.shape[0], : target.shape[1]]

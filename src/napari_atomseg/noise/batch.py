@@ -30,7 +30,18 @@ def only_where(active: Callable[[Any], bool]) -> Callable[[Corruption[P]], Corru
 
 
 def apply_to(chosen: Sequence[int], effect: Corruption[P], image: Tensor, params: Sequence[P], seeds: Sequence[int]) -> Tensor:
-    """The batch with the effect applied to the `chosen` samples only."""
+    """The batch with the effect applied to the `chosen` samples only.
+
+    Parameters
+    ----------
+    chosen : sequence of int
+        Samples of the batch.
+    effect : callable
+        Takes images, parameters and seeds.
+    image : Tensor, shape (B, 1, Y, X)
+    params, seeds : sequence
+        One of each for each chosen sample.
+    """
     if not chosen:
         return image
     if len(chosen) == len(image):
@@ -41,5 +52,12 @@ def apply_to(chosen: Sequence[int], effect: Corruption[P], image: Tensor, params
 
 
 def column(values: Sequence[float], image: Tensor) -> Tensor:
-    """One number per sample, shaped (B, 1, 1, 1) to meet the image."""
+    """One number per sample, shaped (B, 1, 1, 1) to meet the image.
+
+    Parameters
+    ----------
+    values : sequence of float, length B
+    image : Tensor, shape (B, 1, Y, X)
+        Whose device and type are taken.
+    """
     return torch.tensor(values, dtype=image.dtype, device=image.device).reshape(-1, 1, 1, 1)

@@ -11,8 +11,8 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction
 from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.quantities import Points, Steps
 from napari_atomseg.noise.scattered_pixels import scattered_pixels
-from napari_atomseg.noise.strengths import Points, Steps
 
 
 @dataclass(frozen=True, kw_only=True)

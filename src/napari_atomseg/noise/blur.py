@@ -59,7 +59,15 @@ def blur(image: Tensor, params: Sequence[BlurParams], seeds: Sequence[int]) -> T
 
 
 def gaussian_weights(sigmas: Sequence[float], image: Tensor) -> list[Tensor]:
-    """Weights of the pixels 0, 1, 2 ... from the centre, each (B, 1, 1, 1); both sides together add up to one."""
+    """Weights of the pixels 0, 1, 2 ... from the centre, each (B, 1, 1, 1); both sides together add up to one.
+
+    Parameters
+    ----------
+    sigmas : sequence of float, length B, px
+        Standard deviations.
+    image : Tensor, shape (B, 1, Y, X)
+        Whose device and type are taken.
+    """
     reach = max(ceil(_REACH * sigma) for sigma in sigmas)
     sigma = column(sigmas, image)
     weights = [torch.exp(-0.5 * (step / sigma) ** 2) * (step <= torch.ceil(_REACH * sigma)) for step in range(reach + 1)]
@@ -79,6 +87,13 @@ def _along(axis: int, image: Tensor, weights: Sequence[Tensor]) -> Tensor:
 
 
 def mirrored(length: int, reach: int) -> Tensor:
-    """Indices -reach ... length + reach - 1, mirrored at the outer edges of the first and the last pixel."""
+    """Indices -reach ... length + reach - 1, mirrored at the outer edges of the first and the last pixel.
+
+    Parameters
+    ----------
+    length : int, px
+    reach : int, px
+        Beyond each edge.
+    """
     folded = torch.arange(-reach, length + reach).remainder(2 * length)
     return torch.where(folded < length, folded, 2 * length - 1 - folded)

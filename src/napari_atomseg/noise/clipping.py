@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Level
+from napari_atomseg.noise.quantities import Level
 
 
 @dataclass(frozen=True, kw_only=True)

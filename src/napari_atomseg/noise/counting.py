@@ -9,13 +9,20 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Angstrom
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import DoseScale
+from napari_atomseg.noise.quantities import DoseScale
 
 
 def electrons_per_pixel(dose: float, pixel_size: Angstrom) -> float:
-    """Electrons that the beam puts into one square pixel; `dose` in e/A2."""
+    """Electrons that the beam puts into one square pixel; `dose` in e/A2.
+
+    Parameters
+    ----------
+    dose : float, e/A2
+        Of the incident beam.
+    pixel_size : float, Angstrom
+    """
     return dose * pixel_size**2
 
 
@@ -60,4 +67,4 @@ def counting(image: Tensor, params: Sequence[CountingParams], seeds: Sequence[in
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 30, doi:10.1038/s41524-023-01188-0.
     """
     scale = column([one.dose_scale or 1.0 for one in params], image)
-    return chance.poisson(image * scale, seeds) / scale
+    return seeded.poisson(image * scale, seeds) / scale

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Angle, Level
+from napari_atomseg.noise.quantities import Angle, Level
 
 _Margin = Annotated[float, Quantity(low=0, high=0.5, decimals=3)]
 _MARGINS = ("top", "bottom", "left", "right")
@@ -79,7 +79,16 @@ def cropping(image: Tensor, params: Sequence[CroppingParams], seeds: Sequence[in
 
 
 def kept_points(points: np.ndarray, params: CroppingParams, shape: tuple[int, int]) -> np.ndarray:
-    """True for positions whose place in the image was not cut away, shape (N,); `points` (N, 2), px, (y, x)."""
+    """True for positions whose place in the image was not cut away, shape (N,); `points` (N, 2), px, (y, x).
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, 2), px, (y, x)
+        Before the cropping.
+    params : CroppingParams
+    shape : tuple of int
+        Of the image, (Y, X).
+    """
     y, x = (torch.as_tensor(np.asarray(points, dtype=np.float32).reshape(-1, 2)) - (torch.tensor(shape) - 1) / 2).T
     return _kept(y, x, [params], shape).reshape(-1).numpy()
 

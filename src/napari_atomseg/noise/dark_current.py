@@ -12,9 +12,9 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import DoseScale
+from napari_atomseg.noise.quantities import DoseScale
 
 _Electrons = Annotated[float, Quantity(unit="e", low=0, high=1e6, decimals=3)]
 _HOT_FROM, _HOT_TO = 5.0, 8.0
@@ -68,7 +68,7 @@ def dark_current(image: Tensor, params: Sequence[DarkCurrentParams], seeds: Sequ
     ----------
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 33, doi:10.1038/s41524-023-01188-0.
     """
-    dark = chance.poisson(dark_map(image.shape[1:], params, seeds, image.device), seeds, stream=3)
+    dark = seeded.poisson(dark_map(image.shape[1:], params, seeds, image.device), seeds, stream=3)
     return image + dark / column([one.dose_scale for one in params], image)
 
 
@@ -76,6 +76,14 @@ def dark_map(
     shape: Sequence[int], params: Sequence[DarkCurrentParams], seeds: Sequence[int], device: torch.device | str = "cpu"
 ) -> Tensor:
     r"""Expected dark electrons of every pixel, the dark-current non-uniformity (DCNU), shape (B, *shape), e.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of one image.
+    params : sequence of DarkCurrentParams, length B
+    seeds : sequence of int, length B
+    device : torch.device or str
 
     Notes
     -----
@@ -88,12 +96,12 @@ def dark_map(
     ----------
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 32, doi:10.1038/s41524-023-01188-0.
     """
-    body = chance.normal(shape, seeds, device)
+    body = seeded.normal(shape, seeds, device)
     mean, sigma, hot = (column([getattr(one, name) for one in params], body) for name in ("mean", "sigma", "hot"))
     # Of the logarithms: the relative variance is exp(spread^2) - 1.
     spread = column([sqrt(log1p((one.sigma / max(one.mean, 1e-12)) ** 2)) for one in params], body)
     body = mean * torch.exp(spread * body - spread * spread / 2)
     if not bool(hot.any()):
         return body
-    extra = mean + sigma * (_HOT_FROM + (_HOT_TO - _HOT_FROM) * chance.uniform(shape, seeds, device, stream=1))
-    return torch.where(chance.uniform(shape, seeds, device, stream=2) < hot, body + extra, body)
+    extra = mean + sigma * (_HOT_FROM + (_HOT_TO - _HOT_FROM) * seeded.uniform(shape, seeds, device, stream=1))
+    return torch.where(seeded.uniform(shape, seeds, device, stream=2) < hot, body + extra, body)

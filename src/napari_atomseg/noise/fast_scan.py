@@ -14,7 +14,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Angle
+from napari_atomseg.noise.quantities import Angle
 
 _LEAST_WEIGHT = 0.05
 
@@ -70,6 +70,11 @@ def fast_scan(image: Tensor, params: Sequence[FastScanParams], seeds: Sequence[i
 
 def fast_scan_kernel(length: int, params: Sequence[FastScanParams]) -> Tensor:
     r"""Response of detector and readout together to one bright pixel, shape (B, length), px 0, 1, 2 ... after it; sum 1.
+
+    Parameters
+    ----------
+    length : int, px
+    params : sequence of FastScanParams, length B
 
     Raises
     ------

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
 
 
@@ -53,5 +53,5 @@ def fixed_pattern(image: Tensor, params: Sequence[FixedPatternParams], seeds: Se
     ----------
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 31, doi:10.1038/s41524-023-01188-0.
     """
-    gain = chance.normal(image.shape[1:], seeds, image.device).mul_(column([one.sigma for one in params], image))
+    gain = seeded.normal(image.shape[1:], seeds, image.device).mul_(column([one.sigma for one in params], image))
     return gain.add_(1).mul_(image)

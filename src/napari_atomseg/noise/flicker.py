@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.params import check
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Intensity
+from napari_atomseg.noise.quantities import Intensity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def flicker(image: Tensor, params: Sequence[FlickerParams], seeds: Sequence[int]
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 35, doi:10.1038/s41524-023-01188-0.
     """
     height, width = image.shape[-2:]
-    white = chance.normal(image.shape[1:], seeds, image.device).mul_(column([one.sigma for one in params], image))
+    white = seeded.normal(image.shape[1:], seeds, image.device).mul_(column([one.sigma for one in params], image))
     spectrum = torch.fft.rfft2(white).mul_(_pink(height, width).to(image.device))
     return torch.fft.irfft2(spectrum, s=(height, width)).add_(image)
 

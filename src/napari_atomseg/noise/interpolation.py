@@ -16,7 +16,7 @@ from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.blur import mirrored
 from napari_atomseg.noise.line_shift import keys_weights
-from napari_atomseg.noise.strengths import Angle
+from napari_atomseg.noise.quantities import Angle
 
 _CACHED = 2**16
 """Pixels that are resampled together."""
@@ -92,14 +92,29 @@ def interpolation(image: Tensor, params: Sequence[InterpolationParams], seeds: S
 
 
 def interpolated_points(points: np.ndarray, params: InterpolationParams, shape: tuple[int, int]) -> np.ndarray:
-    """Where positions in the image go, shape (N, 2), px, (y, x); some may leave the frame of `shape` (Y, X)."""
+    """Where positions in the image go, shape (N, 2), px, (y, x); some may leave the frame of `shape` (Y, X).
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, 2), px, (y, x)
+    params : InterpolationParams
+    shape : tuple of int
+        Of the image, (Y, X).
+    """
     centre = (np.array(shape) - 1) / 2
     places = np.asarray(points, dtype=float).reshape(-1, 2) - centre
     return np.asarray(places @ _matrix(params, shape).T + centre + [params.shift_y, params.shift_x])
 
 
 def magnification(params: InterpolationParams, shape: tuple[int, int]) -> float:
-    """Square root of the factor by which areas grow in an image of `shape` (Y, X)."""
+    """Square root of the factor by which areas grow in an image of `shape` (Y, X).
+
+    Parameters
+    ----------
+    params : InterpolationParams
+    shape : tuple of int
+        Of the image, (Y, X).
+    """
     return float(np.sqrt(np.linalg.det(_matrix(params, shape))))
 
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.line_shift import shift_lines
-from napari_atomseg.noise.strengths import Angle, Shift
+from napari_atomseg.noise.quantities import Angle, Shift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,13 @@ def line_offsets(
 ) -> Tensor:
     r"""Offset of the beam in every scan line, shape (B, 2, lines), px, (y, x).
 
+    Parameters
+    ----------
+    lines : int
+    params : sequence of LineNoiseParams, length B
+    seeds : sequence of int, length B
+    device : torch.device or str
+
     Notes
     -----
     With a normal number :math:`n_i` for each line i and direction, and time counted in lines:
@@ -83,4 +90,4 @@ def line_offsets(
     sigma, frequency, start, phase = values.T[..., None]
     wave = 2 * pi * frequency * torch.arange(lines, device=device) + start
     swing = torch.stack([torch.sin(wave + phase), torch.sin(wave)], dim=1)
-    return sigma[:, None] * swing * chance.normal((2, lines), seeds, device)
+    return sigma[:, None] * swing * seeded.normal((2, lines), seeds, device)

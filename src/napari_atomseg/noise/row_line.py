@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
 
 _Factor = Annotated[float, Quantity(low=0, high=10)]
@@ -60,7 +60,7 @@ def row_line(image: Tensor, params: Sequence[RowLineParams], seeds: Sequence[int
     """
     batch, _, height, width = image.shape
     counts = [one.lines for one in params]
-    row, start, length, factor = chance.uniform_lists(counts, 4, seeds, image.device).unbind(-1)
+    row, start, length, factor = seeded.uniform_lists(counts, 4, seeds, image.device).unbind(-1)
     longest, lowest, highest = (
         column([getattr(one, name) for one in params], image)[:, :, 0, 0] for name in ("longest", "lowest", "highest")
     )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from napari_atomseg.core.params import check
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import Intensity
+from napari_atomseg.noise.quantities import Intensity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,5 +51,5 @@ def row_reset(image: Tensor, params: Sequence[RowResetParams], seeds: Sequence[i
     ----------
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 36, doi:10.1038/s41524-023-01188-0.
     """
-    rows = chance.normal((1, image.shape[-2], 1), seeds, image.device)
+    rows = seeded.normal((1, image.shape[-2], 1), seeds, image.device)
     return image + rows * column([one.sigma for one in params], image)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.params import check
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.line_shift import shift_lines
-from napari_atomseg.noise.strengths import Correlation, Shift
+from napari_atomseg.noise.quantities import Correlation, Shift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,13 @@ def jitter_offsets(
 ) -> Tensor:
     r"""Offset of the beam in every scan line, shape (B, 2, lines), px, (y, x).
 
+    Parameters
+    ----------
+    lines : int
+    params : sequence of ScanJitterParams, length B
+    seeds : sequence of int, length B
+    device : torch.device or str
+
     Notes
     -----
     A first-order autoregressive series whose first term has the spread of all others, t = x, y:
@@ -76,7 +83,7 @@ def jitter_offsets(
     """
     sigma = torch.tensor([[one.sigma_y, one.sigma_x] for one in params], device=device)[..., None]
     phi = torch.tensor([[one.phi_y, one.phi_x] for one in params], device=device)[..., None]
-    kicks = chance.normal((2, lines), seeds, device)
+    kicks = seeded.normal((2, lines), seeds, device)
     kicks[..., :1] /= torch.sqrt(1 - phi * phi)
     return sigma * autoregression(kicks, phi)
 
@@ -85,6 +92,12 @@ def autoregression(kicks: Tensor, phi: Tensor) -> Tensor:
     """The series s with s_k = phi s_(k-1) + kick_k along the last axis; `phi` has length one there.
 
     By doubling: after n rounds each term holds 2^n kicks, so that 256 lines take eight steps instead of 256.
+
+    Parameters
+    ----------
+    kicks : Tensor, shape (..., L)
+    phi : Tensor, shape (..., 1)
+        Share of a value that the next one keeps.
     """
     reach, factor, series = 1, phi, kicks
     while reach < kicks.shape[-1]:

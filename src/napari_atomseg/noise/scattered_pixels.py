@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 
 
 def scattered_pixels(
@@ -35,8 +35,8 @@ def scattered_pixels(
     mask = torch.zeros(len(counts), height * width, dtype=torch.bool)
     # One list of places per sample; there are few, so that they are made where the random numbers are.
     for part, count, length, seed in zip(mask, counts, steps, seeds, strict=True):
-        place = (chance.uniform((count, 2), [seed])[0] * torch.tensor([height, width])).long()
-        turn = (chance.uniform((length, count), [seed], stream=1)[0] * 4).long()
+        place = (seeded.uniform((count, 2), [seed])[0] * torch.tensor([height, width])).long()
+        turn = (seeded.uniform((length, count), [seed], stream=1)[0] * 4).long()
         moves = torch.tensor([[0, 1], [1, 0], [0, -1], [-1, 0]])[turn]
         path = torch.cat([place[None], place + moves.cumsum(0)]).reshape(-1, 2)
         inside = ((path >= 0) & (path < torch.tensor([height, width]))).all(1)

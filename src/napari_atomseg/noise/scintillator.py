@@ -12,9 +12,9 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise import chance
+from napari_atomseg.noise import seeded
 from napari_atomseg.noise.batch import column, only_where
-from napari_atomseg.noise.strengths import DoseScale
+from napari_atomseg.noise.quantities import DoseScale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +94,8 @@ def scintillator(image: Tensor, params: Sequence[ScintillatorParams], seeds: Seq
     """
     scale = column([one.dose_scale or 1.0 for one in params], image)
     spread = column([pulse_spread(one) for one in params], image)
-    counts = chance.poisson(image * scale, seeds)
-    noise = chance.normal(image.shape[1:], seeds, image.device, stream=1).mul_(spread)
+    counts = seeded.poisson(image * scale, seeds)
+    noise = seeded.normal(image.shape[1:], seeds, image.device, stream=1).mul_(spread)
     single = column([one.pulses == "single" for one in params], image).bool()
     if bool(single.any()):
         noise = torch.where(single, noise * counts.sqrt(), noise)

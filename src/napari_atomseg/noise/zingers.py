@@ -12,8 +12,8 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.quantities import Intensity, Points, Steps
 from napari_atomseg.noise.scattered_pixels import scattered_pixels
-from napari_atomseg.noise.strengths import Intensity, Points, Steps
 
 
 @dataclass(frozen=True, kw_only=True)

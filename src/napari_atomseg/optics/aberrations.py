@@ -66,12 +66,25 @@ class LensParams:
 
 
 def per_sample(values: Sequence[float], device: torch.device | str | None = None) -> Tensor:
-    """One number per sample of a batch as a float64 tensor of shape (B, 1, 1), ready to meet a grid."""
+    """One number per sample of a batch as a float64 tensor of shape (B, 1, 1), ready to meet a grid.
+
+    Parameters
+    ----------
+    values : sequence of float, length B
+    device : torch.device or str, optional
+    """
     return torch.tensor([float(value) for value in values], dtype=torch.float64, device=device)[:, None, None]
 
 
 def wavelengths(params: Sequence[LensParams], device: torch.device | str | None = None) -> Tensor:
-    """Wavelength of every sample in Å, shape (B, 1, 1)."""
+    """Wavelength of every sample in Å, shape (B, 1, 1).
+
+    Parameters
+    ----------
+    params : sequence, length B
+        Anything with an `energy`, eV.
+    device : torch.device or str, optional
+    """
     return per_sample([wavelength(one.energy) for one in params], device)
 
 
@@ -119,6 +132,18 @@ def chi_gradient(alpha: Tensor, phi: Tensor, params: Sequence[LensParams]) -> tu
 
     These are :math:`\partial\chi/\partial\alpha` and :math:`\partial\chi/(\alpha\,\partial\phi)`.
     Parameters are those of :func:`chi`; both slopes have shape (B, Y, X).
+
+    Parameters
+    ----------
+    alpha : Tensor, rad
+        Angle to the axis, of a shape that meets (B, ...).
+    phi : Tensor, rad
+        Azimuth.
+    params : sequence of LensParams, length B
+
+    Returns
+    -------
+    radial, azimuthal : Tensor, rad per rad
     """
 
     def of(name: str) -> Tensor:

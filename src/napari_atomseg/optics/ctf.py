@@ -102,6 +102,11 @@ def scherzer_defocus(energy: float, Cs: float) -> float:
 
     .. math:: \Delta f = \operatorname{sgn}(C_s) \sqrt{\tfrac{3}{2} |C_s| \lambda}
 
+    Parameters
+    ----------
+    energy : float, eV
+    Cs : float, Å
+
     References
     ----------
     Kirkland (2020), Eq. 3.30; the factor 3/2 as in abTEM.

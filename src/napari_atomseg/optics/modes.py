@@ -14,12 +14,26 @@ from torch import Tensor
 
 
 def row_modes(count: int, device: torch.device | str | None = None) -> Tensor:
-    """Mode numbers -K..K in y, shape (2K + 1,), float64."""
+    """Mode numbers -K..K in y, shape (2K + 1,), float64.
+
+    Parameters
+    ----------
+    count : int
+        K, the highest.
+    device : torch.device or str, optional
+    """
     return torch.arange(-count, count + 1, dtype=torch.float64, device=device)
 
 
 def column_modes(count: int, device: torch.device | str | None = None) -> Tensor:
-    """Mode numbers 0..K in x, shape (K + 1,), float64."""
+    """Mode numbers 0..K in x, shape (K + 1,), float64.
+
+    Parameters
+    ----------
+    count : int
+        K, the highest.
+    device : torch.device or str, optional
+    """
     return torch.arange(count + 1, dtype=torch.float64, device=device)
 
 

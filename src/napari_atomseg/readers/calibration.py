@@ -80,7 +80,13 @@ def other_kind(unit: object) -> str | None:
 
 
 def calibrate(y_axis: Mapping[str, Any], x_axis: Mapping[str, Any]) -> Calibration:
-    """Pixel size that two axes (``scale`` and ``units``, as RosettaSciIO gives them) stand for."""
+    """Pixel size that two axes (``scale`` and ``units``, as RosettaSciIO gives them) stand for.
+
+    Parameters
+    ----------
+    y_axis, x_axis : mapping
+        With ``scale``, a number, and ``units``, a text.
+    """
     units = [_spelled(axis.get("units")) for axis in (y_axis, x_axis)]
     steps = [_step(axis) for axis in (y_axis, x_axis)]
     unit_in_file = " x ".join(units) if units[0] != units[1] and all(units) else (units[1] or units[0] or None)
@@ -120,7 +126,14 @@ def is_anisotropic(pixel_size: tuple[float, float]) -> bool:
 
 
 def resampled_shape(shape: Sequence[int], pixel_size: tuple[float, float]) -> tuple[int, ...]:
-    """Shape of an image or stack after :func:`resample_square`."""
+    """Shape of an image or stack after :func:`resample_square`.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (..., Y, X).
+    pixel_size : tuple of float, Angstrom, (y, x)
+    """
     finer = min(pixel_size)
     plane = [max(1, round(count * size / finer)) for count, size in zip(shape[-2:], pixel_size, strict=True)]
     return (*shape[:-2], *plane)

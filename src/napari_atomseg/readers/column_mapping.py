@@ -175,7 +175,15 @@ def _told_unit(path: Path, layout: ColumnMapping, units: list[list[str]], rows: 
 
 
 def unit_note(unit: str, why: str) -> str:
-    """What to say of a unit that was guessed, and of why."""
+    """What to say of a unit that was guessed, and of why.
+
+    Parameters
+    ----------
+    unit : str
+        One of :data:`UNITS`.
+    why : str
+        End of the sentence; may be empty.
+    """
     return f"positions were taken to be in {_SHOWN.get(unit, unit)}{why}"
 
 

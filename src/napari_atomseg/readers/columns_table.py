@@ -71,6 +71,14 @@ def read_columns(
 def told_mapping(path: Path | str, unit: str | None = None, first_index: int | None = None) -> ColumnMapping:
     """How a text table is to be read if its unit, or the number of its first pixel, is told; guessed where it is not.
 
+    Parameters
+    ----------
+    path : str or Path
+    unit : str, optional
+        Such as ``nm``, in any spelling.
+    first_index : int, optional
+        Number of the first pixel: 0 or 1.
+
     Raises
     ------
     ColumnsFileError

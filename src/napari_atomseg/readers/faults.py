@@ -18,7 +18,15 @@ _CODEC = re.compile(
 
 
 def whole_but(error: BaseException, path: Path) -> str:
-    """What a whole file lacks to be read, and what to do, as the end of a sentence; empty if the error tells nothing of it."""
+    """What a whole file lacks to be read, and what to do, as the end of a sentence; empty if the error tells nothing of it.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of a reader.
+    path : Path
+        Of the file.
+    """
     if isinstance(error, ModuleNotFoundError):
         return f"the package {_INSTEAD.get(str(error.name), error.name)} is needed for it and is not installed; install it"
     text = str(error)

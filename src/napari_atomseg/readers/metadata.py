@@ -75,7 +75,17 @@ def common(metadata: Mapping[str, Any], original: Mapping[str, Any], mapping: Ma
 
 
 def facts(merged: Mapping[str, Any], original: Mapping[str, Any], stem: str) -> Facts:
-    """Facts about an image from its common metadata, its original metadata and, as a last resort, its file's name."""
+    """Facts about an image from its common metadata, its original metadata and, as a last resort, its file's name.
+
+    Parameters
+    ----------
+    merged : mapping
+        Under common names; see :func:`common`.
+    original : mapping
+        As the file has it.
+    stem : str
+        Of the file's name.
+    """
     instruments = [lookup(merged, f"Acquisition_instrument.{name}") or {} for name in _INSTRUMENTS]
     energy = _first_number(instruments, "beam_energy", 0.1, 1e4)
     if energy is None:
@@ -119,7 +129,15 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def lookup(tree: Mapping[str, Any], path: str) -> Any:
-    """Value at a dotted path of a nested mapping, None if there is none; keys may hold dots themselves."""
+    """Value at a dotted path of a nested mapping, None if there is none; keys may hold dots themselves.
+
+    Parameters
+    ----------
+    tree : mapping
+        Nested.
+    path : str
+        Names with dots between.
+    """
     here: Any = tree
     if path in tree:
         return tree[path]
@@ -209,7 +227,15 @@ def _named_in(text: str) -> str:
 
 
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of a nested mapping, in order, as rows for a table."""
+    """Dotted names and values of a nested mapping, in order, as rows for a table.
+
+    Parameters
+    ----------
+    tree : mapping
+        Nested.
+    prefix : str
+        Of all names.
+    """
     for key, value in tree.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{key}.")

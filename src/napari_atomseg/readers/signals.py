@@ -101,6 +101,16 @@ def why_no_image(signal: Signal) -> str | None:
 def to_micrograph(signal: Signal, path: Path, index: int, name: str) -> Micrograph:
     """Micrograph of a signal that is an image; pixels are made square where they must be.
 
+    Parameters
+    ----------
+    signal : Signal
+    path : Path
+        Of the file.
+    index : int
+        Of the dataset.
+    name : str
+        For people.
+
     Raises
     ------
     NoImageError

@@ -21,7 +21,19 @@ def columns_from(
     pixel_size: tuple[float, ...] | None,
     described: dict[str, Any],
 ) -> Columns:
-    """Columns with known names mended and positions that are none dropped."""
+    """Columns with known names mended and positions that are none dropped.
+
+    Parameters
+    ----------
+    path : Path
+        Of the table, for messages.
+    positions : ndarray, shape (N, 2), px, (y, x)
+    features : DataFrame, N rows
+    frame : ndarray of int, shape (N,), or None
+    pixel_size : tuple of float, Angstrom, (y, x), or None
+    described : dict
+        What becomes the provenance.
+    """
     image = described.get("image")
     shape = image.get("shape") if isinstance(image, dict) else None
     columns = Columns(

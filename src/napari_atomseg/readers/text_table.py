@@ -21,6 +21,12 @@ _DECIMAL_COMMA = re.compile(r"^[-+]?\d*,\d+([eE][-+]?\d+)?$")
 def read_lines(path: Path, limit: int = -1) -> list[str]:
     """Lines that are neither blank nor comments; with a limit in bytes, a last line that may have been cut is left out.
 
+    Parameters
+    ----------
+    path : Path
+    limit : int
+        Bytes; -1 for all.
+
     Raises
     ------
     ColumnsFileError
@@ -42,7 +48,14 @@ def read_lines(path: Path, limit: int = -1) -> list[str]:
 
 
 def comment_above(path: Path, limit: int) -> str:
-    """The last comment above the first row, where some programs put the names of the columns; empty if there is none."""
+    """The last comment above the first row, where some programs put the names of the columns; empty if there is none.
+
+    Parameters
+    ----------
+    path : Path
+    limit : int
+        Bytes that are looked at.
+    """
     with path.open("rb") as file:
         text = _decoded(file.read(limit), True).lstrip("\ufeff")
     found = ""
@@ -65,6 +78,17 @@ def read_table(path: Path, delimiter: str, decimal: str, has_header: bool, skipp
     """Cells as numbers where a whole column is made of them, as true or false likewise, else as text.
 
     The `skipped` rows below the first are left out.
+
+    Parameters
+    ----------
+    path : Path
+    delimiter : str
+        A blank for any white space.
+    decimal : str
+        Point or comma.
+    has_header : bool
+    skipped : int
+        Rows between the header and the first numbers.
 
     Raises
     ------
@@ -103,24 +127,51 @@ def guess_delimiter(lines: list[str]) -> str | None:
 
 
 def guess_decimal(lines: list[str], delimiter: str) -> str:
-    """Point or comma."""
+    """Point or comma.
+
+    Parameters
+    ----------
+    lines : list of str
+    delimiter : str
+    """
     cells = [cell for line in lines for cell in split(line, delimiter)]
     return "," if delimiter != "," and any(_DECIMAL_COMMA.match(cell) for cell in cells) else "."
 
 
 def split(line: str, delimiter: str) -> list[str]:
-    """Cells of one line, without blanks around them."""
+    """Cells of one line, without blanks around them.
+
+    Parameters
+    ----------
+    line : str
+    delimiter : str
+        A blank for any white space.
+    """
     cells = line.split() if delimiter == " " else next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
     return [cell.strip() for cell in cells]
 
 
 def is_number(cell: str, delimiter: str) -> bool:
-    """Whether a cell is a number, with a decimal comma too where the comma does not separate cells."""
+    """Whether a cell is a number, with a decimal comma too where the comma does not separate cells.
+
+    Parameters
+    ----------
+    cell : str
+    delimiter : str
+        What stands between two cells.
+    """
     return bool(_NUMBER.match(cell)) or (delimiter != "," and bool(_DECIMAL_COMMA.match(cell)))
 
 
 def column_names(first: list[str], has_header: bool) -> tuple[str, ...]:
-    """Names of the columns: the header's cells, the second of two equal ones numbered, or ``column 1`` and so on."""
+    """Names of the columns: the header's cells, the second of two equal ones numbered, or ``column 1`` and so on.
+
+    Parameters
+    ----------
+    first : list of str
+        Cells of the first row.
+    has_header : bool
+    """
     if not has_header:
         return tuple(f"column {n}" for n in range(1, len(first) + 1))
     return tuple(name if first.index(name) == n else f"{name}.{first[:n].count(name)}" for n, name in enumerate(first))

@@ -37,6 +37,24 @@ def choose_placement(
     filtered: their noise is independent, and nothing differs near the borders. Where the simulation itself is the same in both
     places (`same`, shape (N, N)), a smaller overlap is never better: it only fits what the experiment shows there, such as a
     bent scan.
+
+    Parameters
+    ----------
+    starts : list of Placement
+        The one that moves least stands first.
+    same : ndarray of bool, shape (N, N)
+        Placements in which the simulation itself is the same.
+    simulated, experimental : ndarray, shape (Y, X)
+        Not filtered; NaN where they are unknown.
+    pixels : tuple of (float, float), Å, (y, x)
+        Pixel sizes of both.
+    limits : Limits
+
+    Returns
+    -------
+    placement : Placement
+    others : list of tuple of float, Å, (y, x)
+        Differences of other shifts that are as good, the shortest first.
     """
     surface, finest = SplineImage(simulated, pixels[0]), min(pixels[1])
     points, values = points_of(experimental, pixels[1], RANKED)

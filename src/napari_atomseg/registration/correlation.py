@@ -37,7 +37,20 @@ class Correlated:
 def correlate_placed(
     simulated: np.ndarray, pixel_size: tuple[float, float], seen: np.ndarray, step: float, placement: Placement
 ) -> Correlated:
-    """A simulated image (Y, X) at a rotation and magnification, correlated with what is seen on the grid of the search."""
+    """A simulated image (Y, X) at a rotation and magnification, correlated with what is seen on the grid of the search.
+
+    Parameters
+    ----------
+    simulated : ndarray, shape (Y, X)
+    pixel_size : tuple of float, Å, (y, x)
+        Of the simulated image.
+    seen : ndarray
+        Experiment on the grid of the search, without slow and fast changes.
+    step : float, Å
+        Of that grid.
+    placement : Placement
+        Whose rotation and magnification are applied.
+    """
     image, low = on_search_grid(simulated, pixel_size, step, placement)
     expected = band_passed(image)
     return Correlated(placement=placement, expected=expected, low=low, correlation=normalised_correlation(seen, expected))
@@ -47,6 +60,16 @@ def normalised_correlation(seen: np.ndarray, expected: np.ndarray) -> np.ndarray
     """Normalised correlation over the overlap for every shift; NaN where that is small.
 
     Entry (i, j) belongs to the shift (i - Y + 1, j - X + 1) of an expected image of shape (Y, X).
+
+    Parameters
+    ----------
+    seen, expected : ndarray, two-dimensional
+        On one grid; NaN where they are unknown.
+
+    Returns
+    -------
+    correlation : ndarray, shape (Y + Y' - 1, X + X' - 1)
+        From -1 to 1.
 
     References
     ----------
@@ -76,6 +99,12 @@ def candidate_shifts(found: Correlated, seen: tuple[int, ...]) -> np.ndarray:
     """Shifts (N, 2), px, of the highest peaks of the correlation and of the high ones that move the middles least.
 
     Those that move the middles less stand first; peaks that are lower by a tenth come after all others.
+
+    Parameters
+    ----------
+    found : Correlated
+    seen : tuple of int
+        Shape of the experiment on the grid of the search.
     """
     filled = np.nan_to_num(found.correlation, nan=-1.0)
     # Where the least overlap ends, the correlation is cut off and not at a peak.

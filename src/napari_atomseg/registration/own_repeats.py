@@ -39,7 +39,14 @@ def own_repeats(correlation: np.ndarray) -> np.ndarray:
 
 
 def same_places(shifts: np.ndarray, repeats: np.ndarray) -> np.ndarray:
-    """True for pairs of shifts (N, 2) that differ by a repeat of the image, shape (N, N)."""
+    """True for pairs of shifts (N, 2) that differ by a repeat of the image, shape (N, N).
+
+    Parameters
+    ----------
+    shifts : ndarray, shape (N, 2), px
+    repeats : ndarray, shape (R, 2), px
+        Shifts at which the image repeats itself.
+    """
     if len(repeats) == 0:
         return np.eye(len(shifts), dtype=bool)
     reach = NEAR * np.hypot(*repeats.T).min()
@@ -82,6 +89,18 @@ def with_least_moved(
 
 
 def first_of_each(same: np.ndarray, most: int) -> np.ndarray:
-    """Rows of which at most so many earlier ones are the same place."""
+    """Rows of which at most so many earlier ones are the same place.
+
+    Parameters
+    ----------
+    same : ndarray of bool, shape (N, N)
+        Pairs that are one place.
+    most : int
+        Of earlier rows of the same place; a row with as many or more is left out.
+
+    Returns
+    -------
+    rows : ndarray of int
+    """
     earlier = np.tril(same, -1).sum(axis=1)
     return np.flatnonzero(earlier < most)

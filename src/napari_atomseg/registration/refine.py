@@ -69,7 +69,22 @@ def refine_placement(
 
 
 def overlapping(points: np.ndarray, surface: SplineImage, placement: Placement) -> tuple[np.ndarray, np.ndarray]:
-    """Which points the simulated image reaches, and where they lie on it."""
+    """Which points the simulated image reaches, and where they lie on it.
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, 2), Å, (y, x)
+        Of the experiment.
+    surface : SplineImage
+        The simulated image.
+    placement : Placement
+
+    Returns
+    -------
+    known : ndarray of bool, shape (N,)
+    places : ndarray, shape (M, 2), Å, (y, x)
+        Of the known points, on the simulation.
+    """
     places = placement.on_simulation(points)
     known = surface.within(places)
     return known, places[known]
@@ -82,7 +97,22 @@ def _middle(points: np.ndarray, surface: SplineImage, placement: Placement) -> n
 
 
 def unexplained_share(points: np.ndarray, values: np.ndarray, surface: SplineImage, placement: Placement) -> float:
-    """Share of the variance over the overlap that the simulated image does not explain with the best gain and offset."""
+    """Share of the variance over the overlap that the simulated image does not explain with the best gain and offset.
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, 2), Å, (y, x)
+    values : ndarray, shape (N,)
+        Intensities of the experiment there.
+    surface : SplineImage
+        The simulated image.
+    placement : Placement
+
+    Returns
+    -------
+    share : float
+        From 0 to 2, more than 1 where contrasts are opposite; infinite without an overlap.
+    """
     known, places = overlapping(points, surface, placement)
     if known.sum() < LEAST_SIDE**2 / 4:
         return math.inf

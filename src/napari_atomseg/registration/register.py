@@ -86,6 +86,13 @@ def register(
 def require_contrast(image: np.ndarray, name: str) -> None:
     """Refuse an image that shows nothing.
 
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        NaN where it is unknown.
+    name : str
+        For the message.
+
     Raises
     ------
     AtomsegError

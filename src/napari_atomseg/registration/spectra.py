@@ -28,6 +28,15 @@ def rotation_between(
 
     From the spots of their spectra, which know neither the shift nor half a turn: from -pi/2 to pi/2, to a quarter of a
     degree. Of the angles that are as good for a crystal of more symmetry the smallest is found.
+
+    Parameters
+    ----------
+    simulated, experimental : ndarray, shape (Y, X)
+    simulated_pixel, experimental_pixel : tuple of float, Å, (y, x)
+
+    Returns
+    -------
+    angle : float, rad
     """
     fields = [np.array(simulated.shape) * simulated_pixel, np.array(experimental.shape) * experimental_pixel]
     step = max(min(experimental_pixel), min(simulated_pixel), float(np.max(fields)) / SEARCHED)
@@ -44,7 +53,17 @@ def rotation_between(
 def on_search_grid(
     image: np.ndarray, pixel_size: tuple[float, float], step: float, placement: Placement
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The image, turned and magnified, on square pixels of `step`, NaN where it is unknown, and where its corner lies (Å)."""
+    """The image, turned and magnified, on square pixels of `step`, NaN where it is unknown, and where its corner lies (Å).
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+    pixel_size : tuple of float, Å, (y, x)
+    step : float, Å
+        Pixels of the search.
+    placement : Placement
+        Whose rotation and magnification are applied.
+    """
     size = np.array(pixel_size)
     blur = np.where(step > 1.5 * size, 0.3 * step / size, 0.0)
     if blur.any():
@@ -82,7 +101,14 @@ def _broad_mean(image: np.ndarray, width: int) -> np.ndarray:
 
 
 def match_spectra(expected: np.ndarray, seen: np.ndarray, limits: Limits) -> Placement:
-    """Rotation and magnification that carry the strongest spots of one spectrum onto the other."""
+    """Rotation and magnification that carry the strongest spots of one spectrum onto the other.
+
+    Parameters
+    ----------
+    expected, seen : ndarray, two-dimensional
+        Simulation and experiment on the grid of the search.
+    limits : Limits
+    """
     turns, scales, scores = _spectral_scores(expected, seen, limits)
     best = np.unravel_index(int(np.argmax(scores)), scores.shape)
     return Placement(rotation=float(turns[best[0]]), magnification=float(1 + scales[best[1]]))

@@ -67,7 +67,18 @@ class SplineImage:
 
 
 def resampled(surface: SplineImage, placement: Placement, shape: tuple[int, int], pixel_size: tuple[float, float]) -> np.ndarray:
-    """The simulated image on the pixels of the experiment, float64 (Y, X); NaN where it does not reach."""
+    """The simulated image on the pixels of the experiment, float64 (Y, X); NaN where it does not reach.
+
+    Parameters
+    ----------
+    surface : SplineImage
+        The simulated image.
+    placement : Placement
+    shape : tuple of int
+        Of the experiment.
+    pixel_size : tuple of float, Å, (y, x)
+        Of the experiment.
+    """
     points = grid_points(shape, pixel_size)
     places = placement.on_simulation(points)
     known = surface.within(places)
@@ -77,7 +88,16 @@ def resampled(surface: SplineImage, placement: Placement, shape: tuple[int, int]
 
 
 def points_of(image: np.ndarray, pixel_size: tuple[float, float], most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Known pixels of an image, evenly thinned to about `most`: their places (N, 2) in Å and their intensities (N,)."""
+    """Known pixels of an image, evenly thinned to about `most`: their places (N, 2) in Å and their intensities (N,).
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        What is not finite is unknown.
+    pixel_size : tuple of float, Å, (y, x)
+    most : int
+        Pixels, about.
+    """
     rows = max(1, round(math.sqrt(image.size / most)))
     columns = max(1, math.ceil(image.size / most / rows))
     thinned = image[::rows, ::columns]
@@ -88,6 +108,13 @@ def points_of(image: np.ndarray, pixel_size: tuple[float, float], most: int) -> 
 
 
 def grid_points(shape: tuple[int, ...], pixel_size: tuple[float, float]) -> np.ndarray:
-    """Places (N, 2) of all pixels, Å."""
+    """Places (N, 2) of all pixels, Å.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    pixel_size : tuple of float, Å, (y, x)
+    """
     rows, columns = np.arange(shape[0]) * pixel_size[0], np.arange(shape[1]) * pixel_size[1]
     return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)

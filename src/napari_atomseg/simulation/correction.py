@@ -68,6 +68,10 @@ def fit_correction(
 def read_correction(path: str | Path) -> Correction:
     """Correction from a JSON file.
 
+    Parameters
+    ----------
+    path : str or Path
+
     Raises
     ------
     AtomsegError
@@ -89,7 +93,14 @@ def read_correction(path: str | Path) -> Correction:
 
 
 def write_correction(correction: Correction, path: str | Path) -> None:
-    """Write a correction as JSON, whole or not at all."""
+    """Write a correction as JSON, whole or not at all.
+
+    Parameters
+    ----------
+    correction : Correction
+    path : str or Path
+        Overwritten if it is there.
+    """
     from napari_atomseg.imaging.correction.storage import to_json
     from napari_atomseg.writers.atomic import replacing
 

@@ -92,7 +92,20 @@ def make_pairs(
 
 
 def pairs_cost(atoms: Atoms, params: SimulationParams, number: int = 6) -> Cost:
-    """Time that all pairs of :func:`make_pairs` take, about, and the memory of one."""
+    """Time that all pairs of :func:`make_pairs` take, about, and the memory of one.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    params : SimulationParams
+    number : int
+        Pairs.
+
+    Returns
+    -------
+    cost : Cost
+        Seconds and bytes.
+    """
     from napari_atomseg.simulation.sliced import simulation_cost
 
     # Thicknesses lie evenly between the least and that which was asked for.
@@ -111,7 +124,22 @@ def correction_for(
     seed: int = 0,
     keep: Path | None = None,
 ) -> Generator[Progress, None, Correction]:
-    """A correction for one structure and lens, fitted to pairs that are made for it; see :func:`make_pairs`."""
+    """A correction for one structure and lens, fitted to pairs that are made for it; see :func:`make_pairs`.
+
+    Parameters
+    ----------
+    structure : Atoms, str or Path
+    params : SimulationParams, optional
+        Lens, detector and piece of the structure.
+    fit : CorrectionParams, optional
+        Form of the correction and its cross-validation.
+    number : int
+        Pairs, at least 2.
+    seed : int
+        Of thicknesses and directions.
+    keep : Path, optional
+        Folder into which the pairs are written.
+    """
     atoms = read_structure(structure) if isinstance(structure, (str, Path)) else structure
     params = params or SimulationParams()
     pairs = yield from make_pairs.steps(atoms, params, number=number, seed=seed, keep=keep)
@@ -128,7 +156,19 @@ def correction_for(
 
 
 def write_pairs(pairs: list[ImagePair], folder: Path) -> list[Path]:
-    """Write the pairs as ``.npz`` files, which :func:`~napari_atomseg.simulation.correction.fit_correction` reads."""
+    """Write the pairs as ``.npz`` files, which :func:`~napari_atomseg.simulation.correction.fit_correction` reads.
+
+    Parameters
+    ----------
+    pairs : list of ImagePair
+    folder : Path
+        Made if it is not there.
+
+    Returns
+    -------
+    paths : list of Path
+        One file a pair, ``<name>.npz``.
+    """
     from napari_atomseg.writers.atomic import make_folder, replacing
 
     make_folder(folder)

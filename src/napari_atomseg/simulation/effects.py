@@ -54,12 +54,28 @@ _CONDITIONS: dict[str, tuple[Callable[[SimulationParams], bool], str]] = {
 
 
 def has_effect(name: str, params: SimulationParams) -> bool:
-    """Whether a parameter, such as ``stem.defocus``, changes the image that is asked for."""
+    """Whether a parameter, such as ``stem.defocus``, changes the image that is asked for.
+
+    Parameters
+    ----------
+    name : str
+        Group and field.
+    params : SimulationParams
+        Of the image.
+    """
     return not belongs_to(name, params)
 
 
 def belongs_to(name: str, params: SimulationParams) -> str:
-    """What a parameter that changes nothing of the image asked for belongs to, in words; empty if it changes it."""
+    """What a parameter that changes nothing of the image asked for belongs to, in words; empty if it changes it.
+
+    Parameters
+    ----------
+    name : str
+        Group and field, such as ``stem.defocus``.
+    params : SimulationParams
+        Of the image.
+    """
     methods = _METHODS.get(name)
     if methods is not None and params.method not in methods:
         return f"the method{'s' * (len(methods) > 1)} {', '.join(methods)}"

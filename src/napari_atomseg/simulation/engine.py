@@ -57,6 +57,15 @@ def simulate(
     ------
     AtomsegError
         If it cannot be made as asked.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from napari_atomseg.workflows import CutParams, SimulationParams, simulate
+    >>> params = SimulationParams(pixel_size=0.2, cut=CutParams(zone_axis="1,1,0", width_y=20, width_x=30))
+    >>> image = simulate(bulk("Au", cubic=True), params)
+    >>> image.shape, image.modality, bool(0 < image.data.max() < 1)
+    ((100, 150), 'haadf', True)
     """
     atoms = read_structure(structure) if isinstance(structure, (str, Path)) else structure
     params = params or SimulationParams()

@@ -20,7 +20,19 @@ DEEP_ENOUGH = 60.0
 
 
 def projected_atoms(structure: Atoms, params: SimulationParams) -> tuple[np.ndarray, np.ndarray]:
-    """Places (N, 2) in (y, x), Angstrom, and atomic numbers of the atoms in the field, those on top of each other once."""
+    """Places (N, 2) in (y, x), Angstrom, and atomic numbers of the atoms in the field, those on top of each other once.
+
+    Parameters
+    ----------
+    structure : Atoms
+    params : SimulationParams
+        Which piece of it is seen.
+
+    Returns
+    -------
+    places : ndarray, shape (N, 2), Angstrom, (y, x)
+    numbers : ndarray of int, shape (N,)
+    """
     from napari_atomseg.specimens.cutting import cut
 
     wanted = params.cut
@@ -37,7 +49,14 @@ def projected_atoms(structure: Atoms, params: SimulationParams) -> tuple[np.ndar
 
 
 def field_shape(atoms: Atoms, params: SimulationParams) -> tuple[int, int]:
-    """Pixels (Y, X) of the field of view."""
+    """Pixels (Y, X) of the field of view.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The whole structure.
+    params : SimulationParams
+    """
     height, width = (max(1, round(size / params.pixel_size)) for size in field_of(atoms, params.cut))
     return height, width
 

@@ -24,19 +24,19 @@ class StemParams:
     Attributes
     ----------
     energy : float
-        Of the beam.
+        Beam energy.
     semiangle : float
-        Of convergence.
+        Probe semi-angle.
     defocus : float
-        Underfocus, positive as in abTEM: the focus moves into the specimen.
+        Defocus of the lens; positive for underfocus, as in abTEM: the focus moves into the specimen.
     Cs : float
         Spherical aberration.
     astigmatism : float
-        Twofold.
+        Twofold astigmatism.
     astigmatism_angle : float
-        Azimuth of it.
+        Azimuth of the astigmatism.
     source_size : float
-        Full width at half maximum of the effective source.
+        Source size, full width at half maximum.
     """
 
     energy: Annotated[float, Quantity(unit="eV", low=1e3, high=3e6, decimals=0)] = 200e3
@@ -58,7 +58,7 @@ class TemParams:
     Attributes
     ----------
     defocus : float
-        Underfocus, positive as in abTEM, from the exit surface.
+        Defocus from the exit surface; positive for underfocus, as in abTEM.
     Cs : float
         Spherical aberration.
     focal_spread : float
@@ -68,11 +68,11 @@ class TemParams:
     aperture : float
         Half angle of the objective aperture; automatic is an open lens.
     images : int
-        Of a focal series; 1 for a single image.
+        Images of a focal series; 1 for a single image.
     focal_step : float
-        From image to image.
+        Difference of defocus from image to image.
     dose : float
-        Of each image, whose electrons are counted; automatic is a noiseless image.
+        Electron dose of each image, whose electrons are counted; automatic is a noiseless image.
     """
 
     defocus: Annotated[float, Quantity(unit="Å", low=-1e6, high=1e6, decimals=1)] = 80.0
@@ -95,9 +95,10 @@ class SimulationParams:
     Attributes
     ----------
     method : str
-        One of :data:`METHODS`.
+        Simulation method.
     pixel_size : float, Å
-    cut, stem, detector, convolution, multislice, tem
+        Pixel size.
+    cut, stem, detector, convolution, multislice, tem : parameters
         The piece of the structure, lens, detector, and how it is calculated.
     """
 
@@ -127,6 +128,12 @@ class SimulationParams:
 
 def like(params: SimulationParams, micrograph: Micrograph) -> SimulationParams:
     """The same on the pixel grid of a micrograph.
+
+    Parameters
+    ----------
+    params : SimulationParams
+    micrograph : Micrograph
+        With square pixels of known size.
 
     Raises
     ------

@@ -27,7 +27,19 @@ ERROR_OF_WINDOWS = "In windows, which differ from the whole field by 1 - R² of 
 
 
 def simulation_cost(structure: Atoms, params: SimulationParams) -> Cost:
-    """Time and memory that a multislice or PRISM image would take; see ``imaging.multislice.cost``."""
+    """Time and memory that a multislice or PRISM image would take; see ``imaging.multislice.cost``.
+
+    Parameters
+    ----------
+    structure : Atoms
+    params : SimulationParams
+        With the method ``multislice`` or ``prism``.
+
+    Returns
+    -------
+    cost : Cost
+        Seconds, about, and bytes.
+    """
     from napari_atomseg.imaging.multislice.cost import cost
 
     return cost(_specimen(structure, params)[0], probe_of(params), params.detector, _scheme(params), params.pixel_size)

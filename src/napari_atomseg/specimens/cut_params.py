@@ -21,27 +21,27 @@ class CutParams:
     Attributes
     ----------
     zone_axis : str
-        Direction [uvw] of the crystal along the beam, such as 1,1,0; of a particle, direction in its own x, y, z.
+        Crystal direction [uvw] along the beam, such as 1,1,0; of a particle, direction in its own x, y, z.
     rotation_deg : float
-        In-plane rotation, from +x towards +y.
+        Rotation in the image plane. It turns +x towards +y.
     tilt_y, tilt_x : float
         Mistilt: rotation about the y and the x axis of the image.
     thickness : float
-        Of what is repeated along the beam; sheets across it and particles stay whole.
+        Thickness of what is repeated along the beam; sheets across it and particles stay whole.
     repeat : str
-        Auto repeats along the periodic axes that no empty slab of 4 Å cuts; none takes the atoms as they are; numbers such
-        as 3,3,1 take so many cells, beyond which there is nothing.
+        Cells along a, b, c: auto repeats along the periodic axes that no empty slab of 4 Å cuts; none takes the atoms as they
+        are; numbers such as 3,3,1 take so many cells, beyond which there is nothing.
     width_y, width_x : float
         Field of view; automatic is 40 Å of what is repeated and the whole of what ends.
     vacancies : float
-        Share of the atoms that are missing, drawn at random.
+        Share of the atoms that are removed at random.
     thermal : float
-        Root mean square displacement u along one axis; the Debye-Waller factor is B = 8 pi2 u2. Automatic is that of the file,
-        or else 0.08 Å.
+        Root mean square thermal displacement u along one axis; the Debye-Waller factor is B = 8 pi2 u2. Automatic is that of
+        the file, or else 0.08 Å.
     thermal_of : str
         Others for single elements, such as Sr 0.07, O 0.09, in Å.
     seed : int
-        Of vacancies and of mixed or partly filled sites.
+        Random seed of vacancies and of mixed or partly filled sites.
     """
 
     zone_axis: str = "0,0,1"
@@ -70,5 +70,11 @@ class CutParams:
 
 
 def with_field(params: CutParams, field: tuple[float, float]) -> CutParams:
-    """The same piece with another field of view (y, x), Angstrom."""
+    """The same piece with another field of view (y, x), Angstrom.
+
+    Parameters
+    ----------
+    params : CutParams
+    field : tuple of float, Angstrom, (y, x)
+    """
     return replace(params, width_y=float(field[0]), width_x=float(field[1]))

@@ -65,6 +65,16 @@ def period(structure: Atoms, params: CutParams) -> Atoms | None:
 
     There is none of particles and wires, of turned, tilted or defective crystals, and of lattices whose vectors are nowhere at
     right angles in projection.
+
+    Parameters
+    ----------
+    structure : Atoms
+    params : CutParams
+
+    Returns
+    -------
+    period : Atoms or None
+        In a box that is periodic in x and y.
     """
     given = repetition(structure, params.repeat)
     zone = parse_zone_axis(params.zone_axis)
@@ -85,12 +95,25 @@ def period(structure: Atoms, params: CutParams) -> Atoms | None:
 
 
 def has_thickness(structure: Atoms, params: CutParams) -> bool:
-    """Whether a structure goes on along the beam, so that its piece is as thick as it is wanted to be."""
+    """Whether a structure goes on along the beam, so that its piece is as thick as it is wanted to be.
+
+    Parameters
+    ----------
+    structure : Atoms
+    params : CutParams
+        Whose zone axis and repetition are used.
+    """
     return _goes_on(repetition(structure, params.repeat), parse_zone_axis(params.zone_axis))
 
 
 def field_of(structure: Atoms, params: CutParams) -> tuple[float, float]:
-    """Field of view (y, x) of the piece, Angstrom."""
+    """Field of view (y, x) of the piece, Angstrom.
+
+    Parameters
+    ----------
+    structure : Atoms
+    params : CutParams
+    """
     if params.width_y is not None and params.width_x is not None:
         return params.width_y, params.width_x
     return _field(repetition(structure, params.repeat), params)

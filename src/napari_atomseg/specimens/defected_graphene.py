@@ -92,7 +92,14 @@ class DefectedGrapheneParams:
 
 
 def defected_graphene(field: tuple[float, float], params: DefectedGrapheneParams, rng: np.random.Generator) -> Projection:
-    """A sheet in a field of view, (y, x) in Angstrom, and 3 Angstrom beyond unless it repeats itself."""
+    """A sheet in a field of view, (y, x) in Angstrom, and 3 Angstrom beyond unless it repeats itself.
+
+    Parameters
+    ----------
+    field : tuple of float, Angstrom, (y, x)
+    params : DefectedGrapheneParams
+    rng : Generator
+    """
     period = np.array(field, float) if params.periodic else None
     margin = 0.0 if params.periodic else MARGIN
     size = np.array(field, float) + 2 * margin

@@ -52,7 +52,14 @@ class Description:
 
 
 def describe_structure(structure: Atoms, repeat: str = AUTO) -> Description:
-    """What a structure is, and what of it is repeated if that is asked for as in :func:`.repetition.repetition`."""
+    """What a structure is, and what of it is repeated if that is asked for as in :func:`.repetition.repetition`.
+
+    Parameters
+    ----------
+    structure : Atoms
+    repeat : str
+        ``auto``, ``none`` or numbers of cells such as 3,3,1.
+    """
     given = repetition(structure, repeat)
     shares = structure.arrays.get("occupancy", np.ones(len(structure)))
     cell = tuple(round(float(value), 6) for value in structure.cell.cellpar()) if structure.cell.rank else None

@@ -23,6 +23,11 @@ def parse_zone_axis(text: str) -> tuple[int, int, int]:
     ------
     AtomsegError
         If there are not three whole numbers, or all are zero.
+
+    Examples
+    --------
+    >>> parse_zone_axis("[1 -1 0]"), parse_zone_axis("1-10")
+    ((1, -1, 0), (1, -1, 0))
     """
     inside = text.strip().strip("[]<>()")
     numbers = re.findall(r"[-+]?\d+", inside) if re.search(r"[\s,;]", inside) else re.findall(r"[-+]?\d", inside)
@@ -38,6 +43,17 @@ def low_index_zones(structure: Atoms, number: int = 8) -> list[str]:
     """Zone axes with the shortest periods, fit to choose from; those that the lattice parameters cannot tell apart once.
 
     Of a sheet the axis that crosses it comes first.
+
+    Parameters
+    ----------
+    structure : Atoms
+    number : int
+        At most.
+
+    Returns
+    -------
+    zones : list of str
+        Such as ``0,0,1``.
     """
     steps = [np.array([u, v, w]) for u in range(3) for v in range(-2, 3) for w in range(-2, 3)]
     cell = structure.cell.complete().array

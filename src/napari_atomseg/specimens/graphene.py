@@ -49,7 +49,14 @@ class GrapheneParams:
 
 
 def graphene_like(field: tuple[float, float], params: GrapheneParams, rng: np.random.Generator) -> Projection:
-    """A sheet of carbon in a field of view, (y, x) in Angstrom, and 3 Angstrom beyond."""
+    """A sheet of carbon in a field of view, (y, x) in Angstrom, and 3 Angstrom beyond.
+
+    Parameters
+    ----------
+    field : tuple of float, Angstrom, (y, x)
+    params : GrapheneParams
+    rng : Generator
+    """
     margin = 3.0
     size = np.array(field) + 2 * margin
     seeds = poisson_disc(tuple(size + 8 * params.seed_distance), params.seed_distance, rng) - 4 * params.seed_distance
@@ -70,6 +77,13 @@ def poisson_disc(size: tuple[float, float], distance: Angstrom, rng: np.random.G
 
     Candidates are thrown in waves; of those too near to each other the first one stays. The last waves aim at what is
     still free (dart throwing after McCool & Fiume, Graphics Interface (1992) 94).
+
+    Parameters
+    ----------
+    size : tuple of float, Angstrom, (y, x)
+    distance : float, Angstrom
+        Least distance of two points.
+    rng : Generator
     """
     extent = np.array(size, dtype=float)
     if not (distance > 0 and np.prod(extent) / distance**2 < MOST_POINTS):

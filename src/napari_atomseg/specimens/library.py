@@ -104,5 +104,13 @@ def crystal(name: str) -> Atoms:
 
 @lru_cache(maxsize=64)
 def library_cell(name: str, zone: tuple[int, int, int] | None = None) -> ProjectedCell:
-    """A crystal of the library along a zone axis, by default its usual one."""
+    """A crystal of the library along a zone axis, by default its usual one.
+
+    Parameters
+    ----------
+    name : str
+        Of a crystal of the library.
+    zone : tuple of int, optional
+        Direction [uvw].
+    """
     return projected_cell(crystal(name), zone or ENTRIES[name].zones[0])

@@ -142,7 +142,15 @@ class CracksParams:
 
 
 def soft_particles(shape: Shape, params: SoftParticlesParams, rng: np.random.Generator) -> np.ndarray:
-    """Soft particles, shape (Y, X)."""
+    """Soft particles, shape (Y, X).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : SoftParticlesParams
+    rng : Generator
+    """
     image = np.zeros(shape)
     side = min(shape)
     heights, steepness = rng.uniform(0.5, 1.0, 3), rng.uniform(4, 16)
@@ -159,7 +167,15 @@ def soft_particles(shape: Shape, params: SoftParticlesParams, rng: np.random.Gen
 
 
 def sharp_particles(shape: Shape, params: SharpParticlesParams, rng: np.random.Generator) -> np.ndarray:
-    """Sharp particles, shape (Y, X)."""
+    """Sharp particles, shape (Y, X).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : SharpParticlesParams
+    rng : Generator
+    """
     image = np.zeros(shape)
     side = min(shape)
     for centre in scattered(shape, params.number, rng):
@@ -178,7 +194,15 @@ def sharp_particles(shape: Shape, params: SharpParticlesParams, rng: np.random.G
 
 
 def grains(shape: Shape, params: GrainsParams, rng: np.random.Generator) -> np.ndarray:
-    """Grains, shape (Y, X); every pixel belongs to one."""
+    """Grains, shape (Y, X); every pixel belongs to one.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : GrainsParams
+    rng : Generator
+    """
     places = rng.uniform(0, 1, (params.number, 2)) * np.array(shape)
     y, x = np.mgrid[: shape[0], : shape[1]]
     pixels = np.stack([y, x], axis=-1).reshape(-1, 2)
@@ -203,7 +227,15 @@ def grains(shape: Shape, params: GrainsParams, rng: np.random.Generator) -> np.n
 
 
 def bands(shape: Shape, params: BandsParams, rng: np.random.Generator) -> np.ndarray:
-    """Bands, shape (Y, X)."""
+    """Bands, shape (Y, X).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : BandsParams
+    rng : Generator
+    """
     image = np.zeros(shape)
     side = min(shape)
     everywhere = (slice(0, shape[0]), slice(0, shape[1]))
@@ -215,7 +247,15 @@ def bands(shape: Shape, params: BandsParams, rng: np.random.Generator) -> np.nda
 
 
 def boxes(shape: Shape, params: BoxesParams, rng: np.random.Generator) -> np.ndarray:
-    """Boxes, shape (Y, X)."""
+    """Boxes, shape (Y, X).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : BoxesParams
+    rng : Generator
+    """
     image = np.zeros(shape)
     side = min(shape)
     for centre in scattered(shape, params.number, rng):
@@ -228,7 +268,15 @@ def boxes(shape: Shape, params: BoxesParams, rng: np.random.Generator) -> np.nda
 
 
 def cracks(shape: Shape, params: CracksParams, rng: np.random.Generator) -> np.ndarray:
-    """Cracks, shape (Y, X): lines whose direction wanders, thinner towards their ends."""
+    """Cracks, shape (Y, X): lines whose direction wanders, thinner towards their ends.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    params : CracksParams
+    rng : Generator
+    """
     image = np.zeros(shape)
     side = min(shape)
     pixels = np.moveaxis(np.mgrid[: shape[0], : shape[1]], 0, -1).reshape(-1, 2)

@@ -57,7 +57,13 @@ class ParticleParams:
 
 
 def particle_atoms(params: ParticleParams, rng: np.random.Generator) -> np.ndarray:
-    """Atoms of a particle in the axes of its cubic cell, centre at the origin, shape (N, 3), Angstrom, (x, y, z)."""
+    """Atoms of a particle in the axes of its cubic cell, centre at the origin, shape (N, 3), Angstrom, (x, y, z).
+
+    Parameters
+    ----------
+    params : ParticleParams
+    rng : Generator
+    """
     a, reach = params.lattice_constant, params.radius * (1 + params.spread) + 3.0
     steps = np.arange(-int(np.ceil(reach / a)) - 1, int(np.ceil(reach / a)) + 2)
     cells = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 1, 3)
@@ -75,7 +81,15 @@ def particle_atoms(params: ParticleParams, rng: np.random.Generator) -> np.ndarr
 def particle(
     params: ParticleParams, field: tuple[float, float], rng: np.random.Generator, centre: tuple[float, float] | None = None
 ) -> Projection:
-    """A particle along its zone axis, in the middle of the field of view or at `centre`, (y, x) in Angstrom."""
+    """A particle along its zone axis, in the middle of the field of view or at `centre`, (y, x) in Angstrom.
+
+    Parameters
+    ----------
+    params : ParticleParams
+    field : tuple of float, Angstrom, (y, x)
+    rng : Generator
+    centre : tuple of float, Angstrom, (y, x), optional
+    """
     atoms = particle_atoms(params, rng)
     frame = _frame(ZONES[params.zone])
     placed = atoms @ frame.T  # x, y, z with the beam along z

@@ -17,12 +17,31 @@ RIGHT_ANGLE = 1e-4
 
 
 def frame_of_zone(given: Repetition, zone: tuple[int, int, int]) -> np.ndarray:
-    """Rows x, y, z: the zone axis along z, and x along a lattice vector that has another one at a right angle, if any has."""
+    """Rows x, y, z: the zone axis along z, and x along a lattice vector that has another one at a right angle, if any has.
+
+    Parameters
+    ----------
+    given : Repetition
+    zone : tuple of int
+        Direction [uvw] along the beam; of a particle in its own x, y, z.
+
+    Returns
+    -------
+    frame : ndarray, shape (3, 3)
+    """
     return _frame_and_vectors(given.unit, zone)[0] if given.in_cell else _cartesian_frame(zone)
 
 
 def lattice_across(cell: np.ndarray, zone: tuple[int, int, int]) -> tuple[np.ndarray, bool]:
-    """Two lattice vectors (2, 2) in projection, (x, y) along the axes of the frame, and whether they are at a right angle."""
+    """Two lattice vectors (2, 2) in projection, (x, y) along the axes of the frame, and whether they are at a right angle.
+
+    Parameters
+    ----------
+    cell : ndarray, shape (3, 3), Angstrom
+        One lattice vector a row.
+    zone : tuple of int
+        Direction [uvw] along the beam.
+    """
     _, vectors, rectangular = _frame_and_vectors(cell, zone)
     return vectors, rectangular
 
@@ -78,7 +97,15 @@ def _cartesian_frame(zone: tuple[int, int, int]) -> np.ndarray:
 
 
 def oriented(frame: np.ndarray, params: CutParams) -> np.ndarray:
-    """The frame after rotation in the plane and mistilt: what the rows x, y, z of the microscope are in the structure."""
+    """The frame after rotation in the plane and mistilt: what the rows x, y, z of the microscope are in the structure.
+
+    Parameters
+    ----------
+    frame : ndarray, shape (3, 3)
+        Rows x, y and the beam.
+    params : CutParams
+        Whose rotation (degrees) and mistilts (mrad) are applied.
+    """
     turn, about_y, about_x = np.deg2rad(params.rotation_deg), params.tilt_y * 1e-3, params.tilt_x * 1e-3
     return np.asarray(_turn(about_x, 0) @ _turn(about_y, 1) @ _turn(turn, 2) @ frame)
 

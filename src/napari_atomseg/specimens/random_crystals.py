@@ -60,6 +60,13 @@ def random_crystal(params: RandomCrystalParams, rng: np.random.Generator, attemp
     Atoms in general positions fill a cell of high symmetry at once; so special positions are tried as well, by moving a
     place onto its own images.
 
+    Parameters
+    ----------
+    params : RandomCrystalParams
+    rng : Generator
+    attempts : int
+        Before it is given up.
+
     Raises
     ------
     AtomsegError

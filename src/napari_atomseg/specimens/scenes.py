@@ -56,6 +56,12 @@ def perovskite(field_of_view: Angstrom, rng: np.random.Generator) -> Scene:
     """SrTiO3 along [001]: Sr columns, Ti-O columns half a cell away, some Sr columns with vacancies, a slight wedge.
 
     Columns of oxygen alone are left out: they scatter 14 times less than those of Sr.
+
+    Parameters
+    ----------
+    field_of_view : float, Angstrom
+        Along y and x.
+    rng : Generator
     """
     basis = {"A": (0.0, 0.0), "B": (0.5, 0.5)}
     positions, names = _lattice((_STO_CELL, _STO_CELL), basis, field_of_view, np.deg2rad(4.0))
@@ -72,7 +78,14 @@ def perovskite(field_of_view: Angstrom, rng: np.random.Generator) -> Scene:
 
 
 def dumbbells(field_of_view: Angstrom, rng: np.random.Generator) -> Scene:
-    """Silicon along [110]: pairs of columns a quarter of the cell, 1.36 Angstrom, apart."""
+    """Silicon along [110]: pairs of columns a quarter of the cell, 1.36 Angstrom, apart.
+
+    Parameters
+    ----------
+    field_of_view : float, Angstrom
+        Along y and x.
+    rng : Generator
+    """
     basis = {"A": (-0.125, 0.0), "B": (0.125, 0.0), "C": (0.375, 0.5), "D": (0.625, 0.5)}
     positions, names = _lattice((_SI_CELL, _SI_CELL / np.sqrt(2)), basis, field_of_view, np.deg2rad(62.0))
     count = rng.binomial(40, 0.995, len(names))
@@ -85,6 +98,12 @@ def nanoparticle(field_of_view: Angstrom, rng: np.random.Generator) -> Scene:
     """Platinum particle along [110], cut by {111} and {100} facets, at the edge of an amorphous carbon film.
 
     Each column holds the atoms that the facets leave it: five at the rim, some twenty in the middle.
+
+    Parameters
+    ----------
+    field_of_view : float, Angstrom
+        Along y and x.
+    rng : Generator
     """
     atoms = _truncated_octahedron(_PT_CELL, to_111=23.0, to_100=25.5)
     y = atoms[:, 2]

@@ -116,6 +116,12 @@ def solid(params: SolidParams, field: tuple[float, float], rng: np.random.Genera
 
     A wedge, a shape or defects that would leave no atom are left out. With more than 60,000 atoms solid and support are
     made thinner than asked for.
+
+    Parameters
+    ----------
+    params : SolidParams
+    field : tuple of float, Angstrom, (y, x)
+    rng : Generator
     """
     cell, places, numbers = _body(params.body, params, rng)
     zone = ZONES[int(rng.integers(len(ZONES)))]
@@ -143,6 +149,18 @@ def orientation(
     """Rotation (3, 3) that brings a direction of a cell along the beam, and then tilts it by an angle.
 
     A column that rises by h then runs sideways by h times the tangent of the tilt, towards `tilt_angle` in the plane.
+
+    Parameters
+    ----------
+    cell : ndarray, shape (3, 3), Angstrom
+        One lattice vector a row.
+    zone : tuple of int
+        Direction [uvw] that is brought along the beam.
+    tilt : float, rad
+    tilt_angle : float, rad
+        Direction of the tilt.
+    turn : float, rad
+        About the beam.
     """
     z = np.array(zone, dtype=float) @ cell
     z = z / np.linalg.norm(z)

@@ -33,7 +33,14 @@ def read_structure(path: str | Path) -> Atoms:
 
 
 def describe_structure(structure: Atoms, repeat: str = "auto") -> Description:
-    """Formula, atoms, density, cell and repetition of a structure, and what was assumed as it was read."""
+    """Formula, atoms, density, cell and repetition of a structure, and what was assumed as it was read.
+
+    Parameters
+    ----------
+    structure : Atoms
+    repeat : str
+        ``auto``, ``none`` or numbers of cells such as 3,3,1.
+    """
     from napari_atomseg.specimens.description import describe_structure as describe
 
     return describe(structure, repeat)
@@ -47,7 +54,14 @@ def structure_summary(description: Description) -> str:
 
 
 def has_thickness(structure: Atoms, cut: CutParams) -> bool:
-    """Whether a structure goes on along the beam, so that its piece is as thick as it is wanted to be."""
+    """Whether a structure goes on along the beam, so that its piece is as thick as it is wanted to be.
+
+    Parameters
+    ----------
+    structure : Atoms
+    cut : CutParams
+        Whose zone axis and repetition are used.
+    """
     from napari_atomseg.specimens.cutting import has_thickness as goes_on
 
     return goes_on(structure, cut)

@@ -26,19 +26,43 @@ LEAST_PIXELS = 0.6
 
 
 def circular_mask(columns: ColumnBatch, shape: tuple[int, int], diameter: Sequence[float]) -> Tensor:
-    """1 within half of a diameter, px, of a column, 0 elsewhere; shape (B, 1, Y, X)."""
+    """1 within half of a diameter, px, of a column, 0 elsewhere; shape (B, 1, Y, X).
+
+    Parameters
+    ----------
+    columns : ColumnBatch
+    shape : tuple of int
+        (Y, X).
+    diameter : sequence of float, length B, px
+    """
     radius = _of_columns(diameter, columns) / 2
     return _painted(columns, shape, radius, lambda d2, rows: (d2 <= radius[rows, None] ** 2).float(), "amax")
 
 
 def gaussian_map(columns: ColumnBatch, shape: tuple[int, int], sigma: Sequence[float]) -> Tensor:
-    """Gaussians of height 1 on the columns, the higher where two meet; sigma in px; shape (B, 1, Y, X)."""
+    """Gaussians of height 1 on the columns, the higher where two meet; sigma in px; shape (B, 1, Y, X).
+
+    Parameters
+    ----------
+    columns : ColumnBatch
+    shape : tuple of int
+        (Y, X).
+    sigma : sequence of float, length B, px
+    """
     width = _of_columns([max(value, LEAST_PIXELS) for value in sigma], columns)
     return _painted(columns, shape, 4 * width, lambda d2, rows: torch.exp(-d2 / (2 * width[rows, None] ** 2)), "amax")
 
 
 def deblurred(columns: ColumnBatch, shape: tuple[int, int], sigma: Sequence[float]) -> Tensor:
-    """Narrow Gaussians that hold the columns' whole intensity (`columns.weights`), sigma in px; shape (B, 1, Y, X)."""
+    """Narrow Gaussians that hold the columns' whole intensity (`columns.weights`), sigma in px; shape (B, 1, Y, X).
+
+    Parameters
+    ----------
+    columns : ColumnBatch
+    shape : tuple of int
+        (Y, X).
+    sigma : sequence of float, length B, px
+    """
     width = _of_columns([max(value, LEAST_PIXELS) for value in sigma], columns)
 
     def value(d2: Tensor, rows: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from napari_atomseg.imaging.radial_profile import RadialProfileParams, half_maxi
 from napari_atomseg.noise.compose import Step
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
-from napari_atomseg.synthesis import after, labels, render_hrtem
+from napari_atomseg.synthesis import labels, post_processing, render_hrtem
 from napari_atomseg.synthesis.camera import camera_of, exposure, per_image, recorded, steps_of, through
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.scene import build_scene
@@ -113,14 +113,14 @@ def _incoherent(records: Sequence[Record], wanted: Sequence[str], device: torch.
     exposed = per_image([exposure(record, one) for record, one in zip(records, scene, strict=True)], clean)
     clean, scene, factor = clean * exposed, scene * exposed, factor * exposed
     steps = [steps_of(record, float(one.max())) for record, one in zip(records, scene, strict=True)]
-    image = recorded(scene, [after.during(one) for one in steps], cameras)
+    image = recorded(scene, [post_processing.during(one) for one in steps], cameras)
     clean, scene = through(clean, clean, cameras), through(scene, scene, cameras)
     true = _true_columns(truths, sizes, factor.reshape(-1).tolist(), device)
     spreads = [_spread(record, atoms) for record, atoms in zip(records, projections, strict=True)]
     found = {name: _label(name, true, clean, scene, spreads, sizes) for name in wanted}
     _without_columns(found, [row for row, drawn in enumerate(scenes) if drawn is not None], clean)
     image = _finish(image, found, steps)
-    truths = [after.finished_columns(truth, record) for truth, record in zip(truths, records, strict=True)]
+    truths = [post_processing.finished_columns(truth, record) for truth, record in zip(truths, records, strict=True)]
     return Batch(
         image=image,
         labels=found,
@@ -139,9 +139,10 @@ def _tem(records: Sequence[Record], wanted: Sequence[str], device: torch.device 
     return Batch(
         image=_finish(torch.cat([one.image for one in found]), labels_of_all, [one.steps for one in found]),
         labels=labels_of_all,
-        columns=tuple(after.finished_columns(one.truth, record) for one, record in zip(found, records, strict=True)),
+        columns=tuple(post_processing.finished_columns(one.truth, record) for one, record in zip(found, records, strict=True)),
         positions=tuple(
-            _pixels(after.finished_columns(one.truth, record), record) for one, record in zip(found, records, strict=True)
+            _pixels(post_processing.finished_columns(one.truth, record), record)
+            for one, record in zip(found, records, strict=True)
         ),
         records=tuple(records),
     )
@@ -151,17 +152,17 @@ def _finish(image: Tensor, found: dict[str, Tensor], steps: Sequence[Sequence[St
     """Images after the fact; their labels are changed with them."""
     image = image.clone()
     for row, one in enumerate(steps):
-        late = after.after(one)
+        late = post_processing.after(one)
         if not late:
             continue
-        image[row] = after.finished_image(image[row : row + 1], late)[0]
+        image[row] = post_processing.finished_image(image[row : row + 1], late)[0]
         for name, label in found.items():
-            label[row] = after.finished_label(name, label[row : row + 1], image[row : row + 1], late)[0]
+            label[row] = post_processing.finished_label(name, label[row : row + 1], image[row : row + 1], late)[0]
     return image
 
 
 def _pixels(truth: ColumnTruth, record: Record) -> np.ndarray:
-    return truth.positions / after.pixel_size_after(record)
+    return truth.positions / post_processing.pixel_size_after(record)
 
 
 def point_spread_width(probe: ProbeParams) -> float:

@@ -17,13 +17,13 @@ from napari_atomseg.core.params import from_dict
 from napari_atomseg.imaging.hrtem import image_focal_series, render_hrtem
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns
 from napari_atomseg.noise.blur import BlurParams, blur
-from napari_atomseg.noise.chance import mixed
 from napari_atomseg.noise.compose import Step
 from napari_atomseg.noise.counting import electrons_per_pixel
+from napari_atomseg.noise.seeded import mixed
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import through_camera
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
-from napari_atomseg.synthesis import after, labels
+from napari_atomseg.synthesis import labels, post_processing
 from napari_atomseg.synthesis.camera import camera_of, exposure, recorded, steps_of
 from napari_atomseg.synthesis.exit_wave_specimens import Cut, cut_exit_wave, is_exit_wave
 from napari_atomseg.synthesis.record import Record
@@ -95,7 +95,7 @@ def recording(record: Record, wanted: Sequence[str], device: torch.device | str 
     factor = exposure(record, scene)
     clean, scene = clean * factor, scene * factor
     steps = steps_of(record, float(scene.max()))
-    image = recorded(scene, _per_frame(after.during(steps), count), camera)
+    image = recorded(scene, _per_frame(post_processing.during(steps), count), camera)
     columns = batch_columns([torch.from_numpy(truth.positions / size)], [torch.from_numpy(truth.counts)], [0.0], device)
     seen = {"noise_free": scene, "background_free": clean}
     found = {}

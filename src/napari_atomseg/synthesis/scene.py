@@ -10,8 +10,7 @@ from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
-from napari_atomseg.imaging.scene_effects import grey_values as contrast
-from napari_atomseg.imaging.scene_effects import illumination as lights
+from napari_atomseg.imaging.scene_effects import grey_values, illumination
 from napari_atomseg.imaging.scene_effects.speckle import SpeckleParams, add_speckle
 from napari_atomseg.synthesis.record import Step
 
@@ -21,15 +20,15 @@ def _by_params(function: Callable[[Tensor, Sequence[Any]], Tensor]) -> Callable[
 
 
 SCENE: dict[str, tuple[type, Callable[[Tensor, Sequence[Any], Sequence[int]], Tensor]]] = {
-    "response": (contrast.ResponseParams, _by_params(contrast.apply_response)),
-    "inversion": (contrast.InversionParams, _by_params(contrast.invert_contrast)),
+    "response": (grey_values.ResponseParams, _by_params(grey_values.apply_response)),
+    "inversion": (grey_values.InversionParams, _by_params(grey_values.invert_contrast)),
     "speckle": (SpeckleParams, add_speckle),
-    "gaussian_background": (contrast.GaussianBackgroundParams, _by_params(contrast.add_gaussian_background)),
-    "plane": (contrast.PlaneParams, _by_params(contrast.add_plane)),
-    "pedestal": (contrast.PedestalParams, _by_params(contrast.add_pedestal)),
-    "line_light": (lights.LineLightParams, _by_params(lights.light_from_line)),
-    "point_light": (lights.PointLightParams, _by_params(lights.light_from_point)),
-    "scaling": (contrast.ScalingParams, _by_params(contrast.scale_contrast)),
+    "gaussian_background": (grey_values.GaussianBackgroundParams, _by_params(grey_values.add_gaussian_background)),
+    "plane": (grey_values.PlaneParams, _by_params(grey_values.add_plane)),
+    "pedestal": (grey_values.PedestalParams, _by_params(grey_values.add_pedestal)),
+    "line_light": (illumination.LineLightParams, _by_params(illumination.light_from_line)),
+    "point_light": (illumination.PointLightParams, _by_params(illumination.light_from_point)),
+    "scaling": (grey_values.ScalingParams, _by_params(grey_values.scale_contrast)),
 }
 """In the order in which they happen."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from napari_atomseg.core.columns import ATOM_COUNT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.synthesis.after import pixel_size_after
+from napari_atomseg.synthesis.post_processing import pixel_size_after
 from napari_atomseg.synthesis.recipe import Recipe, draw_record, read_recipe
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import LABELS, Batch, render
@@ -22,6 +22,14 @@ BATCH = 16
 
 def records_of(recipe: Recipe, count: int, seed: int = 0, size: int | None = None) -> list[Record]:
     """Records of the images number 0 to `count` - 1 of a seed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    count : int
+    seed : int
+    size : int, optional, px
+        Side of the images; by default the recipe's.
 
     Raises
     ------
@@ -36,7 +44,17 @@ def records_of(recipe: Recipe, count: int, seed: int = 0, size: int | None = Non
 
 
 def records_from(source: str | Path, count: int, seed: int, size: int | None) -> list[Record]:
-    """Records drawn from a preset or a recipe file, or those that stand in a file of records (.jsonl)."""
+    """Records drawn from a preset or a recipe file, or those that stand in a file of records (.jsonl).
+
+    Parameters
+    ----------
+    source : str or Path
+        Name of a preset, a YAML file, or a file of records.
+    count : int
+    seed : int
+    size : int or None, px
+        Side of the images.
+    """
     if str(source).endswith(".jsonl"):
         path = Path(source)
         if not path.is_file():
@@ -49,6 +67,12 @@ def batches(records: Sequence[Record], wanted: Sequence[str] = LABELS) -> Iterat
     """The images of records in order; those of one shape that follow each other are made together.
 
     A specimen that cannot be made is an error that names its seed: the record stands for itself.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    wanted : sequence of str
+        Labels.
     """
     first = 0
     while first < len(records):
@@ -69,7 +93,16 @@ def _kind(record: Record) -> tuple[tuple[int, int], int, int]:
 
 
 def image_of(batch: Batch, row: int, name: str) -> Micrograph:
-    """One image of a batch as a micrograph, or one of its labels if `name` is that of a label; several planes as a stack."""
+    """One image of a batch as a micrograph, or one of its labels if `name` is that of a label; several planes as a stack.
+
+    Parameters
+    ----------
+    batch : Batch
+    row : int
+        Which of its images.
+    name : str
+        For people; that of a label gives the label.
+    """
     record = batch.records[row]
     planes = batch.labels.get(name, batch.image)
     size = pixel_size_after(record) / (planes.shape[-1] / record.shape[1])
@@ -78,7 +111,14 @@ def image_of(batch: Batch, row: int, name: str) -> Micrograph:
 
 
 def true_columns(batch: Batch, row: int) -> Columns:
-    """True columns of one image that lie within it: `intensity` is the scattering, `atom_count` the number of atoms."""
+    """True columns of one image that lie within it: `intensity` is the scattering, `atom_count` the number of atoms.
+
+    Parameters
+    ----------
+    batch : Batch
+    row : int
+        Which of its images.
+    """
     record, truth = batch.records[row], batch.columns[row]
     found = Columns(positions=batch.positions[row]).with_features(
         intensity=truth.scattering, origin="imported", **{ATOM_COUNT: truth.counts}

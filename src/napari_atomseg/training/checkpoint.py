@@ -44,7 +44,14 @@ class State:
 
 
 def save(state: State, folder: Path) -> Path:
-    """Write the state; a run that is stopped in the middle leaves the last one."""
+    """Write the state; a run that is stopped in the middle leaves the last one.
+
+    Parameters
+    ----------
+    state : State
+    folder : Path
+        Made if it is not there.
+    """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)

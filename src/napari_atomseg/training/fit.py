@@ -171,7 +171,14 @@ def _what_is_left(minutes: float | None, spent: float) -> float | None:
 
 
 def learning_rate(step: int, total: int, params: TrainParams) -> float:
-    """Rises in a line, then falls with a cosine to zero at the end (Loshchilov & Hutter, ICLR 2017)."""
+    """Rises in a line, then falls with a cosine to zero at the end (Loshchilov & Hutter, ICLR 2017).
+
+    Parameters
+    ----------
+    step, total : int
+        Updates made, and of the whole run.
+    params : TrainParams
+    """
     warm_up = min(params.warm_up, total // 10) if total else params.warm_up
     if step < warm_up:
         return params.learning_rate * (step + 1) / warm_up

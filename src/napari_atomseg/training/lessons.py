@@ -121,6 +121,15 @@ def lesson_of(recipe: Recipe) -> Lesson:
 
 
 def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:
-    """The validation scenes of a recipe, drawn batch by batch as they are asked for."""
+    """The validation scenes of a recipe, drawn batch by batch as they are asked for.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    patch : int, px
+        Side of a scene.
+    native : float, Angstrom
+        Pixel size.
+    """
     draw = lesson_of(recipe).draw
     return (draw(recipe, SEED, number, BATCH, patch, native) for number in range(BATCHES))

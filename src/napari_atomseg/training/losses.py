@@ -55,6 +55,15 @@ def chi_square_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tupl
     r"""Modified chi-square of Lin et al., Sci. Rep. 11, 5386 (2021): :math:`\langle (p - t)^2 / (t + \max(t)/10) \rangle`.
 
     Targets of images are taken from their lowest value, since the denominator has to be positive.
+
+    Parameters
+    ----------
+    found : Tensor, shape (B, C, Y, X)
+        Before the activation.
+    targets : Tensor, shape (B, C, Y, X)
+    asked : Tensor, shape (B, 1, Y, X)
+        Where maps of probability count.
+    outputs : tuple of Output, length C
     """
     maps = activate(found, outputs)
     low = targets.amin(dim=(2, 3), keepdim=True)

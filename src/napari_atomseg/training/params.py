@@ -23,27 +23,27 @@ class TrainParams:
     batch : int
         Images of one update.
     patch : int, px
-        Side of the images.
+        Side of the training images.
     native_sampling : float, A
         Pixel size at which the network works.
     learning_rate : float
-        The highest.
+        Highest learning rate.
     warm_up : int
         Updates over which the learning rate rises.
     weight_decay : float
-        Of AdamW (Loshchilov & Hutter, ICLR 2019).
+        Weight decay of AdamW (Loshchilov & Hutter, ICLR 2019).
     averaging : float
         Weights that are kept are a running average, with this share of the old average at each update.
     settled : float
         Share of the updates after which batch normalisation keeps its statistics, so that the rest is learnt as it will be used:
         with few images an update, those of a batch are not those of any image.
     loss : {'likelihood', 'chi_square', 'restoration'}
-        `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al., modified;
-        `restoration`: that of Lobato et al., for networks that restore.
+        What is minimised. `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al.,
+        modified; `restoration`: that of Lobato et al., for networks that restore.
     seed : int
-        Of weights and images.
+        Random seed of weights and images.
     validate_every : int
-        Updates between looks at the validation scenes.
+        Updates between two validations.
     """
 
     steps: Annotated[int, Quantity(low=0, high=10**9)] = 20_000

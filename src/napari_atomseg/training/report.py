@@ -17,7 +17,14 @@ PANELS = (
 
 
 def report(history: Sequence[Mapping[str, float]], folder: Path) -> None:
-    """Write ``history.csv``, and ``history.png`` where matplotlib is there."""
+    """Write ``history.csv``, and ``history.png`` where matplotlib is there.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        One entry for each look at the validation scenes.
+    folder : Path
+    """
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "history.csv.part"
     with partial.open("w", newline="", encoding="utf-8") as file:

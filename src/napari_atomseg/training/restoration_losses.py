@@ -58,7 +58,14 @@ class RestorationWeights:
 
 
 def restoration_loss(found: Tensor, true: Tensor, weights: RestorationWeights) -> Tensor:
-    """Weighted sum of the losses between a restored image and the true one (Eq. 14); the adversarial one is not among them."""
+    """Weighted sum of the losses between a restored image and the true one (Eq. 14); the adversarial one is not among them.
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    weights : RestorationWeights
+    """
     total = found.new_zeros(())
     for name, loss in PIXEL_LOSSES.items():
         weight = getattr(weights, name)
@@ -68,33 +75,69 @@ def restoration_loss(found: Tensor, true: Tensor, weights: RestorationWeights) -
 
 
 def absolute_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Mean absolute difference, each image in units of the true one's standard deviation (Eq. 4 and 5)."""
+    """Mean absolute difference, each image in units of the true one's standard deviation (Eq. 4 and 5).
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    """
     return ((found - true).abs().mean(dim=(1, 2, 3)) * _contrast_weight(true)).mean()
 
 
 def square_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Mean square difference, each image divided by the true one's standard deviation (Eq. 6)."""
+    """Mean square difference, each image divided by the true one's standard deviation (Eq. 6).
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    """
     return ((found - true).square().mean(dim=(1, 2, 3)) * _contrast_weight(true)).mean()
 
 
 def whitened_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Mean absolute difference after local whitening with windows of four sizes (Eq. 8): faint detail counts as strong does."""
+    """Mean absolute difference after local whitening with windows of four sizes (Eq. 8): faint detail counts as strong does.
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    """
     return torch.stack([(whitened(found, side) - whitened(true, side)).abs().mean() for side in WINDOWS]).mean()
 
 
 def fourier_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Mean of the absolute Fourier coefficients of the difference to the power of 0.125 (Eq. 9)."""
+    """Mean of the absolute Fourier coefficients of the difference to the power of 0.125 (Eq. 9).
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    """
     coefficients = torch.fft.fft2(found - true, norm="ortho")
     return (coefficients.real.square() + coefficients.imag.square() + SMALLEST).pow(GAMMA / 2).mean()
 
 
 def mean_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Difference of the mean intensities (Eq. 10), averaged over the images."""
+    """Difference of the mean intensities (Eq. 10), averaged over the images.
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    """
     return (found.mean(dim=(1, 2, 3)) - true.mean(dim=(1, 2, 3))).abs().mean()
 
 
 def deviation_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Difference of the standard deviations (Eq. 11), averaged over the images."""
+    """Difference of the standard deviations (Eq. 11), averaged over the images.
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    """
     return (_deviation(found) - _deviation(true)).abs().mean()
 
 
@@ -128,12 +171,24 @@ def whitened(images: Tensor, side: int) -> Tensor:
 
 
 def discriminator_loss(true_verdict: Tensor, found_verdict: Tensor) -> Tensor:
-    """Loss of a relativistic average discriminator (Eq. 15), from its verdicts before the sigmoid (Eq. 2 and 3)."""
+    """Loss of a relativistic average discriminator (Eq. 15), from its verdicts before the sigmoid (Eq. 2 and 3).
+
+    Parameters
+    ----------
+    true_verdict, found_verdict : Tensor, shape (B, 1, Y, X)
+        Of true and of restored images.
+    """
     return (softplus(-(true_verdict - found_verdict.mean())) + softplus(found_verdict - true_verdict.mean())).mean()
 
 
 def adversarial_loss(true_verdict: Tensor, found_verdict: Tensor) -> Tensor:
-    """The same for the network that restores (Eq. 12): lowest when what it gives looks more real than the true images."""
+    """The same for the network that restores (Eq. 12): lowest when what it gives looks more real than the true images.
+
+    Parameters
+    ----------
+    true_verdict, found_verdict : Tensor, shape (B, 1, Y, X)
+        Of true and of restored images.
+    """
     return discriminator_loss(found_verdict, true_verdict)
 
 

@@ -44,7 +44,13 @@ def validate_restoration(
 
 
 def psnr(found: Tensor, true: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of images (B, 1, Y, X) in dB, shape (B,); the peak is the range of the true image."""
+    """Peak signal-to-noise ratio of images (B, 1, Y, X) in dB, shape (B,); the peak is the range of the true image.
+
+    Parameters
+    ----------
+    found, true : Tensor, shape (B, 1, Y, X)
+        What the network gives, and what it should.
+    """
     square = (found - true).square().mean(dim=(1, 2, 3)).clamp_min(1e-20)
     span = true.amax(dim=(1, 2, 3)) - true.amin(dim=(1, 2, 3))
     return 20 * torch.log10(span.clamp_min(1e-10)) - 10 * torch.log10(square)

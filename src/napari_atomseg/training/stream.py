@@ -25,5 +25,15 @@ class Batches:
 
 
 def stream(recipe: Recipe, params: TrainParams, start: int, workers: int) -> Generator[Examples, None, None]:
-    """The batches of a run from number `start` on; with `workers` processes that draw, or 0 to draw between the updates."""
+    """The batches of a run from number `start` on; with `workers` processes that draw, or 0 to draw between the updates.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    params : TrainParams
+    start : int
+        Number of the first batch.
+    workers : int
+        Processes.
+    """
     return drawn(Batches(recipe, params), start, workers)

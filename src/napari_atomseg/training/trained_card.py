@@ -21,7 +21,21 @@ COURSE = ("step", "seconds", "learning_rate", "training_loss")
 
 
 def card_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path, name: str, device: str) -> ModelCard:
-    """Card of a network that was trained in a folder, with what its last look at the validation scenes gave."""
+    """Card of a network that was trained in a folder, with what its last look at the validation scenes gave.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    network : dataclass
+        Shape of the network.
+    params : TrainParams
+    folder : Path
+        With the checkpoint.
+    name : str
+        Of the model.
+    device : str
+        On which it was trained.
+    """
     state = checkpoint.load(folder)
     lesson = lesson_of(recipe)
     last = dict(state.history[-1]) if state.history else {}

@@ -27,6 +27,15 @@ def validate(network: nn.Module, examples: Sequence[Examples], native: float, de
     """Loss, F1, rms distance (pm) and peak signal-to-noise ratios (dB) over fixed scenes.
 
     Columns that one may see or not count neither as found nor as missed.
+
+    Parameters
+    ----------
+    network : Module
+    examples : sequence of Examples
+        The scenes.
+    native : float, Angstrom
+        Pixel size.
+    device : torch.device or str
     """
     losses, counts, square_sum = [], np.zeros(3), 0.0
     decibels: dict[str, list[float]] = {name: [] for _, name in _IMAGES}

@@ -6,6 +6,7 @@ Importing this module loads no reader, network, simulator or window library.
 
 from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
+from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
 from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
 from napari_atomseg.comparison.line_profile import line_profile
@@ -48,19 +49,10 @@ from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.workflows.acquisition import AcquisitionParams, record
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL
-from napari_atomseg.workflows.classifier import RECIPES, train_judge
-from napari_atomseg.workflows.columns import (
-    bound,
-    finder_choice,
-    fit_choices,
-    left_out,
-    locate,
-    model_names,
-    refine,
-    residual,
-    snap,
-    transfer,
-)
+from napari_atomseg.workflows.classifier import RECIPES, train_classifier
+from napari_atomseg.workflows.column_edits import snap, transfer
+from napari_atomseg.workflows.columns import locate, model_names, refine
+from napari_atomseg.workflows.fit_residual import residual
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
     calibrate_by_lattice,
@@ -69,9 +61,10 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
-from napari_atomseg.workflows.maps import maps
-from napari_atomseg.workflows.measuring import WHAT, Measurement, measure
+from napari_atomseg.workflows.measuring import WHAT, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
+from napari_atomseg.workflows.network_maps import maps
+from napari_atomseg.workflows.provenance import bound, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder
@@ -185,7 +178,7 @@ __all__ = [
     "synthesise_into",
     "teach",
     "train",
-    "train_judge",
+    "train_classifier",
     "training_folder",
     "transfer",
     "true_columns",

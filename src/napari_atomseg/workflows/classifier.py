@@ -20,7 +20,7 @@ RECIPES = ("columns_stem", "columns_stem", "columns_stem", "single_atoms_stem")
 
 
 @job
-def train_judge(
+def train_classifier(
     model: str,
     *,
     recipes: Sequence[str | Path | Recipe] = RECIPES,
@@ -58,14 +58,14 @@ def train_judge(
     from napari_atomseg.networks.card import COLUMNS
     from napari_atomseg.networks.zoo import free_name, list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
-    from napari_atomseg.training.classifier.fit import teach
+    from napari_atomseg.training.classifier.fit import fit_classifier
     from napari_atomseg.training.classifier.params import ClassifierTrainParams
 
     given = [recipe if isinstance(recipe, Recipe) else read_recipe(recipe) for recipe in recipes]
     ready = load_model(model)
     if ready.card.task != COLUMNS:
         raise AtomsegError(f"{model} recognises structures, whose maps need no classifier; choose a network for columns")
-    taught = yield from teach(given, ready, params or ClassifierTrainParams(), minutes=minutes, workers=workers)
+    taught = yield from fit_classifier(given, ready, params or ClassifierTrainParams(), minutes=minutes, workers=workers)
     scores = {f"judge {key}": round(value, 4) for key, value in taught.scores.items()}
     card = replace(
         ready.card,

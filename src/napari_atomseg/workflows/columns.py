@@ -1,4 +1,4 @@
-"""Finding, fitting and moving columns."""
+"""Finding and fitting columns."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.detection.find import ClassicalParams, find_columns, polarity_sign
-from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
 from napari_atomseg.localise.refinement.refine import CHOSEN, RefineParams, refine_columns
-from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
+from napari_atomseg.workflows.column_edits import replaced
+from napari_atomseg.workflows.provenance import bound, choices_of_fits
 
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
 Finder = Callable[[int], Found]
 """Finds the columns of a frame by its index."""
-SAMPLE_SIDE = 512
-"""Part of the image that tells the column width where no column does yet, in pixels."""
 
 
 @job
@@ -76,6 +74,16 @@ def locate(
     ------
     AtomsegError
         If the model or the frame does not exist, or the model takes no series.
+
+    Examples
+    --------
+    >>> from napari_atomseg.workflows import draw_sample, locate
+    >>> micrograph, truth = draw_sample("perovskite")
+    >>> columns = locate(micrograph, model="classical")
+    >>> abs(len(columns) - len(truth)) < 0.1 * len(truth)
+    True
+    >>> bool(columns.features["fit"].isin(["ok", "border"]).mean() > 0.9)
+    True
     """
     chosen = model or AUTO
     _require(chosen)
@@ -105,7 +113,7 @@ def locate(
     if not details.get("left_out"):
         details.pop("left_out", None)
     if refined:
-        details |= _choices(choices)
+        details |= choices_of_fits(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
     return bound(join_frames(parts), micrograph, details)
 
@@ -191,6 +199,18 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
     ------
     AtomsegError
         If a column stands in a frame that does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_atomseg.core.columns import Columns
+    >>> from napari_atomseg.core.micrograph import Micrograph
+    >>> from napari_atomseg.workflows import refine
+    >>> y, x = np.mgrid[:32, :32]
+    >>> image = 10 + 100 * np.exp(-((y - 15.3) ** 2 + (x - 16.8) ** 2) / (2 * 2.5**2))
+    >>> fitted = refine(Micrograph(data=image), Columns(positions=[[15, 17]]))
+    >>> fitted.positions.round(2).tolist()
+    [[15.3, 16.8]]
     """
     result = columns
     choices: list[dict[str, Any] | None] = []
@@ -206,150 +226,5 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
             fitted = fitted.with_features(**dict.fromkeys(SCAN_SHIFT, np.nan))
         choices.append(fitted.provenance.get(CHOSEN))
         result = replaced(result, rows, fitted)
-    details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **_choices(choices)}
+    details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **choices_of_fits(choices)}
     return bound(result, micrograph, details)
-
-
-def finder_choice(columns: Columns) -> str:
-    """Which finder was chosen for the image and why, in words for people; empty if it was named."""
-    reason = columns.provenance.get("model_chosen_because", "")
-    model = columns.provenance.get("model", "")
-    if not reason:
-        return ""
-    return f"{'classical finder' if model == CLASSICAL else f'network {model}'} (chosen: {reason})"
-
-
-def left_out(columns: Columns) -> str:
-    """What in the picture was no image and was not searched, in words for people; empty if nothing."""
-    return str(columns.provenance.get("left_out", ""))
-
-
-def _choices(choices: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """What the fit of each frame chose by itself, as an entry of the provenance; of a single frame as it is."""
-    known = [choice for choice in choices if choice]
-    return {CHOSEN: known[0] if len(known) == 1 else known} if known else {}
-
-
-def fit_choices(columns: Columns) -> str:
-    """What the fit chose by itself, in words for people; of a stack what it chose in its first frame; empty if unknown."""
-    told = columns.provenance.get(CHOSEN)
-    first = told[0] if isinstance(told, list) and told else told
-    if not isinstance(first, dict):
-        return ""
-    asked = columns.provenance.get("refinement", {}).get("background")
-    parts = []
-    if asked == "auto":
-        parts.append(f"{first['background']} background (chosen from the image)")
-    elif asked and asked != first["background"]:
-        parts.append(f"{first['background']} background (a {asked} background does not fit this image)")
-    if first["unseen_neighbours"]:
-        parts.append(f"{first['unseen_neighbours']} unseen neighbours taken off")
-    return ", ".join(parts)
-
-
-@job
-def residual(micrograph: Micrograph, columns: Columns, frame: int = 0) -> Generator[Progress, None, np.ndarray]:
-    """What the fitted columns do not explain: image minus model of one frame, float32 (Y, X); invalid pixels stay invalid.
-
-    Raises
-    ------
-    AtomsegError
-        If the frame does not exist, or none of its columns has been fitted.
-    """
-    from napari_atomseg.localise.refinement.model_image import ellipses, model_image
-
-    micrograph.frame_indices(frame)
-    fitted = columns.of_frame(frame)
-    fitted = fitted.select(~fitted.features["fit"].isin(("none", "failed")).to_numpy())
-    if len(ellipses(fitted).height) == 0:
-        raise AtomsegError("no column of this frame has been fitted yet; refine the columns first")
-    yield Progress(0, 2, "reading the image")
-    plane = micrograph.frame(frame)
-    yield Progress(1, 2, "drawing the fitted columns")
-    return np.asarray(plane - model_image(fitted, plane.shape), np.float32)
-
-
-def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
-    """Move the given rows to the column nearest to each, at most two column widths away; their origin becomes ``snapped``."""
-    result = columns
-    for index in np.unique(columns.frame[rows]):
-        mine = rows[columns.frame[rows] == index]
-        # A lazy image is read only around the points.
-        plane = micrograph.lazy_frame(index)
-        width, height = known_width(columns), columns.features["intensity"].median()
-        if not np.isfinite(width):
-            scale = estimate_scale(np.asarray(centre_crop(plane, SAMPLE_SIDE), np.float32))
-            width = scale.sigma_px if scale else 3.0
-        known = np.isfinite(height) and height != 0
-        sign = float(np.sign(height)) if known else polarity_sign("auto", centre_crop(plane, SAMPLE_SIDE), width)
-        moved = snap_positions(plane, columns.positions[mine], width, sign)
-        origin = result.features["origin"].to_numpy(copy=True)
-        origin[mine] = "snapped"
-        positions = result.positions.copy()
-        positions[mine] = moved
-        result = replace(result.with_features(origin=origin), positions=positions)
-    return result
-
-
-def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
-    """Columns found in one detector's image, for another image of the same field (ADF to ABF).
-
-    Positions are carried over by their place in the field of view, so that the two may differ in pixel number. What
-    was measured in the first image is forgotten; refine to measure it in the second.
-
-    Raises
-    ------
-    AtomsegError
-        If the first image's shape is unknown.
-    """
-    if columns.image_shape is None:
-        raise AtomsegError("the columns do not say which image they belong to; find or import them with their image first")
-    ratio = np.array(micrograph.shape[-2:]) / np.array(columns.image_shape[-2:])
-    kept = [name for name in columns.features if name not in ("intensity", "background", "y_std_px", "x_std_px", "fit")]
-    width = columns.features["sigma_px"] * float(ratio.mean())
-    return bound(
-        replace(
-            columns,
-            # Pixel centres, not corners, lie on whole numbers.
-            positions=(columns.positions + 0.5) * ratio - 0.5,
-            features=columns.features[kept].assign(sigma_px=width, origin="imported"),
-        ),
-        micrograph,
-        {**columns.provenance, "transferred_from": columns.image_name},
-    )
-
-
-def known_width(columns: Columns) -> float:
-    """Median sigma of the columns in px; NaN if none is known."""
-    return float(columns.features["sigma_px"].median())
-
-
-def replaced(columns: Columns, rows: np.ndarray, part: Columns) -> Columns:
-    """`columns` with the given rows taken from `part`."""
-    positions = columns.positions.copy()
-    positions[rows] = part.positions
-    features = columns.features.copy()
-    for name in part.features:
-        # What only the part knows is unknown elsewhere.
-        values = features[name].to_numpy(copy=True) if name in features else np.full(len(columns), np.nan)
-        values[rows] = part.features[name].to_numpy()
-        features[name] = values
-    return replace(columns, positions=positions, features=features)
-
-
-def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
-    """Columns that know their image, its calibration and how they were made; versions and time are those of the saving."""
-    return replace(
-        columns,
-        pixel_size=micrograph.pixel_size,
-        image_shape=micrograph.shape,
-        provenance={
-            **{name: value for name, value in details.items() if name not in ("image", "versions", "time")},
-            "image": {
-                "name": micrograph.name,
-                "path": str(micrograph.path) if micrograph.path else None,
-                "dataset": micrograph.dataset,
-            },
-            "pixel_size_source": micrograph.pixel_size_source,
-        },
-    )

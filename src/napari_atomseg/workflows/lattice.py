@@ -11,7 +11,7 @@ from napari_atomseg.core.columns import SCAN_SHIFT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.workflows.columns import replaced, snap
+from napari_atomseg.workflows.column_edits import replaced, snap
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 @job
 def calibrate_by_lattice(plane: Any, spacing: float) -> Generator[Progress, None, tuple[float, float]]:
     """Pixel size (y, x) in Angstrom from an image (Y, X) and the spacing in Angstrom of its strongest planes.
+
+    Parameters
+    ----------
+    plane : array, shape (Y, X)
+        Numpy or lazy dask.
+    spacing : float, Angstrom
+        Of the planes whose spots are the strongest.
+
+    Returns
+    -------
+    pixel_size : tuple of float, Angstrom, (y, x)
 
     Raises
     ------
@@ -46,7 +57,29 @@ def show_frequencies(plane: Any) -> Generator[Progress, None, tuple[Diffractogra
 
 @job
 def estimate_lattice(columns: Columns, *, params: LatticeParams | None = None) -> Generator[Progress, None, Lattice]:
-    """The visible lattice of the columns of one image; see :func:`napari_atomseg.analysis.lattice.lattice.fit_lattice`."""
+    """The visible lattice of the columns of one image; see :func:`napari_atomseg.analysis.lattice.lattice.fit_lattice`.
+
+    Parameters
+    ----------
+    columns : Columns
+        Of one image or frame.
+    params : LatticeParams, optional
+
+    Returns
+    -------
+    lattice : Lattice
+        Basis in px, motif, and the cell and site of each column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_atomseg.core.columns import Columns
+    >>> from napari_atomseg.workflows import estimate_lattice
+    >>> grid = 12.0 * np.stack(np.mgrid[1:9, 1:9], axis=-1).reshape(-1, 2)
+    >>> lattice = estimate_lattice(Columns(positions=grid, image_shape=(120, 120)))
+    >>> np.hypot(*lattice.basis.T).round(3).tolist()
+    [12.0, 12.0]
+    """
     from napari_atomseg.analysis.lattice.lattice import fit_lattice
 
     yield Progress(0, 0, "fitting the lattice")
@@ -61,6 +94,21 @@ def suggest_missing(
 
     The columns are of one frame of the micrograph, which tells vacancies from columns that were overlooked. The lattice is
     estimated if it is not given; see :func:`napari_atomseg.analysis.lattice.missing_sites.missing_sites`.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    columns : Columns
+        Of one frame.
+    lattice : Lattice, optional
+        Of these columns; estimated if it is not given.
+    params : LatticeParams, optional
+        For the estimate.
+
+    Returns
+    -------
+    sites : Columns
+        Where columns seem to be missing, with `confidence`, `around`, `response` and `sublattice`.
     """
     from napari_atomseg.analysis.lattice.lattice import fit_lattice
     from napari_atomseg.analysis.lattice.missing_sites import missing_sites
@@ -112,6 +160,12 @@ def straighten_rows(
 
     A belief, told from all columns of a row and their lattice; `scan_shift_y_px` and `scan_shift_x_px` in the table give
     the measured positions back. See :mod:`napari_atomseg.analysis.scan_rows`.
+
+    Parameters
+    ----------
+    columns : Columns
+        Of one image or of every frame of a stack.
+    params : ScanRowsParams, optional
 
     Raises
     ------

@@ -38,7 +38,13 @@ def add_model(given: Path) -> Generator[Progress, None, str]:
 
 
 def why_unfit(card: ModelCard, pixel_size: tuple[float, float]) -> str:
-    """Why a model cannot look at images of a pixel size, in one sentence; empty if it can."""
+    """Why a model cannot look at images of a pixel size, in one sentence; empty if it can.
+
+    Parameters
+    ----------
+    card : ModelCard
+    pixel_size : tuple of float, Angstrom, (y, x)
+    """
     low, high = card.sampling_range
     if all(low <= size <= high for size in pixel_size):
         return ""

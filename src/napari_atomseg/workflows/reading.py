@@ -16,7 +16,32 @@ if TYPE_CHECKING:
 
 
 def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
-    """Every image, or stack of images, in a file; see :func:`napari_atomseg.readers.registry.read`."""
+    """Every image, or stack of images, in a file; see :func:`napari_atomseg.readers.registry.read`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of any format that ``docs/formats.md`` names.
+    dataset : int, optional
+        Index of the only dataset that is read; by default all images of the file.
+
+    Returns
+    -------
+    micrographs : list of Micrograph
+        At least one, lazy where the file is large.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from napari_atomseg.workflows import draw_sample, read
+    >>> from napari_atomseg.writers.micrograph_tiff import write_tiff
+    >>> micrograph, _ = draw_sample("dumbbells")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_tiff(micrograph, f"{folder}/image.tif")
+    ...     image = read(f"{folder}/image.tif")[0]
+    ...     image.shape == micrograph.shape, [round(size, 4) for size in image.pixel_size]
+    (True, [0.0977, 0.0977])
+    """
     from napari_atomseg.readers.registry import read as read_file
 
     return read_file(path, dataset)
@@ -28,7 +53,18 @@ def read_columns(
     pixel_size: tuple[float, float] | None = None,
     source: str = "typed",
 ) -> Columns:
-    """Columns from a table; see :func:`napari_atomseg.readers.columns_table.read_columns`."""
+    """Columns from a table; see :func:`napari_atomseg.readers.columns_table.read_columns`.
+
+    Parameters
+    ----------
+    path : str or Path
+    mapping : ColumnMapping, optional
+        How a text table is to be read; guessed if not given.
+    pixel_size : tuple of float, Angstrom, (y, x), optional
+        Stands above what the file says.
+    source : str
+        Where `pixel_size` comes from.
+    """
     from napari_atomseg.readers.columns_table import read_columns as read_table
 
     return read_table(path, mapping, pixel_size, source)
@@ -69,7 +105,14 @@ def why_misplaced(columns: Columns, micrograph: Micrograph) -> str:
 
 
 def fitting_unit(positions: np.ndarray, micrograph: Micrograph) -> str:
-    """The unit in which numbers taken for pixels lie inside an image and fill it, as tables call it; empty if there is none."""
+    """The unit in which numbers taken for pixels lie inside an image and fill it, as tables call it; empty if there is none.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), (y, x)
+        Numbers that were taken for pixels.
+    micrograph : Micrograph
+    """
     from napari_atomseg.readers.column_mapping import UNITS
 
     if micrograph.pixel_size is None:

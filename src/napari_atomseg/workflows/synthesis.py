@@ -25,14 +25,30 @@ def synthesis_presets() -> list[str]:
 
 
 def image_of(batch: Batch, row: int, name: str) -> Micrograph:
-    """One image of a batch, or one of its labels; see :func:`napari_atomseg.synthesis.series.image_of`."""
+    """One image of a batch, or one of its labels; see :func:`napari_atomseg.synthesis.series.image_of`.
+
+    Parameters
+    ----------
+    batch : Batch
+    row : int
+        Which of its images.
+    name : str
+        ``image``, or the name of a label.
+    """
     from napari_atomseg.synthesis.series import image_of as take
 
     return take(batch, row, name)
 
 
 def true_columns(batch: Batch, row: int) -> Columns:
-    """True columns of one image of a batch; see :func:`napari_atomseg.synthesis.series.true_columns`."""
+    """True columns of one image of a batch; see :func:`napari_atomseg.synthesis.series.true_columns`.
+
+    Parameters
+    ----------
+    batch : Batch
+    row : int
+        Which of its images.
+    """
     from napari_atomseg.synthesis.series import true_columns as take
 
     return take(batch, row)
@@ -75,7 +91,22 @@ def synthesise(
 def synthesise_into(
     recipe: str | Path, folder: Path, *, number: int = 1, seed: int = 0, size: int | None = None, labels: tuple[str, ...] = LABELS
 ) -> Generator[Progress, None, int]:
-    """Like :func:`synthesise`, but written batch by batch into a folder; gives the number of images."""
+    """Like :func:`synthesise`, but written batch by batch into a folder; gives the number of images.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        A preset or a YAML file.
+    folder : Path
+        Made if it is not there.
+    number : int
+        Images.
+    seed : int
+    size : int, optional, px
+        Side of the images; by default the recipe's.
+    labels : tuple of str
+        Which labels are written beside each image.
+    """
     from napari_atomseg.synthesis.series import batches, image_of, records_from, true_columns
     from napari_atomseg.writers.atomic import make_folder, replacing
     from napari_atomseg.writers.columns_csv import write_columns

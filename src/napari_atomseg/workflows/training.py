@@ -109,10 +109,10 @@ def train(
     card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen)
     if before is not None:
         card = replace(card, training={**card.training, "started_from": start_from})
-        if before.judge is not None:
+        if before.classifier is not None:
             # What speaks for a column stays the same when the network has seen more of one crystal.
             card = replace(card, judge=before.card.judge)
-            found = joined(found, before.judge.state_dict())
+            found = joined(found, before.classifier.state_dict())
     card = replace(card, training={**card.training, "seconds_of_last_session": round(time.monotonic() - began)})
     return save_model(card, found, user_folder())
 
@@ -229,7 +229,7 @@ def recipe_for_crystal(
         If the columns have no pixel size and none is given.
     """
     from napari_atomseg.analysis.lattice.lattice import fit_lattice
-    from napari_atomseg.synthesis.own_recipe import recipe_of_file, recipe_of_lattice
+    from napari_atomseg.synthesis.crystal_recipe import recipe_of_file, recipe_of_lattice
 
     if structure is not None and columns is None:
         return recipe_of_file(Path(structure), zone)

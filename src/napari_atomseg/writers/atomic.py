@@ -58,6 +58,12 @@ def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Ite
 def make_folder(folder: Path, error: type[AtomsegError] = AtomsegError) -> None:
     """Make a folder that is missing in one that exists; more than that is rather a slip in the path than a wish.
 
+    Parameters
+    ----------
+    folder : Path
+    error : type
+        Raised if it cannot be made.
+
     Raises
     ------
     AtomsegError

@@ -59,7 +59,16 @@ def write_overlay(micrograph: Micrograph, columns: Columns, path: Path | str, *,
 
 
 def draw_overlay(micrograph: Micrograph, columns: Columns, *, frame: int = 0) -> Any:
-    """The picture as a matplotlib figure without borders."""
+    """The picture as a matplotlib figure without borders.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    columns : Columns
+        In pixels of the micrograph.
+    frame : int
+        Of a stack.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -95,7 +104,14 @@ def round_length(longest: float) -> float:
 
 
 def ring_diameter(positions: np.ndarray, shape: tuple[int, ...]) -> float:
-    """Diameter in px: a share of the median distance to the nearest neighbour, so that rings do not touch."""
+    """Diameter in px: a share of the median distance to the nearest neighbour, so that rings do not touch.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), px, (y, x)
+    shape : tuple of int
+        Of the image.
+    """
     if len(positions) < 2:
         return max(shape) * _LONE_RING
     nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]

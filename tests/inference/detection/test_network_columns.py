@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from spots import draw, square_lattice
 from torch import nn
 
-from napari_atomseg.inference.detection.columns import as_columns, shown_columns
+from napari_atomseg.inference.detection.columns import as_columns, network_columns
 from napari_atomseg.inference.grid import native_grid
 from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.networks.candidate_classifier import FEATURES
@@ -56,16 +56,16 @@ def prediction(true):
 
 
 def test_without_a_judge_the_map_has_the_word(prediction, true):
-    shown = shown_columns(prediction, Model(CARD, nn.Identity()))
+    shown = network_columns(prediction, Model(CARD, nn.Identity()))
     assert len(shown.positions) == len(true[::2])
     assert shown.confidence == pytest.approx(0.6, abs=0.05)
     np.testing.assert_array_equal(shown.confidence, shown.map_confidence)
-    without_image = shown_columns(replace(prediction, image=None), judged_by("height", 1e3))
+    without_image = network_columns(replace(prediction, image=None), judged_by("height", 1e3))
     np.testing.assert_array_equal(without_image.positions, shown.positions)
 
 
 def test_a_judge_finds_what_only_the_image_shows(prediction, true):
-    shown = shown_columns(prediction, judged_by("height", 4.0))
+    shown = network_columns(prediction, judged_by("height", 4.0))
     there = cKDTree(shown.positions).query(true)
     assert there[0].max() < 0.2
     # The height of a column in units of the network's input is 1.
@@ -75,7 +75,7 @@ def test_a_judge_finds_what_only_the_image_shows(prediction, true):
 
 
 def test_columns_keep_both_words_and_the_improbable_are_left_out(prediction, true):
-    shown = shown_columns(prediction, judged_by("drawn", 1.0))
+    shown = network_columns(prediction, judged_by("drawn", 1.0))
     columns = as_columns(shown, prediction, CARD, 0.6)
     assert len(columns) == len(true[::2])
     assert columns.features["confidence"].to_numpy() == pytest.approx(torch.tensor(1.0).sigmoid().item(), abs=1e-4)
@@ -86,5 +86,5 @@ def test_columns_keep_both_words_and_the_improbable_are_left_out(prediction, tru
 def test_where_nothing_is_shown_there_is_nothing_to_judge(prediction):
     blank = np.zeros(SHAPE, np.float32)
     empty = replace(prediction, maps=dict.fromkeys(prediction.maps, blank), image=blank)
-    shown = shown_columns(empty, judged_by("height"))
+    shown = network_columns(empty, judged_by("height"))
     assert len(shown.positions) == len(shown.confidence) == len(shown.map_confidence) == len(shown.spread) == 0

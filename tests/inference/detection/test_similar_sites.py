@@ -3,7 +3,7 @@ import pytest
 from spots import draw, square_lattice
 
 from napari_atomseg.inference.detection import similar_sites
-from napari_atomseg.inference.detection.similar_sites import vote
+from napari_atomseg.inference.detection.similar_sites import site_statistics
 
 NATIVE = 0.2
 """Angstrom per pixel."""
@@ -14,10 +14,10 @@ CORNERS = np.array([[np.cos(0.1), np.sin(0.1)], [-np.sin(0.1), np.cos(0.1)]]) * 
 
 
 def asked(columns, places, sure=None):
-    """The vote where the map and the image show these columns."""
+    """The site_statistics where the map and the image show these columns."""
     columns_map = draw(columns, 1.0, SHAPE, height=1.0, level=0.0)
     heights = draw(columns, 2.2, SHAPE, height=1.0, level=0.0)
-    return vote(columns_map, heights, np.atleast_2d(places), columns if sure is None else sure, NATIVE)
+    return site_statistics(columns_map, heights, np.atleast_2d(places), columns if sure is None else sure, NATIVE)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,8 @@ def test_nothing_is_around_a_place_in_the_void(number):
 
 def test_maps_of_nothing_and_no_sure_column_give_finite_numbers():
     nothing = np.zeros(SHAPE)
-    said = vote(nothing, nothing, np.array([[0.0, 0.0], [90.0, 80.0]]), np.zeros((0, 2)), NATIVE)
-    for values in (said.likeness, said.fellows, said.surroundings, *said.seen, *said.scatter, *said.height):
+    said = site_statistics(nothing, nothing, np.array([[0.0, 0.0], [90.0, 80.0]]), np.zeros((0, 2)), NATIVE)
+    for values in (said.likeness, said.effective_matches, said.surroundings, *said.seen, *said.scatter, *said.height):
         assert np.isfinite(values).all()
     assert np.all(said.seen[0] == 0)
 
@@ -89,7 +89,11 @@ def test_each_place_gets_its_own_vote_however_many_are_asked(crystal, monkeypatc
     at_once = asked(crystal, crystal)
     monkeypatch.setattr(similar_sites, "AT_A_TIME", 7)
     parts = asked(crystal, crystal)
-    for first, second in ((at_once.likeness, parts.likeness), (at_once.seen[0], parts.seen[0]), (at_once.fellows, parts.fellows)):
+    for first, second in (
+        (at_once.likeness, parts.likeness),
+        (at_once.seen[0], parts.seen[0]),
+        (at_once.effective_matches, parts.effective_matches),
+    ):
         assert first == pytest.approx(second, abs=1e-4)
 
 

@@ -6,7 +6,7 @@ from scipy import ndimage
 from spots import draw, square_lattice
 
 from napari_atomseg.core.jobs import run
-from napari_atomseg.inference.detection.columns import Shown
+from napari_atomseg.inference.detection.columns import NetworkColumns
 from napari_atomseg.inference.grid import native_grid
 from napari_atomseg.inference.postprocess import nonlocal_filter
 from napari_atomseg.inference.postprocess.nonlocal_filter import NEAR, WELL_KNOWN
@@ -22,16 +22,16 @@ ERROR_PX = 0.5
 """Of the positions that the map is unsure of."""
 
 
-def agreed_positions(shown, prediction, card):
-    return run(nonlocal_filter.agreed_positions(shown, prediction, card))
+def average_similar_positions(shown, prediction, card):
+    return run(nonlocal_filter.average_similar_positions(shown, prediction, card))
 
 
-def agreed_background(prediction, card):
-    return run(nonlocal_filter.agreed_background(prediction, card))
+def average_similar_background(prediction, card):
+    return run(nonlocal_filter.average_similar_background(prediction, card))
 
 
-def held_to_image(prediction):
-    return run(nonlocal_filter.held_to_image(prediction))
+def correct_by_residual(prediction):
+    return run(nonlocal_filter.correct_by_residual(prediction))
 
 
 def predicted(sign=1.0, **maps):
@@ -60,7 +60,7 @@ def unsure(crystal, rng):
     said = crystal + rng.normal(0, ERROR_PX, crystal.shape)
     columns = np.minimum(draw(said, 1.5, SHAPE, height=0.44, level=0.0), 1.0)
     background = draw(crystal, 2.2, SHAPE, height=1.0, level=0.0)
-    shown = Shown(
+    shown = NetworkColumns(
         positions=said,
         confidence=np.ones(len(said)),
         map_confidence=np.ones(len(said)),
@@ -71,7 +71,7 @@ def unsure(crystal, rng):
 
 def test_columns_that_the_map_places_badly_come_nearer_to_the_truth(crystal, unsure):
     shown, prediction = unsure
-    agreed = agreed_positions(shown, prediction, CARD)
+    agreed = average_similar_positions(shown, prediction, CARD)
     inner = np.all((crystal > 20) & (crystal < np.array(SHAPE) - 21), axis=1)
     assert rms((agreed.positions - crystal)[inner]) < 0.6 * rms((shown.positions - crystal)[inner])
     np.testing.assert_array_equal(agreed.confidence, shown.confidence)
@@ -80,14 +80,14 @@ def test_columns_that_the_map_places_badly_come_nearer_to_the_truth(crystal, uns
 def test_columns_that_the_map_places_well_stay_where_they_are(unsure):
     shown, prediction = unsure
     sure = replace(shown, spread=np.full(len(shown.spread), 0.9 * WELL_KNOWN / NATIVE))
-    np.testing.assert_array_equal(agreed_positions(sure, prediction, CARD).positions, shown.positions)
+    np.testing.assert_array_equal(average_similar_positions(sure, prediction, CARD).positions, shown.positions)
 
 
 def test_of_some_well_and_some_badly_placed_columns_only_these_move(unsure):
     shown, prediction = unsure
     well = np.arange(len(shown.spread)) % 3 == 0
     mixed = replace(shown, spread=np.where(well, WELL_KNOWN / NATIVE, 1.1))
-    agreed = agreed_positions(mixed, prediction, CARD)
+    agreed = average_similar_positions(mixed, prediction, CARD)
     np.testing.assert_array_equal(agreed.positions[well], shown.positions[well])
     assert rms((agreed.positions - shown.positions)[~well]) > 0.1
 
@@ -95,13 +95,13 @@ def test_of_some_well_and_some_badly_placed_columns_only_these_move(unsure):
 def test_no_column_is_moved_by_more_than_the_limit_or_onto_another(unsure, rng):
     shown, prediction = unsure
     others = rng.uniform(0, 149, (60, 2))
-    many = Shown(
+    many = NetworkColumns(
         positions=np.concatenate([shown.positions, others]),
         confidence=np.concatenate([shown.confidence, rng.uniform(0, 1, 60)]),
         map_confidence=np.zeros(len(shown.positions) + 60),
         spread=np.full(len(shown.positions) + 60, 2.0),
     )
-    agreed = agreed_positions(many, prediction, CARD).positions
+    agreed = average_similar_positions(many, prediction, CARD).positions
     assert np.hypot(*(agreed - many.positions).T).max() < NEAR / NATIVE
     assert len(np.unique(np.round(agreed, 3), axis=0)) == len(agreed)
     assert rms(agreed - many.positions) > 0.05
@@ -113,13 +113,13 @@ def test_of_two_columns_near_one_summit_the_nearer_goes_there(crystal, unsure):
     near = inner & (np.hypot(*(shown.positions - crystal).T) < 0.7)
     farther = crystal[near] + np.array([0.0, 1.6])
     number = len(farther) + len(crystal)
-    both = Shown(
+    both = NetworkColumns(
         positions=np.concatenate([farther, shown.positions]),
         confidence=np.ones(number),
         map_confidence=np.ones(number),
         spread=np.full(number, 1.1),
     )
-    agreed = agreed_positions(both, prediction, CARD).positions
+    agreed = average_similar_positions(both, prediction, CARD).positions
     np.testing.assert_array_equal(agreed[: len(farther)], farther)
     assert rms((agreed[len(farther) :] - shown.positions)[near]) > 0.1
 
@@ -131,7 +131,7 @@ def test_a_column_off_its_site_is_not_drawn_to_it(crystal, unsure):
     moved[middle] += [0.0, 3.0]
     columns = draw(moved, 1.5, SHAPE, height=0.44, level=0.0)
     clean = predicted(columns=columns, background=draw(moved, 2.2, SHAPE, height=1.0, level=0.0))
-    agreed = agreed_positions(replace(shown, positions=moved), clean, CARD)
+    agreed = average_similar_positions(replace(shown, positions=moved), clean, CARD)
     assert np.hypot(*(agreed.positions - moved)[middle]) < 0.4
 
 
@@ -139,11 +139,11 @@ def test_a_column_off_its_site_is_not_drawn_to_it(crystal, unsure):
 def test_where_no_column_is_probable_nothing_moves(unsure, confidence):
     shown, prediction = unsure
     doubted = replace(shown, confidence=np.full(len(shown.confidence), confidence))
-    assert agreed_positions(doubted, prediction, CARD) is doubted
-    none = Shown(positions=np.zeros((0, 2)), confidence=np.zeros(0), map_confidence=np.zeros(0), spread=np.zeros(0))
-    assert agreed_positions(none, prediction, CARD) is none
+    assert average_similar_positions(doubted, prediction, CARD) is doubted
+    none = NetworkColumns(positions=np.zeros((0, 2)), confidence=np.zeros(0), map_confidence=np.zeros(0), spread=np.zeros(0))
+    assert average_similar_positions(none, prediction, CARD) is none
     blank = predicted(columns=np.zeros(SHAPE), background=np.zeros(SHAPE))
-    np.testing.assert_array_equal(agreed_positions(shown, blank, CARD).positions, shown.positions)
+    np.testing.assert_array_equal(average_similar_positions(shown, blank, CARD).positions, shown.positions)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -152,7 +152,7 @@ def test_the_denoised_image_is_held_to_the_raw_one_in_counts(crystal, rng, sign)
     wrong = draw(crystal, 2.2, SHAPE, height=0.75, level=0.1)
     raw = (clean + rng.normal(0, 0.2, SHAPE)).astype(np.float32)
     given = replace(predicted(sign, denoise=wrong, columns=clean), image=raw)
-    held = held_to_image(given)
+    held = correct_by_residual(given)
     true = in_counts("intensity", clean, DARK, CONTRAST, sign)
     assert rms(held.maps["denoise"] - true) < 0.5 * rms(given.maps["denoise"] - true)
     assert held.maps["columns"] is given.maps["columns"]
@@ -160,9 +160,9 @@ def test_the_denoised_image_is_held_to_the_raw_one_in_counts(crystal, rng, sign)
 
 def test_without_the_raw_image_the_network_keeps_its_word(crystal):
     given = predicted(denoise=draw(crystal, 2.2, SHAPE, height=1.0))
-    assert held_to_image(given) is given
+    assert correct_by_residual(given) is given
     only = replace(predicted(columns=np.zeros(SHAPE)), image=np.zeros(SHAPE, np.float32))
-    assert held_to_image(only) is only
+    assert correct_by_residual(only) is only
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -172,7 +172,7 @@ def test_chance_in_an_image_that_the_network_is_unsure_of_averages_out(crystal, 
     chance = ndimage.gaussian_filter(rng.normal(0, 1, SHAPE), 1.5)
     columns = draw(crystal, 1.5, SHAPE, height=0.44, level=0.0) if unsure else draw(crystal, 1.0, SHAPE, height=1.0, level=0.0)
     given = predicted(sign, background=clean + 0.08 * chance / chance.std(), columns=columns)
-    agreed = agreed_background(given, CARD).maps["background"]
+    agreed = average_similar_background(given, CARD).maps["background"]
     true = in_counts("intensity above background", clean, DARK, CONTRAST, sign)
     if unsure:
         assert rms(agreed - true) < 0.6 * rms(given.maps["background"] - true)
@@ -182,4 +182,4 @@ def test_chance_in_an_image_that_the_network_is_unsure_of_averages_out(crystal, 
 
 def test_without_columns_the_image_without_background_stays(rng):
     given = predicted(background=rng.normal(size=SHAPE), columns=np.zeros(SHAPE))
-    assert agreed_background(given, CARD) is given
+    assert average_similar_background(given, CARD) is given

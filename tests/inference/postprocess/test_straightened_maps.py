@@ -59,7 +59,7 @@ def test_maps_and_columns_move_back_together(rng):
 
 @pytest.mark.parametrize("turned", [0, 1])
 def test_shifts_are_kept_with_the_columns(turned):
-    from napari_atomseg.inference.detection.columns import as_columns, shown_columns
+    from napari_atomseg.inference.detection.columns import as_columns, network_columns
     from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.networks.zoo import Model
 
@@ -71,7 +71,7 @@ def test_shifts_are_kept_with_the_columns(turned):
     maps = {"columns": columns, "denoise": columns, "background": columns}
     seen = Prediction(grid=grid, maps=maps, shifts=shift)
     card = ModelCard(name="m")
-    found = as_columns(shown_columns(seen, Model(card, nn.Identity())), seen, card, 0.5)
+    found = as_columns(network_columns(seen, Model(card, nn.Identity())), seen, card, 0.5)
     assert found.positions == pytest.approx(np.array([[60.5, 62.5]]), abs=0.02)
     kept = found.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy()
     assert kept[0] == pytest.approx([1.5, 0.0] if turned == 0 else [0.0, 1.5])

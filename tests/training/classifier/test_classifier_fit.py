@@ -5,14 +5,14 @@ from torch import nn
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
-from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeParams
+from napari_atomseg.networks.candidate_classifier import FEATURES, CandidateClassifier, CandidateClassifierParams
 from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training.classifier import samples
-from napari_atomseg.training.classifier.fit import HELD_OUT, learn, report, teach
+from napari_atomseg.training.classifier.fit import HELD_OUT, fit_classifier, learn, report
 from napari_atomseg.training.classifier.params import ClassifierTrainParams
-from napari_atomseg.training.classifier.samples import Cases
+from napari_atomseg.training.classifier.samples import TrainingSamples
 
 PARAMS = ClassifierTrainParams(images=20, updates=150, batch=256, width=8, learning_rate=0.01)
 TELLING = FEATURES.index("seen_like"), FEATURES.index("height")
@@ -27,7 +27,7 @@ def toy_cases(seed, images=42, candidates=60):
         truth = features[:, TELLING[0]] + features[:, TELLING[1]]
         right = rng.uniform(size=candidates) < 1 / (1 + np.exp(-4 * truth))
         confidence = np.clip(0.5 + 0.1 * truth + rng.normal(0, 0.3, candidates), 0, 1)
-        made.append(Cases(features=features, right=right, confidence=confidence, unseen=2))
+        made.append(TrainingSamples(features=features, is_column=right, confidence=confidence, missed=2))
     return made
 
 
@@ -55,7 +55,7 @@ def test_the_judge_tells_better_than_the_map(judge):
 def test_a_judge_without_training_is_no_better(toy):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        scores = report(Judge(JudgeParams(width=8)).eval(), toy)
+        scores = report(CandidateClassifier(CandidateClassifierParams(width=8)).eval(), toy)
     assert scores["f1_judged"] < 0.8
 
 
@@ -81,28 +81,28 @@ def test_evidence_that_never_varies_does_no_harm(toy):
     for case in toy:
         features = case.features.copy()
         features[:, 0] = 3.0
-        flat.append(Cases(features=features, right=case.right, confidence=case.confidence, unseen=0))
+        flat.append(TrainingSamples(features=features, is_column=case.is_column, confidence=case.confidence, missed=0))
     scores = report(run(learn(flat, PARAMS)), flat[::HELD_OUT])
     assert scores["f1_judged"] > 0.8
 
 
-def by_hand(right, said, unseen):
+def by_hand(is_column, said, missed):
     """The report on cases that are judged by their first number alone."""
-    judge = Judge(JudgeParams(width=2)).eval()
+    judge = CandidateClassifier(CandidateClassifierParams(width=2)).eval()
     only = nn.Linear(len(FEATURES), 1)
     judge.members = nn.ModuleList([only])
     with torch.no_grad():
         only.weight.zero_()
         only.weight[0, 0] = 1.0
         only.bias.zero_()
-    features = np.zeros((len(right), len(FEATURES)), np.float32)
+    features = np.zeros((len(is_column), len(FEATURES)), np.float32)
     features[:, 0] = np.log(np.array(said) / (1 - np.array(said)))
-    sure = np.ones(len(right))
-    return report(judge, [Cases(features=features, right=np.array(right), confidence=sure, unseen=unseen)])
+    sure = np.ones(len(is_column))
+    return report(judge, [TrainingSamples(features=features, is_column=np.array(is_column), confidence=sure, missed=missed)])
 
 
 def test_the_report_counts_as_one_counts_by_hand():
-    scores = by_hand([True, True, True, False], [0.9, 0.8, 0.3, 0.6], unseen=1)
+    scores = by_hand([True, True, True, False], [0.9, 0.8, 0.3, 0.6], missed=1)
     # Two hits of three found and of four there; the map finds all four.
     assert scores["f1_judged"] == pytest.approx(2 * 2 / (3 + 4))
     assert scores["f1_of_map"] == pytest.approx(2 * 3 / (4 + 4))
@@ -110,7 +110,7 @@ def test_the_report_counts_as_one_counts_by_hand():
 
 
 def test_probabilities_that_are_shares_are_calibrated():
-    scores = by_hand([True] * 8 + [False] * 2 + [True] * 3 + [False] * 7, [0.8001] * 10 + [0.3001] * 10, unseen=0)
+    scores = by_hand([True] * 8 + [False] * 2 + [True] * 3 + [False] * 7, [0.8001] * 10 + [0.3001] * 10, missed=0)
     assert scores["calibration_error"] < 0.001
 
 
@@ -130,12 +130,12 @@ def small(monkeypatch):
 
 def test_a_judge_is_taught_from_a_recipe_and_described_for_a_card(small):
     progress = []
-    taught = run(teach(*small, PARAMS, workers=0), progress.append)
+    taught = run(fit_classifier(*small, PARAMS, workers=0), progress.append)
     assert taught.card["features"] == list(FEATURES)
     assert (taught.card["width"], taught.card["recipes"], taught.card["seed"]) == (8, ["columns_stem"], 777)
     assert taught.card["images"] >= PARAMS.images
     assert all(np.isfinite(value) for value in taught.scores.values())
-    Judge(JudgeParams(width=8)).load_state_dict(taught.weights)
+    CandidateClassifier(CandidateClassifierParams(width=8)).load_state_dict(taught.weights)
     drawing, teaching = (
         [one for one in progress if one.message == words] for words in ("drawing images", "training the classifier")
     )
@@ -146,7 +146,7 @@ def test_a_judge_is_taught_from_a_recipe_and_described_for_a_card(small):
 
 def test_too_little_time_is_said(small):
     with pytest.raises(AtomsegError, match="more minutes"):
-        run(teach(*small, PARAMS, minutes=0.0, workers=0))
+        run(fit_classifier(*small, PARAMS, minutes=0.0, workers=0))
 
 
 @pytest.mark.parametrize("wrong", [{"images": 3}, {"updates": 0}, {"width": 1}, {"learning_rate": 0.0}])

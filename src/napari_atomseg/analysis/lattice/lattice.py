@@ -119,7 +119,17 @@ class Lattice:
         return shortest_distance(self.motif, self.basis)
 
     def predicted(self, indices: np.ndarray, site: np.ndarray, displacement: np.ndarray | float = 0.0) -> np.ndarray:
-        """Places (M, 2), px, of sites in cells, undistorted unless a displacement is given."""
+        """Places (M, 2), px, of sites in cells, undistorted unless a displacement is given.
+
+        Parameters
+        ----------
+        indices : ndarray of int, shape (M, 2)
+            Of the cells.
+        site : ndarray of int, shape (M,)
+            Row of the motif.
+        displacement : ndarray, shape (M, 2), px, or float
+            Of the lattice there.
+        """
         return np.asarray(self.origin + (indices + self.motif[site]) @ self.basis + displacement)
 
 
@@ -173,7 +183,15 @@ def no_lattice() -> AtomsegError:
 
 
 def shortest_distance(motif: np.ndarray, basis: np.ndarray) -> float:
-    """Shortest distance between two sites of a motif in units of a basis, px."""
+    """Shortest distance between two sites of a motif in units of a basis, px.
+
+    Parameters
+    ----------
+    motif : ndarray, shape (S, 2)
+        In units of the basis.
+    basis : ndarray, shape (2, 2), px
+        One vector (y, x) a row.
+    """
     around = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1), indexing="ij"), -1).reshape(-1, 2)
     apart = (motif[:, None, None] - motif[None, :, None] + around) @ basis
     distances = np.hypot(apart[..., 0], apart[..., 1])

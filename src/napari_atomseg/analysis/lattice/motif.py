@@ -86,6 +86,13 @@ def superlattice(
 def recell(indices: np.ndarray, site: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Indices and sites in the basis ``matrix @ basis``; each site becomes as many as the cell has grown.
 
+    Parameters
+    ----------
+    indices : ndarray of int, shape (N, 2)
+    site : ndarray of int, shape (N,)
+    matrix : ndarray of int, shape (2, 2)
+        Of the new basis in the old one.
+
     Returns
     -------
     indices, site : ndarrays of int, shapes (N, 2) and (N,)

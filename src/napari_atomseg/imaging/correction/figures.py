@@ -18,7 +18,15 @@ _MOST_POINTS = 20_000
 
 
 def parity_points(validation: Validation, pairs: Sequence[ImagePair], seed: int = 0) -> np.ndarray:
-    """Actual and predicted intensity of left-out pixels, shape (N, 2), at most 20,000 drawn at random."""
+    """Actual and predicted intensity of left-out pixels, shape (N, 2), at most 20,000 drawn at random.
+
+    Parameters
+    ----------
+    validation : Validation
+    pairs : sequence of ImagePair
+    seed : int
+        Of the drawing.
+    """
     actual = np.concatenate([pair.multislice.ravel() for pair in pairs])
     predicted = np.concatenate([image.ravel() for image in validation.predicted])
     places = np.flatnonzero(np.isfinite(predicted))
@@ -28,7 +36,16 @@ def parity_points(validation: Validation, pairs: Sequence[ImagePair], seed: int 
 
 
 def write_figures(validation: Validation, pairs: Sequence[ImagePair], folder: Path) -> list[Path]:
-    """``parity.png``, and for each image ``NAME_difference.png``; gives their paths."""
+    """``parity.png``, and for each image ``NAME_difference.png``; gives their paths.
+
+    Parameters
+    ----------
+    validation : Validation
+    pairs : sequence of ImagePair
+        Those of the validation, in its order.
+    folder : Path
+        Made if it is not there.
+    """
     paths = [folder / "parity.png"]
     _save(_parity(parity_points(validation, pairs), validation), paths[0])
     for pair, predicted in zip(pairs, validation.predicted, strict=True):

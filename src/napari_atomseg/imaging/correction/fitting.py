@@ -29,7 +29,13 @@ def variables_of(params: CorrectionParams, scale: float) -> Variables:
 
 
 def check_pairs(pairs: Sequence[ImagePair], params: CorrectionParams) -> None:
-    """Raise a clear error if the pairs cannot be fitted with a form."""
+    """Raise a clear error if the pairs cannot be fitted with a form.
+
+    Parameters
+    ----------
+    pairs : sequence of ImagePair
+    params : CorrectionParams
+    """
     if not pairs:
         raise AtomsegError("there are no pairs; give at least one image for each fold")
     common_pixel_size(pairs)
@@ -51,7 +57,15 @@ def check_pairs(pairs: Sequence[ImagePair], params: CorrectionParams) -> None:
 
 
 def inside(shape: tuple[int, int], margin: int) -> np.ndarray:
-    """Which pixels are fitted and scored, shape (Y, X), bool."""
+    """Which pixels are fitted and scored, shape (Y, X), bool.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    margin : int, px
+        Of the edge that is left out.
+    """
     mask = np.zeros(shape, dtype=bool)
     mask[margin : shape[0] - margin, margin : shape[1] - margin] = True
     return mask

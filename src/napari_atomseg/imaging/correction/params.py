@@ -22,17 +22,17 @@ class CorrectionParams:
     Attributes
     ----------
     form : str
-        ``robust``: principal components of a patch, symmetric under the flips and rotations of the image; ``paper``: the
-        polynomial of Combs et al., Eq. 5-8, for exact images in double precision only; ``better``: like robust, with
-        Gaussian means of wider surroundings.
+        Form of the correction. ``robust``: principal components of a patch, symmetric under the flips and rotations of the
+        image; ``paper``: the polynomial of Combs et al., Eq. 5-8, for exact images in double precision only; ``better``: like
+        robust, with Gaussian means of wider surroundings.
     side : int, px
         Odd side s of the paper's grid of input pixels.
     degree : int
         Degree d of the paper's polynomial.
     log : bool
-        With the logarithm of the intensity of the central pixel.
+        Use the logarithm of the intensity of the central pixel, in the paper's form.
     interactions : bool
-        With products of different pixels.
+        Use products of different pixels, in the paper's form.
     patch : int, px
         Odd side of the patch of the forms robust and better.
     components : int
@@ -40,7 +40,7 @@ class CorrectionParams:
     ridge : float or None
         Penalty on the standardised terms; None takes what suits the form.
     pixels : int
-        At most so many pixels of each image are fitted, drawn at random; 0 for all. All are scored.
+        Largest number of pixels of each image that are fitted, taken at random; 0 for all. All are scored.
     split : str
         What is left out together: whole images, blocks of 7 x 7 pixels, or single pixels.
     folds : int
@@ -48,9 +48,10 @@ class CorrectionParams:
     repeats : int
         How often the data are divided anew.
     left_out : float or None
-        Leave-out-X: share left out in each repeat, in place of folds.
+        Share of the data left out in each repeat, in place of folds.
     seed : int
-        Of the division and of the pixels that are drawn. It is fixed so that scores can be compared; it is not tuned.
+        Random seed of the division and of the pixels that are fitted. It is fixed so that scores can be compared; it is not
+        tuned.
     """
 
     form: Literal["robust", "paper", "better"] = "robust"

@@ -65,7 +65,18 @@ def folds_of(shapes: Sequence[tuple[int, int]], params: CorrectionParams, repeat
 
 
 def cross_validate(pairs: Sequence[ImagePair], params: CorrectionParams) -> Steps[Validation]:
-    """Job that fits and predicts every fold of every repeat."""
+    """Job that fits and predicts every fold of every repeat.
+
+    Parameters
+    ----------
+    pairs : sequence of ImagePair
+    params : CorrectionParams
+
+    Returns
+    -------
+    validation : Validation
+        Scores over all repeats, and the predicted images of the first.
+    """
     check_pairs(pairs, params)
     shapes = [pair.convolution.shape for pair in pairs]
     tested = range(1 if params.left_out is not None else params.folds)
@@ -99,7 +110,13 @@ def cross_validate(pairs: Sequence[ImagePair], params: CorrectionParams) -> Step
 
 
 def predict_pair(correction: Correction, pair: ImagePair) -> np.ndarray:
-    """Multislice image of a pair as predicted from its convolution image, moved as the pairs of the fit were."""
+    """Multislice image of a pair as predicted from its convolution image, moved as the pairs of the fit were.
+
+    Parameters
+    ----------
+    correction : Correction
+    pair : ImagePair
+    """
     return correction.predict(register(pair.convolution, correction.offset))
 
 

@@ -1,6 +1,6 @@
 """High-resolution TEM images of thick specimens: multislice waves, an objective lens, a camera and its counts.
 
-The waves are abTEM's (:mod:`.multislice_exit_wave`), averaged over snapshots of the thermal motion behind the lens.
+The waves are abTEM's (:mod:`.exit_wave`), averaged over snapshots of the thermal motion behind the lens.
 """
 
 from __future__ import annotations

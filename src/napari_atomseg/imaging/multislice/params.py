@@ -24,9 +24,9 @@ class MultisliceParams:
         Potential of a slice with every atom exactly where it is; or as abTEM projects it, for comparison: there the scattering to
         high angles depends on where between two grid points an atom lies, by tens of per cent on coarse grids.
     configurations : int
-        Frozen phonons: the image is a mean over so many snapshots of the thermal motion. 0 holds all atoms still.
+        Number of frozen-phonon configurations that are averaged; 0 holds all atoms still.
     seed : int
-        Of the thermal motion.
+        Random seed of the thermal motion.
     scan_step : float, Å
         Distance of the probes that are calculated, before interpolation to pixels. 0 takes what the lens and the source need.
     interpolation : int
@@ -36,7 +36,7 @@ class MultisliceParams:
     tile : float, Å
         Side of the field that the probes of one window cover.
     device : {"auto", "cpu", "gpu"}
-        A graphics processor where there is one and cupy is installed; or one of both.
+        Device of the multislice; auto takes a graphics processor where there is one and cupy is installed.
     """
 
     scheme: Literal["tiles", "full", "prism"] = "tiles"

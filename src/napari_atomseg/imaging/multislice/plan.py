@@ -137,6 +137,12 @@ def plan_image(
 def probe_spread(probe: ProbeParams, thickness: Angstrom) -> Angstrom:
     r"""Largest radius of the cone of rays of a probe inside a specimen.
 
+    Parameters
+    ----------
+    probe : ProbeParams
+    thickness : float, Angstrom
+        Of the specimen.
+
     Notes
     -----
     A defocus :math:`\Delta f` puts the crossover that deep, so that the cone at depth z has the radius

@@ -46,7 +46,7 @@ def positions_together(plan: Plan) -> int:
 
 
 def scan_prism(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: np.ndarray, visits: np.ndarray) -> Blocks:
-    """Add the values of all probes at one moment of the thermal motion; as :func:`.multislice_probes.scan_windows`."""
+    """Add the values of all probes at one moment of the thermal motion; as :func:`.probes.scan_windows`."""
     import abtem
     from abtem.core.backend import get_array_module
 

@@ -53,7 +53,13 @@ class AxisWindows:
 
 
 def largest_sampling(electron_wavelength: Angstrom, outer_angle: float) -> Angstrom:
-    r"""Coarsest grid whose waves reach beyond a detector's outer angle (mrad), :math:`\frac{2}{3} / 2k` for a band up to k."""
+    r"""Coarsest grid whose waves reach beyond a detector's outer angle (mrad), :math:`\frac{2}{3} / 2k` for a band up to k.
+
+    Parameters
+    ----------
+    electron_wavelength : float, Angstrom
+    outer_angle : float, mrad
+    """
     outer = outer_angle * 1e-3 / electron_wavelength
     return min(COARSEST, BAND / 2 / max(SAFETY * outer, min(COMFORT * outer, ENOUGH)))
 

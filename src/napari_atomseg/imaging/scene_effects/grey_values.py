@@ -137,19 +137,37 @@ class ScalingParams:
 
 
 def invert_contrast(image: Tensor, params: Sequence[InversionParams]) -> Tensor:
-    """Images with dark columns where asked, ``max(y) - y``; Lobato et al., Eq. 23."""
+    """Images with dark columns where asked, ``max(y) - y``; Lobato et al., Eq. 23.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of InversionParams, length B
+    """
     on = per_image(image, [one.inverted for one in params]) > 0
     return torch.where(on, _highest(image) - image, image)
 
 
 def apply_response(image: Tensor, params: Sequence[ResponseParams]) -> Tensor:
-    r"""Images with a non-linear response, :math:`|y|^\beta`; Lobato et al., Eq. 24."""
+    r"""Images with a non-linear response, :math:`|y|^\beta`; Lobato et al., Eq. 24.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of ResponseParams, length B
+    """
     exponent = per_image(image, [one.exponent for one in params])
     return torch.where(exponent == 1, image, image.abs() ** exponent)
 
 
 def add_plane(image: Tensor, params: Sequence[PlaneParams]) -> Tensor:
-    """Images on a plane that rises from zero at one corner; Lobato et al., text before Eq. 25."""
+    """Images on a plane that rises from zero at one corner; Lobato et al., text before Eq. 25.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of PlaneParams, length B
+    """
     height = per_image(image, [one.height for one in params])
     angle = per_image(image, [one.angle for one in params])
     y, x = pixel_places(image)
@@ -162,7 +180,13 @@ def add_plane(image: Tensor, params: Sequence[PlaneParams]) -> Tensor:
 
 
 def add_gaussian_background(image: Tensor, params: Sequence[GaussianBackgroundParams]) -> Tensor:
-    """Images on a wide Gaussian; Lobato et al., text before Eq. 25."""
+    """Images on a wide Gaussian; Lobato et al., text before Eq. 25.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of GaussianBackgroundParams, length B
+    """
     height = per_image(image, [one.height for one in params])
     rows, columns = image.shape[-2:]
     y, x = pixel_places(image)
@@ -174,7 +198,13 @@ def add_gaussian_background(image: Tensor, params: Sequence[GaussianBackgroundPa
 
 
 def add_pedestal(image: Tensor, params: Sequence[PedestalParams]) -> Tensor:
-    """Images on a constant: detector offset, or an even support."""
+    """Images on a constant: detector offset, or an even support.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of PedestalParams, length B
+    """
     height = per_image(image, [one.height for one in params])
     return torch.where(height == 0, image, image + height * _highest(image))
 
@@ -184,6 +214,11 @@ def scale_contrast(image: Tensor, params: Sequence[ScalingParams]) -> Tensor:
 
     A contrast beyond a limit is brought to it by a constant: added where it is too strong, taken off where it is too weak.
     What would then be negative, far below the mean, becomes zero. A flat image stays as it is.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of ScalingParams, length B
 
     Notes
     -----
@@ -211,7 +246,14 @@ def scale_contrast(image: Tensor, params: Sequence[ScalingParams]) -> Tensor:
 
 
 def per_image(image: Tensor, values: Sequence[float]) -> Tensor:
-    """One number per image, shape (B, 1, 1, 1)."""
+    """One number per image, shape (B, 1, 1, 1).
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+        Whose device and type are taken.
+    values : sequence of float, length B
+    """
     return torch.tensor([float(value) for value in values], dtype=image.dtype, device=image.device)[:, None, None, None]
 
 

@@ -84,6 +84,11 @@ def light_from_line(image: Tensor, params: Sequence[LineLightParams]) -> Tensor:
     .. math:: y \leftarrow y\,\big(1 - s + s\, e^{-d / R}\big)
 
     where d is the distance from the line; a reversed light has :math:`1 - e^{-d/R}`.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of LineLightParams, length B
     """
     y, x = pixel_places(image)
     angle = per_image(image, [one.angle for one in params])
@@ -94,7 +99,13 @@ def light_from_line(image: Tensor, params: Sequence[LineLightParams]) -> Tensor:
 
 
 def light_from_point(image: Tensor, params: Sequence[PointLightParams]) -> Tensor:
-    """Images (B, 1, Y, X) lit from a point; the equation is that of :func:`light_from_line`."""
+    """Images (B, 1, Y, X) lit from a point; the equation is that of :func:`light_from_line`.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of PointLightParams, length B
+    """
     y, x = pixel_places(image)
     from_y = y - per_image(image, [one.centre_y for one in params]) * (image.shape[-2] - 1)
     from_x = x - per_image(image, [one.centre_x for one in params]) * (image.shape[-1] - 1)

@@ -42,6 +42,12 @@ def add_speckle(image: Tensor, params: Sequence[SpeckleParams], seeds: Sequence[
 
     Numbers of atoms per pixel are Poisson numbers, blurred by the image of one atom with periodic borders; each sample has
     its own generator, so that a batch equals its samples one by one.
+
+    Parameters
+    ----------
+    image : Tensor, shape (B, 1, Y, X)
+    params : sequence of SpeckleParams, length B
+    seeds : sequence of int, length B
     """
     found = image.clone()
     for row, (given, seed) in enumerate(zip(params, seeds, strict=True)):

@@ -1,7 +1,7 @@
 """What speaks for and against a candidate being a column, in numbers that a judge weighs.
 
 The map's own word, how the raw image stands out there against its noise and its texture, the neighbours, what is seen in places
-that look alike (:mod:`.like_places`), and what the whole image is like. No number depends on gain or offset of the image.
+that look alike (:mod:`.similar_sites`), and what the whole image is like. No number depends on gain or offset of the image.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_atomseg.inference.detection.candidates import Candidates, blobness
-from napari_atomseg.inference.detection.similar_sites import vote
+from napari_atomseg.inference.detection.similar_sites import site_statistics
 from napari_atomseg.networks.candidate_classifier import CIRCLES, FEATURES, WIDTHS
 
 FOOT = 1.0
@@ -166,10 +166,10 @@ def _like(
 ) -> dict[str, np.ndarray]:
     """What is seen in places that look alike."""
     sure = candidates.positions[candidates.confidence >= PROBABLE]
-    said = vote(columns_map, heights, candidates.positions, sure, sampling)
+    said = site_statistics(columns_map, heights, candidates.positions, sure, sampling)
     return {
         "likeness": said.likeness,
-        "fellows": said.fellows,
+        "fellows": said.effective_matches,
         "surroundings": said.surroundings,
         **dict(zip(("seen_like", "seen_broad"), said.seen, strict=True)),
         **dict(zip(("scatter_like", "scatter_broad"), said.scatter, strict=True)),

@@ -18,7 +18,7 @@ from napari_atomseg.localise.detection.scale import estimate_scale
 from napari_atomseg.networks.card import ModelCard
 
 if TYPE_CHECKING:
-    from napari_atomseg.networks.candidate_classifier import Judge
+    from napari_atomseg.networks.candidate_classifier import CandidateClassifier
     from napari_atomseg.networks.zoo import Model
 
 NEEDED = ("columns", "mask", "denoise", "background")
@@ -28,7 +28,7 @@ USUAL_WIDTH = 0.45
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shown:
+class NetworkColumns:
     """Columns that a network shows, sure or not.
 
     Attributes
@@ -48,25 +48,25 @@ class Shown:
     spread: np.ndarray
 
 
-def shown_columns(prediction: Prediction, model: Model, segmentation: str = "ours") -> Shown:
+def network_columns(prediction: Prediction, model: Model, segmentation: str = "ours") -> NetworkColumns:
     """Everything that may be a column; by Otsu's segmentation all areas above the threshold are, without doubt."""
     card = model.card
     if segmentation == "otsu":
         areas = otsu_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
         sure = np.ones(len(areas.positions))
-        return Shown(positions=areas.positions, confidence=sure, map_confidence=areas.confidence, spread=areas.spread)
-    if model.judge is None or prediction.image is None:
+        return NetworkColumns(positions=areas.positions, confidence=sure, map_confidence=areas.confidence, spread=areas.spread)
+    if model.classifier is None or prediction.image is None:
         by_map = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
         positions, sure, spread = by_map.positions, by_map.confidence, by_map.spread
         confidence = sure
     else:
         found = find_candidates(prediction.maps["columns"], prediction.image, card.column_width, card.native_sampling)
         positions, sure, spread = found.positions, found.confidence, found.spread
-        confidence = _judged(found, prediction, model.judge, card.native_sampling)
-    return Shown(positions=positions, confidence=confidence, map_confidence=sure, spread=spread)
+        confidence = _judged(found, prediction, model.classifier, card.native_sampling)
+    return NetworkColumns(positions=positions, confidence=confidence, map_confidence=sure, spread=spread)
 
 
-def _judged(found: Candidates, prediction: Prediction, judge: Judge, sampling: float) -> np.ndarray:
+def _judged(found: Candidates, prediction: Prediction, judge: CandidateClassifier, sampling: float) -> np.ndarray:
     if not len(found) or prediction.image is None:
         return np.zeros(0)
     maps = {task: prediction.normal(task) for task in NEEDED}
@@ -75,7 +75,7 @@ def _judged(found: Candidates, prediction: Prediction, judge: Judge, sampling: f
         return np.asarray(judge(torch.from_numpy(told)).numpy(), float)
 
 
-def as_columns(shown: Shown, prediction: Prediction, card: ModelCard, least_confidence: float) -> Columns:
+def as_columns(shown: NetworkColumns, prediction: Prediction, card: ModelCard, least_confidence: float) -> Columns:
     """Those that are sure enough, in pixels of the image.
 
     ``map_confidence`` is what the map said before candidates were judged. ``network_y_px`` and ``network_x_px`` keep the

@@ -101,7 +101,17 @@ def rejection_at(confidence: float) -> float:
 
 
 def minima(background: np.ndarray, width: float, epsilon: float) -> np.ndarray:
-    """Numbered minima of the background below epsilon, of int, shape (Y, X); 0 elsewhere."""
+    """Numbered minima of the background below epsilon, of int, shape (Y, X); 0 elsewhere.
+
+    Parameters
+    ----------
+    background : ndarray, shape (Y, X)
+        Probability that there is nothing.
+    width : float, px
+        Of the labels.
+    epsilon : float
+        From 0 to 1.
+    """
     smooth = ndimage.gaussian_filter(background, SMOOTHING * width)
     lowest = (smooth == ndimage.minimum_filter(smooth, 3)) & (background < epsilon)
     return np.asarray(ndimage.label(lowest, structure=np.ones((3, 3)))[0])
@@ -109,6 +119,15 @@ def minima(background: np.ndarray, width: float, epsilon: float) -> np.ndarray:
 
 def segments_of(background: np.ndarray, markers: np.ndarray, epsilon: float) -> np.ndarray:
     """Basins of the minima by Meyer's watershed, bounded by epsilon; of int, shape (Y, X).
+
+    Parameters
+    ----------
+    background : ndarray, shape (Y, X)
+        Probability that there is nothing.
+    markers : ndarray of int, shape (Y, X)
+        See :func:`minima`.
+    epsilon : float
+        From 0 to 1.
 
     References
     ----------
@@ -118,7 +137,14 @@ def segments_of(background: np.ndarray, markers: np.ndarray, epsilon: float) -> 
 
 
 def centres_of_mass(foreground: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Centre of every segment, weighted with the foreground, shape (N, 2), px, (y, x)."""
+    """Centre of every segment, weighted with the foreground, shape (N, 2), px, (y, x).
+
+    Parameters
+    ----------
+    foreground : ndarray, shape (Y, X)
+        One minus the background.
+    segments : ndarray of int, shape (Y, X)
+    """
     y, x = np.nonzero(segments)
     which, weight = segments[y, x] - 1, foreground[y, x]
     count = int(segments.max(initial=0))
@@ -127,7 +153,16 @@ def centres_of_mass(foreground: np.ndarray, segments: np.ndarray) -> np.ndarray:
 
 
 def spreads(foreground: np.ndarray, segments: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
-    """Standard deviation along one axis of the foreground of every segment beyond that of a label, shape (N,), px."""
+    """Standard deviation along one axis of the foreground of every segment beyond that of a label, shape (N,), px.
+
+    Parameters
+    ----------
+    foreground : ndarray, shape (Y, X)
+    segments : ndarray of int, shape (Y, X)
+    centres : ndarray, shape (N, 2), px, (y, x)
+    width : float, px
+        Of the labels.
+    """
     y, x = np.nonzero(segments)
     which, weight = segments[y, x] - 1, foreground[y, x]
     square = (y - centres[which, 0]) ** 2 + (x - centres[which, 1]) ** 2
@@ -136,7 +171,17 @@ def spreads(foreground: np.ndarray, segments: np.ndarray, centres: np.ndarray, w
 
 
 def core_sums(maps: np.ndarray, centres: np.ndarray, segments: np.ndarray, radius: float) -> np.ndarray:
-    """Sum of each map over what lies near the centre of each segment, and within it (Eq. 7), shape (N, K + 1)."""
+    """Sum of each map over what lies near the centre of each segment, and within it (Eq. 7), shape (N, K + 1).
+
+    Parameters
+    ----------
+    maps : ndarray, shape (K + 1, Y, X)
+        Probabilities of the classes and of the background.
+    centres : ndarray, shape (N, 2), px, (y, x)
+    segments : ndarray of int, shape (Y, X)
+    radius : float, px
+        Of the core.
+    """
     y, x = np.nonzero(segments)
     which = segments[y, x] - 1
     near = np.hypot(y - centres[which, 0], x - centres[which, 1]) <= radius
@@ -145,5 +190,13 @@ def core_sums(maps: np.ndarray, centres: np.ndarray, segments: np.ndarray, radiu
 
 
 def accepted(foreground: np.ndarray, background: np.ndarray, rejection: float) -> np.ndarray:
-    """Which segments are kept: those whose classes together are at least t times the background (Eq. 8), shape (N,)."""
+    """Which segments are kept: those whose classes together are at least t times the background (Eq. 8), shape (N,).
+
+    Parameters
+    ----------
+    foreground, background : ndarray, shape (N,)
+        Sums over the cores.
+    rejection : float
+        The t of the paper.
+    """
     return np.asarray((foreground >= rejection * background) & (foreground > 0))

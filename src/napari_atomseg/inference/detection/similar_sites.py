@@ -1,4 +1,4 @@
-"""What stands in places that look like a given one from around: a vote on it that does not look at the place itself.
+"""What stands in places that look like a given one from around: a site_statistics on it that does not look at the place itself.
 
 A crystal repeats itself. Around an oxygen column that the counts hardly show stand the same neighbours as around a hundred
 others, and what is seen at those tells what to expect at this one; a speck of the support beside a particle has no such fellows,
@@ -38,14 +38,14 @@ AT_A_TIME = 4096
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Vote:
+class SiteStatistics:
     """What places that look alike say, each of shape (N,), at every one of :data:`TEMPERATURES`.
 
     Attributes
     ----------
     likeness : ndarray
         Cosine between the surroundings and those of the fourth best place, 1 if they are the same.
-    fellows : ndarray
+    effective_matches : ndarray
         Logarithm of the number of places that count.
     surroundings : ndarray
         How much there is around.
@@ -58,14 +58,16 @@ class Vote:
     """
 
     likeness: np.ndarray
-    fellows: np.ndarray
+    effective_matches: np.ndarray
     surroundings: np.ndarray
     seen: tuple[np.ndarray, ...]
     scatter: tuple[np.ndarray, ...]
     height: tuple[np.ndarray, ...]
 
 
-def vote(columns_map: np.ndarray, heights: np.ndarray, places: np.ndarray, sure: np.ndarray, sampling: float) -> Vote:
+def site_statistics(
+    columns_map: np.ndarray, heights: np.ndarray, places: np.ndarray, sure: np.ndarray, sampling: float
+) -> SiteStatistics:
     """What like places say of each place.
 
     Parameters
@@ -94,9 +96,9 @@ def vote(columns_map: np.ndarray, heights: np.ndarray, places: np.ndarray, sure:
         mine, size, _ = _surroundings(soft, some, sampling, usual)
         parts.append((size, *_counted(mine @ axes, some, theirs, others, there, sampling)))
     around, best, fellows, seen, scatter, height = (torch.cat(one).numpy() for one in zip(*parts, strict=True))
-    return Vote(
+    return SiteStatistics(
         likeness=best,
-        fellows=fellows,
+        effective_matches=fellows,
         surroundings=around,
         seen=tuple(seen.T),
         scatter=tuple(scatter.T),

@@ -17,6 +17,14 @@ def recognised(prediction: Prediction, card: ModelCard, params: NetworkParams) -
     """Structures in the maps of a network, in native px.
 
     Where less confidence than usual is asked for, as by those who choose among all candidates, that decides in place of t.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With all maps of the network.
+    card : ModelCard
+    params : NetworkParams
+        Whose `epsilon`, `rejection` and `least_confidence` are used.
     """
     maps = np.stack([prediction.maps[output.name] for output in card.outputs])
     fewer = params.least_confidence < NetworkParams().least_confidence
@@ -30,6 +38,13 @@ def as_columns(found: Structures, prediction: Prediction, card: ModelCard) -> Co
     ``class`` counts from 1, ``class_probability`` is that of the class if there is a structure at all, ``confidence`` that
     there is one. ``intensity`` is the locally normalised image at the structure: below zero where atoms are dark.
     ``network_std_px`` says how far the map lets a structure be off along one axis.
+
+    Parameters
+    ----------
+    found : Structures
+        In native px.
+    prediction : Prediction
+    card : ModelCard
     """
     positions = prediction.grid.to_image(found.positions)
     ratio = float(np.sqrt(float(prediction.grid.ratio[0] * prediction.grid.ratio[1])))

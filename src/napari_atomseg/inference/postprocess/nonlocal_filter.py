@@ -3,7 +3,7 @@
 The denoised image is held to the raw one, which stays the judge of it. What has no raw image to be compared with, the image
 without background after rows were put back, is averaged over like places: a belief of its own, that what looks the same is the
 same, from which places are excepted that differ by more than chance. Columns that the map places well stay where it puts them.
-See :mod:`.like_patches`.
+See :mod:`.patch_groups`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from napari_atomseg.core.jobs import Steps
 from napari_atomseg.inference.detection.candidates import LEAST
-from napari_atomseg.inference.detection.columns import Shown
+from napari_atomseg.inference.detection.columns import NetworkColumns
 from napari_atomseg.inference.postprocess.patch_groups import average, correct
 from napari_atomseg.inference.predict import Prediction, in_counts, unit_of
 from napari_atomseg.localise.detection.map_columns import map_columns
@@ -33,7 +33,7 @@ NEAR = 0.4
 PROBABLE = 0.5
 
 
-def held_to_image(prediction: Prediction) -> Steps[Prediction]:
+def correct_by_residual(prediction: Prediction) -> Steps[Prediction]:
     """With a denoised image that keeps to the raw one; for maps whose rows lie as they were scanned."""
     if prediction.image is None or "denoise" not in prediction.maps:
         return prediction
@@ -42,10 +42,16 @@ def held_to_image(prediction: Prediction) -> Steps[Prediction]:
     return _with(prediction, "denoise", better.numpy())
 
 
-def agreed_background(prediction: Prediction, card: ModelCard) -> Steps[Prediction]:
+def average_similar_background(prediction: Prediction, card: ModelCard) -> Steps[Prediction]:
     """With an image without background that is averaged over like places as far as the network is unsure.
 
     How unsure it is of the image its columns tell, by how well the map knows their places.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With the maps ``columns`` and ``background``.
+    card : ModelCard
     """
     seen = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
     probable = seen.confidence >= PROBABLE
@@ -60,10 +66,18 @@ def agreed_background(prediction: Prediction, card: ModelCard) -> Steps[Predicti
     return _with(prediction, "background", given.lerp(mean, share).numpy())
 
 
-def agreed_positions(shown: Shown, prediction: Prediction, card: ModelCard) -> Steps[Shown]:
+def average_similar_positions(shown: NetworkColumns, prediction: Prediction, card: ModelCard) -> Steps[NetworkColumns]:
     """Columns moved towards where like places agree that they stand, the less the better the map knows their places.
 
     Of a variance above that of :data:`WELL_KNOWN` the part above it is the weight of the others' word.
+
+    Parameters
+    ----------
+    shown : NetworkColumns
+        In native px.
+    prediction : Prediction
+        With the maps ``columns`` and ``background``.
+    card : ModelCard
     """
     known, near = WELL_KNOWN / card.native_sampling, NEAR / card.native_sampling
     probable = shown.confidence >= PROBABLE

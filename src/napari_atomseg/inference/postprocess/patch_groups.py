@@ -68,7 +68,19 @@ def correct(denoised: Tensor, image: Tensor) -> Steps[Tensor]:
 
 
 def average(look: Tensor, maps: Tensor) -> Steps[Tensor]:
-    """Maps (C, Y, X) averaged over places where the `look` (Y, X) is alike, but where a map differs from that too much."""
+    """Maps (C, Y, X) averaged over places where the `look` (Y, X) is alike, but where a map differs from that too much.
+
+    Parameters
+    ----------
+    look : Tensor, shape (Y, X)
+        By which places are compared.
+    maps : Tensor, shape (C, Y, X)
+        What is averaged.
+
+    Returns
+    -------
+    averaged : Tensor, shape (C, Y, X)
+    """
     result = maps.clone()
     windows = _windows(look.shape)
     for done, window in enumerate(windows):

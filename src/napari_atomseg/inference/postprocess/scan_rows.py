@@ -55,7 +55,14 @@ def _strip(columns: Columns) -> Columns:
 
 
 def straightened(prediction: Prediction, shifts: np.ndarray) -> Prediction:
-    """The maps, and what the network was given, with every row where it belongs; displacements (Y', 2) in native px."""
+    """The maps, and what the network was given, with every row where it belongs; displacements (Y', 2) in native px.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    shifts : ndarray, shape (Y', 2), native px, (y, x)
+        By which each row was displaced; it is moved back.
+    """
 
     def moved(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {task: _moved(values, shifts) for task, values in maps.items()}

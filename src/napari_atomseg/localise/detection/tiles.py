@@ -30,7 +30,17 @@ class Tile:
 
 
 def tiles_of(shape: tuple[int, int], side: int, margin: int) -> list[Tile]:
-    """Tiles whose cores cover an image of `shape` once; cores have about `side` pixels a side."""
+    """Tiles whose cores cover an image of `shape` once; cores have about `side` pixels a side.
+
+    Parameters
+    ----------
+    shape : tuple of int, px
+        (Y, X) of the image.
+    side : int, px
+        Of a core, about.
+    margin : int, px
+        Around a core, as far as the image reaches.
+    """
     return [
         Tile(
             window=(_widened(y, margin, shape[0]), _widened(x, margin, shape[1])),

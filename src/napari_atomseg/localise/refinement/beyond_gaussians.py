@@ -17,7 +17,7 @@ from napari_atomseg.localise.refinement.column_profile import excess_image, lear
 from napari_atomseg.localise.refinement.companions import find_companions
 from napari_atomseg.localise.refinement.problem import Scene
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, X, Y
-from napari_atomseg.localise.refinement.stages import State, all_together, canvas_of, without_lost
+from napari_atomseg.localise.refinement.stages import State, canvas_of, refine_jointly, without_lost
 
 TURNS = 2
 UNCHANGED = 2e-3
@@ -72,7 +72,7 @@ def beyond_gaussians(scene: Scene, state: State) -> Generator[Progress, None, tu
         scene = cleaned
         if not restless.any():
             break
-        fitted = yield from all_together(scene, state, restless)
+        fitted = yield from refine_jointly(scene, state, restless)
         before, state = state, _none_lost(state, fitted)
         if restless.mean() < FEW or _moves_in_errors(scene, before.model, state.model) < MOVED:
             break

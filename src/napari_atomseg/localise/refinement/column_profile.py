@@ -63,6 +63,14 @@ def learn_profile(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> Excess
 
     `canvas` (Y, X) is all columns of the model together.
 
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together, without background.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+
     Notes
     -----
     Regularised linear least squares of the weighted residuals of each window, without what the window's background and the
@@ -92,7 +100,15 @@ def learn_profile(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> Excess
 
 
 def excess_image(scene: Scene, model: np.ndarray, profile: ExcessProfile) -> np.ndarray:
-    """The excess of all columns of a model together, shape (Y, X)."""
+    """The excess of all columns of a model together, shape (Y, X).
+
+    Parameters
+    ----------
+    scene : Scene
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    profile : ExcessProfile
+    """
     found = np.zeros(scene.image.shape)
     there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
     if len(there) == 0:

@@ -42,6 +42,16 @@ def find_companions(scene: Scene, canvas: np.ndarray, model: np.ndarray, sign: f
     `canvas` (Y, X) is all columns together. Bright spots (dark ones for `sign` -1) in what the model leaves over; their
     heights by least squares together with small changes of the columns beside them, which know their own windows, and
     shrunk by the share of noise in them.
+
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together, without background.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    sign : float
+        +1 for bright columns, -1 for dark ones.
     """
     there = model[(model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1)]
     if len(there) == 0:

@@ -211,7 +211,16 @@ def _part(
 
 
 def trusted_columns(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """False for columns that have no say in what all share, since they stand on a label or on nothing, shape (N,)."""
+    """False for columns that have no say in what all share, since they stand on a label or on nothing, shape (N,).
+
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together, without background.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    """
     there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
     left = np.zeros(len(model))
 

@@ -50,7 +50,7 @@ class RefineParams:
     Attributes
     ----------
     width : str
-        One width shared by all columns (steadier, right where the probe gives the width), or each its own; own widths
+        One width shared by all columns (steadier, right where the probe gives the width), or each its own. Own widths
         are expected within 30 % of the median where the image says little.
     shape : str
         Round columns, or elliptic ones.
@@ -64,14 +64,14 @@ class RefineParams:
         Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
         all with the same weight (least squares).
     gain : float or None
-        Variance for each unit of intensity: 1 for an image in counts; empty: read from the image.
+        Variance for each unit of intensity: 1 for an image in counts; if left out, read from the image.
     offset : float or None
-        Intensity where no electron arrives; empty: the darkest of the image, or 0 where a gain is given.
+        Intensity where no electron arrives; if left out, the darkest of the image, or 0 where a gain is given.
     beyond_gaussians : bool
         Take off the image, before positions are fitted for good, neighbours that are not in the table and what the profile of all
         columns has beyond a Gaussian; without it the fit is one of Gaussians alone.
     row_jitter : bool
-        Take single scan rows for displaced, by what the columns that they cross show.
+        Estimate the displacement of single scan rows from the columns that they cross, and fit the columns without it.
     window : float
         Smallest radius of the fitted window in units of the column's sigma; wider where columns stand apart.
     rounds : int
@@ -215,7 +215,16 @@ class Scene:
 
 
 def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
-    """Everything that the refinement of an image's columns needs; see :class:`Scene`."""
+    """Everything that the refinement of an image's columns needs; see :class:`Scene`.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        What is not finite is invalid.
+    columns : Columns
+        Where the fit begins.
+    params : RefineParams
+    """
     # Until the image has been fitted flat levels are as good a guess as any.
     params = replace(params, background="local") if params.background == "auto" else params
     # Beyond single precision squares of intensities would overflow.

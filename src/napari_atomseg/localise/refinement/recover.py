@@ -10,7 +10,7 @@ import numpy as np
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.problem import Scene
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y
-from napari_atomseg.localise.refinement.stages import State, all_together, canvas_of, nearest_others, noise_covariances
+from napari_atomseg.localise.refinement.stages import State, canvas_of, nearest_others, noise_covariances, refine_jointly
 from napari_atomseg.localise.refinement.weak_columns import JOINT_SHOULDER_SHARE, all_too_faint, handed_over, look_again
 
 TRIAL_STEPS = 7
@@ -21,8 +21,18 @@ HOLDS, KNOWN, DISTINCT = 1.3, 0.15, 1.2
 """... and believed if it stays so near to where it was put, is known so well, and stands so far from others; in sigma."""
 
 
-def let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
-    """Fit the lost together with all others, which can tell a shoulder from a column; keep those that hold their place."""
+def recover_failed(scene: Scene, state: State) -> Generator[Progress, None, State]:
+    """Fit the lost together with all others, which can tell a shoulder from a column; keep those that hold their place.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+
+    Returns
+    -------
+    state : State
+    """
     lost = state.faint | state.away
     model = state.model.copy()
     model[lost] = np.where(np.arange(model.shape[1]) == LEVEL, model[lost], scene.start[lost])
@@ -30,7 +40,7 @@ def let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
     model[lost, TAIL] = np.median(model[:, TAIL])
     model[lost, HEIGHT] = state.sign * FIRST_HEIGHT * np.median(np.abs(model[~lost, HEIGHT])) if not lost.all() else 0.0
     free = replace(state, model=model, faint=np.zeros_like(lost), away=np.zeros_like(lost))
-    fitted = (yield from all_together(scene, free, steps=TRIAL_STEPS)) if not lost.all() else state
+    fitted = (yield from refine_jointly(scene, free, steps=TRIAL_STEPS)) if not lost.all() else state
     place, start = fitted.model[:, [Y, X]], scene.start[:, [Y, X]]
     believed = ~fitted.away & (np.hypot(*(place - start).T) < HOLDS * fitted.model[:, SIGMA]) & ~lost.all()
     believed &= ~all_too_faint(fitted.model, state.sign, shoulder=JOINT_SHOULDER_SHARE)
@@ -41,10 +51,10 @@ def let_loose(scene: Scene, state: State) -> Generator[Progress, None, State]:
         believed &= (error > 0) & (error < KNOWN * fitted.model[:, SIGMA])
     still = lost & ~believed
     if not still.any():
-        return (yield from all_together(scene, fitted, fitted.moved > 1))
+        return (yield from refine_jointly(scene, fitted, fitted.moved > 1))
     model = np.where(believed[:, None], fitted.model, state.model)
     model[still, HEIGHT] = 0
-    settled = yield from all_together(scene, replace(state, model=model, faint=still, away=np.zeros_like(lost)))
+    settled = yield from refine_jointly(scene, replace(state, model=model, faint=still, away=np.zeros_like(lost)))
     settled = yield from _rightly_owned(scene, settled)
     return replace(settled, faint=settled.faint | all_too_faint(settled.model, state.sign, shoulder=JOINT_SHOULDER_SHARE))
 
@@ -58,4 +68,4 @@ def _rightly_owned(scene: Scene, state: State) -> Generator[Progress, None, Stat
     model, faint, away = look_again(scene, canvas_of(scene, present), model, faint, away, state.sign)
     if np.array_equal(faint | away, state.faint | state.away):
         return state
-    return (yield from all_together(scene, replace(state, model=model, faint=faint, away=away)))
+    return (yield from refine_jointly(scene, replace(state, model=model, faint=faint, away=away)))

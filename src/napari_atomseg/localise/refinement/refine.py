@@ -21,21 +21,21 @@ from napari_atomseg.core.columns import TAIL_SHARE, YX_CORRELATION, Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.beyond_gaussians import Beyond, beyond_gaussians
 from napari_atomseg.localise.refinement.problem import RefineParams, Scene, prepare
-from napari_atomseg.localise.refinement.recover import let_loose
+from napari_atomseg.localise.refinement.recover import recover_failed
 from napari_atomseg.localise.refinement.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, axes
 from napari_atomseg.localise.refinement.stages import (
     STEPS_OF_ROUNDS,
     State,
-    all_together,
     canvas_of,
-    each_for_itself,
+    fit_amplitudes,
+    is_diverged,
     nearest_others,
     on_slopes,
-    own_shapes,
+    refine_individually,
+    refine_jointly,
+    refine_widths,
     stated_covariances,
-    unbelievable,
-    weighed,
 )
 
 ROW_PASSES = 3
@@ -121,17 +121,17 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
     """All columns fitted on a background of one kind."""
     yield Progress(0, 0, "preparing")
     scene = prepare(image, columns, params)
-    state = yield from weighed(scene)
+    state = yield from fit_amplitudes(scene)
     standing = ~state.faint
     for turn, steps in enumerate(STEPS_OF_ROUNDS):
-        state = yield from each_for_itself(scene, state, steps, turn)
-    state = yield from all_together(scene, state)
+        state = yield from refine_individually(scene, state, steps, turn)
+    state = yield from refine_jointly(scene, state)
     if (state.faint | state.away).any():
-        state = yield from let_loose(scene, state)
+        state = yield from recover_failed(scene, state)
     if params.row_jitter:
         scene, state = yield from _with_rows_displaced(scene, state)
     if params.width == "each":
-        state = yield from own_shapes(scene, state)
+        state = yield from refine_widths(scene, state)
     described, taken = state, Beyond()
     # What tails leave over looks like slopes, and slopes would take the tails for their own.
     sloping = params.background == "local" and not params.tails and on_slopes(scene, state)
@@ -139,7 +139,7 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
         scene, state, taken = yield from beyond_gaussians(scene, state)
     state.model[state.faint, HEIGHT] = 0
     covariance = yield from stated_covariances(scene, state)
-    found = _verdict(columns, scene, state, covariance, described.model)
+    found = _flag_fits(columns, scene, state, covariance, described.model)
     chosen = {
         "background": params.background,
         "starting_width_px": round(float(np.median(scene.start[:, SIGMA])), 3),
@@ -163,11 +163,11 @@ def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None
         model = state.model.copy()
         model[state.faint | state.away, HEIGHT] = 0
         scene = replace(scene, shifts=estimate_row_shifts(scene, canvas_of(scene, model), model))
-        state = yield from all_together(scene, state)
+        state = yield from refine_jointly(scene, state)
     return scene, state
 
 
-def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarray, described: np.ndarray) -> Columns:
+def _flag_fits(columns: Columns, scene: Scene, state: State, covariance: np.ndarray, described: np.ndarray) -> Columns:
     """Columns with the fit where it can be believed, shaped as in the model `described` (N, 8), and the verdict on each."""
     model = state.model
     with np.errstate(invalid="ignore"):
@@ -176,7 +176,7 @@ def _verdict(columns: Columns, scene: Scene, state: State, covariance: np.ndarra
     extent = np.array(scene.image.shape) - 1.0
     place = model[:, [Y, X]]
     outside = np.any((place < -0.5) | (place > extent + 0.5), axis=1)
-    failed = lost | outside | unbelievable(model, scene.start, state.sign) | ~np.isfinite(std).all(axis=1)
+    failed = lost | outside | is_diverged(model, scene.start, state.sign) | ~np.isfinite(std).all(axis=1)
     # An error bar wider than the column, or none: nothing was measured.
     failed |= np.any((std > model[:, SIGMA, None]) | (std <= 0), axis=1)
     near = 0.6 * scene.radius

@@ -25,7 +25,15 @@ def blank_model(count: int) -> np.ndarray:
 
 
 def squared_distance(dy: np.ndarray, dx: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """The q of each pixel, from its distance (N, P) to the centre of its column; shape (N, P)."""
+    """The q of each pixel, from its distance (N, P) to the centre of its column; shape (N, P).
+
+    Parameters
+    ----------
+    dy, dx : ndarray, shape (N, P), px
+        From the centre of each column to the pixels of its window.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    """
     width = model[:, SIGMA, None].astype(dy.dtype) ** 2
     if is_round(model):
         # In place: these arrays are large, and new memory costs more than the sums.
@@ -38,7 +46,15 @@ def squared_distance(dy: np.ndarray, dx: np.ndarray, model: np.ndarray) -> np.nd
 
 
 def profile(squared: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """Columns of unit height, from q (N, P); shape (N, P)."""
+    """Columns of unit height, from q (N, P); shape (N, P).
+
+    Parameters
+    ----------
+    squared : ndarray, shape (N, P)
+        See :func:`squared_distance`.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    """
     core = squared * np.float32(-0.5)
     np.exp(core, out=core)
     if not model[:, TAIL].any():
@@ -48,7 +64,17 @@ def profile(squared: np.ndarray, model: np.ndarray) -> np.ndarray:
 
 
 def derivatives(dy: np.ndarray, dx: np.ndarray, model: np.ndarray, which: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of unit height (N, P), and derivatives of the columns as they are by the asked parameters, (N, F, P)."""
+    """Columns of unit height (N, P), and derivatives of the columns as they are by the asked parameters, (N, F, P).
+
+    Parameters
+    ----------
+    dy, dx : ndarray, shape (N, P), px
+        From the centre of each column to the pixels of its window.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    which : tuple of int, length F
+        Columns of the model by which is derived.
+    """
     squared = squared_distance(dy, dx, model)
     shape = profile(squared, model)
     found = np.empty((len(model), len(which), dy.shape[1]), squared.dtype)

@@ -93,7 +93,14 @@ def stated_parameters(params: RefineParams) -> tuple[int, ...]:
 
 
 def canvas_of(scene: Scene, model: np.ndarray) -> np.ndarray:
-    """All columns of a model together, without background, shape (Y, X)."""
+    """All columns of a model together, without background, shape (Y, X).
+
+    Parameters
+    ----------
+    scene : Scene
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    """
     canvas = np.zeros(scene.image.shape)
     scene.add(canvas, model)
     return canvas
@@ -104,7 +111,7 @@ def _local(scene: Scene) -> str:
     return "local" if scene.params.background == "shared" else scene.params.background
 
 
-def weighed(scene: Scene) -> Generator[Progress, None, State]:
+def fit_amplitudes(scene: Scene) -> Generator[Progress, None, State]:
     """Heights and levels for positions and widths as they were given."""
     model = scene.start.copy()
     significance = np.zeros(len(model))
@@ -138,8 +145,22 @@ def _weigh(
     return swept, significance
 
 
-def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
-    """Fit each column with all others as they were before the round."""
+def refine_individually(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
+    """Fit each column with all others as they were before the round.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+    steps : int
+        Of each column.
+    turn : int
+        Number of the round, from 0; elliptic shapes are fitted from 1 on.
+
+    Returns
+    -------
+    state : State
+    """
     model, faint, away = state.model.copy(), state.faint.copy(), state.away.copy()
     model[faint, HEIGHT] = 0
     canvas = canvas_of(scene, model)
@@ -154,7 +175,7 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     for number, (chunk, found) in enumerate(each(work, scene.chunks(waiting))):
         yield Progress(turn * len(waiting) + number * len(chunk), 8 * len(waiting), "refining")
         fitted[chunk] = found
-    away[waiting] = unbelievable(fitted[waiting], scene.start[waiting], state.sign)
+    away[waiting] = is_diverged(fitted[waiting], scene.start[waiting], state.sign)
     taken = waiting[~away[waiting]]
     model[taken] = fitted[taken]
     if len(taken):
@@ -170,7 +191,7 @@ def each_for_itself(scene: Scene, state: State, steps: int, turn: int) -> Genera
     return replace(state, model=model, faint=faint, away=away)
 
 
-def all_together(
+def refine_jointly(
     scene: Scene, state: State, restless: np.ndarray | None = None, *, steps: int | None = None
 ) -> Generator[Progress, None, State]:
     """Steps of all columns at once until they are at rest.
@@ -217,7 +238,7 @@ def all_together(
         last[active] = longest
         growth = np.abs(trial[:, HEIGHT] - model[active, HEIGHT]) / np.maximum(np.abs(trial[:, HEIGHT]), 1e-30)
         moved[active] = np.maximum(longest, growth) / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(step.error, 1.0))
-        lost = unbelievable(trial, scene.start[active], state.sign)
+        lost = is_diverged(trial, scene.start[active], state.sign)
         # What has found no rest so late would only unsettle its neighbours.
         lost |= (turn > PATIENCE) & (longest > LONGEST)
         away[active[lost]] = True
@@ -238,11 +259,20 @@ def all_together(
     return replace(state, model=model, away=away, moved=moved)
 
 
-def own_shapes(scene: Scene, state: State) -> Generator[Progress, None, State]:
+def refine_widths(scene: Scene, state: State) -> Generator[Progress, None, State]:
     """Give each column its own width, from where all are with a shared one.
 
     Fitted round by round: where neighbours overlap, widths and local levels of all columns at once have no common cost
     that steps of all together could be sure to lower.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+
+    Returns
+    -------
+    state : State
     """
     model, away = state.model.copy(), state.away.copy()
     model[state.faint | away, HEIGHT] = 0
@@ -267,7 +297,7 @@ def own_shapes(scene: Scene, state: State) -> Generator[Progress, None, State]:
             task = problem(weighted, others, scene.params.background)
             fitted[place[chunk]], _ = fit(task, model[chunk], which, LATER_STEPS, Prior(usual=usual, spread=spread))
             error[place[chunk]] = 1 / np.maximum(significances(weighted, fitted[place[chunk]]), 1e-12)
-        lost = unbelievable(fitted, scene.start[active], state.sign)
+        lost = is_diverged(fitted, scene.start[active], state.sign)
         change = np.max(np.abs(fitted - model[active])[:, [Y, X, SIGMA]], axis=1) / fitted[:, SIGMA]
         moved[active] = np.where(lost, 0.0, change / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(error, 1.0)))
         away[active[lost]] = True
@@ -308,14 +338,30 @@ def _replace_on(canvas: np.ndarray, scene: Scene, model: np.ndarray, rows: np.nd
     scene.add(canvas, model[rows])
 
 
-def unbelievable(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
-    """True where a fit ran away, turned round or broke, shape (N,)."""
+def is_diverged(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
+    """True where a fit ran away, turned round or broke, shape (N,).
+
+    Parameters
+    ----------
+    fitted, start : ndarray, shape (N, 8)
+        Model after the fit and before it.
+    sign : float
+        +1 for bright columns, -1 for dark ones.
+    """
     away = np.hypot(fitted[:, Y] - start[:, Y], fitted[:, X] - start[:, X]) > FARTHEST * start[:, SIGMA]
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
 
 
 def noise_covariances(scene: Scene, canvas: np.ndarray, state: State) -> Generator[Progress, None, tuple[np.ndarray, float]]:
-    """Of (y, x), shape (N, 2, 2), px squared, scaled up where residuals are larger than the noise level says; and that scale."""
+    """Of (y, x), shape (N, 2, 2), px squared, scaled up where residuals are larger than the noise level says; and that scale.
+
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together, without background.
+    state : State
+    """
     model = state.model
     pairs = pairs_within(model, scene.radius + 3 * float(np.median(model[:, SIGMA])))
     covariance, surplus = yield from covariances(scene, canvas, model, stated_parameters(scene.params), pairs)
@@ -325,7 +371,13 @@ def noise_covariances(scene: Scene, canvas: np.ndarray, state: State) -> Generat
 
 
 def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, np.ndarray]:
-    """Of (y, x), shape (N, 2, 2), px squared, with what the model's own errors add to the noise."""
+    """Of (y, x), shape (N, 2, 2), px squared, with what the model's own errors add to the noise.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+    """
     model = state.model
     canvas = canvas_of(scene, model)
     covariance, scale = yield from noise_covariances(scene, canvas, state)
@@ -338,7 +390,13 @@ def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, 
 
 
 def on_slopes(scene: Scene, state: State) -> bool:
-    """Whether what is left of the windows is mostly slopes, which no flat level under each column can follow."""
+    """Whether what is left of the windows is mostly slopes, which no flat level under each column can follow.
+
+    Parameters
+    ----------
+    scene : Scene
+    state : State
+    """
     model = without_lost(state)
     rows = sampled_rows(model)[:SLOPE_SAMPLE]
     if len(rows) == 0:
@@ -358,7 +416,14 @@ def without_lost(state: State) -> np.ndarray:
 
 
 def nearest_others(positions: np.ndarray, failed: np.ndarray) -> np.ndarray:
-    """Distance to the nearest other column that was fitted, shape (N,), px; infinity if there is none."""
+    """Distance to the nearest other column that was fitted, shape (N,), px; infinity if there is none.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), px, (y, x)
+    failed : ndarray of bool, shape (N,)
+        Columns that were not fitted, which are no others.
+    """
     closest = np.full(len(positions), np.inf)
     rows = np.flatnonzero(~failed)
     if len(rows) > 1:

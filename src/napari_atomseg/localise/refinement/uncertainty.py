@@ -135,7 +135,17 @@ def _add_prior(information: np.ndarray, usual: float, own: tuple[int, ...]) -> N
 
 
 def weighed_task(scene: Scene, canvas: np.ndarray, model: np.ndarray, rows: np.ndarray) -> Problem:
-    """The windows of some rows of a model (N, 8), each pixel weighted by its own noise whatever the likelihood."""
+    """The windows of some rows of a model (N, 8), each pixel weighted by its own noise whatever the likelihood.
+
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns of the model together, without background.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    rows : ndarray of int
+    """
     return problem(*scene.fitted_windows(canvas, rows, model[rows], each_its_own=True), scene.params.background)
 
 

@@ -26,7 +26,17 @@ JOINT_SHOULDER_SHARE = 0.2
 
 
 def all_too_faint(model: np.ndarray, sign: float, *, shoulder: float = SHOULDER_SHARE) -> np.ndarray:
-    """:func:`too_faint` for the columns of a model themselves, shape (N,)."""
+    """:func:`too_faint` for the columns of a model themselves, shape (N,).
+
+    Parameters
+    ----------
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    sign : float
+        +1 for bright columns, -1 for dark ones.
+    shoulder : float
+        See :func:`too_faint`.
+    """
     return too_faint(model, model[:, [Y, X]], np.arange(len(model)), model[:, HEIGHT], sign, shoulder=shoulder)
 
 
@@ -42,6 +52,20 @@ def too_faint(
     """True where a height is nothing beside its neighbourhood, or cannot be told from a neighbour's shoulder, shape (M,).
 
     `shoulder` is the share of the neighbour's height that a column on its shoulder must have.
+
+    Parameters
+    ----------
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    positions : ndarray, shape (M, 2), px, (y, x)
+        Of the candidates.
+    rows : ndarray of int, shape (M,)
+        The row of the model that is the candidate itself, and no neighbour of it.
+    heights : ndarray, shape (M,)
+    sign : float
+        +1 for bright columns, -1 for dark ones.
+    shoulder : float
+        Share of a neighbour's height.
     """
     usable = np.flatnonzero(np.isfinite(model[:, [Y, X, SIGMA]]).all(axis=1))
     if len(usable) == 0:

@@ -75,7 +75,16 @@ def window_offsets(radius: float) -> np.ndarray:
 
 
 def window_radius(positions: np.ndarray, sigma: float, window: float) -> float:
-    """`window` sigmas, and wider where columns stand apart: without some background, width and level cannot be told apart."""
+    """`window` sigmas, and wider where columns stand apart: without some background, width and level cannot be told apart.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), px, (y, x)
+    sigma : float, px
+        Width of the columns.
+    window : float
+        Least radius in units of it.
+    """
     points = positions[np.isfinite(positions).all(axis=1)]
     apart = float(np.median(spatial.cKDTree(points).query(points, k=2)[0][:, 1])) if len(points) > 1 else np.inf
     return max(2.5, window * sigma, min(0.6 * apart, 2 * window * sigma))
@@ -127,7 +136,15 @@ def cut(
 
 
 def add_columns(canvas: np.ndarray, windows: Windows, values: np.ndarray) -> None:
-    """Add pixels (N, P) of windows to an image (Y, X), in place."""
+    """Add pixels (N, P) of windows to an image (Y, X), in place.
+
+    Parameters
+    ----------
+    canvas : ndarray, shape (Y, X)
+        Changed in place.
+    windows : Windows
+    values : ndarray, shape (N, P)
+    """
     if values.size == 0:
         return
     index, given = windows.index.ravel(), values.ravel() * (windows.weight.ravel() > 0)
@@ -137,7 +154,14 @@ def add_columns(canvas: np.ndarray, windows: Windows, values: np.ndarray) -> Non
 
 
 def pairs_within(model: np.ndarray, distance: float) -> np.ndarray:
-    """Ordered pairs (i, j), sorted by i, of columns nearer to each other than `distance`, px; shape (M, 2)."""
+    """Ordered pairs (i, j), sorted by i, of columns nearer to each other than `distance`, px; shape (M, 2).
+
+    Parameters
+    ----------
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    distance : float, px
+    """
     there = np.flatnonzero(np.isfinite(model[:, [Y, X, SIGMA]]).all(axis=1) & (model[:, HEIGHT] != 0))
     if len(there) == 0:
         return np.zeros((0, 2), int)
@@ -147,7 +171,15 @@ def pairs_within(model: np.ndarray, distance: float) -> np.ndarray:
 
 
 def pairs_of(chunk: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of all pairs those whose first column is in the chunk (ascending): its row in the chunk, and the other column."""
+    """Of all pairs those whose first column is in the chunk (ascending): its row in the chunk, and the other column.
+
+    Parameters
+    ----------
+    chunk : ndarray of int
+        Rows of the model, ascending.
+    pairs : ndarray of int, shape (M, 2)
+        See :func:`pairs_within`.
+    """
     first, last = np.searchsorted(pairs[:, 0], [chunk[0], chunk[-1] + 1])
     near = pairs[first:last]
     place = np.minimum(np.searchsorted(chunk, near[:, 0]), len(chunk) - 1)

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
-from napari_atomseg.networks.candidate_classifier import FEATURES, Judge, JudgeParams
+from napari_atomseg.networks.candidate_classifier import FEATURES, CandidateClassifier, CandidateClassifierParams
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.classifier.params import ClassifierTrainParams
-from napari_atomseg.training.classifier.samples import Cases, draw_cases
+from napari_atomseg.training.classifier.samples import TrainingSamples, draw_samples
 from napari_atomseg.training.drawing import drawn
 from napari_atomseg.training.validation import CONFIDENCE
 
@@ -30,7 +30,7 @@ BINS = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Taught:
+class FittedClassifier:
     """A judge's weights, what a card says of it, and how much better candidates are told from each other with it."""
 
     weights: dict[str, Tensor]
@@ -44,13 +44,13 @@ class _Batches:
     model: Model
     seed: int
 
-    def __call__(self, number: int) -> list[Cases]:
-        return list(draw_cases(self.recipes, self.model, self.seed, number))
+    def __call__(self, number: int) -> list[TrainingSamples]:
+        return list(draw_samples(self.recipes, self.model, self.seed, number))
 
 
-def teach(
+def fit_classifier(
     recipes: Sequence[Recipe], model: Model, params: ClassifierTrainParams, *, minutes: float | None = None, workers: int = 1
-) -> Steps[Taught]:
+) -> Steps[FittedClassifier]:
     """Draw images, let the network offer candidates, and teach a judge of them.
 
     Parameters
@@ -70,7 +70,7 @@ def teach(
     AtomsegError
         If hardly any image was drawn in that time.
     """
-    cases: list[Cases] = []
+    cases: list[TrainingSamples] = []
     began = time.monotonic()
     yield Progress(0, params.images, "drawing images")
     with closing(drawn(_Batches(recipes, model, params.seed), 0, workers)) as batches:
@@ -79,23 +79,23 @@ def teach(
             yield Progress(min(len(cases), params.images), params.images, "drawing images")
             if len(cases) >= params.images or (minutes is not None and time.monotonic() - began > 60 * minutes):
                 break
-    if len(cases) < HELD_OUT or not any(case.right.any() for case in cases):
+    if len(cases) < HELD_OUT or not any(case.is_column.any() for case in cases):
         raise AtomsegError("too few images were drawn in that time to learn from; give it more minutes")
     judge = yield from learn(cases, params)
     scores = report(judge, cases[::HELD_OUT])
     card = {**asdict(params), "images": len(cases), "features": list(FEATURES), "recipes": [recipe.name for recipe in recipes]}
-    return Taught(weights=dict(judge.state_dict()), card=card, scores=scores)
+    return FittedClassifier(weights=dict(judge.state_dict()), card=card, scores=scores)
 
 
-def learn(cases: Sequence[Cases], params: ClassifierTrainParams) -> Steps[Judge]:
+def learn(cases: Sequence[TrainingSamples], params: ClassifierTrainParams) -> Steps[CandidateClassifier]:
     """A judge taught by all cases but those held out."""
     taught = [case for row, case in enumerate(cases) if row % HELD_OUT]
     features = torch.from_numpy(np.concatenate([case.features for case in taught]))
-    right = torch.from_numpy(np.concatenate([case.right for case in taught])).float()
+    right = torch.from_numpy(np.concatenate([case.is_column for case in taught])).float()
     random = torch.Generator().manual_seed(params.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.seed)
-        judge = Judge(JudgeParams(width=params.width, members=params.members))
+        judge = CandidateClassifier(CandidateClassifierParams(width=params.width, members=params.members))
         judge.mean.copy_(features.mean(0))
         judge.deviation.copy_(features.std(0) + LEAST_DEVIATION)
         optimiser = torch.optim.AdamW(judge.parameters(), params.learning_rate, weight_decay=DECAY)
@@ -116,23 +116,23 @@ def learn(cases: Sequence[Cases], params: ClassifierTrainParams) -> Steps[Judge]
     return judge
 
 
-def report(judge: Judge, cases: Sequence[Cases]) -> dict[str, float]:
+def report(judge: CandidateClassifier, cases: Sequence[TrainingSamples]) -> dict[str, float]:
     """F1 on cases by the map's word and by the judge's, and how far probabilities are from shares, on the mean."""
-    right = np.concatenate([case.right for case in cases])
+    right = np.concatenate([case.is_column for case in cases])
     before = np.concatenate([case.confidence for case in cases])
     with torch.inference_mode():
         after = judge(torch.from_numpy(np.concatenate([case.features for case in cases]))).numpy()
-    unseen = sum(case.unseen for case in cases)
+    missed = sum(case.missed for case in cases)
     return {
-        "f1_of_map": _f1(before >= CONFIDENCE, right, unseen),
-        "f1_judged": _f1(after >= CONFIDENCE, right, unseen),
+        "f1_of_map": _f1(before >= CONFIDENCE, right, missed),
+        "f1_judged": _f1(after >= CONFIDENCE, right, missed),
         "calibration_error": _calibration_error(after, right),
     }
 
 
-def _f1(found: np.ndarray, right: np.ndarray, unseen: int) -> float:
+def _f1(found: np.ndarray, right: np.ndarray, missed: int) -> float:
     hits = float((found & right).sum())
-    return 2 * hits / max(1.0, float(found.sum() + right.sum() + unseen))
+    return 2 * hits / max(1.0, float(found.sum() + right.sum() + missed))
 
 
 def _calibration_error(probability: np.ndarray, right: np.ndarray) -> float:

@@ -16,19 +16,19 @@ class ClassifierTrainParams:
     Attributes
     ----------
     images : int
-        Synthetic images whose candidates are learnt from.
+        Number of synthetic training images.
     updates : int
-        Of its weights.
+        Number of weight updates.
     batch : int
         Candidates of one update.
     learning_rate : float
-        The highest.
+        Highest learning rate.
     width : int
         Neurons of a layer.
     members : int
         Networks that learn side by side.
     seed : int
-        Of weights and images.
+        Random seed of weights and images.
     """
 
     images: Annotated[int, Quantity(low=20, high=10**7)] = 6000

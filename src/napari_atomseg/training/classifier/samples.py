@@ -29,27 +29,27 @@ TEXTURES = 0x7E7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cases:
+class TrainingSamples:
     """Candidates of one image.
 
     Attributes
     ----------
     features : ndarray, float32, shape (N, F)
         See :data:`~napari_atomseg.inference.detection.candidate_features.FEATURES`.
-    right : ndarray of bool, shape (N,)
+    is_column : ndarray of bool, shape (N,)
     confidence : ndarray, shape (N,)
         What the map alone said.
-    unseen : int
+    missed : int
         Columns without a candidate.
     """
 
     features: np.ndarray
-    right: np.ndarray
+    is_column: np.ndarray
     confidence: np.ndarray
-    unseen: int
+    missed: int
 
 
-def draw_cases(recipes: Sequence[Recipe], model: Model, seed: int, number: int) -> Iterator[Cases]:
+def draw_samples(recipes: Sequence[Recipe], model: Model, seed: int, number: int) -> Iterator[TrainingSamples]:
     """Candidates of the images of batch `number`, always the same; those that one may see or not are left out.
 
     The recipes take turns.
@@ -61,9 +61,9 @@ def draw_cases(recipes: Sequence[Recipe], model: Model, seed: int, number: int) 
     rng = np.random.default_rng([seed, number, TEXTURES])
     for row in range(batch):
         if rng.uniform() < EMPTY:
-            yield from _cases(model, _nothing(rng, side, native), np.zeros((0, 2)), np.zeros((0, 2)))
+            yield from _samples_of(model, _nothing(rng, side, native), np.zeros((0, 2)), np.zeros((0, 2)))
         else:
-            yield from _cases(model, examples.image[row : row + 1], examples.positions[row], examples.doubtful[row])
+            yield from _samples_of(model, examples.image[row : row + 1], examples.positions[row], examples.doubtful[row])
 
 
 def _nothing(rng: np.random.Generator, side: int, native: float) -> Tensor:
@@ -73,7 +73,7 @@ def _nothing(rng: np.random.Generator, side: int, native: float) -> Tensor:
     return normalised(image, *contrast_of(image))
 
 
-def _cases(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndarray) -> Iterator[Cases]:
+def _samples_of(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndarray) -> Iterator[TrainingSamples]:
     native = model.card.native_sampling
     with torch.inference_mode():
         answer = model.network(image.to(memory_format=torch.channels_last)).float()[0]
@@ -83,7 +83,7 @@ def _cases(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndarray) 
     found = find_candidates(maps["columns"], raw, model.card.column_width, native)
     if not len(found):
         return
-    right = _right(found, true, MATCH / native)
+    right = _is_column(found, true, MATCH / native)
     side = np.array(raw.shape) - 1 - BORDER / native
 
     def inside(places: np.ndarray) -> np.ndarray:
@@ -92,22 +92,22 @@ def _cases(model: Model, image: Tensor, true: np.ndarray, doubtful: np.ndarray) 
     asked = inside(found.positions)
     if len(doubtful):
         asked &= right | (cKDTree(doubtful).query(found.positions)[0] > MATCH / native)
-    yield Cases(
+    yield TrainingSamples(
         features=evidence(found, maps, raw, native)[asked],
-        right=right[asked],
+        is_column=right[asked],
         confidence=found.confidence[asked],
-        unseen=_unseen(true[inside(true)], found.positions[right], MATCH / native),
+        missed=_missed(true[inside(true)], found.positions[right], MATCH / native),
     )
 
 
-def _unseen(true: np.ndarray, seen: np.ndarray, limit: float) -> int:
+def _missed(true: np.ndarray, seen: np.ndarray, limit: float) -> int:
     """Columns without a right candidate."""
     if not len(true) or not len(seen):
         return len(true)
     return int((cKDTree(seen).query(true)[0] >= limit).sum())
 
 
-def _right(found: Candidates, true: np.ndarray, limit: float) -> np.ndarray:
+def _is_column(found: Candidates, true: np.ndarray, limit: float) -> np.ndarray:
     """One candidate for each column, (N,): the nearest that the map shows, else the nearest blob."""
     right = np.zeros(len(found), bool)
     if not len(true):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from napari_atomseg.cli.talk import Talk
+from napari_atomseg.cli.console import Console
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.core.quantities import parse_length
@@ -27,14 +27,14 @@ Dataset = Annotated[
 ]
 
 
-def open_image(path: Path, dataset: int | None, pixel_size: float | None, talk: Talk) -> Micrograph:
+def open_image(path: Path, dataset: int | None, pixel_size: float | None, console: Console) -> Micrograph:
     """The image that is asked for, or the first one; `pixel_size` in Angstrom, if given, stands above the file's."""
     from napari_atomseg.workflows import read
 
     images = read(path, dataset)
     if len(images) > 1:
         others = ", ".join(str(image.dataset) for image in images[1:])
-        talk.note(f"{path}: dataset {images[0].dataset} ({images[0].name}) is taken; --dataset chooses among it and {others}")
+        console.note(f"{path}: dataset {images[0].dataset} ({images[0].name}) is taken; --dataset chooses among it and {others}")
     image = images[0]
     return image if pixel_size is None else image.calibrated((pixel_size, pixel_size), "typed")
 
@@ -49,13 +49,30 @@ def pixel_size_of(text: str | None) -> float | None:
     """
     if text is None:
         return None
-    try:
-        length = parse_length(text)
-    except AtomsegError as error:
-        raise typer.BadParameter(str(error), param_hint="--pixel-size") from None
+    length = length_of(text, "--pixel-size")
     if not 0 < length < float("inf"):
         raise typer.BadParameter(f"a pixel size lies above zero, got {text}", param_hint="--pixel-size")
     return length
+
+
+def length_of(text: str, option: str) -> float:
+    """A length in Angstrom as typed, such as ``1.2um``.
+
+    Parameters
+    ----------
+    text : str
+    option : str
+        Its name, for the message.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none.
+    """
+    try:
+        return parse_length(text)
+    except AtomsegError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def frame_of(text: str) -> int | None:
@@ -83,31 +100,6 @@ def require_model(model: str | None, names: Sequence[str], option: str = "--mode
     """
     if model is not None and model not in names and not Path(model).is_dir():
         raise typer.BadParameter(f'there is no model "{model}"; models at hand: {", ".join(names) or "none"}', param_hint=option)
-
-
-def zone_of(text: str) -> tuple[int, int, int]:
-    """A direction [uvw] as typed.
-
-    Raises
-    ------
-    typer.BadParameter
-        If it is not three whole numbers, or all of them are zero.
-    """
-    try:
-        u, v, w = (int(part) for part in text.strip("[] ").split(","))
-    except ValueError:
-        raise typer.BadParameter(f'three whole numbers such as 1,1,0 were expected, got "{text}"', param_hint="--zone") from None
-    if not (u or v or w):
-        raise typer.BadParameter("the zone axis 0,0,0 is no direction; give one such as 1,1,0", param_hint="--zone")
-    return u, v, w
-
-
-AsScanned = Annotated[bool, typer.Option("--as-scanned", help="Leave displaced scan rows where they are; with networks only.")]
-
-
-Alone = Annotated[
-    bool, typer.Option("--alone", help="Do not compare equivalent places of the crystal with each other; networks only.")
-]
 
 
 def params_of(cls: type[P], option: str, **values: Any) -> P:

@@ -9,7 +9,7 @@ from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.zoo import Model
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training.classifier import samples
-from napari_atomseg.training.classifier.samples import BORDER, MATCH, _cases, _right, draw_cases
+from napari_atomseg.training.classifier.samples import BORDER, MATCH, _is_column, _samples_of, draw_samples
 
 SHAPE = (96, 100)
 
@@ -39,7 +39,7 @@ def judged(model, true, doubtful=NONE, shown=None, rng=None):
     """The cases of one image of Gaussians, the true ones unless others are shown."""
     image = draw(true if shown is None else shown, 2.2, SHAPE, height=0.9, level=0.05)
     image = image if rng is None else image + rng.normal(0, 0.02, SHAPE)
-    return next(iter(_cases(model, torch.from_numpy(image.astype(np.float32))[None, None], true, doubtful)))
+    return next(iter(_samples_of(model, torch.from_numpy(image.astype(np.float32))[None, None], true, doubtful)))
 
 
 @pytest.fixture
@@ -56,22 +56,22 @@ def few(monkeypatch):
 @pytest.mark.parametrize("model", [BRIGHT, BLIND])
 def test_every_column_that_is_offered_is_right_once(true, model):
     found = judged(model, true)
-    assert found.features.shape == (len(found.right), len(FEATURES))
-    assert found.right.sum() == len(true)
-    assert found.unseen == 0
-    assert np.all((found.confidence[found.right] > 0) == (model is BRIGHT))
+    assert found.features.shape == (len(found.is_column), len(FEATURES))
+    assert found.is_column.sum() == len(true)
+    assert found.missed == 0
+    assert np.all((found.confidence[found.is_column] > 0) == (model is BRIGHT))
 
 
 def test_what_is_offered_without_a_column_is_wrong(true):
     found = judged(BRIGHT, true[::2], shown=true)
-    assert found.right.sum() == len(true[::2])
-    assert (~found.right & (found.confidence > 0.1)).sum() == len(true) - len(true[::2])
+    assert found.is_column.sum() == len(true[::2])
+    assert (~found.is_column & (found.confidence > 0.1)).sum() == len(true) - len(true[::2])
 
 
-def test_columns_that_nothing_shows_are_counted_as_unseen(true):
+def test_columns_that_nothing_shows_are_counted_as_missed(true):
     found = judged(BRIGHT, true, shown=true[::2])
-    assert found.right.sum() == len(true[::2])
-    assert found.unseen == len(true) - len(true[::2])
+    assert found.is_column.sum() == len(true[::2])
+    assert found.missed == len(true) - len(true[::2])
 
 
 def test_of_what_one_may_see_or_not_nothing_is_asked(true, rng):
@@ -79,25 +79,25 @@ def test_of_what_one_may_see_or_not_nothing_is_asked(true, rng):
     kept = np.delete(true, np.arange(0, len(true), 3), axis=0)
     asked = judged(BRIGHT, kept, doubtful=doubtful, shown=true, rng=rng)
     plain = judged(BRIGHT, kept, shown=true, rng=np.random.default_rng(20))
-    assert asked.right.sum() == plain.right.sum() == len(kept)
-    assert (~asked.right & (asked.confidence > 0.1)).sum() == 0
-    assert (~plain.right & (plain.confidence > 0.1)).sum() == len(doubtful)
+    assert asked.is_column.sum() == plain.is_column.sum() == len(kept)
+    assert (~asked.is_column & (asked.confidence > 0.1)).sum() == 0
+    assert (~plain.is_column & (plain.confidence > 0.1)).sum() == len(doubtful)
 
 
 def test_at_the_border_nothing_is_asked(true):
     edge = np.array([[2.0, 50.0], [50.0, 3.0], [94.0, 50.0]])
     found = judged(BRIGHT, np.concatenate([true, edge]))
-    assert found.right.sum() == len(true)
-    assert found.unseen == 0
+    assert found.is_column.sum() == len(true)
+    assert found.missed == 0
 
 
-def test_a_column_found_on_the_other_side_of_the_limit_is_no_unseen_one():
+def test_a_column_found_on_the_other_side_of_the_limit_is_no_missed_one():
     place = np.array([[50.0, 40.0]])
     outside = np.array([[BORDER / NATIVE - 0.6, 60.0]])
     shown = np.array([[BORDER / NATIVE + 0.6, 60.0]])
     found = judged(BRIGHT, np.concatenate([place, outside]), shown=np.concatenate([place, shown]))
-    assert found.right.sum() == 2
-    assert found.unseen == 0
+    assert found.is_column.sum() == 2
+    assert found.missed == 0
 
 
 def test_what_the_map_shows_goes_before_a_nearer_blob():
@@ -108,28 +108,28 @@ def test_what_the_map_shows_goes_before_a_nearer_blob():
         drawn=np.array([False, True, False, False, True]),
     )
     columns = np.array([[10.0, 10.0], [40.0, 40.2], [70.0, 70.0 + 1.1 * MATCH / NATIVE]])
-    np.testing.assert_array_equal(_right(found, columns, MATCH / NATIVE), [False, True, True, False, False])
-    assert not _right(found, NONE, MATCH / NATIVE).any()
+    np.testing.assert_array_equal(_is_column(found, columns, MATCH / NATIVE), [False, True, True, False, False])
+    assert not _is_column(found, NONE, MATCH / NATIVE).any()
 
 
 def test_a_batch_is_always_the_same_and_each_another(few):
-    first, again, other = (list(draw_cases([few], BRIGHT, 4, number)) for number in (2, 2, 3))
+    first, again, other = (list(draw_samples([few], BRIGHT, 4, number)) for number in (2, 2, 3))
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.features, two.features)
-        np.testing.assert_array_equal(one.right, two.right)
-        assert one.unseen == two.unseen
+        np.testing.assert_array_equal(one.is_column, two.is_column)
+        assert one.missed == two.missed
     assert not {case.features.tobytes() for case in first} & {case.features.tobytes() for case in other}
 
 
 def test_what_is_drawn_is_finite_and_holds_both_kinds(few):
-    drawn = [case for number in range(3) for case in draw_cases([few], BRIGHT, 5, number)]
-    right = np.concatenate([case.right for case in drawn])
+    drawn = [case for number in range(3) for case in draw_samples([few], BRIGHT, 5, number)]
+    right = np.concatenate([case.is_column for case in drawn])
     assert all(np.isfinite(case.features).all() for case in drawn)
     assert 0.02 < right.mean() < 0.98
 
 
 def test_images_of_nothing_have_no_columns(few, monkeypatch):
     monkeypatch.setattr(samples, "EMPTY", 1.0)
-    drawn = [case for number in range(3) for case in draw_cases([few], BRIGHT, 5, number)]
-    assert sum(len(case.right) for case in drawn) > 50
-    assert not any(case.right.any() or case.unseen for case in drawn)
+    drawn = [case for number in range(3) for case in draw_samples([few], BRIGHT, 5, number)]
+    assert sum(len(case.is_column) for case in drawn) > 50
+    assert not any(case.is_column.any() or case.missed for case in drawn)

@@ -43,6 +43,13 @@ DISTURBANCES: Mapping[str, Any] = {
 def recipe_of_file(path: Path, zone: tuple[int, int, int]) -> Recipe:
     """Recipe for the crystal of a structure file along the direction [uvw].
 
+    Parameters
+    ----------
+    path : Path
+        Of a crystal.
+    zone : tuple of int
+        Direction [uvw] along the beam.
+
     Raises
     ------
     AtomsegError
@@ -85,7 +92,17 @@ def recipe_of_lattice(basis: np.ndarray, sites: np.ndarray, intensities: np.ndar
 
 
 def with_own(own: Mapping[str, Any], name: str, about: str, general: str = GENERAL) -> Recipe:
-    """The general recipe with a specimen of one's own in most images, and images without columns as often as before."""
+    """The general recipe with a specimen of one's own in most images, and images without columns as often as before.
+
+    Parameters
+    ----------
+    own : mapping
+        A specimen, as a recipe has it.
+    name, about : str
+        Of the new recipe.
+    general : str
+        Preset that the rest is from.
+    """
     recipe = read_recipe(general)
     weights = np.array([float(kind.get("weight", 1.0)) for kind in recipe.specimens])
     share = weights / weights.sum()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from napari_atomseg.noise.compose import apply
-from napari_atomseg.synthesis.after import pixel_size_after, replaced_pixels
 from napari_atomseg.synthesis.camera import steps_of
+from napari_atomseg.synthesis.post_processing import pixel_size_after, replaced_pixels
 from napari_atomseg.synthesis.recipe import draw_record, recipe_from
 from napari_atomseg.synthesis.render import LABELS, render
 from napari_atomseg.synthesis.series import image_of, true_columns

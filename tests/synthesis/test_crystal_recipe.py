@@ -18,7 +18,7 @@ from napari_atomseg.specimens.library import crystal, library_cell
 from napari_atomseg.specimens.measured_cell import measured_cell
 from napari_atomseg.specimens.projection import columns_of
 from napari_atomseg.specimens.zone_axis import fill_field
-from napari_atomseg.synthesis.own_recipe import OWN_SHARE, recipe_of_lattice, relative
+from napari_atomseg.synthesis.crystal_recipe import OWN_SHARE, recipe_of_lattice, relative
 from napari_atomseg.synthesis.recipe import draw_record, read_recipe, recipe_from
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import render

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from napari_atomseg.noise.chance import mixed, normal, poisson, uniform, uniform_lists
+from napari_atomseg.noise.seeded import mixed, normal, poisson, uniform, uniform_lists
 
 
 def test_numbers_have_the_wanted_distribution():

@@ -23,7 +23,14 @@ _RAREST = 1e-6
 
 
 def mixed(seed: int, stream: int = 0) -> int:
-    """A seed whose bits are well mixed (splitmix64), different for every stream; seeds count modulo 2^64."""
+    """A seed whose bits are well mixed (splitmix64), different for every stream; seeds count modulo 2^64.
+
+    Parameters
+    ----------
+    seed : int
+    stream : int
+        Numbers the independent uses of one seed.
+    """
     z = (int(seed) * 0x9E3779B97F4A7C15 + (int(stream) + 1) * 0xD1B54A32D192ED03) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -63,6 +70,17 @@ def uniform_lists(
 
     Rows that a sample did not ask for are zero; what it gets does not depend on what others ask for. The rows are made
     on the CPU on every device, because they are few.
+
+    Parameters
+    ----------
+    counts : sequence of int, length B
+        Rows of each sample.
+    width : int
+        Numbers of a row.
+    seeds : sequence of int, length B
+    device : torch.device or str
+    stream : int
+        Numbers the independent uses of one seed.
     """
     rows = torch.zeros(len(seeds), max(counts, default=0), width)
     for part, count, seed in zip(rows, counts, seeds, strict=True):

@@ -24,7 +24,7 @@ _SECONDS_BETWEEN_UPDATES = 0.1
 
 
 @dataclass
-class Talk:
+class Console:
     """Everything that is said to the user, and how many inputs failed.
 
     Attributes
@@ -87,7 +87,7 @@ class Talk:
             self._shown = 0
 
 
-def each(talk: Talk, inputs: Iterable[Path], work: Callable[[Path], None]) -> None:
+def run_for_each(console: Console, inputs: Iterable[Path], work: Callable[[Path], None]) -> None:
     """Work on every input, whatever becomes of the others.
 
     Raises
@@ -98,25 +98,25 @@ def each(talk: Talk, inputs: Iterable[Path], work: Callable[[Path], None]) -> No
     try:
         for path in inputs:
             try:
-                with _warnings_noted(talk):
+                with _warnings_noted(console):
                     work(path)
             except (typer.Exit, typer.BadParameter):
                 raise
             except Exception as error:  # noqa: BLE001 - one bad input may not keep the others from being done
-                talk.problem(path, error)
+                console.problem(path, error)
     finally:
-        talk.clear()
-    if talk.failures:
+        console.clear()
+    if console.failures:
         raise typer.Exit(1)
 
 
 @contextmanager
-def _warnings_noted(talk: Talk) -> Iterator[None]:
+def _warnings_noted(console: Console) -> Iterator[None]:
     """Warnings of ours become notes; those of libraries are for developers."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
         if issubclass(category, AtomsegWarning):
-            talk.note(str(message))
+            console.note(str(message))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
