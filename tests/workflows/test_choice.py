@@ -74,6 +74,24 @@ def test_the_choice_is_kept_and_can_be_overruled(crystal):
     assert finder_choice(named) == ""
 
 
+def test_a_network_that_contradicts_the_image_is_not_believed_unless_it_was_named(crystal, monkeypatch):
+    from napari_atomseg.inference import find_columns as by_network
+
+    real = by_network.find_by_network
+
+    def between(*arguments):
+        found, told = yield from real(*arguments)
+        return replace(found, positions=found.positions + 10), told
+
+    monkeypatch.setattr(by_network, "find_by_network", between)
+    found = locate(crystal, refined=False)
+    assert set(found.features["origin"]) == {"classical"}
+    assert "the classical finder sees" in finder_choice(found)
+    named = locate(crystal, model=default_network(), refined=False)
+    assert set(named.features["origin"]) == {"model"}
+    assert "cross_check" not in named.provenance
+
+
 def test_otsu_gives_the_centre_of_each_area():
     values = np.zeros((40, 50))
     values[5:9, 10:15] = 0.9

@@ -21,7 +21,7 @@ from napari_atomseg.localise.refinement.refine import CHOSEN, RefineParams, refi
 from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
 from napari_atomseg.workflows.column_edits import replaced
-from napari_atomseg.workflows.provenance import bound, choices_of_fits
+from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, bound, choices_of_fits
 
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
 Finder = Callable[[int], Found]
@@ -101,6 +101,8 @@ def locate(
             f"{chosen} looks at single images; a focal series is for a network of structures, named with the model"
         )
     finder = yield from _finder(micrograph, indices[0], chosen, params, network, region, series)
+    if model in (None, AUTO):
+        finder = _cross_checked(finder, chosen, micrograph, params or ClassicalParams(), network or NetworkParams(), region)
     # What phase contrast shows of an atom is no Gaussian; the network's place is the better one.
     refined = refined and not recognises(chosen)
     for row, index in enumerate(indices):
@@ -109,9 +111,8 @@ def locate(
             found = yield from with_frame_progress(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
             choices.append(found.provenance.get(CHOSEN))
         parts.append(replace(found, frame=np.full(len(found), index)))
-        details |= {**told, "left_out": told.get("left_out") or details.get("left_out", "")}
-    if not details.get("left_out"):
-        details.pop("left_out", None)
+        details |= {**told, **{name: told.get(name) or details.get(name, "") for name in SAID_ONCE}}
+    details = {name: value for name, value in details.items() if value or name not in SAID_ONCE}
     if refined:
         details |= choices_of_fits(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
@@ -148,6 +149,33 @@ def _finder(
         return found, {"parameters": to_dict(asked), "network": told, **found.provenance}
 
     return by_network
+
+
+def _cross_checked(
+    finder: Finder,
+    model: str,
+    micrograph: Micrograph,
+    params: ClassicalParams,
+    network: NetworkParams,
+    region: np.ndarray | None,
+) -> Finder:
+    """A network of columns that was chosen, held to what the classical finder sees; other finders stay as they are."""
+    from napari_atomseg.inference.cross_check import cross_check
+    from napari_atomseg.inference.pixel_size import pixel_size_told
+
+    size = pixel_size_told(micrograph, network)
+    if size is None or network.segmentation != "ours" or model == CLASSICAL or recognises(model):
+        return finder
+
+    def checked(index: int) -> Found:
+        found, told = yield from finder(index)
+        classical, _ = yield from _found_without(micrograph, params, region, index)
+        result = cross_check(found, classical, float(np.mean(size)))
+        if not result.agreed:
+            told = {**told, "model": CLASSICAL}
+        return result.columns, {**told, CROSS_CHECK: result.verdict}
+
+    return checked
 
 
 def _found_without(micrograph: Micrograph, params: ClassicalParams, region: np.ndarray | None, index: int) -> Found:

@@ -10,6 +10,11 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.localise.refinement.refine import CHOSEN
 from napari_atomseg.workflows.choice import CLASSICAL
 
+LEFT_OUT, CROSS_CHECK = "left_out", "cross_check"
+"""Entries of the provenance: what in a picture was no image, and what the classical finder changed in a network's columns."""
+SAID_ONCE = (LEFT_OUT, CROSS_CHECK)
+"""Of a stack the words of the last frame that has any."""
+
 
 def finder_choice(columns: Columns) -> str:
     """Which finder was chosen for the image and why, in words for people; empty if it was named."""
@@ -17,12 +22,14 @@ def finder_choice(columns: Columns) -> str:
     model = columns.provenance.get("model", "")
     if not reason:
         return ""
-    return f"{'classical finder' if model == CLASSICAL else f'network {model}'} (chosen: {reason})"
+    check = columns.provenance.get(CROSS_CHECK, "")
+    because = f"{reason}; {check}" if check else reason
+    return f"{'classical finder' if model == CLASSICAL else f'network {model}'} (chosen: {because})"
 
 
 def left_out(columns: Columns) -> str:
     """What in the picture was no image and was not searched, in words for people; empty if nothing."""
-    return str(columns.provenance.get("left_out", ""))
+    return str(columns.provenance.get(LEFT_OUT, ""))
 
 
 def choices_of_fits(choices: list[dict[str, Any] | None]) -> dict[str, Any]:
