@@ -5,6 +5,7 @@ import torch
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
+from napari_atomseg.inference import network_tiles
 from napari_atomseg.inference import predict as predict_module
 from napari_atomseg.inference.grid import native_grid
 from napari_atomseg.inference.normalise import FARTHEST, contrast_of, normalised
@@ -31,8 +32,8 @@ def image(rng):
 
 def test_tiles_give_what_the_whole_gives(model, image, monkeypatch):
     whole = run(predict(model, image, (0.2, 0.2)))
-    monkeypatch.setattr(predict_module, "WHOLE", 10)
-    monkeypatch.setattr(predict_module, "TILE", 24)
+    monkeypatch.setattr(network_tiles, "WHOLE", 10)
+    monkeypatch.setattr(network_tiles, "TILE", 24)
     tiled = run(predict(model, image, (0.2, 0.2)))
     for task, values in whole.maps.items():
         scale = np.abs(values).max()
@@ -123,8 +124,8 @@ def test_averaging_gives_a_spread_that_is_zero_only_for_one_image(model, image):
 
 
 def test_cancel_stops_at_the_next_tile(model, image, monkeypatch):
-    monkeypatch.setattr(predict_module, "WHOLE", 10)
-    monkeypatch.setattr(predict_module, "TILE", 24)
+    monkeypatch.setattr(network_tiles, "WHOLE", 10)
+    monkeypatch.setattr(network_tiles, "TILE", 24)
     steps = predict(model, image, (0.2, 0.2))
     assert next(steps).total > 10
     steps.close()

@@ -19,6 +19,7 @@ from napari_atomseg.cli.files import info, models
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.measure import measure
 from napari_atomseg.cli.param_options import CommandsWithParams
+from napari_atomseg.cli.restore import restore_images
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.train import train
@@ -42,6 +43,7 @@ app.command()(locate)
 app.command()(refine)
 app.command()(measure)
 app.command("map")(map_images)
+app.command("restore")(restore_images)
 app.command()(train)
 app.command()(train_classifier)
 app.command("judge", hidden=True)(train_classifier)  # its name until 2026

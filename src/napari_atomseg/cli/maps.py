@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,8 @@ import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
-from napari_atomseg.cli.output_paths import MAPS, refuse_existing, targets_of
+from napari_atomseg.cli.output_paths import MAPS, refuse_existing, refuse_inputs, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.tasks import TASKS
 
@@ -64,7 +62,7 @@ def map_images(
         from napari_atomseg.writers.image import write_image
 
         target = targets[path]
-        _refuse_inputs(target, targets)
+        refuse_inputs(target, targets)
         refuse_existing([target], force)
         name = model or default_network()
         image = open_image(path, dataset, size, console)
@@ -76,9 +74,3 @@ def map_images(
         console.say(f"{path.name}: {task} by {name} -> {target}")
 
     run_for_each(console, targets, work)
-
-
-def _refuse_inputs(target: Path, targets: Mapping[Path, Path]) -> None:
-    """A recorded image is never overwritten by a map, whatever was forced."""
-    if any(target.resolve() == path.resolve() for path in targets):
-        raise AtomsegError(f"{target} is one of the images themselves; write to another name or folder")

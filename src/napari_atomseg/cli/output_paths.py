@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,3 +144,9 @@ def write(columns: Columns, target: Path) -> None:
         from napari_atomseg.writers.columns_csv import write_columns
 
         write_columns(columns, target)
+
+
+def refuse_inputs(target: Path, targets: Mapping[Path, Path]) -> None:
+    """A recorded image is never overwritten by what is made of it, whatever was forced."""
+    if any(target.resolve() == path.resolve() for path in targets):
+        raise AtomsegError(f"{target} is one of the images themselves; write to another name or folder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
 from napari_atomseg.inference.local_normalisation import WIDTH, locally_normalised
+from napari_atomseg.inference.network_tiles import continued, network_tiles
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.activate import activate
@@ -25,10 +26,6 @@ from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 if TYPE_CHECKING:
     from napari_atomseg.networks.zoo import Model
 
-TILE = 768
-"""Side of the part of a tile that is kept, native px."""
-WHOLE = 1280
-"""An image up to this side is one tile, native px."""
 BAND = 256
 """Rows of native pixels that are read at a time."""
 MARGIN = 4
@@ -118,8 +115,8 @@ def predict(
     """
     if model.card.task == RESTORATION:
         raise ModelError(
-            f"the model {model.card.name} restores images, and this version trains such models but does not use them yet; "
-            "choose one for columns or structures"
+            f"the model {model.card.name} restores images and gives no maps; use it with restore, or choose one for columns or "
+            "structures"
         )
     outputs = model.card.outputs
     names = tuple(output.name for output in outputs)
@@ -141,7 +138,7 @@ def predict(
     rows, columns = grid.native_shape
     found = np.empty((len(heads), rows, columns), np.float32)
     spread = np.empty_like(found) if averaged else None
-    tiles = list(_tiles((rows, columns), model))
+    tiles = network_tiles((rows, columns), int(model.network.multiple), int(model.network.reach))  # type: ignore[arg-type]
     for done, (inner, outer, place) in enumerate(tiles):
         yield Progress(done, len(tiles), "asking the network")
         mean, deviation = _maps(model, given[..., outer[0], outer[1]], heads, averaged, device)
@@ -221,31 +218,11 @@ def _beyond(side: int, ratio: Fraction) -> int:
     return -side % unit + unit
 
 
-def _tiles(shape: tuple[int, int], model: Model) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], tuple[slice, ...]]]:
-    """Pieces of the image that are kept, those that are given to the network, and where the first lie in the second.
-
-    The second reach beyond the first by half the receptive field, so that what is kept does not depend on the tiling.
-    """
-    multiple = int(model.network.multiple)  # type: ignore[arg-type]
-    halo = multiple * -(-int(model.network.reach) // multiple)  # type: ignore[arg-type]
-    step = max(shape) if max(shape) <= WHOLE else TILE // multiple * multiple
-    for top in range(0, shape[0], step):
-        for left in range(0, shape[1], step):
-            inner, outer, place = [], [], []
-            for start, side in zip((top, left), shape, strict=True):
-                stop = min(start + step, side)
-                low, high = max(start - halo, 0), min(stop + halo, side)
-                inner.append(slice(start, stop))
-                outer.append(slice(low, high))
-                place.append(slice(start - low, stop - low))
-            yield tuple(inner), tuple(outer), tuple(place)
-
-
 def _maps(model: Model, window: Tensor, heads: list[int], averaged: bool, device: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation, (T, Y, X), of the maps of a window and, if asked, its mirror images."""
     multiple = int(model.network.multiple)  # type: ignore[arg-type]
     rows, columns = window.shape[-2:]
-    padded = _padded(window, -rows % multiple, -columns % multiple)
+    padded = continued(window, -rows % multiple, -columns % multiple)
     total = square = None
     flips = FLIPS if averaged else FLIPS[:1]
     with torch.inference_mode():
@@ -259,11 +236,6 @@ def _maps(model: Model, window: Tensor, heads: list[int], averaged: bool, device
     assert square is not None
     mean = total / len(flips)
     return mean.numpy(), (square / len(flips) - mean**2).clamp_min(0).sqrt().numpy()
-
-
-def _padded(window: Tensor, below: int, right: int) -> Tensor:
-    """The window continued by repetition of its border, to sides that the network can halve."""
-    return torch.nn.functional.pad(window, (0, right, 0, below), mode="replicate")
 
 
 def unit_of(name: str, outputs: tuple[Output, ...]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Generator
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
+from napari_atomseg.core.scratch import scratch_array
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import resolve_pixel_size
@@ -21,8 +21,6 @@ COMPARED = {
     "background": ", averaged over equivalent places where the network is unsure",
 }
 """What comparing places that look alike has done to a map."""
-IN_MEMORY = 2 * 2**30
-"""Maps of a stack that take more bytes than this lie in a temporary file."""
 
 
 @job
@@ -73,7 +71,7 @@ def maps(
     shape = micrograph.shape[-2:]
     box = box_of(region)
     stacked = len(indices) > 1
-    found = {task: _room((len(indices), *shape) if stacked else shape) for task in tasks}
+    found = {task: scratch_array((len(indices), *shape) if stacked else shape) for task in tasks}
     told: dict[str, Any] = {}
     ready = cached_model(name, device_of(params))
     size = yield from resolve_pixel_size(micrograph, indices[0], ready, params)
@@ -105,13 +103,3 @@ def maps(
 def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
     more = COMPARED.get(task, "") if params.alike else ""
     return f"{task} map by the network {name}: a belief, not a measurement{more} ({told})"
-
-
-def _room(shape: tuple[int, ...]) -> np.ndarray:
-    """An array of float32, not a number everywhere; in a temporary file if it is large."""
-    if 4 * np.prod(shape, dtype=float) <= IN_MEMORY:
-        return np.full(shape, np.nan, np.float32)
-    file = tempfile.NamedTemporaryFile(prefix="atomseg-maps-")  # noqa: SIM115  # lives as long as the array
-    room = np.memmap(file, np.float32, "w+", shape=shape)
-    room.fill(np.nan)
-    return room

@@ -1,0 +1,60 @@
+"""``restore``: images without noise and distortions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of
+from napari_atomseg.cli.output_paths import MAPS, refuse_existing, refuse_inputs, targets_of
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.core.jobs import run
+
+
+@param_options({"restoration": "RestorationParams"}, FieldOption("restoration.modality"), FieldOption("restoration.device"))
+def restore_images(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy or .zspy), or a folder for any number of inputs."
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A network that restores, see `models`; by default the first of them.")
+    ] = None,
+    pixel_size: PixelSize = None,
+    dataset: Dataset = None,
+    frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    *,
+    typed: Typed,
+) -> None:
+    """Restore images by a network: without noise, scan distortions and detector faults; a belief, not a measurement."""
+    from napari_atomseg.workflows import RestorationParams
+    from napari_atomseg.workflows import restore as job
+
+    params = typed.params("restoration", RestorationParams)
+    size, frames = pixel_size_of(pixel_size), frame_of(frame)
+    targets = targets_of(inputs, out, MAPS)
+    console = Console(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        from napari_atomseg.writers.image import write_image
+
+        target = targets[path]
+        refuse_inputs(target, targets)
+        refuse_existing([target], force)
+        image = open_image(path, dataset, size, console)
+        found = run(job.steps(image, model=model, params=params, frames=frames), console.reporter(path))
+        write_image(found, target)
+        for note in found.notes[1:]:
+            console.note(f"{path.name}: {note}")
+        console.say(f"{path.name}: {found.notes[0]} -> {target}")
+
+    run_for_each(console, targets, work)

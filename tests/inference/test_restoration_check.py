@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from napari_atomseg.inference.restoration_check import check_lattice
+
+SHAPE = (200, 231)
+
+
+def lattice(period=9.3):
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]] * 2 * np.pi / period
+    return 10 + 4 * np.cos(y) * np.cos(x)
+
+
+def test_a_lattice_freed_of_noise_is_fine(rng):
+    clean = lattice()
+    check = check_lattice(rng.poisson(clean), clean)
+    assert check.restored >= 2
+    assert not check.warnings()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_smoothed_is_fine(seed):
+    noise = np.random.default_rng(seed).normal(size=SHAPE)
+    assert not check_lattice(noise, np.zeros(SHAPE)).warnings()
+
+
+def test_a_lattice_taken_away_is_said(rng):
+    check = check_lattice(rng.poisson(lattice()).astype(float), np.full(SHAPE, 10.0))
+    assert check.removed >= 2
+    assert "structure was removed" in check.warnings()[0]
+
+
+def test_a_weakened_lattice_is_said(rng):
+    clean = lattice()
+    assert check_lattice(rng.poisson(clean), 10 + 0.5 * (clean - 10)).removed >= 2
+
+
+def test_a_lattice_made_up_is_said(rng):
+    made_up = sum(lattice(period) for period in (9.3, 7.1, 5.3))
+    check = check_lattice(rng.poisson(30, SHAPE), made_up)
+    assert check.not_recorded == check.restored >= 4
+    assert any("invented" in text for text in check.warnings())
+
+
+def test_small_images_and_holes_say_nothing(rng):
+    assert not check_lattice(rng.normal(size=(20, 20)), np.zeros((20, 20))).warnings()
+    holed = lattice()
+    holed[:50, :50] = np.nan
+    assert not check_lattice(holed, lattice()).warnings()
+    assert not check_lattice(np.full(SHAPE, np.nan), np.full(SHAPE, np.nan)).warnings()

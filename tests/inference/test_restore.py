@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_atomseg.core.jobs import run
+from napari_atomseg.inference import network_tiles
+from napari_atomseg.inference.restore import kinds_of, restore_plane
+from napari_atomseg.networks.architectures.cgrdn import Cgrdn, CgrdnParams
+from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard, ModelError
+from napari_atomseg.networks.outputs import RESTORED
+from napari_atomseg.networks.zoo import Model
+
+KINDS = ("hrstem", "lrstem")
+
+
+def made(conditions=2):
+    torch.manual_seed(1)
+    params = CgrdnParams(features=8, growth=4, layers=2, blocks=1, groups=2, conditions=conditions)
+    card = ModelCard(name="untrained", task=RESTORATION, normalisation=WHOLE, modality=", ".join(KINDS), network=vars(params))
+    return Model(card, Cgrdn(params, (RESTORED,)).eval())
+
+
+@pytest.fixture(scope="module")
+def model():
+    return made()
+
+
+@pytest.fixture
+def image(rng):
+    return rng.poisson(20, (75, 110)).astype(np.float32)
+
+
+def test_tiles_give_what_the_whole_gives(model, image, monkeypatch):
+    whole = run(restore_plane(model, image))
+    monkeypatch.setattr(network_tiles, "WHOLE", 10)
+    monkeypatch.setattr(network_tiles, "TILE", 24)
+    assert run(restore_plane(model, image)) == pytest.approx(whole, rel=1e-4)
+
+
+def test_gain_and_offset_go_straight_through(model, image):
+    plain = run(restore_plane(model, image))
+    assert run(restore_plane(model, 3 * image + 500)) == pytest.approx(3 * plain + 500, rel=1e-4)
+
+
+def test_a_network_that_takes_nothing_off_gives_the_image_back(image):
+    model = made()
+    torch.nn.init.zeros_(model.network.leave.weight)
+    torch.nn.init.zeros_(model.network.leave.bias)
+    assert run(restore_plane(model, image)) == pytest.approx(image, rel=1e-5)
+    hot = image.copy()
+    hot[10, 10] = 1e6
+    cut = run(restore_plane(model, hot))
+    assert cut[10, 10] < 200
+    assert np.delete(cut.ravel(), 10 * 110 + 10) == pytest.approx(np.delete(image.ravel(), 10 * 110 + 10), rel=1e-4)
+
+
+def test_the_kind_is_told_to_the_network(model, image):
+    plain, stem, other = (run(restore_plane(model, image, kind)) for kind in ("", *KINDS))
+    assert np.abs(stem - plain).max() > 1e-4
+    assert np.abs(stem - other).max() > 1e-4
+
+
+def test_what_is_not_finite_stays_so_and_harms_nothing_far_away(model, image):
+    holed = image.copy()
+    holed[0, :5] = np.nan
+    restored = run(restore_plane(model, holed))
+    assert np.isnan(restored[0, :5]).all()
+    assert np.isfinite(restored).sum() == image.size - 5
+    assert np.isnan(run(restore_plane(model, np.full((40, 40), np.nan)))).all()
+
+
+def test_an_even_image_stays_even_in_the_mean(model):
+    assert np.isfinite(run(restore_plane(model, np.full((40, 41), 7.0)))).all()
+
+
+def test_what_cannot_be_done_is_refused(model, image):
+    with pytest.raises(ModelError, match='no images "hrsem"; it knows hrstem, lrstem'):
+        run(restore_plane(model, image, "hrsem"))
+    with pytest.raises(ModelError, match="only hrstem, lrstem"):
+        run(restore_plane(made(conditions=0), image, "hrsem"))
+    with pytest.raises(ModelError, match="does not restore"):
+        kinds_of(Model(ModelCard(name="other"), model.network))

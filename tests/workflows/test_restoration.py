@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_atomseg.cli.app import main
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.networks.architectures.cgrdn import Cgrdn, CgrdnParams
+from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard
+from napari_atomseg.networks.outputs import RESTORED
+from napari_atomseg.networks.zoo import ENVIRONMENT, save_model
+from napari_atomseg.workflows import RestorationParams, read, restore
+from napari_atomseg.workflows.restoration import kind_of
+from napari_atomseg.writers.image import write_image
+
+KINDS = "hrstem, lrstem, hrtem, lrtem, hrsem, lrsem"
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    monkeypatch.setenv(ENVIRONMENT, str(folder))
+    torch.manual_seed(1)
+    params = CgrdnParams(features=4, growth=2, layers=1, blocks=1, groups=1, conditions=6)
+    card = ModelCard(
+        name="mine",
+        task=RESTORATION,
+        architecture="cgrdn",
+        outputs=(RESTORED,),
+        normalisation=WHOLE,
+        modality=KINDS,
+        network=vars(params),
+        sampling_range=(0.0, 1000.0),
+    )
+    save_model(card, Cgrdn(params, (RESTORED,)).state_dict(), folder)
+    return folder / "mine"
+
+
+@pytest.fixture
+def stack(rng):
+    data = rng.poisson(20, (3, 48, 57)).astype(np.uint16)
+    return Micrograph(
+        data=data, pixel_size=(0.2, 0.2), pixel_size_source="typed", name="film", modality="haadf", frame_time_s=0.5
+    )
+
+
+def test_a_stack_is_restored_frame_by_frame_and_keeps_what_it_is(model, stack):
+    found = restore(stack, model="mine")
+    assert found.shape == stack.shape
+    assert (found.pixel_size, found.frame_time_s, found.modality) == (stack.pixel_size, 0.5, "haadf")
+    assert "network mine, as hrstem (from the metadata): a belief" in found.notes[0]
+    one = restore(stack, model=str(model), frames=1)
+    assert one.shape == stack.shape[1:]
+    assert one.data == pytest.approx(found.data[1])
+
+
+def test_no_pixel_size_is_needed_and_the_kind_can_be_set(model, stack):
+    plain = Micrograph(data=stack.data[0], name="plain")
+    assert "its kind not known" in restore(plain, model="mine").notes[0]
+    told = restore(plain, model="mine", params=RestorationParams(modality="lrsem"))
+    assert "as lrsem (as set)" in told.notes[0]
+    assert "not known" in restore(stack, model="mine", params=RestorationParams(modality="unknown"), frames=0).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("modality", "size", "kind"),
+    [
+        ("haadf", 0.1, "hrstem"),
+        ("abf", 2.0, "lrstem"),
+        ("hrtem", 0.3, "hrtem"),
+        ("sem", 20.0, "lrsem"),
+        ("", 0.1, ""),
+        ("haadf", None, ""),
+    ],
+)
+def test_the_kind_comes_from_microscope_and_pixel_size(modality, size, kind):
+    image = Micrograph(data=np.zeros((32, 32)), pixel_size=size and (size, size), modality=modality)
+    assert kind_of(image) == kind
+
+
+def test_a_network_that_wipes_a_lattice_out_is_warned_about(model, rng, monkeypatch):
+    y, x = np.mgrid[:160, :160] * 2 * np.pi / 9.1
+    image = Micrograph(data=rng.poisson(20 + 8 * np.cos(y) * np.cos(x)), name="crystal")
+    monkeypatch.setattr("napari_atomseg.inference.restore._restored", lambda _, window, *rest: np.zeros(window.shape[-2:]))
+    assert "structure was removed" in restore(image, model="mine").notes[1]
+
+
+def test_without_such_a_network_it_says_what_to_do(tmp_path, monkeypatch, stack):
+    monkeypatch.setattr("napari_atomseg.workflows.restoration.model_cards", dict)
+    with pytest.raises(AtomsegError, match="train one"):
+        restore(stack)
+    with pytest.raises(AtomsegError, match="does not restore"):
+        restore(stack, model="adf-columns")
+
+
+def test_the_command_writes_the_restored_image_and_refuses_what_has_no_effect(model, stack, tmp_path, capsys):
+    source = tmp_path / "film.tif"
+    write_image(stack, source)
+
+    def call(*words):
+        with pytest.raises(SystemExit) as end:
+            main(["restore", *map(str, words)])
+        return end.value.code or 0, "".join(capsys.readouterr())
+
+    code, said = call(source, "-o", tmp_path / "out.tif", "--model", "mine", "--modality", "hrstem")
+    assert code == 0, said
+    assert "belief" in said
+    (back,) = read(tmp_path / "out.tif")
+    assert back.shape == stack.shape
+    assert back.pixel_size == pytest.approx((0.2, 0.2))
+    assert call(source, "-o", tmp_path / "out.tif", "--model", "mine")[0] == 1
+    code, said = call(source, "-o", source, "--model", "mine", "--force")
+    assert code == 1
+    assert "one of the images themselves" in said
+    assert call(source, "-o", tmp_path / "no.tif", "--model", "mine", "--modality", "xray")[0] == 2
