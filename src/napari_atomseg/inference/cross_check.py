@@ -20,7 +20,7 @@ SAME_PLACE = 0.6
 """Farthest distance of two positions of one column, Angstrom."""
 AGREED = 0.5
 """Share of the classical finder's columns that the network must have found to be believed."""
-SEEN = 0.65
+SEEN = 0.7
 """Share of the network's columns that the classical finder must have found for its not seeing one to mean something."""
 SURE = 0.8
 """Confidence of the network above which a column is believed although the classical finder does not see it."""
