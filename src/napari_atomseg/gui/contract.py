@@ -101,6 +101,9 @@ class Host(BasicHost, Protocol):
     networks: Asking
     jobs_begun: int
 
+    def width(self) -> int:
+        """As of a QWidget, px."""
+
     def current_plane(self) -> Any:
         """The frame in view of the chosen image, shape (Y, X)."""
 

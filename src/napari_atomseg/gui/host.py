@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_atomseg.core.errors import AtomsegError
     from napari_atomseg.core.jobs import Steps
 
 Links = Mapping[str, Callable[[], object]]
@@ -40,7 +39,7 @@ class BasicHost(Protocol):
     def say(self, sentence: str) -> None:
         """Show rich text in the foot."""
 
-    def complain(self, error: AtomsegError | str) -> None:
+    def complain(self, error: Exception | str) -> None:
         """Show in the foot what went wrong."""
 
     def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:

@@ -171,7 +171,7 @@ class CalibrationDialog(QDialog):
         except AtomsegError as error:
             self.message.setText(str(error))
             return
-        for layer in [layer for layer in self._host.viewer.layers if layer.name == f"{image.name}{LINE_SUFFIX}"]:
+        for layer in [layer for layer in self._host.viewer.layers if image and layer.name == f"{image.name}{LINE_SUFFIX}"]:
             self._host.viewer.layers.remove(layer)
         self._show_drawn()
         self._apply(pixel_size, "a line")

@@ -74,7 +74,7 @@ class DiffractogramDock(QWidget):
         figure = Figure(figsize=(3, 3), facecolor=BACKGROUND)
         self.axes = figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
-        self.canvas = FigureCanvasQTAgg(figure)
+        self.canvas: Any = FigureCanvasQTAgg(figure)  # type: ignore[no-untyped-call]
         self.canvas.setMinimumSize(140, 110)
         self.canvas.mpl_connect("button_press_event", self._on_click)
         # The plot fills its frame, and shows both axes at the same scale whatever the frame's shape.
@@ -160,7 +160,7 @@ class DiffractogramDock(QWidget):
         both = np.concatenate([spots.frequencies, -spots.frequencies])
         self.axes.scatter(both[:, 1], both[:, 0], s=60, facecolors="none", edgecolors=SPOT_COLOUR, linewidths=1)
         if self.chosen is not None:
-            self.axes.scatter(*self.chosen[::-1], s=110, facecolors="none", edgecolors=CHOSEN_COLOUR, linewidths=2)
+            self.axes.scatter(self.chosen[1], self.chosen[0], s=110, facecolors="none", edgecolors=CHOSEN_COLOUR, linewidths=2)
 
     def _on_click(self, event: Any) -> None:
         if self._result is None or event.xdata is None:
@@ -197,7 +197,7 @@ class DiffractogramDock(QWidget):
             self.reading.setText("Click a spot first.")
             return
         try:
-            pixel_size = pixel_size_from_spacing(self.chosen, self.spacing.value())
+            pixel_size = pixel_size_from_spacing(self.chosen.tolist(), self.spacing.value())
         except AtomsegError as error:
             self.reading.setText(str(error))
             return

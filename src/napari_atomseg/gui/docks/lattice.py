@@ -318,12 +318,14 @@ class LatticeDock(QWidget):
             self._host.say("Select the suggestions to add first: click or drag over them, or press A in their layer for all.")
             return
         data = np.asarray(layer.data, float)[rows]
-        frame = np.rint(data[:, 0]).astype(int) if data.shape[1] == 3 else None
+        chosen = Columns(positions=data[:, -2:])
+        if data.shape[1] == 3:
+            chosen = replace(chosen, frame=np.rint(data[:, 0]).astype(int))
         asked = session.columns
         steps = accept_suggested.steps(
             to_micrograph(image),
             asked,
-            Columns(positions=data[:, -2:], frame=frame),
+            chosen,
             reach=REACH * lattice.site_distance,
             snapped=self._host.documents.snaps,
         )

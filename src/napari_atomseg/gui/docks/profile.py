@@ -128,7 +128,8 @@ class ProfileDock(QWidget):
         if np.hypot(*(ends[1] - ends[0])) < 1:
             self._show(None)
             return
-        self._show(line_profile(self._comparison, *(tuple(map(float, end)) for end in ends), width_px=self.width_box.value()))
+        (top, left), (bottom, right) = (tuple(map(float, end)) for end in ends)
+        self._show(line_profile(self._comparison, (top, left), (bottom, right), width_px=self.width_box.value()))
 
     def _show(self, table: pd.DataFrame | None) -> None:
         self.table = table if table is not None and len(table) > 1 else None

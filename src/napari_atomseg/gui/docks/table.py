@@ -46,7 +46,7 @@ class ColumnsModel(QAbstractTableModel):
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Text for people."""
-        value = self._table.iat[index.row(), index.column()]
+        value: Any = self._table.iat[index.row(), index.column()]
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if role == Qt.ItemDataRole.DisplayRole:
             if not number:

@@ -100,7 +100,7 @@ def precision(columns: Columns) -> str:
         return f"{failed:,} of {tried:,} fits failed, so no typical uncertainty is given. Try another background under Fit."
     chosen = fit_choices(columns)
     told = f" {chosen[0].upper()}{chosen[1:]}." if chosen else ""
-    spread = np.hypot(columns.features["y_std_px"], columns.features["x_std_px"]).median() / np.sqrt(2)
+    spread = float(columns.features[["y_std_px", "x_std_px"]].pow(2).sum(axis=1, skipna=False).pow(0.5).median()) / np.sqrt(2)
     if not np.isfinite(spread):
         return ""
     if columns.pixel_size is None:

@@ -87,7 +87,7 @@ class Work(QObject):
 def _worker_of(steps: Steps[Any], stop: threading.Event) -> Any:
     """A napari worker that drains the job; its outcome is a value, so that no exception is shown twice."""
 
-    @thread_worker
+    @thread_worker  # type: ignore[untyped-decorator]
     def drain() -> Generator[Progress, None, tuple[str, Any]]:
         last = 0.0
         try:

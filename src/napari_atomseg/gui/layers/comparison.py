@@ -123,7 +123,8 @@ def show_comparison(viewer: Any, image: Image, found: Comparison, frame: int) ->
 def show_compared(viewer: Any, image: Image, table: pd.DataFrame | None, frame: int) -> Points | None:
     """Put compared columns into the viewer, hidden, as a layer of their own; an earlier one goes if no hand has moved it."""
     for layer in [one for one in viewer.layers if _kind(one) == COMPARED and source_of(one) is image]:
-        if not layer.locked and np.array_equal(layer.data, _made.get(layer)):
+        made = _made.get(layer)
+        if not layer.locked and made is not None and np.array_equal(layer.data, made):
             viewer.layers.remove(layer)
     # What the simulation does not reach has nothing to show.
     table = table[table[list(QUANTITIES)].notna().any(axis=1)] if table is not None else None
@@ -144,7 +145,7 @@ def show_compared(viewer: Any, image: Image, table: pd.DataFrame | None, frame: 
         **spatial_options(image, image.ndim),
     )
     _made[layer] = np.array(layer.data)
-    derive(layer, image)  # type: ignore[arg-type]  # what was made of an image need not be one
+    derive(layer, image)  # what was made of an image need not be one
     colour_by(layer, next(iter(QUANTITIES)))
     viewer.layers.append(layer)
     return layer
@@ -222,7 +223,7 @@ def profile_layer(viewer: Any, image: Image, simulated: np.ndarray) -> Shapes:
         metadata={KEY: {"kind": LINE}},
         **spatial_options(image, 2),
     )
-    derive(layer, image)  # type: ignore[arg-type]  # what was made of an image need not be one
+    derive(layer, image)  # what was made of an image need not be one
     viewer.layers.append(layer)
     layer.selected_data = {0}
     return layer

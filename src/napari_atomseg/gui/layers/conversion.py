@@ -227,8 +227,8 @@ def colour_ends(values: np.ndarray) -> tuple[float, float]:
 
 
 def _scale_and_units(pixel_size: tuple[float, float] | None, stack: bool, frame_time_s: float | None) -> dict[str, Any]:
-    scale = tuple(step * NM_PER_ANGSTROM for step in pixel_size) if pixel_size else (1.0, 1.0)
-    units = ("nm", "nm") if pixel_size else ("pixel", "pixel")
+    scale: tuple[float, ...] = tuple(step * NM_PER_ANGSTROM for step in pixel_size) if pixel_size else (1.0, 1.0)
+    units: tuple[str, ...] = ("nm", "nm") if pixel_size else ("pixel", "pixel")
     if stack:
         scale = (frame_time_s or 1.0, *scale)
         units = ("s" if frame_time_s else "pixel", *units)

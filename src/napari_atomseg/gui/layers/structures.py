@@ -67,8 +67,8 @@ def structures_in(viewer: Any) -> list[Points]:
     return [layer for layer in viewer.layers if is_structure(layer)]
 
 
-def element_colours(numbers: np.ndarray) -> np.ndarray:
-    """Colours of the elements, as in Jmol, shape (N, 3)."""
+def element_colours(numbers: np.ndarray | int) -> np.ndarray:
+    """Colours of elements, as in Jmol, shape (N, 3), or (3,) of one."""
     from ase.data.colors import jmol_colors
 
     return np.asarray(jmol_colors[numbers])

@@ -32,10 +32,10 @@ class FolderDrops(QObject):
         """Keep folders from napari; images that are folders, and files, go on to it."""
         if event is None or event.type() != QEvent.Type.Drop:
             return False
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]  # type: ignore[attr-defined]
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         folders = [path for path in paths if path.is_dir() and path.suffix.lower() not in IMAGES_AS_FOLDERS]
         if not folders or not self._panel.in_charge:
             return False
         self._panel.say(folder_sentence(folders[0]))
-        event.acceptProposedAction()  # type: ignore[attr-defined]
+        event.acceptProposedAction()
         return True

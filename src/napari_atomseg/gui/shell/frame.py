@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_atomseg.gui.contract import Host
 
@@ -24,6 +24,18 @@ class Frame(Host, Protocol):
 
     head: Head
     pages: Pages
+
+    def window(self) -> Any:
+        """As of a QWidget."""
+
+    def isVisible(self) -> bool:  # Qt's name
+        """As of a QWidget."""
+
+    def parentWidget(self) -> Any:  # Qt's name
+        """As of a QWidget."""
+
+    def installEventFilter(self, watcher: Any) -> None:  # Qt's name
+        """As of a QWidget."""
 
     def take_as_fitted(self, *layers: Layer) -> None:
         """The view has just been fitted to layers."""

@@ -45,7 +45,7 @@ class Pages(QWidget):
 
     def page_at(self, index: int) -> Any:
         """The page in a place, without what lets it scroll."""
-        return self.widget(index).widget()  # type: ignore[attr-defined]
+        return self.widget(index).widget()
 
     def turn_to_title(self, title: str) -> None:
         """Turn to the page of a title, if there is one."""

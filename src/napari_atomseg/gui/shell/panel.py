@@ -23,7 +23,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.gui.contract import Links, Widget
 from napari_atomseg.gui.documents.current import CurrentDocument
@@ -270,7 +269,7 @@ class AtomSegPanel(QWidget):
         self._answers = {name: then.get(name, lambda: None) for name, _, _ in (accept, refuse)}
         self.offer.ask(sentence, accept, refuse)
 
-    def complain(self, error: AtomsegError | str) -> None:
+    def complain(self, error: Exception | str) -> None:
         """Show what went wrong in the foot; nothing in it is taken for markup."""
         self.say(html.escape(str(error), quote=False))
 

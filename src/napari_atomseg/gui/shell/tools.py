@@ -234,7 +234,9 @@ class Tools(QObject):
             return
         micrograph = to_micrograph(image)
         session = self._panel.documents.session
-        columns = session.columns if session is not None else replace(Columns(positions=[]), image_shape=micrograph.shape)
+        columns = (
+            session.columns if session is not None else replace(Columns(positions=np.zeros((0, 2))), image_shape=micrograph.shape)
+        )
         frame = int(self._panel.viewer.dims.current_step[0]) if image.ndim == 3 else 0
         try:
             written = write_overlay(micrograph, columns, with_suffix(Path(path), suffixes_in(PICTURES)), frame=frame)

@@ -36,7 +36,7 @@ class NumberBox(QDoubleSpinBox):
         super().__init__(parent)
         self.setLocale(plain_locale())
 
-    def validate(self, text: str | None, position: int) -> tuple[object, str, int]:  # type: ignore[override]
+    def validate(self, text: str | None, position: int) -> tuple[object, str, int]:
         """Read a comma as a point."""
         return super().validate((text or "").replace(",", "."), position)
 
@@ -48,7 +48,7 @@ class CountBox(QSpinBox):
         super().__init__(parent)
         self.setLocale(plain_locale())
 
-    def validate(self, text: str | None, position: int) -> tuple[object, str, int]:  # type: ignore[override]
+    def validate(self, text: str | None, position: int) -> tuple[object, str, int]:
         """Refuse what Qt would take for a separator of thousands."""
         if any(mark in (text or "").removesuffix(self.suffix()) for mark in ",."):
             return self.State.Invalid, text or "", position
@@ -75,7 +75,7 @@ class Manners(QObject):
         if isinstance(widget, CHANGED_BY_WHEEL) and widget.focusPolicy() == Qt.FocusPolicy.WheelFocus:
             widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         if _of_decimals(widget):
-            widget.validator().setLocale(plain_locale())  # type: ignore[attr-defined]
+            widget.validator().setLocale(plain_locale())
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # Qt's name
@@ -85,10 +85,10 @@ class Manners(QObject):
         kind = event.type()
         if kind == QEvent.Type.Wheel:
             return self._pass_by(watched, event)
-        if kind == QEvent.Type.ChildPolished and isinstance(event.child(), QWidget):  # type: ignore[attr-defined]
-            self._watch(event.child())  # type: ignore[attr-defined]
+        if kind == QEvent.Type.ChildPolished and isinstance(event.child(), QWidget):
+            self._watch(event.child())
         if isinstance(event, QKeyEvent) and kind == QEvent.Type.KeyPress and event.text() == "," and _of_decimals(watched):
-            watched.insert(".")  # type: ignore[attr-defined]
+            watched.insert(".")
             return True
         return False
 

@@ -27,7 +27,7 @@ class Ordered(QAbstractProxyModel):
 
     def setSourceModel(self, model: object) -> None:  # Qt's name
         """Show another table."""
-        super().setSourceModel(model)  # type: ignore[arg-type]
+        super().setSourceModel(model)
         model.modelAboutToBeReset.connect(self.beginResetModel)  # type: ignore[attr-defined]
         model.modelReset.connect(self._on_reset)  # type: ignore[attr-defined]
         self._arrange()
@@ -73,7 +73,7 @@ class Ordered(QAbstractProxyModel):
         """A place."""
         return self.createIndex(row, column) if self.hasIndex(row, column, parent) else NOWHERE
 
-    def parent(self, index: QModelIndex = NOWHERE) -> QModelIndex:  # type: ignore[override]
+    def parent(self, index: QModelIndex = NOWHERE) -> QModelIndex:
         """No cell lies below another."""
         return NOWHERE
 

@@ -134,8 +134,8 @@ class ColumnsPage(QWidget):
 
     def _connect(self) -> None:
         self.refine_button.clicked.connect(self.refine)
-        self.undo_button.clicked.connect(lambda: self._session and self._session.undo())
-        self.redo_button.clicked.connect(lambda: self._session and self._session.redo())
+        self.undo_button.clicked.connect(self._undo)
+        self.redo_button.clicked.connect(self._redo)
         self.table_button.clicked.connect(self.show_table)
         self.save_button.clicked.connect(lambda: self.save())
         self.draw.clicked.connect(self.draw_region)
@@ -245,6 +245,14 @@ class ColumnsPage(QWidget):
                 f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_told(found)}{estimate_told(found)}{kept} "
                 f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
             )
+
+    def _undo(self) -> None:
+        if self._session is not None:
+            self._session.undo()
+
+    def _redo(self) -> None:
+        if self._session is not None:
+            self._session.redo()
 
     def refine(self) -> None:
         """Fit the columns of the current document again."""

@@ -66,7 +66,7 @@ class MaskRow(QWidget):
             return
         options = {**spatial_options(found, found.ndim), "name": f"{image.name} | mask", "opacity": 0.5}
         layer = Labels(labels, metadata={KEY: {"kind": KIND}}, **options)
-        derive(layer, image)  # type: ignore[arg-type]  # what was made of an image need not be one
+        derive(layer, image)  # what was made of an image need not be one
         active = self._viewer.layers.selection.active
         self._viewer.layers.insert(self._viewer.layers.index(found) + 1, layer)
         self._viewer.layers.selection.active = active

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,8 @@ class CorrectionButton(QToolButton):
 
     def follow_link(self, link: str) -> None:
         """Do what a link of the explanation says."""
-        {"choose": self.choose, "fit": self.fit, "make": self.make}[link]()
+        ways: dict[str, Callable[[], Any]] = {"choose": self.choose, "fit": self.fit, "make": self.make}
+        ways[link]()
 
     def choose(self, path: str | None = None) -> None:
         """Choose the file of a correction."""

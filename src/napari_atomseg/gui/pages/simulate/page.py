@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +192,7 @@ class SimulatePage(QWidget):
         self.convolution, self.multislice = Form(ConvolutionParams), Form(MultisliceParams)
         self.remembered = (self.stem, self.detector, self.tem, self.convolution, self.multislice)
         for form in self.remembered:
-            form.set_value(recall_params(type(form.value())))
+            form.set_value(recall_params(type(form.value())))  # type: ignore[arg-type]  # each of its own class
         self.turn_button = QPushButton("Turn to the image")
         self.turn_button.setObjectName("turn_to_image")
         self.turn_button.setProperty("tip", "Find the in-plane rotation from the spectra of the image and of the simulation.")
@@ -245,7 +246,7 @@ class SimulatePage(QWidget):
         """
         cut = replace(self.turn.value(), **{name: getattr(self.cut.value(), name) for name in CUT_FIELDS})
         found = SimulationParams(
-            method=self.method.currentText(),  # type: ignore[arg-type]  # one of METHODS
+            method=self.method.currentText(),  # one of METHODS
             pixel_size=self.pixel.value(),
             cut=replace(cut, zone_axis=self.zone.currentText() or "0,0,1"),
             stem=self.stem.value(),
@@ -303,10 +304,10 @@ class SimulatePage(QWidget):
             params = self.params()
         except AtomsegError:
             return
-        parts = {"stem": self.stem, "detector": self.detector, "tem": self.tem, "cut": self.turn}
+        parts: dict[str, Form[Any]] = {"stem": self.stem, "detector": self.detector, "tem": self.tem, "cut": self.turn}
         parts |= {"convolution": self.convolution, "multislice": self.multislice}
         for part, form in parts.items():
-            form.show_fields(lambda name, part=part: has_effect(f"{part}.{name}", params))
+            form.show_fields(partial(_counts, part, params))
         layer = self.layer
         thick = layer is not None and has_thickness(structure_of(layer), params.cut)
         ours = not (self.as_image.isChecked() and self._host.image is not None)
@@ -430,10 +431,10 @@ class SimulatePage(QWidget):
 
     def _left_of(self, layer: Points, method: str) -> str:
         """What a cancelled simulation leaves."""
-        partial = simulated_of(self._host.viewer, layer, f"{method} so far")
-        if partial is None:
+        unfinished = simulated_of(self._host.viewer, layer, f"{method} so far")
+        if unfinished is None:
             return NOTHING_CHANGED
-        return f'the image of what was calculated stays as "{escape(partial.name)}".'
+        return f'the image of what was calculated stays as "{escape(unfinished.name)}".'
 
     def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
         """The image as far as it is."""
@@ -452,13 +453,18 @@ class SimulatePage(QWidget):
         if layer not in viewer.layers:
             self._host.say("The structure has been removed meanwhile; its image is not shown.")
             return
-        for partial in [one for one in viewer.layers if one.name == f"{layer.name} | {method} so far"]:
-            viewer.layers.remove(partial)
+        for unfinished in [one for one in viewer.layers if one.name == f"{layer.name} | {method} so far"]:
+            viewer.layers.remove(unfinished)
         image = show_simulated(viewer, layer, method, found)
         image.visible = True
         seconds = time.perf_counter() - self._begun
         notes = f" {escape('; '.join(found.notes))}" if found.notes else ""
         self._host.say(f"{escape(layer.name)}: {method}, {duration(seconds)}.{notes}")
+
+
+def _counts(part: str, params: SimulationParams, name: str) -> bool:
+    """Whether the image depends on a field of a part of the parameters."""
+    return has_effect(f"{part}.{name}", params)
 
 
 def _legend(atoms: Any, repeat: str) -> str:

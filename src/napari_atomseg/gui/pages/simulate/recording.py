@@ -54,7 +54,7 @@ class RecordBox(QWidget):
         viewer = self._host.viewer
         active = viewer.layers.selection.active
         if method_of(active) in METHODS:
-            return active  # type: ignore[no-any-return]
+            return active
         layer = self._subject.layer
         if layer is None:
             return None
