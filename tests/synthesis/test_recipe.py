@@ -100,6 +100,8 @@ def test_files_are_read_and_broken_ones_are_said_so(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(yaml.safe_dump(SMALL))
     assert read_recipe(path).name == "small"
+    path.write_text(yaml.safe_dump(SMALL).replace("peak: 50", "peak: 1.0e3"))
+    assert draw_record(read_recipe(path), 0).peak == 1000
     path.write_text("a: [1, 2")
     with pytest.raises(AtomsegError, match="YAML"):
         read_recipe(path)
