@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,11 @@ def test_the_panel_knows_no_page_and_no_dock():
 def test_docks_and_dialogs_know_no_page(folder):
     for path in (ROOT / "gui" / folder).rglob("*.py"):
         assert not {name for name in imports_of(path) if name.startswith("napari_atomseg.gui.pages")}, path
+
+
+def test_what_the_window_is_declared_to_need_it_imports():
+    project = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[>=<\[ ]", one)[0] for one in project["dependencies"]} & WINDOW
+    imported = {name.split(".")[0] for path in MODULES for name in imports_of(path)}
+    assert declared
+    assert declared <= imported

@@ -101,7 +101,7 @@ def test_bodies_stay_within_their_radius(rng):
 
 @pytest.mark.parametrize("body", ["crystal", "glass"])
 def test_atoms_keep_their_distance_and_come_again(body):
-    params = SolidParams(body=body, species=3, least_distance=1.6, density=2.5, mistilt=0.05, heaviest=40)
+    params = SolidParams(body=body, species=3, least_distance=1.6, glass_distance=1.6, density=2.5, mistilt=0.05, heaviest=40)
     first, again = (solid(params, FIELD, np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(places(first), places(again))
     assert np.array_equal(first.numbers, again.numbers)
@@ -117,6 +117,34 @@ def test_the_support_lies_below_and_large_solids_are_made_thinner():
     assert both.heights.max() < 55
     huge = solid(SolidParams(thickness=300.0, support="glass", support_thickness=300.0), (200.0, 200.0), np.random.default_rng(3))
     assert 0.3 * MOST_ATOMS < len(huge) < 1.1 * MOST_ATOMS
+
+
+def test_the_support_is_made_like_the_solid():
+    own = {"body": "crystal", "space_group": 1, "species": 5, "longest": 8.0}
+    support = {"support_space_group": 2, "support_species": 4, "support_wedge": "top", "support_wedge_slope": 0.6}
+    bare = solid(SolidParams(**own), FIELD, np.random.default_rng(7))
+    both = solid(SolidParams(support="crystal", **own, **support), FIELD, np.random.default_rng(7))
+    below = places(both)[len(bare) :] - [0, 0, 50]
+    assert len(np.unique(both.numbers[len(bare) :])) > 1
+    # What a wedge takes from the entrance surface of the support.
+    assert below[below[:, 1] > 39][:, 2].min() != pytest.approx(below[:, 2].min(), abs=2)
+
+
+@pytest.mark.parametrize(("density", "count"), [(2.0, 1.0), (6.0, 3.0)])
+def test_a_support_of_glass_has_its_own_density(density, count):
+    def atoms(density):
+        params = SolidParams(support="glass", support_density=density, support_glass_distance=1.0, support_thickness=20.0)
+        return solid(params, FIELD, np.random.default_rng(8))
+
+    bare = len(solid(SolidParams(), FIELD, np.random.default_rng(8)))
+    light, given = atoms(2.0), atoms(density)
+    assert (len(given) - bare) / (len(light) - bare) == pytest.approx(count, rel=0.1)
+
+
+def test_a_distance_that_no_cell_can_keep_makes_another_crystal_and_no_glass():
+    atoms = solid(SolidParams(space_group=225, least_distance=9.0, thickness=20.0), FIELD, np.random.default_rng(1))
+    # Along its zone axis a crystal has atoms one behind the other, and a glass has none.
+    assert len(np.unique(atoms.positions.round(3), axis=0)) < len(atoms)
 
 
 def test_defects_move_or_remove_the_share_that_was_asked_for():

@@ -38,6 +38,19 @@ def test_the_scene_has_the_mean_that_was_asked_for(imaging, scene):
     assert float(batch.image.mean()) == pytest.approx(20, rel=0.02)
 
 
+EMPTY = {"specimens": [{"kind": "points", "least_distance": 5.0, "share": 0.0}]}
+
+
+@pytest.mark.parametrize("imaging", [PLAIN["imaging"], {"probe": {}}, {"profile": PROFILE, "mtf": MTF}])
+def test_an_empty_field_is_a_dark_image(imaging):
+    noise = [{"scintillator": {}}, {"clipping": {"upper_share": 0.6}}, {"quantisation": {"levels": 100}}]
+    scene = [{"inversion": {"inverted": True}}, {"plane": {"height": 0.4}}, {"scaling": {"most_ratio": 0.35}}]
+    batch = render([plain(imaging=imaging, noise=noise, scene=scene, **EMPTY)])
+    assert batch.labels["noise_free"].abs().max() == 0
+    assert bool(batch.image.isfinite().all())
+    assert len(batch.positions[0]) == 0
+
+
 def test_heavier_columns_are_brighter_and_wider_profiles_make_wider_masks():
     batch = render([plain()], ("circular_mask", "background_free"))
     positions, scattering = batch.positions[0], batch.columns[0].scattering
@@ -94,7 +107,6 @@ def test_saturation_and_steps_of_the_converter_go_with_the_scene():
 @pytest.mark.parametrize(
     "change",
     [
-        {"specimens": [{"kind": "points", "least_distance": 3.0, "share": 0.0}]},
         {"mean": -3.0},
         {"mean": {"exponential": [1, 5, 0]}},
         {"imaging": {"profile": {"scale": -1}}},

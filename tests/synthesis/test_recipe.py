@@ -100,6 +100,8 @@ def test_files_are_read_and_broken_ones_are_said_so(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(yaml.safe_dump(SMALL))
     assert read_recipe(path).name == "small"
+    path.write_text(yaml.safe_dump(SMALL).replace("peak: 50", "peak: 1.0e3"))
+    assert draw_record(read_recipe(path), 0).peak == 1000
     path.write_text("a: [1, 2")
     with pytest.raises(AtomsegError, match="YAML"):
         read_recipe(path)
@@ -128,3 +130,30 @@ def test_a_record_says_how_many_electrons(change, words):
 def test_what_is_no_record_is_refused(text):
     with pytest.raises(AtomsegError, match="record"):
         Record.from_json(text)
+
+
+@pytest.mark.parametrize("name", ["hrstem", "hrsem", "hrtem"])
+def test_solids_and_their_supports_are_drawn_from_the_ranges_of_lobato_et_al(name):
+    records = [draw_record(read_recipe(name), seed, 32) for seed in range(600)]
+    drawn = [record.specimen for record in records if record.specimen["kind"] == "solid"]
+    for part in ("", "support_"):
+        ranges = {"space_group": (1, 230), "species": (1, 16), "least_distance": (0.95, 7), "glass_distance": (0.95, 1.6)}
+        for key, (low, high) in {**ranges, "density": (2, 7)}.items():
+            values = [one[part + key] for one in drawn]
+            assert np.mean(values) == pytest.approx((low + high) / 2, rel=0.1)
+            assert low <= min(values) <= max(values) <= high
+    assert {one["longest"] for one in drawn} == {25}
+    assert ({one["rod_corners"] for one in drawn}, {one["corners"] for one in drawn}) == (set(range(3, 16)), set(range(4, 21)))
+    supports = [one["support"] for one in drawn]
+    assert supports.count("crystal") / len(supports) == pytest.approx(0.475, abs=0.06)
+    assert supports.count("glass") / len(supports) == pytest.approx(0.475, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["hrstem", "lrstem", "hrsem", "lrsem"])
+def test_jitter_and_contrast_have_the_ranges_of_lobato_et_al(name):
+    records = [draw_record(read_recipe(name), seed, 32) for seed in range(400)]
+    sigma = [step[1]["sigma_x"] for one in records for step in one.noise if "sigma_x" in step[1]]
+    assert np.mean(sigma) == pytest.approx(0.4, abs=0.05)
+    scaling = [step[1] for one in records for step in one.scene if step[0] == "scaling"]
+    assert {(one["least_ratio"], one["most_ratio"]) for one in scaling} == {(0.01, 0.35)}
+    assert np.mean([one["wanted_ratio"] for one in scaling]) == pytest.approx(0.18, abs=0.02)

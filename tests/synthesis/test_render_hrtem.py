@@ -169,3 +169,21 @@ def test_records_of_earlier_versions_are_read():
     text += '"noise":[],"format":1}'
     record = Record.from_json(text)
     assert (record.peak, record.dose, record.classes) == (5.0, None, 1)
+
+
+def test_particles_of_single_images_are_tilted_by_up_to_five_degrees_about_either_zone_axis():
+    records = [draw_record(read_recipe("nanoparticle_hrtem"), seed, 64) for seed in range(400)]
+    tilts = np.rad2deg([np.hypot(one.specimen["tilt_y"], one.specimen["tilt_x"]) for one in records])
+    assert 4.5 < tilts.max() <= 5.0
+    assert {one.specimen["zone"] for one in records} == {"110", "111"}
+    batch = render([records[0]], ("noise_free", "class_maps"))
+    assert batch.image.shape[1] == 1
+    assert batch.labels["class_maps"].shape[1] == 2
+    assert bool(batch.image.isfinite().all())
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [(SHEET, 10, 1e6), ("nanoparticle_hrtem", 10, 1e4), (SERIES, 100, 1e4)])
+def test_the_doses_of_madsen_et_al_are_reached(name, low, high):
+    doses = [draw_record(read_recipe(name), seed, 64).dose for seed in range(400)]
+    assert low <= min(doses) < 1.1 * low
+    assert high / 1.1 < max(doses) <= high

@@ -15,6 +15,7 @@ from napari_atomseg.cli.compare import compare
 from napari_atomseg.cli.console import unforeseen
 from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
+from napari_atomseg.cli.exit_waves import make_exit_waves
 from napari_atomseg.cli.files import info, models
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.measure import measure
@@ -52,6 +53,7 @@ app.command()(simulate)
 app.command()(compare)
 app.command()(synthesise)
 app.command()(fit_correction)
+app.command()(make_exit_waves)
 
 
 def show_version(wanted: bool) -> None:

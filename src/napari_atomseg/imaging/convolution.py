@@ -94,7 +94,7 @@ def convolve(
 
     References
     ----------
-    Combs et al., Microsc. Microanal. 25 (2019), Eq. 1-3.
+    Combs et al., Adv. Struct. Chem. Imaging 5 (2019) 2, Eq. 1-3.
     """
     if shape[0] * shape[1] > MOST_PIXELS:
         raise AtomsegError(f"an image of {shape[0]} x {shape[1]} px is too large; take a larger pixel or a smaller field")

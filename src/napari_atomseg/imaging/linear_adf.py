@@ -127,7 +127,7 @@ def render_gaussians(
 
     References
     ----------
-    Combs et al., Microsc. Microanal. 25 (2019) 1, Eq. 1-3, use one Gaussian and Z^1.7.
+    Combs et al., Adv. Struct. Chem. Imaging 5 (2019) 2, Eq. 1-3, use one Gaussian and Z^1.7.
     """
     places, weights, widths = _side_by_side(columns)
     if psf is None:

@@ -55,6 +55,6 @@ def scattering_power(numbers: Tensor, gamma: float = 1.7) -> Tensor:
 
     References
     ----------
-    Combs et al., Microsc. Microanal. 25 (2019) 1, use 1.7; Lobato et al., text after Eq. 22.
+    Combs et al., Adv. Struct. Chem. Imaging 5 (2019) 2, use 1.7; Lobato et al., text after Eq. 22.
     """
     return numbers.to(torch.float32) ** gamma

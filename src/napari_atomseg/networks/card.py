@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.plain_yaml import parse_yaml
 from napari_atomseg.networks.architectures import ARCHITECTURES
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, outputs_from
 
@@ -104,7 +105,7 @@ def read_card(folder: Path) -> ModelCard:
     if not path.is_file():
         raise ModelError(f"{folder}: a model is a folder with {NAME} and {WEIGHTS}, and there is no {NAME}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}); get the model again") from error
     return _card_from(values, path)

@@ -32,7 +32,7 @@ class ParticleParams:
     adatoms : float
         Atoms added to the surface, as a share of those that were cut.
     temperature : float
-        Of the roughening: sites are taken with weight exp(n / temperature) for n neighbours.
+        Of the roughening: sites are taken with weight exp(n / temperature) for n neighbours, one at least (Eq. 9).
     zone : str
         Direction of the beam.
     tilt_y, tilt_x : float
@@ -114,8 +114,7 @@ def _roughened(
     starts = np.searchsorted(both[np.argsort(both[:, 0], kind="stable"), 0], np.arange(len(sites) + 1))
     partner = both[np.argsort(both[:, 0], kind="stable"), 1]
     for _ in range(round(params.adatoms * inside.sum())):
-        # A site without two neighbours would let single atoms hang in the vacuum.
-        free = np.flatnonzero(~chosen & (count > 2))
+        free = np.flatnonzero(~chosen & (count >= 1))
         if len(free) == 0:
             break
         weight = np.exp((count[free] - 12) / params.temperature)

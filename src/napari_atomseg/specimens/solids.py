@@ -6,7 +6,7 @@ crystal and turned at random, which hides its period of 20 Angstrom.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 import numpy as np
@@ -23,15 +23,25 @@ MOST_ATOMS = 60_000
 ATTEMPTS = 12
 """For each kind of atom; many crystals are drawn, and what does not fit soon seldom fits later."""
 GLASS_PERIOD, MARGIN = 20.0, 3.0
+SHORTEST, CLOSEST = 3.1, 0.95
+"""Shortest edge of a cell, and shortest distance of atoms in the paper, Angstrom."""
 ZONES = ((0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 1, 2))
 """The paper's "first eight main zone axes" are not listed; these are ours."""
 _Radians = Annotated[float, Quantity(unit="rad", low=-7, high=7, decimals=4)]
 _Part = Annotated[float, Quantity(low=0, high=1, decimals=3)]
+_SpaceGroup = Annotated[int, Quantity(low=1, high=230)]
+_Species = Annotated[int, Quantity(low=1, high=16)]
+_Distance = Annotated[float, Quantity(unit="Å", low=0.1, high=1000)]
+_Density = Annotated[float, Quantity(unit="g/cm3", low=0.01, high=30)]
+_Slope = Annotated[float, Quantity(unit="rad", low=0, high=1.5, decimals=3)]
+_Corners = Annotated[int, Quantity(low=3, high=50)]
+_Wedge = Literal["none", "top", "bottom", "both"]
+_Defect = Literal["none", "moved", "removed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SolidParams:
-    """A random crystal or glass in three dimensions.
+class SlabParams:
+    """A random crystal or glass between two surfaces.
 
     Attributes
     ----------
@@ -46,7 +56,9 @@ class SolidParams:
     longest : float
         Longest edge of the cell; the shortest is 3.1 Angstrom.
     least_distance : float
-        Between atoms of a crystal; of a glass, at most 1.6 Angstrom.
+        Between atoms of a crystal; less where it lets no cell be filled.
+    glass_distance : float
+        Between atoms of a glass.
     density : float, g/cm3
         Of a glass.
     zone_axis : bool
@@ -64,51 +76,107 @@ class SolidParams:
     wedge_slope : float, rad
         Angle of a cut with the surface.
     wedge_angle : float, rad
-        Direction in which the solid gets thinner, from x towards y.
-    shape : none, rod, polyhedron or half_space
-        Body with which the solid is cut.
-    radius : float
-        Of rod and polyhedron, in parts of the longest side of the field.
-    corners : int
-        Of the rod's cross-section, or of the polyhedron.
-    keep : bool
-        Whether what lies inside stays, else what lies outside.
+        Direction in which it gets thinner, from x towards y.
     defect : none, moved or removed
         What happened to the atoms at random; moved ones are off by a normal number as wide as the atom's radius.
     defects : float
         Share of such atoms.
-    support : none, crystal or glass
-        What it lies on.
-    support_thickness : float
-        Of what it lies on.
     """
 
     body: Literal["crystal", "glass"] = "crystal"
-    space_group: Annotated[int, Quantity(low=1, high=230)] = 225
-    species: Annotated[int, Quantity(low=1, high=16)] = 1
+    space_group: _SpaceGroup = 225
+    species: _Species = 1
     heaviest: Annotated[int, Quantity(low=1, high=103)] = 103
     longest: Angstrom = 12.0
-    least_distance: Annotated[float, Quantity(unit="Å", low=0.1, high=1000)] = 1.6
-    density: Annotated[float, Quantity(unit="g/cm3", low=0.01, high=30)] = 2.5
+    least_distance: _Distance = 1.6
+    glass_distance: _Distance = 1.6
+    density: _Density = 2.5
     zone_axis: bool = True
     mistilt: _Radians = 0.0
     mistilt_angle: _Radians = 0.0
     turn: _Radians = 0.0
     thickness: Angstrom = 50.0
-    wedge: Literal["none", "top", "bottom", "both"] = "none"
-    wedge_slope: Annotated[float, Quantity(unit="rad", low=0, high=1.5, decimals=3)] = 0.3
+    wedge: _Wedge = "none"
+    wedge_slope: _Slope = 0.3
     wedge_angle: _Radians = 0.0
-    shape: Literal["none", "rod", "polyhedron", "half_space"] = "none"
-    radius: Annotated[float, Quantity(low=1e-4, high=1, decimals=3)] = 0.25
-    corners: Annotated[int, Quantity(low=3, high=50)] = 6
-    keep: bool = True
-    defect: Literal["none", "moved", "removed"] = "none"
+    defect: _Defect = "none"
     defects: _Part = 0.0
-    support: Literal["none", "crystal", "glass"] = "none"
-    support_thickness: Angstrom = 50.0
 
     def __post_init__(self) -> None:
         check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolidParams(SlabParams):
+    """A slab that may be cut into a shape, and what it lies on: another slab, made in the same way.
+
+    Attributes
+    ----------
+    shape : none, rod, polyhedron or half_space
+        Body with which the solid is cut.
+    radius : float
+        Of rod and polyhedron, in parts of the longest side of the field.
+    rod_corners : int
+        Of the rod's cross-section.
+    corners : int
+        Of the polyhedron, four at least.
+    keep : bool
+        Whether what lies inside stays, else what lies outside.
+    support : none, crystal or glass
+        What it lies on.
+    support_space_group : int
+        As of the solid, like all that follows.
+    support_species : int
+        Kinds of atoms.
+    support_least_distance : float
+        Between atoms of a crystal.
+    support_glass_distance : float
+        Between atoms of a glass.
+    support_density : float, g/cm3
+        Of a glass.
+    support_zone_axis : bool
+        Whether the beam runs near a main zone axis.
+    support_mistilt : float, rad
+        From the zone axis.
+    support_mistilt_angle : float, rad
+        Direction of the mistilt.
+    support_turn : float, rad
+        In-plane rotation.
+    support_thickness : float
+        Along the beam.
+    support_wedge : none, top, bottom or both
+        Surfaces that are cut askew.
+    support_wedge_slope : float, rad
+        Angle of a cut with the surface.
+    support_wedge_angle : float, rad
+        Direction in which it gets thinner.
+    support_defect : none, moved or removed
+        What happened to the atoms at random.
+    support_defects : float
+        Share of such atoms.
+    """
+
+    shape: Literal["none", "rod", "polyhedron", "half_space"] = "none"
+    radius: Annotated[float, Quantity(low=1e-4, high=1, decimals=3)] = 0.25
+    rod_corners: _Corners = 6
+    corners: _Corners = 6
+    keep: bool = True
+    support: Literal["none", "crystal", "glass"] = "none"
+    support_space_group: _SpaceGroup = 225
+    support_species: _Species = 1
+    support_least_distance: _Distance = 1.6
+    support_glass_distance: _Distance = 1.6
+    support_density: _Density = 2.5
+    support_zone_axis: bool = True
+    support_mistilt: _Radians = 0.0
+    support_mistilt_angle: _Radians = 0.0
+    support_turn: _Radians = 0.0
+    support_thickness: Angstrom = 50.0
+    support_wedge: _Wedge = "none"
+    support_wedge_slope: _Slope = 0.3
+    support_wedge_angle: _Radians = 0.0
+    support_defect: _Defect = "none"
+    support_defects: _Part = 0.0
 
 
 def solid(params: SolidParams, field: tuple[float, float], rng: np.random.Generator) -> Projection:
@@ -123,24 +191,37 @@ def solid(params: SolidParams, field: tuple[float, float], rng: np.random.Genera
     field : tuple of float, Angstrom, (y, x)
     rng : Generator
     """
-    cell, places, numbers = _body(params.body, params, rng)
+    atoms, numbers, box = _slab(params, field, 2 * MOST_ATOMS // 3, rng)
+    left = _left(_shape(atoms, box, params, rng), atoms, box)
+    atoms, numbers = _disturbed(atoms[left], numbers[left], params, rng)
+    if params.support != "none":
+        support = _support(params)
+        below, kinds, _ = _slab(support, field, MOST_ATOMS // 3, rng)
+        below, kinds = _disturbed(below, kinds, support, rng)
+        atoms, numbers = np.concatenate([atoms, below + np.array([0, 0, box[2]])]), np.concatenate([numbers, kinds])
+    return Projection(positions=atoms[:, 1::-1], numbers=numbers, heights=atoms[:, 2], field=field)
+
+
+def _support(params: SolidParams) -> SlabParams:
+    """What a solid lies on; what has no parameter of its own is as of the solid."""
+    own = {entry.name: getattr(params, f"support_{entry.name}", getattr(params, entry.name)) for entry in fields(SlabParams)}
+    return SlabParams(**{**own, "body": params.support})
+
+
+def _slab(
+    params: SlabParams, field: tuple[float, float], most: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Atoms (N, 3), their atomic numbers (N,), and sides (3,) of the box that they fill but for a wedge."""
+    cell, places, numbers = _body(params, rng)
     zone = ZONES[int(rng.integers(len(ZONES)))]
     if params.body == "crystal" and params.zone_axis:
         turned = orientation(cell, zone, params.mistilt, params.mistilt_angle, params.turn)
     else:
         turned = random_rotation(rng)
-    atoms, which, depth = filled(cell, places, turned, field, params.thickness, 2 * MOST_ATOMS // 3, rng)
-    numbers = numbers[which]
+    atoms, which, depth = filled(cell, places, turned, field, params.thickness, most, rng)
     box = np.array([field[1], field[0], depth])
-    left = _left(_wedge(atoms, box, params), np.ones(len(atoms), bool), atoms, box)
-    left = _left(_shape(atoms, box, params, rng), left, atoms, box)
-    atoms, numbers = atoms[left], numbers[left]
-    atoms, numbers = _disturbed(atoms, numbers, params, rng)
-    if params.support != "none":
-        cell, places, kinds = _body(params.support, params, rng)
-        below, which, _ = filled(cell, places, random_rotation(rng), field, params.support_thickness, MOST_ATOMS // 3, rng)
-        atoms, numbers = np.concatenate([atoms, below + np.array([0, 0, depth])]), np.concatenate([numbers, kinds[which]])
-    return Projection(positions=atoms[:, 1::-1], numbers=numbers, heights=atoms[:, 2], field=field)
+    left = _left(_wedge(atoms, box, params), atoms, box)
+    return atoms[left], numbers[which[left]], box
 
 
 def orientation(
@@ -247,7 +328,7 @@ def inside_half_space(atoms: np.ndarray, centre: np.ndarray, rng: np.random.Gene
     return np.asarray((atoms[:, :2] - centre[:2]) @ np.array([np.cos(angle), np.sin(angle)]) < 0)
 
 
-def _wedge(atoms: np.ndarray, box: np.ndarray, params: SolidParams) -> np.ndarray:
+def _wedge(atoms: np.ndarray, box: np.ndarray, params: SlabParams) -> np.ndarray:
     keep = np.ones(len(atoms), bool)
     if params.wedge in ("top", "both"):
         keep &= above_wedge(atoms, box, params.wedge_slope, params.wedge_angle)
@@ -263,7 +344,7 @@ def _shape(atoms: np.ndarray, box: np.ndarray, params: SolidParams, rng: np.rand
     centre = rng.uniform(0.2, 0.8, 3) * box
     radius = params.radius * float(box[:2].max())
     if params.shape == "rod":
-        inside = inside_rod(atoms, centre, radius, params.corners, rng)
+        inside = inside_rod(atoms, centre, radius, params.rod_corners, rng)
     elif params.shape == "polyhedron":
         inside = inside_polyhedron(atoms, centre, radius, params.corners, rng)
     else:
@@ -271,9 +352,9 @@ def _shape(atoms: np.ndarray, box: np.ndarray, params: SolidParams, rng: np.rand
     return inside if params.keep else ~inside
 
 
-def _left(keep: np.ndarray, left: np.ndarray, atoms: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """What a further cut leaves, or all that there was if that were nothing in the field."""
-    return keep & left if np.any(keep & left & _inside(atoms, box)) else left
+def _left(keep: np.ndarray, atoms: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """What a cut leaves, or all that there was if that were nothing in the field."""
+    return keep if np.any(keep & _inside(atoms, box)) else np.ones(len(atoms), bool)
 
 
 def _inside(atoms: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -287,7 +368,7 @@ def _inside_hull(places: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _disturbed(
-    atoms: np.ndarray, numbers: np.ndarray, params: SolidParams, rng: np.random.Generator
+    atoms: np.ndarray, numbers: np.ndarray, params: SlabParams, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     from ase.data import covalent_radii
 
@@ -300,33 +381,35 @@ def _disturbed(
     return atoms, numbers
 
 
-def _body(kind: str, params: SolidParams, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _body(params: SlabParams, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cell (3, 3), places (K, 3) and atomic numbers (K,) of a crystal or a glass."""
-    if kind == "glass":
+    if params.body == "glass":
         return _glass(params, rng)
+    least = params.least_distance
     for _ in range(12):
         given = RandomCrystalParams(
             space_group=params.space_group,
             numbers=tuple(int(number) for number in rng.integers(1, params.heaviest + 1, params.species)),
-            lengths=tuple(rng.uniform(3.1, max(params.longest, 3.2), 3)),
+            lengths=tuple(rng.uniform(SHORTEST, max(params.longest, SHORTEST + 0.1), 3)),
             angles=tuple(rng.uniform(45, 120, 3)),
-            least_distance=params.least_distance,
+            least_distance=least,
         )
         try:
             crystal = random_crystal(given, rng, ATTEMPTS)
         except AtomsegError:
+            # Begun anew, the distance too: what no cell can keep would make every other crystal a glass.
+            least = float(rng.uniform(min(CLOSEST, least), least))
             continue
         return np.asarray(crystal.cell.array), crystal.get_positions(), crystal.numbers
     return _glass(params, rng)
 
 
-def _glass(params: SolidParams, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    least = min(params.least_distance, 1.6)
+def _glass(params: SlabParams, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     box = (GLASS_PERIOD, GLASS_PERIOD, GLASS_PERIOD)
     for lightest in (1, 6, 20):
         number = int(rng.integers(min(lightest, params.heaviest), params.heaviest + 1))
         try:
-            placed = amorphous(number, params.density, box, least, rng)
+            placed = amorphous(number, params.density, box, params.glass_distance, rng)
         except AtomsegError:
             continue
         if len(placed):

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.noise.compose import EFFECTS, Step, apply
 from napari_atomseg.optics.detector import MtfParams, through_camera
@@ -30,13 +29,12 @@ def camera_of(record: Record) -> MtfParams:
 
 
 def exposure(record: Record, scene: Tensor) -> float:
-    """Factor that gives a scene its mean number of counts, alpha of Lobato et al., Eq. 30; 1 where none was asked for."""
-    if record.mean is None:
-        return 1.0
+    """Factor that gives a scene its mean number of counts, alpha of Lobato et al., Eq. 30; 1 where none was asked for.
+
+    An empty field stays dark: no factor gives it a mean, and vacuum is a valid image.
+    """
     mean = float(scene.double().mean())
-    if record.mean <= 0 or mean <= 0:
-        raise AtomsegError(f"recipe {record.recipe}: no mean of {record.mean:g} counts can be given to a scene of mean {mean:g}")
-    return record.mean / mean
+    return 1.0 if record.mean is None or mean <= 0 else record.mean / mean
 
 
 def steps_of(record: Record, brightest: float) -> list[Step]:
@@ -48,6 +46,8 @@ def steps_of(record: Record, brightest: float) -> list[Step]:
     brightest : float, e
         Highest value of the expected scene.
     """
+    # In the dark, limits and steps are those of single electrons.
+    brightest = brightest if brightest > 0 else 1.0
     return [
         (name, _params(name, _absolute(name, given, record.pixel_size, brightest)), seed) for name, given, seed in record.noise
     ]
@@ -81,9 +81,9 @@ def _until_counted(steps: Sequence[Step]) -> int:
 def _absolute(name: str, given: Mapping[str, Any], pixel_size: float, brightest: float) -> dict[str, Any]:
     values = {key: _times(value, 1 / pixel_size) if key in IN_PIXELS.get(name, ()) else value for key, value in given.items()}
     if name == "clipping" and UPPER_SHARE in values:
-        values["upper"] = _times(values.pop(UPPER_SHARE), brightest + 3 * sqrt(max(brightest, 0.0)))
+        values["upper"] = _times(values.pop(UPPER_SHARE), brightest + 3 * sqrt(brightest))
     if name == "quantisation" and LEVELS in values:
-        values["gain"] = _times(values.pop(LEVELS), 1 / max(brightest, 1e-9))
+        values["gain"] = _times(values.pop(LEVELS), 1 / brightest)
     return values
 
 

@@ -80,7 +80,7 @@ def waves_in(folder: str) -> list[Path]:
         raise AtomsegError(f"{folder}: there is no such folder of exit waves")
     found = sorted(Path(folder).glob(f"*{SUFFIX}"))
     if not found:
-        raise AtomsegError(f"{folder}: holds no exit waves; make some with tools/make_exit_waves.py")
+        raise AtomsegError(f"{folder}: holds no exit waves; make some with napari-atomseg make-exit-waves")
     return found
 
 

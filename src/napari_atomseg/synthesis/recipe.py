@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.plain_yaml import parse_yaml
 from napari_atomseg.synthesis.distributions import draw_all, draw_number
 from napari_atomseg.synthesis.recipe_check import COUNTS, EXPONENTS, FOCI, PIXEL_SIZES, SIDES, SPREADS, check_parts
 from napari_atomseg.synthesis.record import Record
@@ -95,7 +96,7 @@ def read_recipe(given: str | Path) -> Recipe:
     else:
         raise AtomsegError(f'there is no recipe "{given}"; presets: {", ".join(presets())}, or give a YAML file')
     try:
-        values = yaml.safe_load(text)
+        values = parse_yaml(text)
     except yaml.YAMLError as error:
         raise AtomsegError(f"{given}: not readable as YAML ({str(error).splitlines()[0]})") from error
     return recipe_from(values, str(given))

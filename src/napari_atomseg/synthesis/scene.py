@@ -20,8 +20,8 @@ def _by_params(function: Callable[[Tensor, Sequence[Any]], Tensor]) -> Callable[
 
 
 SCENE: dict[str, tuple[type, Callable[[Tensor, Sequence[Any], Sequence[int]], Tensor]]] = {
-    "response": (grey_values.ResponseParams, _by_params(grey_values.apply_response)),
     "inversion": (grey_values.InversionParams, _by_params(grey_values.invert_contrast)),
+    "response": (grey_values.ResponseParams, _by_params(grey_values.apply_response)),
     "speckle": (SpeckleParams, add_speckle),
     "gaussian_background": (grey_values.GaussianBackgroundParams, _by_params(grey_values.add_gaussian_background)),
     "plane": (grey_values.PlaneParams, _by_params(grey_values.add_plane)),
@@ -30,7 +30,7 @@ SCENE: dict[str, tuple[type, Callable[[Tensor, Sequence[Any], Sequence[int]], Te
     "point_light": (illumination.PointLightParams, _by_params(illumination.light_from_point)),
     "scaling": (grey_values.ScalingParams, _by_params(grey_values.scale_contrast)),
 }
-"""In the order in which they happen."""
+"""In the order in which they happen: as in Lobato et al., Eq. 23-26, an inverted image is bent, and not the other way round."""
 
 
 def build_scene(image: Tensor, steps: Sequence[Sequence[Step]], pixel_size: Sequence[float]) -> Tensor:

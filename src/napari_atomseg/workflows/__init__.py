@@ -29,6 +29,7 @@ from napari_atomseg.simulation.correction import fit_correction, read_correction
 from napari_atomseg.simulation.correction_pairs import correction_for, make_pairs, pairs_cost, write_pairs
 from napari_atomseg.simulation.effects import CONVOLUTIONS, PROBES, belongs_to, has_effect
 from napari_atomseg.simulation.engine import simulate, simulate_again, structure_in
+from napari_atomseg.simulation.exit_waves import exit_wave_files, make_exit_waves
 from napari_atomseg.simulation.field import projected_atoms
 from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, like
 from napari_atomseg.simulation.progress import SimulationProgress
@@ -125,6 +126,7 @@ __all__ = [
     "draw_sample",
     "estimate_lattice",
     "estimated_size",
+    "exit_wave_files",
     "finder_choice",
     "fit_choices",
     "fit_correction",
@@ -138,6 +140,7 @@ __all__ = [
     "line_profile",
     "locate",
     "low_index_zones",
+    "make_exit_waves",
     "make_pairs",
     "map_names",
     "maps",

@@ -93,6 +93,16 @@ def test_relative_contrast_is_brought_within_limits():
     assert torch.equal(result[2], image[2])
 
 
+def test_a_contrast_beyond_a_limit_is_brought_to_what_is_wanted():
+    even = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(1))
+    image = torch.cat([even**4, 1000 + even, 2 + even])
+    limits = ScalingParams(least_ratio=0.01, most_ratio=0.35, wanted_ratio=0.2)
+    result = scale_contrast(image, [limits] * 3)
+    ratio = result.std((-2, -1), correction=0) / result.mean((-2, -1))
+    assert ratio.flatten().tolist()[:2] == pytest.approx([0.2, 0.2], rel=1e-2)
+    assert torch.equal(result[2], image[2])
+
+
 def test_scaling_to_the_maximum(image):
     assert scale_contrast(image, [ScalingParams(to_maximum=True)] * 3).amax((1, 2, 3)).tolist() == [1, 1, 1]
     assert not scale_contrast(torch.zeros(1, 1, 4, 4), [ScalingParams(to_maximum=True)]).isnan().any()

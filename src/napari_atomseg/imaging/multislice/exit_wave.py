@@ -26,7 +26,7 @@ def multislice_exit_wave(
     energy: float,
     pixel_size: Angstrom,
     slice_thickness: Angstrom = 1.0,
-    thermal: Angstrom = 0.0,
+    thermal: Angstrom | np.ndarray = 0.0,
     seed: int = 0,
 ) -> ExitWave:
     """The wave just behind the last atom of a structure, the beam running along +z.
@@ -39,7 +39,7 @@ def multislice_exit_wave(
     pixel_size : float, Angstrom
         Waves reach up to 2/3 of the Nyquist frequency.
     slice_thickness : float, Angstrom
-    thermal : float, Angstrom
+    thermal : float or ndarray, shape (N,), Angstrom
         Standard deviation of one random displacement of each atom along each axis: a snapshot of its motion.
     seed : int
         Of that motion.
@@ -61,7 +61,7 @@ def multislice_exit_wave(
 
     placed, gpts = _placed(atoms, pixel_size, slice_thickness)
     moving = placed.copy()
-    moving.positions += thermal * np.random.default_rng(seed).normal(size=moving.positions.shape)
+    moving.positions += np.reshape(thermal, (-1, 1)) * np.random.default_rng(seed).normal(size=moving.positions.shape)
     # No atom leaves the slices.
     moving.positions[:, 2] = np.clip(moving.positions[:, 2], 0.0, placed.cell[2, 2] - 1e-3)
     moving.wrap(pbc=(True, True, False))

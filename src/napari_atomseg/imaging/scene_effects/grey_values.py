@@ -124,12 +124,15 @@ class ScalingParams:
         Smallest Std(y) / E(y) allowed, Eq. 25.
     most_ratio : float
         Largest Std(y) / E(y) allowed, Eq. 25.
+    wanted_ratio : float, optional
+        What a Std(y) / E(y) beyond a limit is brought to, Eq. 25; without it the limit.
     to_maximum : bool
         Whether y is divided by max(y) in the end, Eq. 26.
     """
 
     least_ratio: Annotated[float, Quantity(low=0, high=1e9, decimals=3)] = 0.0
     most_ratio: Annotated[float, Quantity(low=0, high=1e9, decimals=3)] = 1e9
+    wanted_ratio: Annotated[float, Quantity(low=1e-6, high=1e9, decimals=3)] | None = None
     to_maximum: bool = False
 
     def __post_init__(self) -> None:
@@ -224,7 +227,7 @@ def scale_contrast(image: Tensor, params: Sequence[ScalingParams]) -> Tensor:
     -----
     .. math:: y \leftarrow c y + d, \qquad y \leftarrow y / \max(y)
 
-    with :math:`c = 1` and :math:`d = \operatorname{Std}(y) / r - E(y)`, where :math:`r` is the nearest limit.
+    with :math:`c = 1` and :math:`d = \operatorname{Std}(y) / r - E(y)`, where :math:`r` is the nearest limit, or what is wanted.
 
     References
     ----------
@@ -236,7 +239,9 @@ def scale_contrast(image: Tensor, params: Sequence[ScalingParams]) -> Tensor:
     flat = spread <= 1e-6 * mean.abs()
     too_strong = ~flat & (spread > most * mean)
     too_weak = ~flat & ~too_strong & (spread < least * mean)
-    wanted = torch.where(too_strong, most, least).clamp_min(1e-12)
+    goals = [(one.most_ratio, one.least_ratio) if one.wanted_ratio is None else (one.wanted_ratio,) * 2 for one in params]
+    highest_goal, lowest_goal = (per_image(image, [goal[end] for goal in goals]) for end in (0, 1))
+    wanted = torch.where(too_strong, highest_goal, lowest_goal).clamp_min(1e-12)
     shifted = image + (spread / wanted - mean)
     result = torch.where(too_strong | too_weak, shifted, image)
     result = torch.where(too_weak, result.clamp_min(0), result)

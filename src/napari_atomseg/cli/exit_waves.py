@@ -1,0 +1,59 @@
+"""``make-exit-waves``: multislice waves of structures, for recipes with a specimen of kind ``exit_wave``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import length_of
+from napari_atomseg.cli.output_paths import refuse_existing
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.core.jobs import run
+
+
+@param_options(
+    {"cut": "CutParams", "stem": "StemParams"},
+    FieldOption("stem.energy"),
+    FieldOption("cut.zone_axis", metavar="u,v,w"),
+    FieldOption("cut.thickness"),
+    FieldOption("cut.repeat", metavar="auto|none|NA,NB,NC"),
+    FieldOption("cut.rotation_deg", "--rotation"),
+    FieldOption("cut.tilt_y", metavar="MRAD"),
+    FieldOption("cut.tilt_x", metavar="MRAD"),
+    FieldOption("cut.vacancies", metavar="SHARE"),
+    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    FieldOption("cut.seed"),
+)
+def make_exit_waves(
+    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
+    out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the waves.")],
+    pixel_size: Annotated[str, typer.Option("--pixel-size", metavar="LENGTH", help="Pixel size of the wave.")] = "0.1A",
+    field: Annotated[
+        str | None, typer.Option("--field", metavar="LENGTH", help="Side of the field of view.", show_default="40A for a crystal")
+    ] = None,
+    snapshots: Annotated[int, typer.Option(min=1, metavar="N", help="Waves of each structure, at moments of its motion.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    *,
+    typed: Typed,
+) -> None:
+    """Write the multislice exit waves of structures in any cell, for recipes with {kind: exit_wave, folder: DIR}."""
+    from napari_atomseg.workflows import CutParams, StemParams, exit_wave_files
+    from napari_atomseg.workflows import make_exit_waves as job
+
+    size = length_of(pixel_size, "--pixel-size")
+    side = {} if field is None else dict.fromkeys(("width_y", "width_x"), length_of(field, "--field"))
+    params, energy = typed.params("cut", CutParams, **side), typed.params("stem", StemParams).energy
+    console = Console(quiet=quiet, debug=debug)
+
+    def work(path: Path) -> None:
+        refuse_existing(exit_wave_files(path, out, snapshots), force)
+        steps = job.steps(path, out, params, energy=energy, pixel_size=size, snapshots=snapshots)
+        written = run(steps, console.reporter(path))
+        console.say(f"{path.name}: {len(written)} exit waves -> {out}")
+
+    run_for_each(console, structures, work)
