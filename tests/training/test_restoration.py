@@ -115,3 +115,10 @@ def test_a_model_that_restores_is_not_asked_for_maps(recipe):
     card = ModelCard(name="mine", task=lesson.task, outputs=lesson.outputs, normalisation=lesson.normalisation)
     with pytest.raises(ModelError, match="restores images"):
         run(predict(SimpleNamespace(card=card), np.zeros((64, 64)), (0.2, 0.2)))
+
+
+def test_an_empty_field_is_an_example_like_others():
+    dark = torch.zeros(2, 1, 32, 32)
+    found = restoration_examples(dark, dark, np.array([0, 1]), np.array([True, False]), 2, np.random.default_rng(0))
+    assert bool(found.image.isfinite().all())
+    assert bool(found.targets.isfinite().all())

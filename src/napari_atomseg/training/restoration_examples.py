@@ -57,7 +57,7 @@ def draw_restoration_examples(
     """
     rng = np.random.default_rng([seed, number, 0x2E5])
     first = (seed * 2**20 + number) * batch
-    drawn = [_not_empty(recipe, first + row, patch) for row in range(batch)]
+    drawn = [_drawn(recipe, first + row, patch) for row in range(batch)]
     names = [part.name for part in recipe.parts]
     return restoration_examples(
         torch.cat([one.image for one in drawn]),
@@ -69,8 +69,8 @@ def draw_restoration_examples(
     )
 
 
-def _not_empty(recipe: Recipe, seed: int, patch: int) -> Batch:
-    """One image; where the field has missed all atoms, and there is nothing to be exposed, the next one."""
+def _drawn(recipe: Recipe, seed: int, patch: int) -> Batch:
+    """One image; in place of one that cannot be made the next one, for no recipe may stop a training."""
     for attempt in range(ATTEMPTS):
         try:
             return render([draw_record(recipe, (seed + attempt * 2**40) % 2**62, patch)], ("noise_free",))
