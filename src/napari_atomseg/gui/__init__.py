@@ -1,1 +1,1 @@
-"""The window. The only folder that may import napari, Qt, magicgui and superqt; it computes nothing itself."""
+"""The window. The only folder that may import napari, Qt and superqt; it computes nothing itself."""
