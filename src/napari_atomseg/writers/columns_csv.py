@@ -21,6 +21,8 @@ from napari_atomseg.writers.atomic import replacing
 _PACKAGES = ("napari-atomseg", "numpy", "scipy", "torch")
 _ANGSTROM_DECIMALS = 9
 _LARGEST_HASHED = 2**30
+_ROWS_AT_ONCE = 1000
+"""While pandas writes rows nothing else runs: so many take about 10 ms, and a window in another thread does not stand still."""
 
 
 def write_columns(columns: Columns, path: Path | str) -> tuple[Path, Path]:
@@ -49,7 +51,8 @@ def write_columns(columns: Columns, path: Path | str) -> tuple[Path, Path]:
     description_path = table_path.with_suffix(".json")
     text = json.dumps(description(columns), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(table_path, ColumnsFileError) as table_part, replacing(description_path, ColumnsFileError) as text_part:
-        columns_table(columns).to_csv(table_part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")
+        table = columns_table(columns)
+        table.to_csv(table_part, index=False, na_rep="", lineterminator="\n", encoding="utf-8", chunksize=_ROWS_AT_ONCE)
         text_part.write_text(text + "\n", encoding="utf-8", newline="\n")
     return table_path, description_path
 
