@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     FieldOption("run.seed"),
     FieldOption("run.validate_every"),
     FieldOption("run.native_sampling"),
+    FieldOption("run.settled"),
 )
 def train(
     recipe: Annotated[
