@@ -48,7 +48,22 @@ class SmoothField:
         return np.asarray(ndimage.map_coordinates(grid, places, order=1, mode="nearest"))
 
     def mean(self, positions: np.ndarray, values: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """Local means at `where` of real values (N,) or (N, M) at `positions`; 0 where there are none near."""
+        """Local means of scattered values, weighted by the Gaussian.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (N, 2), px, (y, x)
+            Where the values belong to, within the extent that the field was made for.
+        values : ndarray, shape (N,) or (N, M)
+            Real.
+        where : ndarray, shape (K, 2), px, (y, x)
+            Where means are asked for; beyond the grid those of its border are taken.
+
+        Returns
+        -------
+        ndarray, shape (K,) or (K, M), in the unit of `values`
+            0 where no position is near.
+        """
         weight = np.maximum(self.at(self.sums(positions, np.ones(len(positions))), where), 1e-12)
         columns = values.reshape(len(positions), -1).T
         means = np.stack([self.at(self.sums(positions, column), where) / weight for column in columns], axis=-1)
