@@ -236,6 +236,24 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
     """Width of the band-pass, in px, that finds the most columns, each counted by how sure it is and how it recurs.
 
     Correlated noise makes the autocorrelation too narrow and touching columns make it too wide; what is found tells.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Columns bright; NaN allowed.
+    scale : ColumnScale
+        The filters that are tried are multiples of its width of the columns.
+    params : ClassicalParams
+        Tells contrast and false share.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    float, px
+        The usual multiple of the width of the columns if no filter finds any that recur.
     """
     best, most = USUAL_FILTER * scale.sigma_px, 0.0
     for factor in FILTERS_IN_COLUMN_SIGMA:
@@ -280,7 +298,22 @@ def otsu_of(values: np.ndarray) -> float:
 
 
 def polarity_sign(polarity: str, image: np.ndarray, sigma: float) -> float:
-    """+1 if columns are bright, -1 if they are dark: the response is skewed towards them."""
+    """Whether columns are bright or dark: the response of a band-pass is skewed towards them.
+
+    Parameters
+    ----------
+    polarity : {"auto", "bright", "dark"}
+        Whatever is not ``auto`` is taken as it is, without a look at the image.
+    image : ndarray, shape (Y, X)
+        NaN allowed.
+    sigma : float, px
+        Width of the band-pass.
+
+    Returns
+    -------
+    float
+        +1 if columns are bright, -1 if they are dark.
+    """
     if polarity != "auto":
         return 1.0 if polarity == "bright" else -1.0
     response = band_pass(repair(image)[0], sigma)

@@ -119,10 +119,23 @@ def squared_gain(sigma: float) -> float:
 
 
 def expected_noise_maxima(sigma: float, area: float, level: np.ndarray) -> np.ndarray:
-    """Number of maxima above `level` standard deviations that white noise gives in `area` px.
+    """Number of maxima of white noise that are higher than a level.
 
     High maxima of a smooth Gaussian field: Adler, The Geometry of Random Fields (1981), Eq. 6.3.1, with the second
     spectral moment 3 / (2 sigma^2) of white noise after the Laplacian of Gaussian.
+
+    Parameters
+    ----------
+    sigma : float, px
+        Width of the Laplacian of Gaussian.
+    area : float, px
+        Number of pixels.
+    level : ndarray
+        In standard deviations of the filtered noise; right well above 1.
+
+    Returns
+    -------
+    ndarray, of the shape of `level`
     """
     moment = 1.5 / sigma**2
     return area * moment / (2 * np.pi) ** 1.5 * level * np.exp(-(level**2) / 2)
