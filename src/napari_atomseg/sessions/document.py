@@ -165,7 +165,22 @@ def deleted_of(columns: Columns) -> np.ndarray:
 
 
 def remembering(left: Columns, before: Columns, rows: np.ndarray) -> Columns:
-    """What is left of columns, with the places of the deleted rows in its provenance."""
+    """What is left of columns, with the places of the deleted rows in its provenance.
+
+    Parameters
+    ----------
+    left : Columns
+        After rows were deleted.
+    before : Columns
+        The same with them; its provenance tells what was deleted earlier.
+    rows : ndarray of int
+        Rows of `before` that were deleted; negative ones count from the end.
+
+    Returns
+    -------
+    Columns
+        `left` with the provenance of `before` and all deleted places, (y, x) in px to three decimals, as ``deleted_px``.
+    """
     gone = before.positions[rows % len(before)]
     deleted = np.concatenate([deleted_of(before), gone]).round(3).tolist()
     return replace(left, provenance={**before.provenance, "deleted_px": deleted})
