@@ -45,7 +45,23 @@ def finished_image(image: Tensor, steps: Sequence[Step]) -> Tensor:
 
 
 def finished_label(name: str, label: Tensor, image: Tensor, steps: Sequence[Step]) -> Tensor:
-    """A label (1, C, factor Y, factor X) that goes with an image (1, F, Y, X) after the fact."""
+    """A label that goes with an image after the fact.
+
+    Parameters
+    ----------
+    name : str
+        Of the label: whether it is a mask, a map from 0 to 1 or a restored image; finer ones begin with ``upsampled_``.
+    label : Tensor, shape (1, C, factor Y, factor X)
+        That of the image as it was recorded.
+    image : Tensor, shape (1, F, Y, X)
+        After the fact: restored images show it where pixels were replaced.
+    steps : sequence of Step
+        What was done after the fact.
+
+    Returns
+    -------
+    Tensor, of the shape of `label`
+    """
     base, factor = name.removeprefix("upsampled_"), label.shape[-1] // image.shape[-1]
     planes = label.transpose(0, 1)
     for step, params, _ in steps:
