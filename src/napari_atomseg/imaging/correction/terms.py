@@ -138,7 +138,21 @@ def symmetric_terms(responses: np.ndarray, groups: Sequence[Group]) -> np.ndarra
 
 
 def quadratic_forms(coefficients: np.ndarray, groups: Sequence[Group]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Coefficients of :func:`symmetric_terms` as linear ones, shape (L,), and one symmetric matrix for each group."""
+    """Coefficients of :func:`symmetric_terms` as linear ones, and one symmetric matrix for each group.
+
+    Parameters
+    ----------
+    coefficients : ndarray
+        The constant first, then L linear ones, then the upper triangle of each group, row by row.
+    groups : sequence of Group
+        Those that are linear have linear coefficients too.
+
+    Returns
+    -------
+    linear : ndarray, shape (L,)
+    matrices : list of ndarray, shape (R, R)
+        R is the number of rows of the group. Coefficients of products are halved, for they stand on both sides of the diagonal.
+    """
     linear = sum(len(group.rows) for group in groups if group.linear)
     filled = 1 + linear
     matrices = []

@@ -130,6 +130,13 @@ def batches(rows: slice, columns: slice, size: int) -> list[tuple[np.ndarray, np
 def propagate(waves: Any, slices: list[Any]) -> Generator[None, None, None]:
     """Send waves through slices, in place; pauses after each slice.
 
+    Parameters
+    ----------
+    waves : abtem.Waves
+        Changed in place.
+    slices : list
+        Of :func:`~napari_atomseg.imaging.multislice.potential_slices.transmission_slices`, the entrance first.
+
     References
     ----------
     Kirkland (2020), Eq. 6.92; the step is abTEM's.
