@@ -136,7 +136,20 @@ def as_columns(shown: NetworkColumns, prediction: Prediction, card: ModelCard, l
 
 
 def native_columns(prediction: Prediction, card: ModelCard) -> Columns:
-    """Columns of which the map is sure rather than not, in native px, with what a lattice is told of them."""
+    """Columns of which the map is sure rather than not, in native px, with what a lattice is told of them.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With the maps ``columns`` and ``background``.
+    card : ModelCard
+        Tells the width of columns and the pixel size of the network.
+
+    Returns
+    -------
+    Columns
+        Those with a confidence of 0.5 or more.
+    """
     shown = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
     native = shown.positions[shown.confidence >= 0.5]
     width = np.full(len(native), _width(prediction, card))
