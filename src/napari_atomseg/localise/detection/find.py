@@ -142,7 +142,22 @@ class View:
 
 
 def searched_part(plane: Plane, region: np.ndarray | None) -> tuple[np.ndarray | None, str]:
-    """Where an image is searched, (Y, X) or None for all of it: the region without frames and bars; and what these are."""
+    """Where an image is searched: the region without frames and bars; and what these are.
+
+    Parameters
+    ----------
+    plane : array, shape (Y, X)
+        Of numpy or dask; very large ones are not looked at for frames and bars.
+    region : ndarray of bool, shape (Y, X), or None
+        True where columns are asked for; None is everywhere.
+
+    Returns
+    -------
+    searched : ndarray of bool, shape (Y, X), or None
+        None is everywhere.
+    told : str
+        Frames and bars in words; empty if there are none.
+    """
     notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
     if notes is None or not notes.told:
         return region, ""
@@ -154,6 +169,17 @@ def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
     """What is searched of an image: without frames and bars, and around a region only; None if that is nothing.
 
     Around the region enough is looked at that its columns have their neighbours, which tell what a column is here.
+
+    Parameters
+    ----------
+    plane : array, shape (Y, X)
+        Of numpy or dask; very large ones are not looked at for frames and bars.
+    region : ndarray of bool, shape (Y, X), or None
+        True where columns are asked for; None is everywhere.
+
+    Returns
+    -------
+    View or None
     """
     shape = np.array(plane.shape)
     start, stop = np.zeros(2, int), shape

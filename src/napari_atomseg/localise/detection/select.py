@@ -213,7 +213,18 @@ def _lowest(levels: np.ndarray, false: np.ndarray, found: np.ndarray, share: flo
 
 
 def height_around(candidates: Candidates, strong: np.ndarray) -> np.ndarray:
-    """Median height of the nearest ten strong maxima, shape (N,); follows thickness and illumination."""
+    """Median height of the nearest ten strong maxima; follows thickness and illumination.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    strong : ndarray of bool, shape (N,)
+        True for at least one.
+
+    Returns
+    -------
+    ndarray, shape (N,), in units of the image
+    """
     tree = spatial.cKDTree(candidates.pixel[strong])
     count = min(NEIGHBOURS, int(strong.sum()))
     _, near = tree.query(candidates.pixel, k=count)

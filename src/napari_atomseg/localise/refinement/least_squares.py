@@ -47,7 +47,21 @@ class Problem:
         return np.asarray(np.subtract(weighted, background, out=background))
 
     def linearised(self, model: np.ndarray, which: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Weighted residuals (N, P) and derivatives of the model (N, F, P), both without what the background can make."""
+        """Residuals and derivatives of the model, both weighted and without what the background can make.
+
+        Parameters
+        ----------
+        model : ndarray, shape (N, 8)
+            One column a row; see :mod:`.shape`.
+        which : tuple of int, length F
+            Parameters that derivatives are taken by.
+
+        Returns
+        -------
+        residual : ndarray, shape (N, P)
+            Data less model.
+        slopes : ndarray, shape (N, F, P)
+        """
         weight = self.windows.weight
         shape, slopes = derivatives(*self.windows.distances(model), model, which)
         height, level = model[:, HEIGHT, None].astype(np.float32), model[:, LEVEL, None].astype(np.float32)
@@ -226,7 +240,20 @@ def heights_and_levels(windows: Windows, others: np.ndarray, model: np.ndarray) 
 
 
 def significances(windows: Windows, model: np.ndarray) -> np.ndarray:
-    """Height of each column over its standard deviation, all else known, shape (N,); weights as inverse deviations."""
+    """Height of each column over its standard deviation, all else known.
+
+    Parameters
+    ----------
+    windows : Windows
+        Whose weights are inverse standard deviations of the pixels.
+    model : ndarray, shape (N, 8)
+        The column of each window; see :mod:`.shape`.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Positive for dark columns too.
+    """
     return np.asarray(np.sqrt(np.sum((windows.weight * windows.columns(model)) ** 2, axis=1, dtype=np.float64)))
 
 

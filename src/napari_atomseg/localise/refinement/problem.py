@@ -126,7 +126,19 @@ class Scene:
     shifts: np.ndarray | None = None
 
     def chunks(self, rows: np.ndarray, values_each: int | None = None) -> Iterator[np.ndarray]:
-        """The given columns (ascending), a bounded number at a time."""
+        """The given columns (ascending), a bounded number at a time.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (N,)
+        values_each : int or None
+            Pixels that are treated for each column; None for those of a window.
+
+        Yields
+        ------
+        ndarray of int
+            Parts of `rows`, in their order.
+        """
         size = max(1, CHUNK_VALUES // (values_each or len(self.offsets)))
         for first in range(0, len(rows), size):
             yield rows[first : first + size]
@@ -136,7 +148,15 @@ class Scene:
         return cut(self.image, self.valid, self.start[rows][:, [Y, X]], self.offsets, self.shifts)
 
     def add(self, canvas: np.ndarray, model: np.ndarray) -> None:
-        """Add columns (N, 8) to an image (Y, X), out to where they fade."""
+        """Add columns to an image, out to where they fade.
+
+        Parameters
+        ----------
+        canvas : ndarray, shape (Y, X)
+            Changed in place.
+        model : ndarray, shape (N, 8)
+            One column a row; see :mod:`.shape`. Columns without height, or with what is not finite, are left out.
+        """
         there = model[(model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1)]
         if len(there) == 0:
             return

@@ -39,7 +39,20 @@ class Sites:
 
 
 def recurring_sites(there: np.ndarray, found: np.ndarray) -> Sites:
-    """Where the neighbours `found` (rows of a model) of the columns `there` (rows of a model) may stand as well."""
+    """Where neighbours that were found beside some columns may stand beside others as well.
+
+    Parameters
+    ----------
+    there : ndarray, shape (N, 8)
+        Model of the columns; see :mod:`.shape`.
+    found : ndarray, shape (K, 8)
+        Model of the neighbours, each of which belongs to the column nearest to it.
+
+    Returns
+    -------
+    Sites
+        Clear of the columns that are there.
+    """
     sigma = float(np.median(there[:, SIGMA]))
     tree = spatial.cKDTree(there[:, [Y, X]])
     height = np.log(np.abs(there[:, HEIGHT]))
