@@ -32,6 +32,13 @@ def exposure(record: Record, scene: Tensor) -> float:
     """Factor that gives a scene its mean number of counts, alpha of Lobato et al., Eq. 30; 1 where none was asked for.
 
     An empty field stays dark: no factor gives it a mean, and vacuum is a valid image.
+
+    Parameters
+    ----------
+    record : Record
+        Its `mean` is the mean number of counts of a pixel that is asked for, or None.
+    scene : Tensor
+        Expected scene, in any unit.
     """
     mean = float(scene.double().mean())
     return 1.0 if record.mean is None or mean <= 0 else record.mean / mean

@@ -39,7 +39,19 @@ def after(steps: Sequence[Step]) -> list[Step]:
 
 
 def finished_image(image: Tensor, steps: Sequence[Step]) -> Tensor:
-    """An image or focal series (1, F, Y, X) after the fact; marks are in the same places in all frames."""
+    """An image or focal series (1, F, Y, X) after the fact; marks are in the same places in all frames.
+
+    Parameters
+    ----------
+    image : Tensor, shape (1, F, Y, X)
+        As it was recorded, in counts.
+    steps : sequence of Step
+        Of :func:`after`.
+
+    Returns
+    -------
+    Tensor, shape (1, F, Y, X)
+    """
     frames = image.transpose(0, 1)
     return apply(frames, [list(steps)] * len(frames)).transpose(0, 1)
 
@@ -79,7 +91,19 @@ def finished_label(name: str, label: Tensor, image: Tensor, steps: Sequence[Step
 
 
 def finished_columns(truth: ColumnTruth, record: Record) -> ColumnTruth:
-    """Columns where they are after the fact, without those that were covered or cut away; Angstrom in the image as it is then."""
+    """Columns where they are after the fact, without those that were covered or cut away; Angstrom in the image as it is then.
+
+    Parameters
+    ----------
+    truth : ColumnTruth
+        Positions in Å in the image as it was recorded.
+    record : Record
+        Tells pixel size, shape and steps.
+
+    Returns
+    -------
+    ColumnTruth
+    """
     steps, size = after(steps_of(record, 1.0)), record.pixel_size
     places = truth.positions / size
     for step, params, _ in steps:
@@ -109,7 +133,19 @@ def pixel_size_after(record: Record) -> float:
 
 
 def replaced_pixels(shape: tuple[int, int], steps: Sequence[Step]) -> Tensor:
-    """True where a pixel was written over or filled, shape (1, 1, Y, X)."""
+    """True where a pixel was written over or filled.
+
+    Parameters
+    ----------
+    shape : tuple of int, px
+        (Y, X).
+    steps : sequence of Step
+        All but interpolation, annotation and cropping are passed over.
+
+    Returns
+    -------
+    Tensor of bool, shape (1, 1, Y, X)
+    """
     kept = torch.ones(1, 1, *shape)
     for step, params, seed in steps:
         if step == "interpolation":
