@@ -163,7 +163,19 @@ def _discs(places: np.ndarray, radius: float, shape: tuple[int, int], native: fl
 
 
 def vacant_sites(atoms: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Where the third neighbour of those of the given atoms is missing that have two, shape (M, 2), Angstrom."""
+    """Where the third neighbour of those of the given atoms is missing that have two.
+
+    Parameters
+    ----------
+    atoms : ndarray, shape (N, 2), Å, (y, x)
+    which : ndarray of bool, shape (N,)
+        Atoms that are short of a neighbour.
+
+    Returns
+    -------
+    ndarray, shape (M, 2), Å, (y, x)
+        One bond length away, opposite to the two.
+    """
     if len(atoms) < 4:
         return np.zeros((0, 2))
     distance, near = cKDTree(atoms).query(atoms, k=4)
