@@ -179,7 +179,17 @@ def refine(
 
 
 def summary(path: Path, columns: Columns, target: Path) -> str:
-    """One line: how many columns, how their fits went, and where they are."""
+    """One line: how many columns, how their fits went, and where they are.
+
+    Parameters
+    ----------
+    path : Path
+        The image; its name comes first.
+    columns : Columns
+        With the feature ``fit``; their provenance tells which finder and which fit were chosen.
+    target : Path
+        The table that was written.
+    """
     from napari_atomseg.workflows import finder_choice, fit_choices
 
     counts = columns.features["fit"].value_counts()

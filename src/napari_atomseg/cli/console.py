@@ -90,6 +90,14 @@ class Console:
 def run_for_each(console: Console, inputs: Iterable[Path], work: Callable[[Path], None]) -> None:
     """Work on every input, whatever becomes of the others.
 
+    Parameters
+    ----------
+    console : Console
+        Where what failed is told and remembered.
+    inputs : iterable of Path
+    work : callable
+        Takes one input; whatever it raises is told with the path, but for typer's Exit and BadParameter, which end the command.
+
     Raises
     ------
     typer.Exit

@@ -28,7 +28,18 @@ Dataset = Annotated[
 
 
 def open_image(path: Path, dataset: int | None, pixel_size: float | None, console: Console) -> Micrograph:
-    """The image that is asked for, or the first one; `pixel_size` in Angstrom, if given, stands above the file's."""
+    """The image that is asked for, or the first one; `pixel_size` in Angstrom, if given, stands above the file's.
+
+    Parameters
+    ----------
+    path : Path
+    dataset : int or None
+        Number of the image in its file; None for the first one.
+    pixel_size : float, Å, or None
+        Of square pixels.
+    console : Console
+        Told if there are others to choose among.
+    """
     from napari_atomseg.workflows import read
 
     images = read(path, dataset)
@@ -93,6 +104,15 @@ def frame_of(text: str) -> int | None:
 def require_model(model: str | None, names: Sequence[str], option: str = "--model") -> None:
     """Refuse a model that is neither at hand nor a folder.
 
+    Parameters
+    ----------
+    model : str or None
+        Name or path; None is no model, and passes.
+    names : sequence of str
+        Models at hand.
+    option : str
+        What the error is about.
+
     Raises
     ------
     typer.BadParameter
@@ -104,6 +124,15 @@ def require_model(model: str | None, names: Sequence[str], option: str = "--mode
 
 def params_of(cls: type[P], option: str, **values: Any) -> P:
     """Parameters out of what was typed.
+
+    Parameters
+    ----------
+    cls : type
+        Parameter class.
+    option : str
+        What errors are about.
+    **values
+        Its fields.
 
     Raises
     ------

@@ -43,6 +43,23 @@ def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index
     """Columns of a table in pixels, what was guessed being noted.
 
     Positions given as lengths are turned by the table's own pixel size, else by the image's.
+
+    Parameters
+    ----------
+    path : Path
+    micrograph : Micrograph
+        Tells the pixel size where the table does not.
+    unit : str or None
+        Of the positions, as one writes it, such as ``nm``; None to guess.
+    first_index : int or None
+        Number of the first pixel, 0 or 1; None to guess.
+    console : Console
+        Told what was guessed.
+
+    Raises
+    ------
+    MissingCalibrationError
+        If positions are lengths, and neither table nor image has a pixel size.
     """
     from napari_atomseg.readers.columns_table import told_mapping
     from napari_atomseg.readers.text_columns import NOTES
@@ -77,6 +94,15 @@ FLUKES = 0.1
 
 def require_fits(columns: Columns, target: Path, reason: str) -> None:
     """Refuse to call it a success where hardly a fit went well; the table has been written all the same.
+
+    Parameters
+    ----------
+    columns : Columns
+        With the feature ``fit``.
+    target : Path
+        The table that was written, whose name the error tells.
+    reason : str
+        End of the sentence.
 
     Raises
     ------

@@ -149,6 +149,15 @@ def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | 
 def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
     """The shape of a network, or of one of another architecture, with what else was told of it.
 
+    Parameters
+    ----------
+    network : object
+        Parameters of a network.
+    architecture : str or None
+        Another architecture, whose parameters then have their defaults; None for the same.
+    told : dict
+        Fields that are set, by name.
+
     Raises
     ------
     AtomsegError

@@ -65,7 +65,23 @@ def projected_potential(
 def periodic_potential(
     atoms: ColumnBatch, numbers: Tensor, period: tuple[int, int], pixel_size: float | Sequence[float]
 ) -> Tensor:
-    """As :func:`projected_potential`, of atoms that repeat themselves with a period (Y, X) in px; shape (B, Y, X), V Å."""
+    """As :func:`projected_potential`, of atoms that repeat themselves, without room around them.
+
+    Parameters
+    ----------
+    atoms : ColumnBatch
+        Positions in px; weights are numbers of atoms (occupancies), widths blur them with their thermal motion.
+    numbers : Tensor of int, shape (M,)
+        Atomic number of each, 1 to 103.
+    period : tuple of int, px
+        (Y, X) after which the atoms repeat, and shape of the result.
+    pixel_size : float or sequence of float, length B, Å
+        At most about 0.2 Å, for the potential to be resolved.
+
+    Returns
+    -------
+    Tensor, float32, shape (B, Y, X), V Å
+    """
     modes = ((period[0] - 1) // 2, (period[1] - 1) // 2)
     device = atoms.positions.device
     size = per_sample(_sizes(pixel_size, atoms.count), device).to(torch.float32)

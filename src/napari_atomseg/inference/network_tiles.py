@@ -47,5 +47,16 @@ def _along(start: int, side: int, step: int, halo: int) -> tuple[slice, slice, s
 
 
 def continued(window: Tensor, below: int, right: int) -> Tensor:
-    """A window (B, C, Y, X) continued by repetition of its border, to sides that the network can halve."""
+    """Continue windows by repetition of their border, to sides that the network can halve.
+
+    Parameters
+    ----------
+    window : Tensor, shape (B, C, Y, X)
+    below, right : int, px
+        Rows that are added after the last one, and columns.
+
+    Returns
+    -------
+    Tensor, shape (B, C, Y + below, X + right)
+    """
     return torch.nn.functional.pad(window, (0, right, 0, below), mode="replicate")

@@ -59,7 +59,23 @@ def normal(shape: Sequence[int], seeds: Sequence[int], device: torch.device | st
 
 
 def uniform(shape: Sequence[int], seeds: Sequence[int], device: torch.device | str = "cpu", stream: int = 0) -> Tensor:
-    """Independent numbers in [0, 1), shape (B, *shape), float32; parameters as in :func:`normal`."""
+    """Independent numbers in [0, 1).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of one sample.
+    seeds : sequence of int, length B
+        One per sample.
+    device : torch.device or str
+        Where the numbers are made.
+    stream : int
+        Independent numbers of the same seed: an effect that draws twice numbers its draws.
+
+    Returns
+    -------
+    Tensor, shape (B, *shape), float32
+    """
     return _filled(shape, seeds, device, stream, lambda part, generator: part.uniform_(generator=generator))
 
 

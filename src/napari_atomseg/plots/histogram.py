@@ -87,7 +87,20 @@ class Histogram:
 
 
 def histogram_of(values: np.ndarray, quantity: str = "", unit: str = "") -> Histogram:
-    """Count values (N,); NaN counts nowhere."""
+    """Count values.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N,)
+        What is not finite counts nowhere.
+    quantity, unit : str
+        What the values are, for the axis.
+
+    Returns
+    -------
+    Histogram
+        Of no bars if no value is finite.
+    """
     known = values[np.isfinite(values)]
     edges = edges_of(known)
     bars = max(0, len(edges) - 1)

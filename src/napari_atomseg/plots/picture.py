@@ -80,6 +80,14 @@ def pixels_of(plot: Plot, size: tuple[int, int], inks: Inks, scale: float = 1.0)
 def save_plot(plot: Plot, path: Path, size: tuple[int, int] = SAVED_PX) -> None:
     """Write a plot on white as PNG or SVG, by suffix.
 
+    Parameters
+    ----------
+    plot : Plot
+    path : Path
+        Its suffix says the format.
+    size : tuple of int, px
+        Width and height for which fonts and lines have their size; a PNG has three times as many pixels along each side.
+
     Raises
     ------
     OSError

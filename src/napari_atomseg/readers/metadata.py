@@ -59,7 +59,23 @@ class Facts:
 
 
 def common(metadata: Mapping[str, Any], original: Mapping[str, Any], mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata under RosettaSciIO's common names, those included that it only says how to find."""
+    """Metadata under RosettaSciIO's common names, those included that it only says how to find.
+
+    Parameters
+    ----------
+    metadata : mapping
+        Under common names already, nested.
+    original : mapping
+        Everything that the file says under its own names, nested.
+    mapping : mapping of str to (str, callable or None)
+        By dotted path in `original`: the dotted path under the common names, and what turns the value into theirs. Values that it
+        cannot turn are left out.
+
+    Returns
+    -------
+    dict
+        Nested; neither of the given mappings is changed.
+    """
     merged = _copied(metadata)
     for source, (target, convert) in mapping.items():
         value = lookup(original, source)

@@ -115,7 +115,19 @@ class Document:
     # -- edits by hand -----------------------------------------------------------------------------------------------
 
     def add(self, positions: np.ndarray, frame: int = 0) -> np.ndarray:
-        """Add columns at positions (N, 2) in px, of which nothing is known; their rows."""
+        """Add columns of which nothing is known.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (N, 2), px, (y, x)
+        frame : int
+            That they stand in.
+
+        Returns
+        -------
+        ndarray of int, shape (N,)
+            Their rows, which are the last.
+        """
         made = Columns(
             positions=np.asarray(positions, dtype=float).reshape(-1, 2),
             frame=np.full(len(np.atleast_2d(positions)), frame),
@@ -131,7 +143,14 @@ class Document:
         self.apply(remembering(self._columns.remove(np.asarray(rows)), self._columns, np.asarray(rows)))
 
     def move(self, rows: np.ndarray, positions: np.ndarray) -> None:
-        """Move columns to positions (N, 2) in px; what was measured of them is forgotten."""
+        """Move columns; what was measured of them is forgotten.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (N,)
+        positions : ndarray, shape (N, 2), px, (y, x)
+            Where they stand afterwards.
+        """
         moved = self._columns.positions.copy()
         moved[rows] = positions
         self.apply(forgotten(replace(self._columns, positions=moved), np.asarray(rows)))
@@ -165,7 +184,22 @@ def deleted_of(columns: Columns) -> np.ndarray:
 
 
 def remembering(left: Columns, before: Columns, rows: np.ndarray) -> Columns:
-    """What is left of columns, with the places of the deleted rows in its provenance."""
+    """What is left of columns, with the places of the deleted rows in its provenance.
+
+    Parameters
+    ----------
+    left : Columns
+        After rows were deleted.
+    before : Columns
+        The same with them; its provenance tells what was deleted earlier.
+    rows : ndarray of int
+        Rows of `before` that were deleted; negative ones count from the end.
+
+    Returns
+    -------
+    Columns
+        `left` with the provenance of `before` and all deleted places, (y, x) in px to three decimals, as ``deleted_px``.
+    """
     gone = before.positions[rows % len(before)]
     deleted = np.concatenate([deleted_of(before), gone]).round(3).tolist()
     return replace(left, provenance={**before.provenance, "deleted_px": deleted})

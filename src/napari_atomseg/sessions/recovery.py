@@ -16,7 +16,22 @@ from napari_atomseg.workflows import read_columns
 
 
 def recovery_path(folder: Path, image: str, image_path: str) -> Path:
-    """Where edits of the columns of an image are kept, however the path of its file is spelled."""
+    """Where edits of the columns of an image are kept, however the path of its file is spelled.
+
+    Parameters
+    ----------
+    folder : Path
+        Where all recovery files lie.
+    image : str
+        Name of the image in its file.
+    image_path : str
+        Path of its file; empty if there is none.
+
+    Returns
+    -------
+    Path
+        Of a CSV file, whether it exists or not.
+    """
     file = os.path.normcase(os.path.realpath(image_path)) if image_path else ""
     key = hashlib.sha256(f"{file}\n{image}".encode()).hexdigest()[:10]
     return folder / f"{safe_name(image)[:60]}-{key}.csv"
@@ -50,7 +65,21 @@ def read(path: Path) -> tuple[Columns, datetime] | None:
 
 
 def by_name(folder: Path, image: str, besides: Path) -> list[Path]:
-    """Recovery files of images of that name that lay elsewhere, newest first."""
+    """Recovery files of images of that name that lay elsewhere, newest first.
+
+    Parameters
+    ----------
+    folder : Path
+        Where all recovery files lie.
+    image : str
+        Name of the image.
+    besides : Path
+        A recovery file that is left out, that of the image at its own path.
+
+    Returns
+    -------
+    list of Path
+    """
     found = [path for path in folder.glob(f"{safe_name(image)[:60]}-*.csv") if path != besides]
     return sorted((path for path in found if _image_in(path).get("name") == image), key=lambda path: -path.stat().st_mtime)
 

@@ -84,7 +84,19 @@ def cluster(params: ClusterParams) -> Atoms:
 
 
 def melted(positions: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Positions (N, 3) with the outermost share of the atoms put at random and settled among the others, Angstrom.
+    """Positions with the outermost share of the atoms put at random and settled among the others.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 3), Å
+    share : float
+        Of the atoms, 0 to 1, those farthest from their mean first.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray, shape (N, 3), Å
+        In the order of `positions`; atoms of the crystal give way where a melted one comes too near.
 
     Notes
     -----

@@ -126,7 +126,20 @@ def defected_graphene(field: tuple[float, float], params: DefectedGrapheneParams
 
 
 def thinned(atoms: np.ndarray, distance: float, period: np.ndarray | None = None) -> np.ndarray:
-    """Atoms (N, 2) of which none are nearer to each other than a distance, Angstrom; of a pair the first one stays."""
+    """Atoms of which none are nearer to each other than a distance; of a pair the first one stays.
+
+    Parameters
+    ----------
+    atoms : ndarray, shape (N, 2), Å, (y, x)
+    distance : float, Å
+    period : ndarray, shape (2,), Å, (y, x), or None
+        After which the atoms repeat; distances are then those of the nearest images.
+
+    Returns
+    -------
+    ndarray, shape (K, 2), Å
+        Those that stay, as they were given.
+    """
     inside = atoms if period is None else atoms % period
     pairs = cKDTree(inside, boxsize=period).query_pairs(distance, output_type="ndarray")
     keep = np.ones(len(atoms), bool)

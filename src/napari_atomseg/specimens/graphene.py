@@ -142,7 +142,21 @@ def _relaxed(seeds: np.ndarray) -> np.ndarray:
 
 
 def in_blob(offsets: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """True inside a smooth closed outline around the origin, shape (N,)."""
+    """True inside a smooth closed outline around the origin.
+
+    Parameters
+    ----------
+    offsets : ndarray, shape (N, 2), Å, (y, x)
+        From the middle of the outline.
+    radius : float, Å
+        Mean radius, about which three random harmonics of the angle change it; nowhere below a fifth of it.
+    rng : Generator
+        Each call draws another outline.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+    """
     angle = np.arctan2(offsets[:, 0], offsets[:, 1])
     outline = np.ones(len(offsets))
     for order in (2, 3, 4):

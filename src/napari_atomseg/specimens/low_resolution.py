@@ -331,7 +331,21 @@ def low_resolution(shape: Shape, parts: Sequence[tuple[str, Any]], seed: int) ->
 
 
 def scattered(shape: Shape, number: int, rng: np.random.Generator) -> np.ndarray:
-    """At most that many places (N, 2), px, at random and between 1 and 20 px apart, as the paper's individual points."""
+    """Places at random and apart, as the paper's individual points.
+
+    Parameters
+    ----------
+    shape : tuple of int, px
+        (Y, X) of the field.
+    number : int
+        Of places, at most: one that finds no room in 20 tries is left out.
+    rng : Generator
+        The smallest distance is drawn as well, from 1 to 20 px.
+
+    Returns
+    -------
+    ndarray, shape (N, 2), px, (y, x)
+    """
     least = rng.uniform(1, 20)
     placed = np.zeros((0, 2))
     for _ in range(number):

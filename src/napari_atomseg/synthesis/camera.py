@@ -32,6 +32,13 @@ def exposure(record: Record, scene: Tensor) -> float:
     """Factor that gives a scene its mean number of counts, alpha of Lobato et al., Eq. 30; 1 where none was asked for.
 
     An empty field stays dark: no factor gives it a mean, and vacuum is a valid image.
+
+    Parameters
+    ----------
+    record : Record
+        Its `mean` is the mean number of counts of a pixel that is asked for, or None.
+    scene : Tensor
+        Expected scene, in any unit.
     """
     mean = float(scene.double().mean())
     return 1.0 if record.mean is None or mean <= 0 else record.mean / mean
@@ -54,14 +61,40 @@ def steps_of(record: Record, brightest: float) -> list[Step]:
 
 
 def recorded(scene: Tensor, steps: Sequence[Sequence[Step]], cameras: Sequence[MtfParams]) -> Tensor:
-    """Images (B, 1, Y, X) of expected scenes: what comes up to the counting happens before the camera blurs, the rest after."""
+    """Images of expected scenes: what comes up to the counting happens before the camera blurs, the rest after.
+
+    Parameters
+    ----------
+    scene : Tensor, shape (B, 1, Y, X), e
+        Expected counts.
+    steps : sequence of sequence of Step, length B
+        Noise of each image.
+    cameras : sequence of MtfParams, length B
+
+    Returns
+    -------
+    Tensor, shape (B, 1, Y, X)
+    """
     first = [_until_counted(one) for one in steps]
     counted = apply(scene, [one[:count] for one, count in zip(steps, first, strict=True)])
     return apply(through(scene, counted, cameras), [one[count:] for one, count in zip(steps, first, strict=True)])
 
 
 def through(expected: Tensor, counted: Tensor, cameras: Sequence[MtfParams]) -> Tensor:
-    """Counted electrons (B, 1, Y, X) as cameras show them; one image at a time, for rounding must not depend on the batch."""
+    """Counted electrons as cameras show them; one image at a time, for rounding must not depend on the batch.
+
+    Parameters
+    ----------
+    expected : Tensor, shape (B, 1, Y, X), e
+        Before counting.
+    counted : Tensor, shape (B, 1, Y, X), e
+    cameras : sequence of MtfParams, length B
+
+    Returns
+    -------
+    Tensor, shape (B, 1, Y, X)
+        `counted` itself if no image has a camera.
+    """
     if all(camera.model == "none" for camera in cameras):
         return counted
     alone = zip(torch.split(expected, 1), torch.split(counted, 1), cameras, strict=True)

@@ -73,6 +73,16 @@ def _truncated_exponential(scale: float, rng: np.random.Generator) -> float:
 def draw_number(given: Any, rng: np.random.Generator, where: str, limits: tuple[float, float]) -> float:
     """One value that has to be a number within limits, both included.
 
+    Parameters
+    ----------
+    given : number or mapping
+        A constant, or a distribution; see :func:`draw`.
+    rng : Generator
+    where : str
+        Named in errors.
+    limits : tuple of float
+        Lowest and highest value.
+
     Raises
     ------
     AtomsegError
@@ -102,5 +112,19 @@ def _checked(name: str, values: Sequence[Any], where: str) -> list[float]:
 
 
 def draw_all(given: Mapping[str, Any], rng: np.random.Generator, where: str) -> dict[str, Any]:
-    """Every value of a mapping, in its order."""
+    """Every value of a mapping, in its order.
+
+    Parameters
+    ----------
+    given : mapping of str to number, str, bool, list or mapping
+        Constants and distributions; see :func:`draw`.
+    rng : Generator
+    where : str
+        Named in errors, before the name of the value.
+
+    Raises
+    ------
+    AtomsegError
+        If a distribution is unknown, or its limits make no sense.
+    """
     return {name: draw(value, rng, f"{where}.{name}") for name, value in given.items()}

@@ -73,7 +73,19 @@ def deblurred(columns: ColumnBatch, shape: tuple[int, int], sigma: Sequence[floa
 
 
 def upsampled(columns: ColumnBatch, factor: int) -> ColumnBatch:
-    """The same columns on a grid so many times finer; the centre of the first pixel moves with its upper left corner."""
+    """The same columns on a grid so many times finer; the centre of the first pixel moves with its upper left corner.
+
+    Parameters
+    ----------
+    columns : ColumnBatch
+        Positions and widths in px, with whole numbers at the centres of pixels.
+    factor : int
+
+    Returns
+    -------
+    ColumnBatch
+        Positions and widths in px of the finer grid.
+    """
     return ColumnBatch(
         positions=(columns.positions + 0.5) * factor - 0.5,
         weights=columns.weights,

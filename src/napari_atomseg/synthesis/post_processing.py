@@ -39,13 +39,41 @@ def after(steps: Sequence[Step]) -> list[Step]:
 
 
 def finished_image(image: Tensor, steps: Sequence[Step]) -> Tensor:
-    """An image or focal series (1, F, Y, X) after the fact; marks are in the same places in all frames."""
+    """An image or focal series (1, F, Y, X) after the fact; marks are in the same places in all frames.
+
+    Parameters
+    ----------
+    image : Tensor, shape (1, F, Y, X)
+        As it was recorded, in counts.
+    steps : sequence of Step
+        Of :func:`after`.
+
+    Returns
+    -------
+    Tensor, shape (1, F, Y, X)
+    """
     frames = image.transpose(0, 1)
     return apply(frames, [list(steps)] * len(frames)).transpose(0, 1)
 
 
 def finished_label(name: str, label: Tensor, image: Tensor, steps: Sequence[Step]) -> Tensor:
-    """A label (1, C, factor Y, factor X) that goes with an image (1, F, Y, X) after the fact."""
+    """A label that goes with an image after the fact.
+
+    Parameters
+    ----------
+    name : str
+        Of the label: whether it is a mask, a map from 0 to 1 or a restored image; finer ones begin with ``upsampled_``.
+    label : Tensor, shape (1, C, factor Y, factor X)
+        That of the image as it was recorded.
+    image : Tensor, shape (1, F, Y, X)
+        After the fact: restored images show it where pixels were replaced.
+    steps : sequence of Step
+        What was done after the fact.
+
+    Returns
+    -------
+    Tensor, of the shape of `label`
+    """
     base, factor = name.removeprefix("upsampled_"), label.shape[-1] // image.shape[-1]
     planes = label.transpose(0, 1)
     for step, params, _ in steps:
@@ -63,7 +91,19 @@ def finished_label(name: str, label: Tensor, image: Tensor, steps: Sequence[Step
 
 
 def finished_columns(truth: ColumnTruth, record: Record) -> ColumnTruth:
-    """Columns where they are after the fact, without those that were covered or cut away; Angstrom in the image as it is then."""
+    """Columns where they are after the fact, without those that were covered or cut away; Angstrom in the image as it is then.
+
+    Parameters
+    ----------
+    truth : ColumnTruth
+        Positions in Å in the image as it was recorded.
+    record : Record
+        Tells pixel size, shape and steps.
+
+    Returns
+    -------
+    ColumnTruth
+    """
     steps, size = after(steps_of(record, 1.0)), record.pixel_size
     places = truth.positions / size
     for step, params, _ in steps:
@@ -93,7 +133,19 @@ def pixel_size_after(record: Record) -> float:
 
 
 def replaced_pixels(shape: tuple[int, int], steps: Sequence[Step]) -> Tensor:
-    """True where a pixel was written over or filled, shape (1, 1, Y, X)."""
+    """True where a pixel was written over or filled.
+
+    Parameters
+    ----------
+    shape : tuple of int, px
+        (Y, X).
+    steps : sequence of Step
+        All but interpolation, annotation and cropping are passed over.
+
+    Returns
+    -------
+    Tensor of bool, shape (1, 1, Y, X)
+    """
     kept = torch.ones(1, 1, *shape)
     for step, params, seed in steps:
         if step == "interpolation":

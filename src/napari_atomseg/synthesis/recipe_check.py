@@ -49,7 +49,14 @@ def _check_names(values: Mapping[str, Any], where: str) -> None:
 
 
 def is_number(given: Any, low: float, high: float) -> bool:
-    """Whether something is a finite number within limits; truth values are none."""
+    """Whether something is a finite number within limits; truth values are none.
+
+    Parameters
+    ----------
+    given : object
+    low, high : float
+        Limits, both included.
+    """
     return isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given) and low <= given <= high
 
 

@@ -36,6 +36,16 @@ LOWEST_ZONES = ((0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1)
 def specimen(given: Mapping[str, Any], field: Field) -> Projection:
     """Atoms of a drawn specimen in a field of view, (y, x) in Angstrom.
 
+    Parameters
+    ----------
+    given : mapping
+        ``kind``, ``seed`` and the parameters of that kind.
+    field : tuple of float, Å, (y, x)
+
+    Returns
+    -------
+    Projection
+
     Raises
     ------
     AtomsegError
@@ -177,9 +187,21 @@ def _only_for_a_lens(params: Mapping[str, Any], field: Field, rng: np.random.Gen
 
 
 def scene_without_atoms(given: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray | None:
-    """Image (Y, X), up to 1, of a drawn specimen of kind `low_resolution`; None for those made of atoms.
+    """Image of a drawn specimen of kind `low_resolution`; None for those made of atoms.
 
     ``parts`` lists what is added up; the name of a part gives its number, ``borders`` belongs to the grains.
+
+    Parameters
+    ----------
+    given : mapping
+        ``kind``, ``seed``, ``parts``, and numbers by the names of parts.
+    shape : tuple of int, px
+        (Y, X).
+
+    Returns
+    -------
+    ndarray, shape (Y, X), or None
+        Up to 1.
 
     Raises
     ------
@@ -256,5 +278,16 @@ def _least_projected(cell: ProjectedCell) -> float:
 
 @lru_cache(maxsize=8)
 def field_of(shape: tuple[int, int], pixel_size: float) -> Field:
-    """Field of view, Angstrom, of an image."""
+    """Field of view of an image.
+
+    Parameters
+    ----------
+    shape : tuple of int, px
+        (Y, X).
+    pixel_size : float, Å
+
+    Returns
+    -------
+    tuple of float, Å, (y, x)
+    """
     return shape[0] * pixel_size, shape[1] * pixel_size

@@ -56,7 +56,22 @@ def _alternatives(entry: Mapping[str, Any], number: int, where: str) -> list[Map
 
 
 def draw_steps(given: Sequence[Mapping[str, Any]], rng: np.random.Generator, where: str) -> list[tuple[str, dict[str, Any], int]]:
-    """The effects that happen, with their parameters and seeds."""
+    """The effects that happen, with their parameters and seeds.
+
+    Parameters
+    ----------
+    given : sequence of mapping
+        Of :func:`flattened`; each names an effect, with constants and distributions, and its probability.
+    rng : Generator
+        Parameters are drawn whether an effect happens or not.
+    where : str
+        Named in errors.
+
+    Returns
+    -------
+    list of (str, dict, int)
+        Name of the effect, parameters, seed.
+    """
     found = []
     left: dict[int, float] = {}
     for entry in given:

@@ -104,7 +104,19 @@ def moments_of(optimiser: torch.optim.Optimizer, names: Mapping[Tensor, str]) ->
 def restore_moments(
     optimiser: torch.optim.Optimizer, names: Mapping[Tensor, str], moments: Mapping[str, Tensor], step: int
 ) -> None:
-    """Give the optimiser its running means back."""
+    """Give the optimiser its running means back; parameters whose means were not saved start anew.
+
+    Parameters
+    ----------
+    optimiser : Optimizer
+        Of the kind of Adam; its state is changed.
+    names : mapping of Tensor to str
+        Name of each parameter.
+    moments : mapping of str to Tensor
+        Of :class:`State`: ``exp_avg.NAME``, ``exp_avg_sq.NAME``.
+    step : int
+        Updates that were made.
+    """
     for parameter, name in names.items():
         if f"exp_avg.{name}" not in moments:
             continue

@@ -34,7 +34,15 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, *_convolution(before, 1, 1))
 
     def forward(self, distorted: Tensor, image: Tensor) -> Tensor:
-        """Verdicts (B, 1, Y / 8, X / 8)."""
+        """Verdicts (B, 1, Y / 8, X / 8).
+
+        Parameters
+        ----------
+        distorted : Tensor, shape (B, 1, Y, X)
+            What was to be restored.
+        image : Tensor, shape (B, 1, Y, X)
+            Restored, or true.
+        """
         verdict: Tensor = self.layers(torch.cat([distorted, image], dim=1))
         return verdict
 

@@ -77,7 +77,21 @@ def chi_square_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tupl
 
 
 def paper_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Output, ...] = (RESTORED,)) -> Tensor:
-    """Loss of a restored image with the weights that Lobato et al. published (:mod:`.restoration_losses`)."""
+    """Loss of a restored image with the weights that Lobato et al. published (:mod:`.restoration_losses`).
+
+    Parameters
+    ----------
+    found, targets : Tensor, shape (B, 1, Y, X)
+        Restored and true image.
+    asked : Tensor, shape (B, 1, Y, X)
+        Pixels with 0 count as restored.
+    outputs : tuple of Output
+        Not used; all losses take it.
+
+    Returns
+    -------
+    Tensor, a single number
+    """
     # Where nothing is asked the image counts as restored.
     return restoration_loss(torch.where(asked > 0, found, targets), targets, RestorationWeights())
 

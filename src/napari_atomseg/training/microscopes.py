@@ -75,10 +75,23 @@ def _recorded(clean: Tensor, white: Tensor, record: Record, size: float) -> Tens
 
 
 def resampling(frequency: Tensor, native: float, recorded: float) -> Tensor:
-    r"""Share of a frequency that is left by resampling from a camera's pixels to those of a network, of its shape.
+    r"""Share of a frequency that is left by resampling from a camera's pixels to those of a network.
 
     The cubic kernel of Keys, as wide as the larger of the two pixels, and nothing beyond the camera's own limit. With
     :math:`\xi = k s`, s the larger pixel, its transform is summed up over the kernel.
+
+    Parameters
+    ----------
+    frequency : Tensor, 1/Å
+        Along one axis, of either sign.
+    native : float, Å
+        Pixel size of the network.
+    recorded : float, Å
+        Pixel size of the camera; nothing is left beyond 1 / (2 recorded).
+
+    Returns
+    -------
+    Tensor, of the shape of `frequency`
 
     References
     ----------

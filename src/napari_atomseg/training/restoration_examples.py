@@ -114,7 +114,21 @@ def restoration_examples(
 
 
 def kind_planes(kinds: Sequence[int | None], number: int, shape: Sequence[int]) -> Tensor:
-    """Planes (B, K, Y, X) that are 1 for the kind of an image and 0 for others; all 0 where it is not known."""
+    """Planes that are 1 for the kind of an image and 0 for others; all 0 where it is not known.
+
+    Parameters
+    ----------
+    kinds : sequence of int or None, length B
+        Kind of each image, 0 to K - 1.
+    number : int
+        Of kinds, K.
+    shape : sequence of int
+        (Y, X).
+
+    Returns
+    -------
+    Tensor, float32, shape (B, K, Y, X)
+    """
     planes = torch.zeros(len(kinds), number, *shape)
     for row, kind in enumerate(kinds):
         if kind is not None:

@@ -18,6 +18,22 @@ def validate_restoration(
     """Loss; peak signal-to-noise ratio, its gain over the recorded image, and that of each kind (dB); errors of intensity.
 
     The latter are medians of the errors of mean and deviation, in parts of the true deviation.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Left in evaluation mode.
+    examples : sequence of RestorationExamples
+        Batches, the same every time.
+    native : float, Å
+        Not used; all validations take it.
+    device : torch.device or str
+        Where the network is.
+
+    Returns
+    -------
+    dict of str to float
+        ``loss``, ``psnr``, ``psnr gain``, ``gain KIND``, ``mean error`` and ``deviation error``.
     """
     losses: list[float] = []
     rows: list[tuple[float, ...]] = []

@@ -70,7 +70,20 @@ class Sheet:
     positions: np.ndarray
 
     def moved(self, turns: int, mirrored: bool, shift: tuple[int, int]) -> Sheet:
-        """The same turned counter-clockwise by quarters, then mirrored left to right, then shifted by whole pixels."""
+        """The same turned counter-clockwise by quarters, then mirrored left to right, then shifted by whole pixels.
+
+        Parameters
+        ----------
+        turns : int
+            Quarters.
+        mirrored : bool
+        shift : tuple of int, px, (y, x)
+            Positive is down and to the right; what leaves the field comes in at the other side.
+
+        Returns
+        -------
+        Sheet
+        """
         side = self.potential.shape[-1]
 
         def grid(values: Tensor) -> Tensor:
@@ -91,7 +104,21 @@ class Sheet:
 
 
 def sheet(recipe: Recipe, number: int, side: int, native: float) -> Sheet:
-    """Sheet `number` of a recipe, always the same, on so many pixels along each axis of a size in Angstrom."""
+    """One sheet of a recipe, always the same.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    number : int
+        The same number gives the same sheet.
+    side : int, px
+    native : float, Å
+        Pixel size; the sheet repeats itself after side times native.
+
+    Returns
+    -------
+    Sheet
+    """
     given = json.dumps(draw_record(recipe, number, side).specimen)
     return _kept(given, side, native, recipe.classes)
 
@@ -136,7 +163,19 @@ def _discs(places: np.ndarray, radius: float, shape: tuple[int, int], native: fl
 
 
 def vacant_sites(atoms: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Where the third neighbour of those of the given atoms is missing that have two, shape (M, 2), Angstrom."""
+    """Where the third neighbour of those of the given atoms is missing that have two.
+
+    Parameters
+    ----------
+    atoms : ndarray, shape (N, 2), Å, (y, x)
+    which : ndarray of bool, shape (N,)
+        Atoms that are short of a neighbour.
+
+    Returns
+    -------
+    ndarray, shape (M, 2), Å, (y, x)
+        One bond length away, opposite to the two.
+    """
     if len(atoms) < 4:
         return np.zeros((0, 2))
     distance, near = cKDTree(atoms).query(atoms, k=4)

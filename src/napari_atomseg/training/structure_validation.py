@@ -30,7 +30,24 @@ NEIGHBOURS, BOND_REACH, AROUND_DEFECT = 3, 1.75, 3.0
 def validate_structures(
     network: nn.Module, examples: Sequence[StructureExamples], native: float, device: torch.device | str
 ) -> dict[str, float]:
-    """Loss over all scenes; recall, precision and rms distance (pm) over clear ones, also about defects alone."""
+    """Loss over all scenes; recall, precision and rms distance over clear ones, also about defects alone.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Left in evaluation mode.
+    examples : sequence of StructureExamples
+        Batches, the same every time.
+    native : float, Å
+        Pixel size.
+    device : torch.device or str
+        Where the network is.
+
+    Returns
+    -------
+    dict of str to float
+        Shares from 0 to 1; those about defects are named ``defect ...``. The distance ``rms_pm`` is in pm.
+    """
     losses = []
     counts, broken, square_sum = np.zeros(3), np.zeros(3), 0.0
     network.eval()
@@ -58,7 +75,21 @@ def validate_structures(
 
 
 def about_defects(atoms: np.ndarray, native: float, side: int) -> np.ndarray:
-    """Atoms (N, 2), px, of a repeated field that are short of a neighbour."""
+    """Atoms of a repeated field that are short of a neighbour.
+
+    Parameters
+    ----------
+    atoms : ndarray, shape (N, 2), px, (y, x)
+    native : float, Å
+        Pixel size.
+    side : int, px
+        After which the atoms repeat along both axes.
+
+    Returns
+    -------
+    ndarray, shape (K, 2), px, (y, x)
+        Those with fewer than three others within 1.75 Å; all where there are no more than three.
+    """
     if len(atoms) <= NEIGHBOURS:
         return atoms
     inside = atoms % side

@@ -51,6 +51,20 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
 
     A network is chosen if modality, pixel size, polarity and width of the columns are those of its training images. An unknown
     modality does not speak against it; an unknown pixel size does.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    index : int
+        Frame whose columns tell polarity and width.
+    params : ClassicalParams
+        Of the classical finder, which is chosen where any but the polarity is set; for scans Otsu's segmentation goes before.
+    network : NetworkParams
+        Of the network that may be chosen.
+
+    Returns
+    -------
+    Choice
     """
     from napari_atomseg.networks.catalogue import default_network, model_cards
     from napari_atomseg.networks.zoo import list_models, shipped_folder

@@ -30,7 +30,20 @@ class SmoothField:
         self.shape = tuple(int(size) for size in np.ceil((high - low + 2 * margin) / self.step).astype(int) + 1)
 
     def sums(self, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Smoothed sums on the grid, real or complex."""
+        """Smoothed sums on the grid, real or complex.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (N, 2), px, (y, x)
+            Within the extent that the field was made for.
+        values : ndarray, shape (N,)
+            Real or complex.
+
+        Returns
+        -------
+        ndarray, of the shape of the grid
+            For :meth:`at`.
+        """
         cells = np.rint((positions - self._origin) / self.step).astype(int)
         flat = np.ravel_multi_index(tuple(cells.T), self.shape)
         size = self.shape[0] * self.shape[1]
@@ -43,12 +56,39 @@ class SmoothField:
         return np.asarray(smooth)
 
     def at(self, grid: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Grid values between grid points."""
+        """Grid values between grid points.
+
+        Parameters
+        ----------
+        grid : ndarray
+            Of :meth:`sums`.
+        positions : ndarray, shape (K, 2), px, (y, x)
+
+        Returns
+        -------
+        ndarray, shape (K,)
+            Interpolated linearly; beyond the grid the values of its border.
+        """
         places = ((positions - self._origin) / self.step).T
         return np.asarray(ndimage.map_coordinates(grid, places, order=1, mode="nearest"))
 
     def mean(self, positions: np.ndarray, values: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """Local means at `where` of real values (N,) or (N, M) at `positions`; 0 where there are none near."""
+        """Local means of scattered values, weighted by the Gaussian.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (N, 2), px, (y, x)
+            Where the values belong to, within the extent that the field was made for.
+        values : ndarray, shape (N,) or (N, M)
+            Real.
+        where : ndarray, shape (K, 2), px, (y, x)
+            Where means are asked for; beyond the grid those of its border are taken.
+
+        Returns
+        -------
+        ndarray, shape (K,) or (K, M), in the unit of `values`
+            0 where no position is near.
+        """
         weight = np.maximum(self.at(self.sums(positions, np.ones(len(positions))), where), 1e-12)
         columns = values.reshape(len(positions), -1).T
         means = np.stack([self.at(self.sums(positions, column), where) / weight for column in columns], axis=-1)

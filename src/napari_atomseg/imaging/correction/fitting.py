@@ -22,7 +22,14 @@ _SAMPLE = 30_000
 
 
 def variables_of(params: CorrectionParams, scale: float) -> Variables:
-    """What the polynomial of a form is told of each pixel."""
+    """What the polynomial of a form is told of each pixel.
+
+    Parameters
+    ----------
+    params : CorrectionParams
+    scale : float
+        Intensities are divided by this first.
+    """
     if params.form == "paper":
         return Variables(side=params.side, log=params.log, surroundings=(), scale=scale)
     return Variables(side=params.patch, log=True, surroundings=SURROUNDINGS if params.form == "better" else (), scale=scale)

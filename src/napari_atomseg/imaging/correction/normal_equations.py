@@ -39,7 +39,15 @@ class NormalEquations(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         return self.partial_fit(X, y).solve()
 
     def partial_fit(self, X: np.ndarray, y: np.ndarray) -> NormalEquations:
-        """Take in a block of terms, shape (N, T), and of values, shape (N,); :meth:`solve` follows the last one."""
+        """Take in a block of terms and of values; :meth:`solve` follows the last one.
+
+        Parameters
+        ----------
+        X : ndarray, shape (N, T)
+            Terms.
+        y : ndarray, shape (N,)
+            Values that their sum is to have.
+        """
         if not hasattr(self, "normal_matrix_"):
             self.normal_matrix_ = np.zeros((X.shape[1], X.shape[1]))
             self._vector = np.zeros(X.shape[1])

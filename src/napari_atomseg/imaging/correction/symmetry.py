@@ -44,7 +44,18 @@ class Group:
 
 
 def project(patches: np.ndarray, representation: str) -> np.ndarray:
-    """Part of patches, shape (..., S, S), that belongs to a representation; symmetric to the last bit."""
+    """Part of patches that belongs to a representation; symmetric to the last bit.
+
+    Parameters
+    ----------
+    patches : ndarray, shape (..., S, S)
+    representation : {"A1", "A2", "B1", "B2", "E"}
+        Of the symmetries of the square, by its usual name.
+
+    Returns
+    -------
+    ndarray, shape (..., S, S)
+    """
     flip_y, flip_x, swap = _SIGNS[representation]
     patches = (patches + flip_y * patches[..., ::-1, :]) / 2
     patches = (patches + flip_x * patches[..., ::-1]) / 2

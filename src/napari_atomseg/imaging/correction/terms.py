@@ -20,6 +20,21 @@ Monomial = tuple[int, ...]
 def number_of_terms(*, side: int, degree: int, log: bool, interactions: bool) -> int:
     """Terms of the paper's polynomial, with the constant.
 
+    Parameters
+    ----------
+    side : int, px
+        Of the square of pixels whose intensities are variables.
+    degree : int
+        Highest degree of a term.
+    log : bool
+        One variable more: the logarithm of the intensity of the central pixel.
+    interactions : bool
+        With products of different variables; without them only the powers of each.
+
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> number_of_terms(side=5, degree=2, log=True, interactions=True)
@@ -30,7 +45,22 @@ def number_of_terms(*, side: int, degree: int, log: bool, interactions: bool) ->
 
 
 def monomials(variables: int, degree: int, interactions: bool) -> tuple[Monomial, ...]:
-    """Terms in order of rising degree, the constant first."""
+    """Terms in order of rising degree, the constant first.
+
+    Parameters
+    ----------
+    variables : int
+        Number of variables V; terms name them 0 to V - 1.
+    degree : int
+        Highest degree of a term.
+    interactions : bool
+        With products of different variables; without them only the powers of each.
+
+    Returns
+    -------
+    tuple of Monomial
+        C(V + degree, degree) terms with interactions, 1 + degree V without.
+    """
     found: list[Monomial] = [()]
     for power in range(1, degree + 1):
         if interactions:
@@ -108,7 +138,21 @@ def symmetric_terms(responses: np.ndarray, groups: Sequence[Group]) -> np.ndarra
 
 
 def quadratic_forms(coefficients: np.ndarray, groups: Sequence[Group]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Coefficients of :func:`symmetric_terms` as linear ones, shape (L,), and one symmetric matrix for each group."""
+    """Coefficients of :func:`symmetric_terms` as linear ones, and one symmetric matrix for each group.
+
+    Parameters
+    ----------
+    coefficients : ndarray
+        The constant first, then L linear ones, then the upper triangle of each group, row by row.
+    groups : sequence of Group
+        Those that are linear have linear coefficients too.
+
+    Returns
+    -------
+    linear : ndarray, shape (L,)
+    matrices : list of ndarray, shape (R, R)
+        R is the number of rows of the group. Coefficients of products are halved, for they stand on both sides of the diagonal.
+    """
     linear = sum(len(group.rows) for group in groups if group.linear)
     filled = 1 + linear
     matrices = []

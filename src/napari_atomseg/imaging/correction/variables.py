@@ -69,7 +69,17 @@ class PixelVariables:
         self._layers = layers
 
     def rows(self, first: int, last: int) -> np.ndarray:
-        """Variables of whole rows of pixels, shape (V, (last - first) X); one row of the result is one variable."""
+        """Variables of whole rows of pixels; one row of the result is one variable.
+
+        Parameters
+        ----------
+        first, last : int
+            Rows of pixels, the last one not included.
+
+        Returns
+        -------
+        ndarray, shape (V, (last - first) X)
+        """
         side, width = self._side, self.shape[1]
         block = np.empty((side**2 + len(self._layers), last - first, width))
         for index in range(side**2):

@@ -51,7 +51,24 @@ def snapshot(plan: Plan, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def atoms_in_window(plan: Plan, positions: np.ndarray, numbers: np.ndarray, origin: tuple[float, float]) -> Any:
-    """Atoms of a snapshot in the window at `origin` (y, x), as ase has them, in a cell of the slices."""
+    """Atoms of a snapshot in one window, or their periodic images, as ase has them.
+
+    Parameters
+    ----------
+    plan : Plan
+        Tells length and period of the windows, and the thickness.
+    positions : ndarray, shape (M, 3), Å, (x, y, z)
+        Of :func:`snapshot`.
+    numbers : ndarray of int, shape (M,)
+        Atomic numbers.
+    origin : tuple of float, Å, (y, x)
+        Corner of the window.
+
+    Returns
+    -------
+    ase.Atoms
+        Positions count from the corner; the cell is the window by the thickness, periodic across the beam.
+    """
     from ase import Atoms
 
     along_x, x = place_in_window(positions[:, 0], origin[1], plan.windows_x.length, plan.windows_x.period)

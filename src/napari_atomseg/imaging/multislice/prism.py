@@ -46,7 +46,24 @@ def positions_together(plan: Plan) -> int:
 
 
 def scan_prism(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: np.ndarray, visits: np.ndarray) -> Blocks:
-    """Add the values of all probes at one moment of the thermal motion; as :func:`.probes.scan_windows`."""
+    """Add the values of all probes at one moment of the thermal motion; as :func:`.probes.scan_windows`.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of a single window, which all probes share.
+    positions, numbers
+        Of :func:`~napari_atomseg.imaging.multislice.potential_slices.snapshot`.
+    sums : ndarray, shape (S, Y, X)
+        Parts of the beam that each of S detectors collects are added to these, in place.
+    visits : ndarray of int, shape (Y, X)
+        Counts how often each probe was added, in place.
+
+    Yields
+    ------
+    int
+        1 for each group of probes that was added, 0 at a mere pause.
+    """
     import abtem
     from abtem.core.backend import get_array_module
 

@@ -108,7 +108,20 @@ def scan_windows(plan: Plan, positions: np.ndarray, numbers: np.ndarray, sums: n
 
 
 def batches(rows: slice, columns: slice, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Indices (rows, columns) of the probes of a window in batches of nearly equal size, at most `size`."""
+    """Probes of a window in batches of nearly equal size.
+
+    Parameters
+    ----------
+    rows, columns : slice
+        Probes along y and x, with a start and a stop.
+    size : int
+        Most probes of a batch.
+
+    Returns
+    -------
+    list of (ndarray of int, ndarray of int)
+        Row and column of each probe of a batch, row by row.
+    """
     row, column = np.mgrid[rows, columns].reshape(2, -1)
     number = math.ceil(len(row) / size)
     return list(zip(np.array_split(row, number), np.array_split(column, number), strict=True))
@@ -116,6 +129,13 @@ def batches(rows: slice, columns: slice, size: int) -> list[tuple[np.ndarray, np
 
 def propagate(waves: Any, slices: list[Any]) -> Generator[None, None, None]:
     """Send waves through slices, in place; pauses after each slice.
+
+    Parameters
+    ----------
+    waves : abtem.Waves
+        Changed in place.
+    slices : list
+        Of :func:`~napari_atomseg.imaging.multislice.potential_slices.transmission_slices`, the entrance first.
 
     References
     ----------

@@ -79,7 +79,23 @@ def grid_points(length: Angstrom, sampling: Angstrom, multiple: int = 1) -> int:
 
 
 def one_window(axis: ScanAxis, margin: Angstrom, sampling: Angstrom, multiple: int = 1) -> AxisWindows:
-    """One window for all probes of an axis: whole cells, a multiple of `multiple`, or the field with its margin."""
+    """One window for all probes of an axis: whole cells, a multiple of `multiple`, or the field with its margin.
+
+    Parameters
+    ----------
+    axis : ScanAxis
+    margin : float, Å
+        Room on either side of the probes. Of a periodic axis the window is at least twice as long as this.
+    sampling : float, Å
+        Farthest distance of grid points.
+    multiple : int
+        Number that cells and grid points are multiples of, as interpolated PRISM needs it; cells of a periodic axis only.
+
+    Returns
+    -------
+    AxisWindows
+        One window, of 14 Å at least. Without a period it is centred on the probes.
+    """
     if axis.periodic:
         repeats = multiple * math.ceil(max(2 * margin, SMALLEST_WINDOW) / axis.length / multiple - 1e-9)
         length, period, origin = repeats * axis.length, repeats * axis.length, 0.0
@@ -98,7 +114,23 @@ def one_window(axis: ScanAxis, margin: Angstrom, sampling: Angstrom, multiple: i
 
 
 def cut_windows(axis: ScanAxis, tile: Angstrom, margin: Angstrom, sampling: Angstrom) -> AxisWindows:
-    """Windows of `tile` with a margin; one of whole cells where that is no larger, since it has no seam."""
+    """Windows of `tile` with a margin; one of whole cells where that is no larger, since it has no seam.
+
+    Parameters
+    ----------
+    axis : ScanAxis
+    tile : float, Å
+        Longest stretch of probes that a window serves, about: the axis is cut into equal parts.
+    margin : float, Å
+        Room on either side of these probes.
+    sampling : float, Å
+        Farthest distance of grid points.
+
+    Returns
+    -------
+    AxisWindows
+        Windows of one length, 14 Å at least; each is centred on its probes where it is not made of whole cells.
+    """
     number = max(1, math.ceil(axis.count * axis.step / tile - 1e-9))
     parts = np.array_split(np.arange(axis.count), min(number, axis.count))
     length = max(SMALLEST_WINDOW, (len(parts[0]) - 1) * axis.step + 2 * margin)

@@ -54,7 +54,19 @@ def evidence(candidates: Candidates, maps: Mapping[str, np.ndarray], image: np.n
 
 
 def value_at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Values (N,) of a map (Y, X) at positions (N, 2), px, between its pixels."""
+    """Values of a map between its pixels.
+
+    Parameters
+    ----------
+    values : ndarray, shape (Y, X)
+    positions : ndarray, shape (N, 2), px, (y, x)
+        Beyond the map the values of its border are taken.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Interpolated linearly.
+    """
     return np.asarray(ndimage.map_coordinates(values, positions.T, order=1, mode="nearest"), float)
 
 

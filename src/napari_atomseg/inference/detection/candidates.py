@@ -71,7 +71,18 @@ def find_candidates(columns_map: np.ndarray, image: np.ndarray, column_width: fl
 
 
 def blobness(image: np.ndarray, width: float) -> np.ndarray:
-    """Laplacian of Gaussian of `width` px, positive on bright blobs, of one height for blobs of one height."""
+    """Laplacian of Gaussian, positive on bright blobs, of one height for blobs of one height.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+    width : float, px
+        Standard deviation of the Gaussian.
+
+    Returns
+    -------
+    ndarray of float32, shape (Y, X), in the unit of `image`
+    """
     return np.asarray(-(width**2) * ndimage.gaussian_laplace(np.asarray(image, np.float32), width))
 
 

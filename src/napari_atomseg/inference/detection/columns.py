@@ -49,7 +49,21 @@ class NetworkColumns:
 
 
 def network_columns(prediction: Prediction, model: Model, segmentation: str = "ours") -> NetworkColumns:
-    """Everything that may be a column; by Otsu's segmentation all areas above the threshold are, without doubt."""
+    """Everything that may be a column; by Otsu's segmentation all areas above the threshold are, without doubt.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With the map ``columns``, and for a judge the image that the network was given.
+    model : Model
+        Its card tells width of columns and pixel size, its classifier judges candidates if it has one.
+    segmentation : {"ours", "otsu"}
+        Peaks of the map, or areas above Otsu's threshold.
+
+    Returns
+    -------
+    NetworkColumns
+    """
     card = model.card
     if segmentation == "otsu":
         areas = otsu_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
@@ -82,6 +96,20 @@ def as_columns(shown: NetworkColumns, prediction: Prediction, card: ModelCard, l
     network's positions when the columns are fitted on the image afterwards, ``network_std_px`` says how far the map lets a
     column be off along one axis. Where the maps were freed of displaced rows the positions are too, and ``scan_shift_y_px``,
     ``scan_shift_x_px`` added to them give places in the image as it was scanned.
+
+    Parameters
+    ----------
+    shown : NetworkColumns
+    prediction : Prediction
+        Tells where the pixels of the network lie in the image, and the intensities.
+    card : ModelCard
+        Tells the usual width of columns.
+    least_confidence : float
+        From 0 to 1; columns with less are left out.
+
+    Returns
+    -------
+    Columns
     """
     sure = shown.confidence >= least_confidence
     native = shown.positions[sure]
@@ -108,7 +136,20 @@ def as_columns(shown: NetworkColumns, prediction: Prediction, card: ModelCard, l
 
 
 def native_columns(prediction: Prediction, card: ModelCard) -> Columns:
-    """Columns of which the map is sure rather than not, in native px, with what a lattice is told of them."""
+    """Columns of which the map is sure rather than not, in native px, with what a lattice is told of them.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With the maps ``columns`` and ``background``.
+    card : ModelCard
+        Tells the width of columns and the pixel size of the network.
+
+    Returns
+    -------
+    Columns
+        Those with a confidence of 0.5 or more.
+    """
     shown = map_columns(prediction.maps["columns"], card.column_width / card.native_sampling)
     native = shown.positions[shown.confidence >= 0.5]
     width = np.full(len(native), _width(prediction, card))

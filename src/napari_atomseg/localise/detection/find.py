@@ -142,7 +142,22 @@ class View:
 
 
 def searched_part(plane: Plane, region: np.ndarray | None) -> tuple[np.ndarray | None, str]:
-    """Where an image is searched, (Y, X) or None for all of it: the region without frames and bars; and what these are."""
+    """Where an image is searched: the region without frames and bars; and what these are.
+
+    Parameters
+    ----------
+    plane : array, shape (Y, X)
+        Of numpy or dask; very large ones are not looked at for frames and bars.
+    region : ndarray of bool, shape (Y, X), or None
+        True where columns are asked for; None is everywhere.
+
+    Returns
+    -------
+    searched : ndarray of bool, shape (Y, X), or None
+        None is everywhere.
+    told : str
+        Frames and bars in words; empty if there are none.
+    """
     notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
     if notes is None or not notes.told:
         return region, ""
@@ -154,6 +169,17 @@ def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
     """What is searched of an image: without frames and bars, and around a region only; None if that is nothing.
 
     Around the region enough is looked at that its columns have their neighbours, which tell what a column is here.
+
+    Parameters
+    ----------
+    plane : array, shape (Y, X)
+        Of numpy or dask; very large ones are not looked at for frames and bars.
+    region : ndarray of bool, shape (Y, X), or None
+        True where columns are asked for; None is everywhere.
+
+    Returns
+    -------
+    View or None
     """
     shape = np.array(plane.shape)
     start, stop = np.zeros(2, int), shape
@@ -236,6 +262,24 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
     """Width of the band-pass, in px, that finds the most columns, each counted by how sure it is and how it recurs.
 
     Correlated noise makes the autocorrelation too narrow and touching columns make it too wide; what is found tells.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Columns bright; NaN allowed.
+    scale : ColumnScale
+        The filters that are tried are multiples of its width of the columns.
+    params : ClassicalParams
+        Tells contrast and false share.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    float, px
+        The usual multiple of the width of the columns if no filter finds any that recur.
     """
     best, most = USUAL_FILTER * scale.sigma_px, 0.0
     for factor in FILTERS_IN_COLUMN_SIGMA:
@@ -280,7 +324,22 @@ def otsu_of(values: np.ndarray) -> float:
 
 
 def polarity_sign(polarity: str, image: np.ndarray, sigma: float) -> float:
-    """+1 if columns are bright, -1 if they are dark: the response is skewed towards them."""
+    """Whether columns are bright or dark: the response of a band-pass is skewed towards them.
+
+    Parameters
+    ----------
+    polarity : {"auto", "bright", "dark"}
+        Whatever is not ``auto`` is taken as it is, without a look at the image.
+    image : ndarray, shape (Y, X)
+        NaN allowed.
+    sigma : float, px
+        Width of the band-pass.
+
+    Returns
+    -------
+    float
+        +1 if columns are bright, -1 if they are dark.
+    """
     if polarity != "auto":
         return 1.0 if polarity == "bright" else -1.0
     response = band_pass(repair(image)[0], sigma)

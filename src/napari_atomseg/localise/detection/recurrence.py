@@ -89,9 +89,28 @@ def recurrence_in_one_crystal(
     shape: tuple[int, int],
     shared: float = SHARED,
 ) -> np.ndarray | None:
-    """Share of the repeat vectors of the strong maxima at which a candidate has a partner of like height, shape (N,).
+    """Share of the repeat vectors of the strong maxima at which a candidate has a partner of like height.
 
     None if the strong maxima share no set of vectors.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    relative : ndarray, shape (N,)
+        Height of each in units of that of the strong maxima around it; those of 0.05 or less have no partners.
+    strong : ndarray of bool, shape (N,)
+        Maxima that the vectors are read from.
+    sigma : float, px
+        Width of the columns; partners stand within as much of the end of a vector.
+    shape : tuple of int, px
+        (Y, X) of the image; vectors that lead out of it do not count.
+    shared : float
+        Smallest share of the strong maxima that have a vector. Below the usual 0.3 vectors must be those of a lattice besides.
+
+    Returns
+    -------
+    ndarray, shape (N,), or None
+        From 0 to 1; None if the strong maxima share no set of vectors.
     """
     tolerance = TOLERANCE_IN_SIGMA * sigma
     vectors = repeat_vectors(candidates.pixel[strong], sigma, tolerance, shared)
@@ -135,7 +154,23 @@ def _chance_of_partner(points: np.ndarray, logs: np.ndarray, tolerance: float, s
 
 
 def repeat_vectors(points: np.ndarray, sigma: float, tolerance: float, least: float = SHARED) -> np.ndarray:
-    """Vectors (y, x) in px that at least so large a share of the points has, and twice as many as chance would have."""
+    """Vectors that a large share of the points has, and far more than chance would have.
+
+    Parameters
+    ----------
+    points : ndarray, shape (N, 2), px, (y, x)
+    sigma : float, px
+        Width of the columns; vectors up to twice as long are not looked at.
+    tolerance : float, px
+        Vectors that differ by about as much are one.
+    least : float
+        Smallest share of the points that have a vector, 0 to 1.
+
+    Returns
+    -------
+    ndarray, shape (V, 2), px, (y, x)
+        Up to a few spacings long; none for fewer than ten points.
+    """
     if len(points) < NEIGHBOURS:
         return np.zeros((0, 2))
     tree = spatial.cKDTree(points)

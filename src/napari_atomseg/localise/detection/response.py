@@ -49,9 +49,20 @@ def _without_slope(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def slope_of(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Slope of an image along y plus that along x by least squares, shape (Y, X).
+    """Slope of an image along y plus that along x by least squares.
 
     Both are polynomials of a degree that cannot follow columns of width `sigma` px: planes in small fields.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Finite.
+    sigma : float, px
+        Width of the columns.
+
+    Returns
+    -------
+    ndarray, shape (Y, X), of the type of `image`
     """
     along_y = _smooth(image.mean(axis=1, dtype=np.float64), sigma)
     along_x = _smooth(image.mean(axis=0, dtype=np.float64), sigma)
@@ -65,10 +76,22 @@ def _smooth(profile: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def noise_of_response(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Standard deviation of the response that white noise alone would give, pixel by pixel, shape (Y, X).
+    """Standard deviation of the response that white noise alone would give, pixel by pixel.
 
     The noise is measured in the image itself, from second differences over a few columns around each pixel, so that
     counting noise that follows the signal is followed too.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Finite.
+    sigma : float, px
+        Width of the filter.
+
+    Returns
+    -------
+    ndarray, shape (Y, X), in the unit of `image`
+        Nowhere zero.
     """
     residual = ndimage.convolve(image, DIFFERENCE, mode="reflect") ** 2
     # Leftover spikes are no noise: no pixel may count for more than eight sigma.
@@ -80,7 +103,18 @@ def noise_of_response(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def mean_around(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Mean over a smooth window of about four sigma around each pixel, shape (Y, X)."""
+    """Mean over a smooth window of about four sigma around each pixel.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Mirrored at its borders.
+    sigma : float, px
+
+    Returns
+    -------
+    ndarray, shape (Y, X)
+    """
     # Two running means cost the same for any width.
     side = 2 * round(3.5 * sigma) + 1
     return np.asarray(ndimage.uniform_filter(ndimage.uniform_filter(image, side, mode="reflect"), side, mode="reflect"))
@@ -119,10 +153,23 @@ def squared_gain(sigma: float) -> float:
 
 
 def expected_noise_maxima(sigma: float, area: float, level: np.ndarray) -> np.ndarray:
-    """Number of maxima above `level` standard deviations that white noise gives in `area` px.
+    """Number of maxima of white noise that are higher than a level.
 
     High maxima of a smooth Gaussian field: Adler, The Geometry of Random Fields (1981), Eq. 6.3.1, with the second
     spectral moment 3 / (2 sigma^2) of white noise after the Laplacian of Gaussian.
+
+    Parameters
+    ----------
+    sigma : float, px
+        Width of the Laplacian of Gaussian.
+    area : float, px
+        Number of pixels.
+    level : ndarray
+        In standard deviations of the filtered noise; right well above 1.
+
+    Returns
+    -------
+    ndarray, of the shape of `level`
     """
     moment = 1.5 / sigma**2
     return area * moment / (2 * np.pi) ** 1.5 * level * np.exp(-(level**2) / 2)

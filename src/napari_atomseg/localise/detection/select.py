@@ -136,15 +136,45 @@ def significance_level(significance: np.ndarray, sigma: float, area: float, fals
 
     The false discovery rate of Benjamini and Hochberg, J. R. Stat. Soc. B 57, 289 (1995), with the closed form for
     the maxima of filtered white noise instead of p-values.
+
+    Parameters
+    ----------
+    significance : ndarray, shape (N,)
+        Of all maxima, in standard deviations of filtered noise.
+    sigma : float, px
+        Width of the filter.
+    area : float, px
+        Number of pixels that were searched.
+    false_share : float
+        Largest share of noise, 0 to 1.
+
+    Returns
+    -------
+    float
+        From 2 to 8, or infinity.
     """
     levels = np.linspace(2.0, 8.0, 61)
     return _lowest(levels, expected_noise_maxima(sigma, area, levels), _above(significance, levels), false_share)
 
 
 def decoy_level(significance: np.ndarray, decoys: np.ndarray, false_share: float) -> float:
-    """The same, with the maxima of the inverted image for noise: right for noise of any colour that has no sign.
+    """As :func:`significance_level`, with the maxima of the inverted image for noise: right for all noise that has no sign.
 
     The target-decoy method of Elias and Gygi, Nat. Methods 4, 207 (2007), carried over.
+
+    Parameters
+    ----------
+    significance : ndarray, shape (N,)
+        Of the maxima.
+    decoys : ndarray, shape (M,)
+        Of the maxima of the inverted image.
+    false_share : float
+        Largest share of noise, 0 to 1.
+
+    Returns
+    -------
+    float
+        From 2 to 200, or infinity.
     """
     levels = np.geomspace(2.0, 200.0, 200)
     return _lowest(levels, _above(decoys, levels) + 1.0, _above(significance, levels), false_share)
@@ -183,7 +213,18 @@ def _lowest(levels: np.ndarray, false: np.ndarray, found: np.ndarray, share: flo
 
 
 def height_around(candidates: Candidates, strong: np.ndarray) -> np.ndarray:
-    """Median height of the nearest ten strong maxima, shape (N,); follows thickness and illumination."""
+    """Median height of the nearest ten strong maxima; follows thickness and illumination.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    strong : ndarray of bool, shape (N,)
+        True for at least one.
+
+    Returns
+    -------
+    ndarray, shape (N,), in units of the image
+    """
     tree = spatial.cKDTree(candidates.pixel[strong])
     count = min(NEIGHBOURS, int(strong.sum()))
     _, near = tree.query(candidates.pixel, k=count)

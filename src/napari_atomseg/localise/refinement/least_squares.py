@@ -47,7 +47,21 @@ class Problem:
         return np.asarray(np.subtract(weighted, background, out=background))
 
     def linearised(self, model: np.ndarray, which: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Weighted residuals (N, P) and derivatives of the model (N, F, P), both without what the background can make."""
+        """Residuals and derivatives of the model, both weighted and without what the background can make.
+
+        Parameters
+        ----------
+        model : ndarray, shape (N, 8)
+            One column a row; see :mod:`.shape`.
+        which : tuple of int, length F
+            Parameters that derivatives are taken by.
+
+        Returns
+        -------
+        residual : ndarray, shape (N, P)
+            Data less model.
+        slopes : ndarray, shape (N, F, P)
+        """
         weight = self.windows.weight
         shape, slopes = derivatives(*self.windows.distances(model), model, which)
         height, level = model[:, HEIGHT, None].astype(np.float32), model[:, LEVEL, None].astype(np.float32)
@@ -83,7 +97,21 @@ class Prior:
 
 
 def problem(windows: Windows, others: np.ndarray, background: str) -> Problem:
-    """A problem whose background is ``local`` (flat), ``tilted``, or ``shared``, which is to say known."""
+    """What is known of windows while their columns are fitted.
+
+    Parameters
+    ----------
+    windows : Windows
+        N windows of P pixels, with their weights.
+    others : ndarray, shape (N, P)
+        What all other columns give in each window.
+    background : {"local", "tilted", "shared"}
+        A flat level in each window, a tilted plane, or a level that is known.
+
+    Returns
+    -------
+    Problem
+    """
     count = {"local": 1, "tilted": 3, "shared": 0}[background]
     return Problem(windows=windows, others=others, basis=_orthonormal(_functions(windows, count) * windows.weight[:, None]))
 
@@ -144,7 +172,25 @@ def fit(
 
 
 def stepped(current: np.ndarray, start: np.ndarray, step: np.ndarray, which: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """A model (N, 8) after a step (N, F), which is cut where it would leap out of its window, or leave its scale."""
+    """A model after a step, which is cut where it would leap out of its window, or leave its scale.
+
+    Parameters
+    ----------
+    current : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    start : ndarray, shape (N, 8)
+        The model to begin with: no step along y or x is longer than its sigma, and sigma stays at 0.3 to 3 times its sigma.
+    step : ndarray, shape (N, F)
+        Added to the parameters `which`, of which y and x are the first.
+    which : tuple of int, length F
+
+    Returns
+    -------
+    trial : ndarray, shape (N, 8)
+        With a tail of 0 to 0.95, and axes that differ by no more than a factor 4.4.
+    step : ndarray, shape (N, F)
+        With the steps of positions as they were cut.
+    """
     width = start[:, SIGMA, None]
     step = step.copy()
     step[:, :2] = np.clip(step[:, :2], -width, width)
@@ -162,6 +208,21 @@ def heights_and_levels(windows: Windows, others: np.ndarray, model: np.ndarray) 
 
     Each has shape (N,); the information is the inverse variance of the height if `windows.weight` squared is the
     inverse variance of each pixel.
+
+    Parameters
+    ----------
+    windows : Windows
+        N windows of P pixels, with their weights.
+    others : ndarray, shape (N, P)
+        What all other columns give in each window.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`. Its height and level are not used.
+
+    Returns
+    -------
+    height, level : ndarray, shape (N,)
+        In intensities; 0 where the window cannot tell one from the other.
+    information : ndarray, shape (N,)
     """
     weight = windows.weight**2
     shape = windows.columns(of_unit_height(model))
@@ -179,7 +240,20 @@ def heights_and_levels(windows: Windows, others: np.ndarray, model: np.ndarray) 
 
 
 def significances(windows: Windows, model: np.ndarray) -> np.ndarray:
-    """Height of each column over its standard deviation, all else known, shape (N,); weights as inverse deviations."""
+    """Height of each column over its standard deviation, all else known.
+
+    Parameters
+    ----------
+    windows : Windows
+        Whose weights are inverse standard deviations of the pixels.
+    model : ndarray, shape (N, 8)
+        The column of each window; see :mod:`.shape`.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Positive for dark columns too.
+    """
     return np.asarray(np.sqrt(np.sum((windows.weight * windows.columns(model)) ** 2, axis=1, dtype=np.float64)))
 
 
@@ -191,7 +265,22 @@ def of_unit_height(model: np.ndarray) -> np.ndarray:
 
 
 def damped_solution(normal: np.ndarray, gradient: np.ndarray, damping: np.ndarray) -> np.ndarray:
-    """Marquardt's step, scaled by the diagonal; zero where nothing can be solved."""
+    """Marquardt's step, scaled by the diagonal; zero where nothing can be solved.
+
+    Parameters
+    ----------
+    normal : ndarray, shape (N, F, F)
+        Normal matrices.
+    gradient : ndarray, shape (N, F)
+        Derivatives of the model times residuals, data less model.
+    damping : ndarray, shape (N,)
+        Added to the diagonal, in units of itself; 0 for the step of Gauss and Newton.
+
+    Returns
+    -------
+    ndarray, shape (N, F)
+        To be added to the parameters.
+    """
     size = normal.shape[1]
     diagonal = np.einsum("nii->ni", normal)
     solvable = np.isfinite(diagonal) & (diagonal > 0)

@@ -34,7 +34,22 @@ def sampled_rows(model: np.ndarray) -> np.ndarray:
 
 
 def power_beyond_noise(task: Problem, model: np.ndarray, shapes: int = SHAPES) -> np.ndarray:
-    """Mean power of the residuals of each window (N,) in the first `shapes` of the eight, in units of the noise."""
+    """Mean power of the residuals of each window in shapes that a column displaced by a wrong model leaves.
+
+    Parameters
+    ----------
+    task : Problem
+        Windows whose residuals are weighted by the inverse standard deviation of each pixel.
+    model : ndarray, shape (N, 8)
+        The fitted column of each window; see :mod:`.shape`.
+    shapes : int
+        How many of the eight are looked at, slopes first.
+
+    Returns
+    -------
+    ndarray, shape (N,), in units of the noise
+        Of each shape; 1 is expected of noise alone.
+    """
     own = (Y, X, HEIGHT, SIGMA)
     residual, slopes = task.linearised(model, own)
     both = np.concatenate([slopes, task.without_background(_shapes(task, model)[:, :shapes])], axis=1)
@@ -42,7 +57,22 @@ def power_beyond_noise(task: Problem, model: np.ndarray, shapes: int = SHAPES) -
 
 
 def inflation(model: np.ndarray, rows: np.ndarray, power: np.ndarray) -> np.ndarray:
-    """Factor on the variances of all columns (N,), from the power in units of the noise (M,) of some rows (M,)."""
+    """Factor on the variances of all columns, from what some of them have beyond noise; columns of like height are off alike.
+
+    Parameters
+    ----------
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    rows : ndarray of int, shape (M,)
+        Columns that were looked at.
+    power : ndarray, shape (M,), in units of the noise
+        Of :func:`power_beyond_noise`.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        1.08 where the model is right, more elsewhere.
+    """
     factor = np.full(len(model), WEIGHTS_READ_OFF)
     if len(rows) == 0:
         return factor

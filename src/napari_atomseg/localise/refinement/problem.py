@@ -126,7 +126,19 @@ class Scene:
     shifts: np.ndarray | None = None
 
     def chunks(self, rows: np.ndarray, values_each: int | None = None) -> Iterator[np.ndarray]:
-        """The given columns (ascending), a bounded number at a time."""
+        """The given columns (ascending), a bounded number at a time.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (N,)
+        values_each : int or None
+            Pixels that are treated for each column; None for those of a window.
+
+        Yields
+        ------
+        ndarray of int
+            Parts of `rows`, in their order.
+        """
         size = max(1, CHUNK_VALUES // (values_each or len(self.offsets)))
         for first in range(0, len(rows), size):
             yield rows[first : first + size]
@@ -136,7 +148,15 @@ class Scene:
         return cut(self.image, self.valid, self.start[rows][:, [Y, X]], self.offsets, self.shifts)
 
     def add(self, canvas: np.ndarray, model: np.ndarray) -> None:
-        """Add columns (N, 8) to an image (Y, X), out to where they fade."""
+        """Add columns to an image, out to where they fade.
+
+        Parameters
+        ----------
+        canvas : ndarray, shape (Y, X)
+            Changed in place.
+        model : ndarray, shape (N, 8)
+            One column a row; see :mod:`.shape`. Columns without height, or with what is not finite, are left out.
+        """
         there = model[(model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1)]
         if len(there) == 0:
             return
@@ -152,15 +172,46 @@ class Scene:
             add_columns(canvas, windows, values)
 
     def others(self, canvas: np.ndarray, windows: Windows, model: np.ndarray) -> np.ndarray:
-        """What all columns but its own give in each window, shape (N, P), from the image of all columns (Y, X)."""
+        """What all columns but its own give in each window.
+
+        Parameters
+        ----------
+        canvas : ndarray, shape (Y, X)
+            All columns drawn, those of the windows too; see :meth:`add`.
+        windows : Windows
+            N windows of P pixels.
+        model : ndarray, shape (N, 8)
+            The column of each window as it was drawn.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, P)
+        """
         return np.asarray(canvas.ravel()[windows.index] - windows.columns(model), dtype=np.float32)
 
     def fitted_windows(
         self, canvas: np.ndarray, rows: np.ndarray, model: np.ndarray, *, each_its_own: bool = False
     ) -> tuple[Windows, np.ndarray]:
-        """Weighted windows of the given columns, model (N, 8), and what all others give in them, (N, P).
+        """Weighted windows of the given columns, and what all others give in them.
 
         The same as :meth:`windows`, :meth:`others` and :meth:`weighted` one after the other, with each column drawn once.
+
+        Parameters
+        ----------
+        canvas : ndarray, shape (Y, X)
+            All columns drawn, those of the windows too; see :meth:`add`.
+        rows : ndarray of int, shape (N,)
+            Columns whose windows are cut.
+        model : ndarray, shape (N, 8)
+            These columns as they were drawn.
+        each_its_own : bool
+            See :meth:`weighted`.
+
+        Returns
+        -------
+        windows : Windows
+            N windows of P pixels.
+        others : ndarray of float32, shape (N, P)
         """
         windows = self.windows(rows)
         seen, own = canvas.ravel()[windows.index], windows.columns(model)
@@ -171,6 +222,21 @@ class Scene:
         """The same windows, each residual weighted by the inverse standard deviation of its pixel; spikes by nothing.
 
         Least squares weight all pixels of the image alike; `each_its_own` asks for the mean of each window instead.
+
+        Parameters
+        ----------
+        windows : Windows
+            N windows of P pixels; a weight of 0 stays 0.
+        others : ndarray, shape (N, P)
+            What all columns but its own give in each window.
+        model : ndarray, shape (N, 8)
+            The column of each window, which tells with its level what is expected there.
+        each_its_own : bool
+            With least squares: the mean variance of each window in place of that of the image.
+
+        Returns
+        -------
+        Windows
         """
         return self._weighted(windows, others + windows.columns(model), model, each_its_own)
 

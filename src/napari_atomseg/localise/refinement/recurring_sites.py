@@ -39,7 +39,20 @@ class Sites:
 
 
 def recurring_sites(there: np.ndarray, found: np.ndarray) -> Sites:
-    """Where the neighbours `found` (rows of a model) of the columns `there` (rows of a model) may stand as well."""
+    """Where neighbours that were found beside some columns may stand beside others as well.
+
+    Parameters
+    ----------
+    there : ndarray, shape (N, 8)
+        Model of the columns; see :mod:`.shape`.
+    found : ndarray, shape (K, 8)
+        Model of the neighbours, each of which belongs to the column nearest to it.
+
+    Returns
+    -------
+    Sites
+        Clear of the columns that are there.
+    """
     sigma = float(np.median(there[:, SIGMA]))
     tree = spatial.cKDTree(there[:, [Y, X]])
     height = np.log(np.abs(there[:, HEIGHT]))
@@ -59,7 +72,20 @@ def recurring_sites(there: np.ndarray, found: np.ndarray) -> Sites:
 
 
 def tallest_apart(sites: Sites, height: np.ndarray, apart: float) -> np.ndarray:
-    """Rows of sites of which none is nearer than `apart`, px, to a taller one; heights (M,)."""
+    """Sites of which none is nearer to a taller one than a distance.
+
+    Parameters
+    ----------
+    sites : Sites
+    height : ndarray, shape (M,)
+        Of the neighbour at each; the tallest are kept first.
+    apart : float, px
+
+    Returns
+    -------
+    ndarray of int, shape (K,)
+        Rows of the sites, ascending.
+    """
     left = np.ones(len(height), bool)
     near = spatial.cKDTree(sites.places).query_ball_point(sites.places, apart)
     for row in np.argsort(-height, kind="stable"):
@@ -70,9 +96,22 @@ def tallest_apart(sites: Sites, height: np.ndarray, apart: float) -> np.ndarray:
 
 
 def expected_heights(height: np.ndarray, error: np.ndarray, kind: np.ndarray) -> np.ndarray:
-    """Heights (M,) that are expected at sites, from those measured (M,) with standard deviations (M,) and all of their kind.
+    """Heights that are expected at sites, from those measured there and at all sites of their kind.
 
     Positive heights; what is as likely to be nothing is halved, what the others of its kind tell better is drawn to their mean.
+
+    Parameters
+    ----------
+    height : ndarray, shape (M,)
+        Measured; times -1 for dark columns.
+    error : ndarray, shape (M,)
+        Standard deviations of these.
+    kind : ndarray of int, shape (M,)
+        Number of the kind of each site.
+
+    Returns
+    -------
+    ndarray, shape (M,)
     """
     found = np.zeros_like(height)
     for number in np.unique(kind):

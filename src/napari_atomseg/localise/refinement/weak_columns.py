@@ -83,7 +83,29 @@ def too_faint(
 def look_again(
     scene: Scene, canvas: np.ndarray, model: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Search around the starts of the lost on what the others (canvas, (Y, X)) leave; the found may be fitted again."""
+    """Search for the lost around where they were put, on what the others leave of the image; the found may be fitted again.
+
+    Parameters
+    ----------
+    scene : Scene
+    canvas : ndarray, shape (Y, X)
+        All columns drawn but the lost.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    faint : ndarray of bool, shape (N,)
+        Columns that were lost because they were too faint, or on a neighbour's shoulder.
+    away : ndarray of bool, shape (N,)
+        Columns that were lost because they ran away.
+    sign : float
+        +1 for bright columns, -1 for dark ones.
+
+    Returns
+    -------
+    model : ndarray, shape (N, 8)
+        Columns that are still lost have no height.
+    faint, away : ndarray of bool, shape (N,)
+        False for the found.
+    """
     model, faint, away = model.copy(), faint.copy(), away.copy()
     model[faint | away, HEIGHT] = 0
     for chunk in scene.chunks(np.flatnonzero(faint | away)):
@@ -101,7 +123,22 @@ def look_again(
 
 
 def handed_over(scene: Scene, model: np.ndarray, faint: np.ndarray, away: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Model, faint and away after each column that a stranger has taken is given to the lost one that was put nearer to it."""
+    """Give each column that a stranger has taken to the lost one that was put nearer to it; the stranger is lost instead.
+
+    Parameters
+    ----------
+    scene : Scene
+        Tells where columns were put.
+    model : ndarray, shape (N, 8)
+        One column a row; see :mod:`.shape`.
+    faint, away : ndarray of bool, shape (N,)
+        Columns that are lost; see :func:`look_again`.
+
+    Returns
+    -------
+    model : ndarray, shape (N, 8)
+    faint, away : ndarray of bool, shape (N,)
+    """
     model, faint, away = model.copy(), faint.copy(), away.copy()
     start = scene.start[:, [Y, X]]
     lost = faint | away

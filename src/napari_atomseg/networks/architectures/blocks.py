@@ -10,7 +10,20 @@ ROWS = 4
 
 
 def convolution(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU; the image keeps its size."""
+    """Convolution, batch normalisation, ReLU; the image keeps its size.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    size : int, px
+        Odd side of the kernel.
+
+    Returns
+    -------
+    nn.Sequential
+        From (B, inputs, Y, X) to (B, outputs, Y, X).
+    """
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),

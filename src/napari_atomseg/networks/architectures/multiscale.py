@@ -83,7 +83,20 @@ class Multiscale(nn.Module):
 
 
 def dilated(inputs: int, outputs: int, holes: int) -> nn.Sequential:
-    """Convolution of 3 x 3 pixels that lie so far apart, batch normalisation, ReLU."""
+    """Convolution of 3 x 3 pixels that lie apart, batch normalisation, ReLU; the image keeps its size.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    holes : int, px
+        Distance of neighbouring pixels of the kernel; 1 is an ordinary convolution.
+
+    Returns
+    -------
+    nn.Sequential
+        From (B, inputs, Y, X) to (B, outputs, Y, X).
+    """
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=holes, dilation=holes, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )

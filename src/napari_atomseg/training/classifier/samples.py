@@ -53,6 +53,20 @@ def draw_samples(recipes: Sequence[Recipe], model: Model, seed: int, number: int
     """Candidates of the images of batch `number`, always the same; those that one may see or not are left out.
 
     The recipes take turns.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+    model : Model
+        The network whose map proposes the candidates.
+    seed : int
+    number : int
+        Of the batch; sides of the images change from one to the next, recipes after each round of sides.
+
+    Yields
+    ------
+    TrainingSamples
+        One for an image at most; about a third of the images show nothing.
     """
     side, batch = SIDES[number % len(SIDES)]
     recipe = recipes[number // len(SIDES) % len(recipes)]
