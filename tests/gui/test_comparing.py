@@ -15,6 +15,7 @@ from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.docks.profile import ProfileDock
 from napari_atomseg.gui.documents.results import show_columns
 from napari_atomseg.gui.layers.conversion import image_layer_data, source_of
+from napari_atomseg.gui.layers.fitting_view import fit_view
 from napari_atomseg.gui.layers.structures import show_simulated, structure_layer_data
 from napari_atomseg.gui.pages.compare import lens_fit
 from napari_atomseg.gui.pages.compare import page as comparing
@@ -146,6 +147,20 @@ def test_layers_and_numbers(viewer, panel, compared, image, made):
     assert not compared.notes.isVisibleTo(compared)
     assert compared.views.mode == "difference"
     assert "sto | convolution against experiment: 1 − R²" in panel.status.text()
+
+
+def test_what_is_compared_fills_the_view_unless_a_detail_is_looked_at(viewer, panel, compare_page, image, made, idle):
+    camera = viewer.scene.camera
+    fit_view(viewer, image)
+    whole = camera.zoom
+    camera.zoom = whole / 3
+    panel.run_button.click()
+    idle(panel)
+    assert camera.zoom == pytest.approx(whole)
+    camera.zoom = 4 * whole
+    panel.run_button.click()
+    idle(panel)
+    assert camera.zoom == pytest.approx(4 * whole)
 
 
 def test_another_run_replaces_the_result_unless_it_is_locked(viewer, panel, compared, idle):

@@ -22,6 +22,16 @@ def fit_view(viewer: Any, *layers: Layer) -> None:
     camera.zoom = float((canvas / size).min() * (1 - MARGIN))
 
 
+def fill_view(viewer: Any, layer: Layer) -> None:
+    """Zoom in on a layer of which all is in view; where only a part of it is looked at, that stays."""
+    low, high = corners_of(layer)
+    camera = viewer.scene.camera
+    half = np.asarray(viewer.canvas.size, dtype=float) / (2 * camera.zoom)
+    centre = np.asarray(camera.center[-2:], dtype=float)
+    if np.all(low >= centre - half) and np.all(high <= centre + half):
+        fit_view(viewer, layer)
+
+
 def corners_of(*layers: Layer) -> tuple[np.ndarray, np.ndarray]:
     """First and last corner (y, x) of what layers cover together, in the units of the canvas."""
     ends = np.array([layer.extent.world[:, -2:] for layer in layers], dtype=float)

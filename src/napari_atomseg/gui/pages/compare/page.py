@@ -42,6 +42,7 @@ from napari_atomseg.gui.layers.comparison import (
     show_comparison,
 )
 from napari_atomseg.gui.layers.conversion import pixel_size_of
+from napari_atomseg.gui.layers.fitting_view import fill_view
 from napari_atomseg.gui.layers.structures import method_of
 from napari_atomseg.gui.pages.compare.lens_fit import LensFit, sentence
 from napari_atomseg.gui.pages.compare.views import DIFFERENCE, ResultRow
@@ -367,6 +368,8 @@ class ComparePage(QWidget):
         if image is self._host.image:
             self.views.watch(image, shown)
             self.views.show_as(DIFFERENCE if mode == OFF else mode)
+            # The structure lies beside the image, and is not compared.
+            fill_view(viewer, image)
             self._watch_profile()
         return True
 
