@@ -9,7 +9,7 @@ import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.cli.fit_options import FIT, FIT_OPTIONS, fit_params, refuse_without_fit
-from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.options import Dataset, Force, Frames, PixelSize, frame_of, open_image, pixel_size_of, require_model
 from napari_atomseg.cli.output_paths import STRUCTURES, files_of, refuse_existing, targets_of, write
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Out = Annotated[
     str, typer.Option("-o", "--output", metavar="OUT", help="File (.csv or .xyz), or a folder for any number of inputs.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
 @param_options(
@@ -50,7 +49,7 @@ def locate(
     ] = None,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
-    frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
+    frame: Frames = "all",
     series: Annotated[
         bool, typer.Option("--series", help="The frames are one focal series, for a network of structures that takes so many.")
     ] = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, PixelSize, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, params_of, pixel_size_of
 from napari_atomseg.cli.output_paths import refuse_existing
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_units
 from napari_atomseg.core.errors import AtomsegError
@@ -35,7 +35,7 @@ def compare(
     ] = False,
     dataset: Dataset = None,
     frame: Annotated[int | None, typer.Option(min=0, metavar="N", help="Frame of an experimental stack, counted from 0.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Force
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
 
@@ -41,7 +42,7 @@ def fit_correction(
     out: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.json", help="The correction.")],
     elements: Annotated[str, typer.Option(metavar="A,B,...", help="Elements that the pairs show, to warn of others.")] = "",
     figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Parity plot and maps of the differences.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
     *,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Force
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, write
 from napari_atomseg.core.jobs import run
 
@@ -43,7 +44,7 @@ class Agreement:
 
 def demo(
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")] = Path("demo"),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import length_of
+from napari_atomseg.cli.options import Force, length_of
 from napari_atomseg.cli.output_paths import refuse_existing
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
@@ -35,7 +35,7 @@ def make_exit_waves(
         str | None, typer.Option("--field", metavar="LENGTH", help="Side of the field of view.", show_default="40A for a crystal")
     ] = None,
     snapshots: Annotated[int, typer.Option(min=1, metavar="N", help="Waves of each structure, at moments of its motion.")] = 1,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
     *,

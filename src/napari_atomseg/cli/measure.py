@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.cli.tables import FirstIndex, Unit, read_table, require_units
 from napari_atomseg.core.errors import AtomsegError
@@ -30,7 +30,7 @@ def measure(
     first_index: FirstIndex = None,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:

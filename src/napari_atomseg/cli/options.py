@@ -25,6 +25,15 @@ PixelSize = Annotated[
 Dataset = Annotated[
     int | None, typer.Option("--dataset", min=0, metavar="N", help="Dataset in the file; by default its first image.")
 ]
+Frames = Annotated[str, typer.Option("--frame", metavar="N|all", help="Frame of a stack, counted from 0.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+ImagesIn = Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")]
+ImagesOut = Annotated[
+    str,
+    typer.Option(
+        "-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy or .zspy), or a folder for any number of inputs."
+    ),
+]
 
 
 def open_image(path: Path, dataset: int | None, pixel_size: float | None, console: Console) -> Micrograph:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, PixelSize, frame_of, open_image, pixel_size_of
+from napari_atomseg.cli.options import Dataset, Force, Frames, ImagesIn, ImagesOut, PixelSize, frame_of, open_image, pixel_size_of
 from napari_atomseg.cli.output_paths import MAPS, refuse_existing, refuse_inputs, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
@@ -16,20 +16,15 @@ from napari_atomseg.core.jobs import run
 
 @param_options({"restoration": "RestorationParams"}, FieldOption("restoration.modality"), FieldOption("restoration.device"))
 def restore_images(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
-    out: Annotated[
-        str,
-        typer.Option(
-            "-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy or .zspy), or a folder for any number of inputs."
-        ),
-    ],
+    inputs: ImagesIn,
+    out: ImagesOut,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network that restores, see `models`; by default the first of them.")
     ] = None,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
-    frame: Annotated[str, typer.Option(metavar="N|all", help="Frame of a stack, counted from 0.")] = "all",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    frame: Frames = "all",
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
     *,

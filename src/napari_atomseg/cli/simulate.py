@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import length_of, open_image, params_of
+from napari_atomseg.cli.options import Force, length_of, open_image, params_of
 from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
@@ -74,7 +74,7 @@ def simulate(
         Path | None, typer.Option(metavar="FILE", help="Correction file of fit-correction, for --method corrected.")
     ] = None,
     like: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Take pixel size and field from this image.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
     *,

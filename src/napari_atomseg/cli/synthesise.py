@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Force
 from napari_atomseg.core.errors import AtomsegError
 
 
@@ -22,7 +23,7 @@ def synthesise(
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Labels to write; all if left out, `none` for none.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
