@@ -43,7 +43,9 @@ def test_edits_since_undone_leave_no_file(autosave):
 
 def test_files_of_an_earlier_start_and_of_closed_documents_stay(autosave):
     earlier, closed = edits("earlier"), edits("closed")
-    Autosave(autosave.folder).keep_one(earlier)
+    earlier_start = Autosave(autosave.folder)
+    earlier_start.keep_one(earlier)
+    earlier_start.wait()
     autosave.keep([closed], [closed])
     autosave.keep([], [])
     assert len(files(autosave)) == 2
