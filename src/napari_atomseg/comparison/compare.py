@@ -16,7 +16,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.simulation.engine import simulate
-from napari_atomseg.simulation.params import SimulationParams, like
+from napari_atomseg.simulation.params import SimulationParams, on_grid_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -113,7 +113,7 @@ def match_rotation(structure: Atoms, params: SimulationParams, experimental: Mic
     from napari_atomseg.registration.spectra import rotation_between
 
     yield Progress(0, 2, "simulating")
-    upright = like(replace(params, method="convolution", cut=replace(params.cut, rotation_deg=0.0)), experimental)
+    upright = on_grid_of(replace(params, method="convolution", cut=replace(params.cut, rotation_deg=0.0)), experimental)
     model = simulate(structure, upright)
     yield Progress(1, 2, "comparing spectra")
     pixels = model.require_pixel_size(), experimental.require_pixel_size()

@@ -16,7 +16,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import WHOLE, Progress, as_part, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.simulation.engine import simulate
-from napari_atomseg.simulation.params import SimulationParams, StemParams, like
+from napari_atomseg.simulation.params import SimulationParams, StemParams, on_grid_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -93,7 +93,7 @@ def fit_simulation(
     absolute = "thickness" in vary
     asked = CompareParams(intensities="absolute" if absolute else "linear")
     names = tuple(name for name in STEPS if name in vary)
-    params = replace(like(params, experimental), method="convolution", convolution=replace(params.convolution, psf="probe"))
+    params = replace(on_grid_of(params, experimental), method="convolution", convolution=replace(params.convolution, psf="probe"))
     if absolute:
         params = _whole_periods(structure, params)
     problem = LensProblem.of(structure, experimental, names, absolute)

@@ -31,7 +31,7 @@ from napari_atomseg.simulation.effects import CONVOLUTIONS, PROBES, belongs_to, 
 from napari_atomseg.simulation.engine import simulate, simulate_again, structure_in
 from napari_atomseg.simulation.exit_waves import exit_wave_files, make_exit_waves
 from napari_atomseg.simulation.field import projected_atoms
-from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, like
+from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, on_grid_of
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.simulation.sliced import simulation_cost
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
@@ -65,11 +65,11 @@ from napari_atomseg.workflows.lattice import (
 from napari_atomseg.workflows.measuring import WHAT, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.network_maps import maps
-from napari_atomseg.workflows.provenance import bound, finder_choice, fit_choices, left_out
+from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.restoration import RestorationParams, restore
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
-from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder
+from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
 
 __all__ = [
     "ARCHITECTURES",
@@ -113,8 +113,8 @@ __all__ = [
     "accept_suggested",
     "add_model",
     "architecture_of",
+    "attach_to_image",
     "belongs_to",
-    "bound",
     "calibrate_by_lattice",
     "cluster",
     "compare",
@@ -128,6 +128,7 @@ __all__ = [
     "estimated_size",
     "exit_wave_files",
     "finder_choice",
+    "fine_tune",
     "fit_choices",
     "fit_correction",
     "fit_simulation",
@@ -136,7 +137,6 @@ __all__ = [
     "image_of",
     "is_structure_file",
     "left_out",
-    "like",
     "line_profile",
     "locate",
     "low_index_zones",
@@ -150,6 +150,7 @@ __all__ = [
     "model_names",
     "model_table",
     "models_folder",
+    "on_grid_of",
     "one_frame",
     "pairs_cost",
     "params_of",
@@ -182,7 +183,6 @@ __all__ = [
     "synthesis_presets",
     "synthesise",
     "synthesise_into",
-    "teach",
     "train",
     "train_classifier",
     "training_folder",

@@ -12,7 +12,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.localise.detection.find import polarity_sign
 from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
-from napari_atomseg.workflows.provenance import bound
+from napari_atomseg.workflows.provenance import attach_to_image
 
 SAMPLE_SIDE = 512
 """Part of the image that tells the column width where no column does yet, in pixels."""
@@ -92,7 +92,7 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
     ratio = np.array(micrograph.shape[-2:]) / np.array(columns.image_shape[-2:])
     kept = [name for name in columns.features if name not in ("intensity", "background", "y_std_px", "x_std_px", "fit")]
     width = columns.features["sigma_px"] * float(ratio.mean())
-    return bound(
+    return attach_to_image(
         replace(
             columns,
             # Pixel centres, not corners, lie on whole numbers.

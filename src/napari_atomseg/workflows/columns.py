@@ -21,7 +21,7 @@ from napari_atomseg.localise.refinement.refine import CHOSEN, RefineParams, refi
 from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
 from napari_atomseg.workflows.column_edits import replaced
-from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, bound, choices_of_fits
+from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, attach_to_image, choices_of_fits
 
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
 Finder = Callable[[int], Found]
@@ -116,7 +116,7 @@ def locate(
     if refined:
         details |= choices_of_fits(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
-    return bound(join_frames(parts), micrograph, details)
+    return attach_to_image(join_frames(parts), micrograph, details)
 
 
 def _finder(
@@ -255,4 +255,4 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         choices.append(fitted.provenance.get(CHOSEN))
         result = replaced(result, rows, fitted)
     details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **choices_of_fits(choices)}
-    return bound(result, micrograph, details)
+    return attach_to_image(result, micrograph, details)

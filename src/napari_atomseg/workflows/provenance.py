@@ -55,7 +55,7 @@ def fit_choices(columns: Columns) -> str:
     return ", ".join(parts)
 
 
-def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
+def attach_to_image(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
     """Columns that know their image, its calibration and how they were made; versions and time are those of the saving.
 
     Parameters

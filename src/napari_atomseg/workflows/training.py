@@ -156,7 +156,7 @@ def stopped_at(folder: Path) -> int | None:
 
 
 @job
-def teach(
+def fine_tune(
     recipe: Recipe, *, minutes: float, start_from: str | None = None, name: str | None = None, device: str = "auto"
 ) -> Generator[Progress, None, ModelCard]:
     """Train for a few minutes on one crystal, in this process; see :func:`napari_atomseg.workflows.training.train`.
@@ -167,7 +167,7 @@ def teach(
     minutes : float
         The learning rate has fallen to zero when they are over.
     start_from : str, optional
-        Model that is taught; without it a network begins from nothing, for which minutes are too few.
+        Model to start from; without it a network begins from nothing, for which minutes are too few.
     name : str, optional
         Of the new model; by default the recipe's.
     device : str
@@ -175,7 +175,7 @@ def teach(
     Returns
     -------
     ModelCard
-        Of the new model; the one that was taught stays as it is.
+        Of the new model; the one that it started from stays as it is.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from napari_atomseg.gui.preferences import PLUGIN
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.ask_where import PICTURES, ask_where, suffixes_in
 from napari_atomseg.sessions.saving import with_suffix
-from napari_atomseg.workflows import bound, read_columns, straighten_rows, transfer
+from napari_atomseg.workflows import attach_to_image, read_columns, straighten_rows, transfer
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.scan_rows import ScanRows
@@ -107,7 +107,7 @@ class Tools(QObject):
             self._panel.viewer.open(path, plugin=PLUGIN)
             return
         micrograph = to_micrograph(image)
-        columns = bound(columns, micrograph, dict(columns.provenance))
+        columns = attach_to_image(columns, micrograph, dict(columns.provenance))
         session, _ = show_columns(self._panel.viewer, image, columns)
         self._panel.documents.watch(session)
         doubts = "".join(f" ({said})" for said in reservations(columns, micrograph))

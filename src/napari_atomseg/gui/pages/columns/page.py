@@ -33,7 +33,7 @@ from napari_atomseg.gui.widgets.colour_bar import ColourBar, unit_of
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.region import RegionBox
-from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, bound, refine, snap
+from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, attach_to_image, refine, snap
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
@@ -387,7 +387,7 @@ class ColumnsPage(QWidget):
         for layer in documents_of(self._viewer, image):
             session = session_of(layer)
             if image is not None and session.columns.pixel_size != pixel_size_of(image):
-                session.recalibrate(bound(session.columns, to_micrograph(image), dict(session.columns.provenance)))
+                session.recalibrate(attach_to_image(session.columns, to_micrograph(image), dict(session.columns.provenance)))
         self.refresh()
 
     def _follow(self, event: Any = None) -> None:

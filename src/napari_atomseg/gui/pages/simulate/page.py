@@ -58,9 +58,9 @@ from napari_atomseg.workflows import (
     describe_structure,
     has_effect,
     has_thickness,
-    like,
     low_index_zones,
     match_rotation,
+    on_grid_of,
     simulate,
 )
 from napari_atomseg.workflows import structure_summary as summary
@@ -256,7 +256,7 @@ class SimulatePage(QWidget):
             tem=self.tem.value(),
         )
         image = self._host.image
-        return like(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
+        return on_grid_of(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
 
     @property
     def run_text(self) -> str:

@@ -1,4 +1,4 @@
-"""The page "Train": teach a network one crystal in a few minutes, with its loss as it falls."""
+"""The page "Train": fine-tune a network for one crystal in a few minutes, with its loss as it falls."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def learn(lesson: Lesson) -> Generator[Progress, None, Any]:
     """The job: the recipe of the crystal, then the training."""
     yield Progress(0, 0, "reading the crystal")
     recipe = workflows.recipe_for_crystal(lesson.structure, lesson.zone, lesson.columns)
-    steps = workflows.teach.steps(
+    steps = workflows.fine_tune.steps(
         recipe, minutes=lesson.minutes, start_from=lesson.start_from, name=lesson.name, device=lesson.device
     )
     return (yield from steps)
