@@ -11,7 +11,7 @@ import torch
 
 from napari_atomseg.core.columns import MAP_CONFIDENCE, NETWORK_POSITION, NETWORK_STD, SCAN_SHIFT, Columns
 from napari_atomseg.inference.detection.candidate_features import evidence, value_at
-from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
+from napari_atomseg.inference.detection.candidates import NetworkCandidates, find_candidates
 from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.localise.detection.map_columns import map_columns, otsu_columns
 from napari_atomseg.localise.detection.scale import estimate_scale
@@ -80,7 +80,7 @@ def network_columns(prediction: Prediction, model: Model, segmentation: str = "o
     return NetworkColumns(positions=positions, confidence=confidence, map_confidence=sure, spread=spread)
 
 
-def _judged(found: Candidates, prediction: Prediction, judge: CandidateClassifier, sampling: float) -> np.ndarray:
+def _judged(found: NetworkCandidates, prediction: Prediction, judge: CandidateClassifier, sampling: float) -> np.ndarray:
     if not len(found) or prediction.image is None:
         return np.zeros(0)
     maps = {task: prediction.normal(task) for task in NEEDED}

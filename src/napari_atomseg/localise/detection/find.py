@@ -18,7 +18,7 @@ from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Pixels, Quantity
 from napari_atomseg.localise.detection.annotations import LARGEST_PICTURE, find_annotations
-from napari_atomseg.localise.detection.candidates import Candidates, find_candidates, join
+from napari_atomseg.localise.detection.peaks import Peaks, find_peaks, join
 from napari_atomseg.localise.detection.regions import Regions, measure_regions
 from napari_atomseg.localise.detection.repair import repair
 from napari_atomseg.localise.detection.response import band_pass
@@ -225,23 +225,21 @@ def _found_in(view: View, params: ClassicalParams) -> Generator[Progress, None, 
         sigma = yield from best_filter(sign * centre_crop(middle, TRIAL_SIDE), scale, params)
     sigma = max(NARROWEST_FILTER, sigma)
     cut = Cutter(plane=plane, sign=sign, sigma=sigma, tiles=tiles_of(plane.shape, TILE_SIDE, margin=int(np.ceil(8 * sigma))))
-    candidates, otsu = yield from _search(cut)
-    if len(candidates) == 0:
+    peaks, otsu = yield from _search(cut)
+    if len(peaks) == 0:
         return _no_columns(view.shape)
     yield Progress(len(cut.tiles), 2 * len(cut.tiles), "choosing columns")
     verdict = select_columns(
-        candidates,
+        peaks,
         otsu=otsu,
         sigma=sigma,
         shape=plane.shape,
         contrast=params.contrast,
         false_share=params.false_share,
     )
-    accepted = candidates.pixel[verdict.keep]
+    accepted = peaks.pixel[verdict.keep]
     regions, background = yield from _measure(cut, accepted)
-    return _columns(
-        cut, view, params, candidates.height[verdict.keep], verdict.confidence[verdict.keep], regions, background, scale
-    )
+    return _columns(cut, view, params, peaks.height[verdict.keep], verdict.confidence[verdict.keep], regions, background, scale)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -285,11 +283,11 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
     for factor in FILTERS_IN_COLUMN_SIGMA:
         yield Progress(0, 0, "choosing the filter")
         sigma = max(NARROWEST_FILTER, factor * scale.sigma_px)
-        candidates, response = find_candidates(image, sigma)
-        if len(candidates) == 0:
+        peaks, response = find_peaks(image, sigma)
+        if len(peaks) == 0:
             continue
         verdict = select_columns(
-            candidates,
+            peaks,
             otsu=otsu_of(response),
             sigma=sigma,
             shape=image.shape,
@@ -298,7 +296,7 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
         )
         if verdict.recurrence is None:
             continue
-        worth = _worth(candidates.significance, verdict.recurrence)
+        worth = _worth(peaks.significance, verdict.recurrence)
         gain = _trust(factor) * float(np.sum(worth[verdict.keep]))
         if gain > most:
             best, most = sigma, gain
@@ -346,30 +344,30 @@ def polarity_sign(polarity: str, image: np.ndarray, sigma: float) -> float:
     return 1.0 if float(np.mean((response - response.mean()) ** 3)) >= 0 else -1.0
 
 
-def _search(cut: Cutter) -> Generator[Progress, None, tuple[Candidates, float]]:
-    """Candidates of the whole image and Otsu's threshold of its response."""
+def _search(cut: Cutter) -> Generator[Progress, None, tuple[Peaks, float]]:
+    """Peaks of the whole image and Otsu's threshold of its response."""
     parts, samples = [], []
     for index, tile in enumerate(cut.tiles):
         yield Progress(index, 2 * len(cut.tiles), "searching")
-        candidates, response = find_candidates(cut.read(tile), cut.sigma)
-        parts.append(_within(candidates, tile))
+        peaks, response = find_peaks(cut.read(tile), cut.sigma)
+        parts.append(_within(peaks, tile))
         thin = max(1, int(np.sqrt(response.size * len(cut.tiles) / 4e6)))
         samples.append(response[::thin, ::thin].ravel())
     return join(parts), otsu_of(np.concatenate(samples))
 
 
-def _within(candidates: Candidates, tile: Tile) -> Candidates:
-    """Candidates of the tile's core, in pixels of the whole image."""
+def _within(peaks: Peaks, tile: Tile) -> Peaks:
+    """Peaks of the tile's core, in pixels of the whole image."""
     start = [part.start for part in tile.window]
-    pixel, dark = candidates.pixel + start, candidates.dark + start
+    pixel, dark = peaks.pixel + start, peaks.dark + start
     mine, dark_mine = tile.owns(pixel), tile.owns(dark)
-    return Candidates(
+    return Peaks(
         pixel=pixel[mine],
-        height=candidates.height[mine],
-        significance=candidates.significance[mine],
-        own=candidates.own[mine],
+        height=peaks.height[mine],
+        significance=peaks.significance[mine],
+        own=peaks.own[mine],
         dark=dark[dark_mine],
-        decoys=candidates.decoys[dark_mine],
+        decoys=peaks.decoys[dark_mine],
     )
 
 

@@ -95,7 +95,7 @@ class RefineParams:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
+class RefinementProblem:
     """What stays the same while columns are refined. Intensities are counted from `zero` in steps of `unit`.
 
     Attributes
@@ -280,8 +280,8 @@ class Scene:
         return float(np.hypot(*self.offsets.T).max())
 
 
-def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
-    """Everything that the refinement of an image's columns needs; see :class:`Scene`.
+def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> RefinementProblem:
+    """Everything that the refinement of an image's columns needs; see :class:`RefinementProblem`.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     # A background of the whole image does not need to be told from the tails window by window.
     window = params.window * (WIDER_IF_SHARED if params.background == "shared" else 1.0)
     radius = window_radius(start[:, [Y, X]], float(np.median(start[:, SIGMA])), window)
-    return Scene(
+    return RefinementProblem(
         image=scaled.astype(np.float32),
         valid=valid,
         zero=zero,

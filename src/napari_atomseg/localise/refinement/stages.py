@@ -11,12 +11,19 @@ from scipy import spatial
 
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.joint_step import coupled_step, trusted_columns
-from napari_atomseg.localise.refinement.least_squares import Prior, fit, heights_and_levels, problem, significances, stepped
+from napari_atomseg.localise.refinement.least_squares import (
+    Prior,
+    fit,
+    heights_and_levels,
+    significances,
+    stepped,
+    window_problem,
+)
 from napari_atomseg.localise.refinement.misfit import SHAPES, SLOPES, inflation, power_beyond_noise, sampled_rows
 from napari_atomseg.localise.refinement.parallel import each
-from napari_atomseg.localise.refinement.problem import RefineParams, Scene
+from napari_atomseg.localise.refinement.problem import RefinementProblem, RefineParams
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y
-from napari_atomseg.localise.refinement.uncertainty import SHAPES_SPREAD, WIDTHS_SPREAD, covariances, weighed_task
+from napari_atomseg.localise.refinement.uncertainty import SHAPES_SPREAD, WIDTHS_SPREAD, covariances, weighted_problem
 from napari_atomseg.localise.refinement.weak_columns import all_too_faint, look_again
 from napari_atomseg.localise.refinement.windows import pairs_within
 
@@ -92,65 +99,65 @@ def stated_parameters(params: RefineParams) -> tuple[int, ...]:
     return (*JOINT, *shape_parameters(params)) if params.width == "each" else JOINT
 
 
-def canvas_of(scene: Scene, model: np.ndarray) -> np.ndarray:
+def canvas_of(problem: RefinementProblem, model: np.ndarray) -> np.ndarray:
     """All columns of a model together, without background, shape (Y, X).
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     model : ndarray, shape (N, 8)
         One column a row; see :mod:`.shape`.
     """
-    canvas = np.zeros(scene.image.shape)
-    scene.add(canvas, model)
+    canvas = np.zeros(problem.image.shape)
+    problem.add(canvas, model)
     return canvas
 
 
-def _local(scene: Scene) -> str:
+def _local(problem: RefinementProblem) -> str:
     """The background of separate fits: one that all share can be told only from all together."""
-    return "local" if scene.params.background == "shared" else scene.params.background
+    return "local" if problem.params.background == "shared" else problem.params.background
 
 
-def fit_amplitudes(scene: Scene) -> Generator[Progress, None, State]:
+def fit_amplitudes(problem: RefinementProblem) -> Generator[Progress, None, State]:
     """Heights and levels for positions and widths as they were given."""
-    model = scene.start.copy()
+    model = problem.start.copy()
     significance = np.zeros(len(model))
-    canvas = np.zeros(scene.image.shape)
+    canvas = np.zeros(problem.image.shape)
     for sweep in range(LINEAR_SWEEPS):
-        work = partial(_weigh, scene, canvas, model, with_significance=sweep == LINEAR_SWEEPS - 1)
+        work = partial(_weigh, problem, canvas, model, with_significance=sweep == LINEAR_SWEEPS - 1)
         swept = model.copy()
-        for chunk, (swept_chunk, significance_chunk) in each(work, scene.chunks(np.arange(len(model)))):
+        for chunk, (swept_chunk, significance_chunk) in each(work, problem.chunks(np.arange(len(model)))):
             yield Progress(sweep, LINEAR_SWEEPS, "weighing")
             swept[chunk], significance[chunk] = swept_chunk, significance_chunk
         model = swept
-        canvas = canvas_of(scene, model)
+        canvas = canvas_of(problem, model)
     sign = 1.0 if np.nanmedian(model[:, HEIGHT]) >= 0 else -1.0
     faint = (sign * significance < SEEN) | all_too_faint(model, sign)
     return State(model=model, faint=faint, away=np.zeros_like(faint), moved=np.full(len(model), np.inf), sign=sign)
 
 
 def _weigh(
-    scene: Scene, canvas: np.ndarray, model: np.ndarray, chunk: np.ndarray, *, with_significance: bool
+    problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray, chunk: np.ndarray, *, with_significance: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Columns of a chunk with better heights and levels, and the significance of the heights if asked for."""
-    windows = scene.windows(chunk)
+    windows = problem.windows(chunk)
     swept, significance = model[chunk].copy(), np.zeros(len(chunk))
-    others = scene.others(canvas, windows, swept)
+    others = problem.others(canvas, windows, swept)
     height, swept[:, LEVEL], _ = heights_and_levels(windows, others, swept)
     swept[:, HEIGHT] += RELAXATION * (height - swept[:, HEIGHT])
     if with_significance:
-        weighted = scene.weighted(windows, others, swept)
+        weighted = problem.weighted(windows, others, swept)
         best, _, information = heights_and_levels(weighted, others, swept)
         significance = best * np.sqrt(information)
     return swept, significance
 
 
-def refine_individually(scene: Scene, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
+def refine_individually(problem: RefinementProblem, state: State, steps: int, turn: int) -> Generator[Progress, None, State]:
     """Fit each column with all others as they were before the round.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     state : State
     steps : int
         Of each column.
@@ -163,19 +170,19 @@ def refine_individually(scene: Scene, state: State, steps: int, turn: int) -> Ge
     """
     model, faint, away = state.model.copy(), state.faint.copy(), state.away.copy()
     model[faint, HEIGHT] = 0
-    canvas = canvas_of(scene, model)
+    canvas = canvas_of(problem, model)
     waiting = np.flatnonzero(~faint)
     fitted = model.copy()
-    which = (Y, X, HEIGHT, *((STRETCH, SLANT) if scene.params.shape == "elliptic" and turn > 0 else ()))
+    which = (Y, X, HEIGHT, *((STRETCH, SLANT) if problem.params.shape == "elliptic" and turn > 0 else ()))
 
     def work(chunk: np.ndarray) -> np.ndarray:
-        weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
-        return fit(problem(weighted, others, _local(scene)), model[chunk], which, steps, rest=ROUGHLY)[0]
+        weighted, others = problem.fitted_windows(canvas, chunk, model[chunk])
+        return fit(window_problem(weighted, others, _local(problem)), model[chunk], which, steps, rest=ROUGHLY)[0]
 
-    for number, (chunk, found) in enumerate(each(work, scene.chunks(waiting))):
+    for number, (chunk, found) in enumerate(each(work, problem.chunks(waiting))):
         yield Progress(turn * len(waiting) + number * len(chunk), 8 * len(waiting), "refining")
         fitted[chunk] = found
-    away[waiting] = is_diverged(fitted[waiting], scene.start[waiting], state.sign)
+    away[waiting] = is_diverged(fitted[waiting], problem.start[waiting], state.sign)
     taken = waiting[~away[waiting]]
     model[taken] = fitted[taken]
     if len(taken):
@@ -185,39 +192,39 @@ def refine_individually(scene: Scene, state: State, steps: int, turn: int) -> Ge
         yield Progress(0, 0, "looking for the faint")
         present = model.copy()
         present[faint | away, HEIGHT] = 0
-        model, faint, away = look_again(scene, canvas_of(scene, present), model, faint, away, state.sign)
+        model, faint, away = look_again(problem, canvas_of(problem, present), model, faint, away, state.sign)
     if turn > 1:
         faint |= all_too_faint(model, state.sign)
     return replace(state, model=model, faint=faint, away=away)
 
 
 def refine_jointly(
-    scene: Scene, state: State, restless: np.ndarray | None = None, *, steps: int | None = None
+    problem: RefinementProblem, state: State, restless: np.ndarray | None = None, *, steps: int | None = None
 ) -> Generator[Progress, None, State]:
     """Steps of all columns at once until they are at rest.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     state : State
     restless : ndarray of bool, shape (N,), optional
         The columns to begin with, where all others have been fitted already; all by default.
     steps : int, optional
         How many at most; by default as many rounds as the parameters allow.
     """
-    shared = shared_parameters(scene.params)
+    shared = shared_parameters(problem.params)
     model, away = state.model.copy(), state.away.copy()
     model[state.faint, HEIGHT] = 0
-    canvas = canvas_of(scene, model)
+    canvas = canvas_of(problem, model)
     if LEVEL in shared:
-        model[:, LEVEL] = float(np.median((scene.image - canvas)[scene.valid])) if scene.valid.any() else 0.0
+        model[:, LEVEL] = float(np.median((problem.image - canvas)[problem.valid])) if problem.valid.any() else 0.0
     widths = model[:, SIGMA].copy()
     there = np.flatnonzero(~state.faint & ~away)
     trusted = None
     moved = np.zeros(len(model))
     moved[there] = np.inf if restless is None else np.where(restless[there], np.inf, state.moved[there])
     damping, last = np.full(len(model), FIRST_DAMPING), np.full(len(model), np.inf)
-    for turn in range(scene.params.rounds if steps is None else steps):
+    for turn in range(problem.params.rounds if steps is None else steps):
         sigma = float(np.median(model[:, SIGMA]))
         pairs = pairs_within(model, PULL * sigma)
         active = there[_restless(moved, pairs)[there]]
@@ -226,19 +233,19 @@ def refine_jointly(
         # What all share can be told only from all.
         common = shared if len(active) == len(there) else ()
         if common and trusted is None:
-            trusted = trusted_columns(scene, canvas, model)
-        step = yield from coupled_step(scene, canvas, model, active, pairs, JOINT, common, damping[active], trusted)
+            trusted = trusted_columns(problem, canvas, model)
+        step = yield from coupled_step(problem, canvas, model, active, pairs, JOINT, common, damping[active], trusted)
         longest = np.max(np.abs(step.own[:, :2]), axis=1) / sigma
         # A column whose steps do not shrink is slowed down.
         wild = (longest > LONGEST) | (longest > SHRINKS * last[active])
         damping[active] = np.clip(np.where(wild, 4 * damping[active], damping[active] / 3), LEAST_DAMPING, MOST_DAMPING)
         model[active, LEVEL] = step.levels
         size = np.minimum(1.0, LONGEST / np.maximum(longest, 1e-30))
-        trial, _ = stepped(model[active], scene.start[active], size[:, None] * step.own, JOINT)
+        trial, _ = stepped(model[active], problem.start[active], size[:, None] * step.own, JOINT)
         last[active] = longest
         growth = np.abs(trial[:, HEIGHT] - model[active, HEIGHT]) / np.maximum(np.abs(trial[:, HEIGHT]), 1e-30)
         moved[active] = np.maximum(longest, growth) / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(step.error, 1.0))
-        lost = is_diverged(trial, scene.start[active], state.sign)
+        lost = is_diverged(trial, problem.start[active], state.sign)
         # What has found no rest so late would only unsettle its neighbours.
         lost |= (turn > PATIENCE) & (longest > LONGEST)
         away[active[lost]] = True
@@ -250,16 +257,16 @@ def refine_jointly(
             change = _shared_step(model, widths, step.shared, shared)
             if change > AT_REST:
                 moved[there] = np.maximum(moved[there], change / AT_REST)
-            canvas = canvas_of(scene, model)
+            canvas = canvas_of(problem, model)
         elif 2 * len(taken) > len(there):
             model[taken] = trial[~lost]
-            canvas = canvas_of(scene, model)
+            canvas = canvas_of(problem, model)
         else:
-            _replace_on(canvas, scene, model, taken, trial[~lost])
+            _replace_on(canvas, problem, model, taken, trial[~lost])
     return replace(state, model=model, away=away, moved=moved)
 
 
-def refine_widths(scene: Scene, state: State) -> Generator[Progress, None, State]:
+def refine_widths(problem: RefinementProblem, state: State) -> Generator[Progress, None, State]:
     """Give each column its own width, from where all are with a shared one.
 
     Fitted round by round: where neighbours overlap, widths and local levels of all columns at once have no common cost
@@ -267,7 +274,7 @@ def refine_widths(scene: Scene, state: State) -> Generator[Progress, None, State
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     state : State
 
     Returns
@@ -277,12 +284,12 @@ def refine_widths(scene: Scene, state: State) -> Generator[Progress, None, State
     model, away = state.model.copy(), state.away.copy()
     model[state.faint | away, HEIGHT] = 0
     there = np.flatnonzero(model[:, HEIGHT] != 0)
-    which = (*JOINT, *shape_parameters(scene.params))
+    which = (*JOINT, *shape_parameters(problem.params))
     usual = np.array([0.0, 0.0, 0.0, float(np.median(model[:, SIGMA])), 0.0, 0.0])[: len(which)]
     spread = np.array([np.inf, np.inf, np.inf, WIDTHS_SPREAD * usual[3], SHAPES_SPREAD, SHAPES_SPREAD])[: len(which)]
     moved = np.where(model[:, HEIGHT] != 0, np.inf, 0.0)
-    canvas = canvas_of(scene, model)
-    for turn in range(scene.params.rounds):
+    canvas = canvas_of(problem, model)
+    for turn in range(problem.params.rounds):
         pairs = pairs_within(model, PULL * float(np.median(model[:, SIGMA])))
         active = there[_restless(moved, pairs)[there]]
         if len(active) == 0:
@@ -291,17 +298,17 @@ def refine_widths(scene: Scene, state: State) -> Generator[Progress, None, State
         place = np.full(len(model), -1)
         place[active] = np.arange(len(active))
         error = np.zeros(len(active))
-        for chunk in scene.chunks(active):
-            yield Progress(turn * len(there) + int(place[chunk[0]]), scene.params.rounds * len(there), "fitting widths")
-            weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
-            task = problem(weighted, others, scene.params.background)
+        for chunk in problem.chunks(active):
+            yield Progress(turn * len(there) + int(place[chunk[0]]), problem.params.rounds * len(there), "fitting widths")
+            weighted, others = problem.fitted_windows(canvas, chunk, model[chunk])
+            task = window_problem(weighted, others, problem.params.background)
             fitted[place[chunk]], _ = fit(task, model[chunk], which, LATER_STEPS, Prior(usual=usual, spread=spread))
             error[place[chunk]] = 1 / np.maximum(significances(weighted, fitted[place[chunk]]), 1e-12)
-        lost = is_diverged(fitted, scene.start[active], state.sign)
+        lost = is_diverged(fitted, problem.start[active], state.sign)
         change = np.max(np.abs(fitted - model[active])[:, [Y, X, SIGMA]], axis=1) / fitted[:, SIGMA]
         moved[active] = np.where(lost, 0.0, change / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(error, 1.0)))
         away[active[lost]] = True
-        _replace_on(canvas, scene, model, active[~lost], fitted[~lost])
+        _replace_on(canvas, problem, model, active[~lost], fitted[~lost])
         there = there[~away[there]]
     return replace(state, model=model, away=away, moved=moved)
 
@@ -329,13 +336,13 @@ def _shared_step(model: np.ndarray, widths: np.ndarray, step: np.ndarray, shared
     return largest
 
 
-def _replace_on(canvas: np.ndarray, scene: Scene, model: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+def _replace_on(canvas: np.ndarray, problem: RefinementProblem, model: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     """Give some columns new parameters, in the model and in the image of all, in place."""
     before = model[rows].copy()
     before[:, HEIGHT] *= -1
-    scene.add(canvas, before)
+    problem.add(canvas, before)
     model[rows] = values
-    scene.add(canvas, model[rows])
+    problem.add(canvas, model[rows])
 
 
 def is_diverged(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarray:
@@ -352,56 +359,58 @@ def is_diverged(fitted: np.ndarray, start: np.ndarray, sign: float) -> np.ndarra
     return np.asarray(away | ~np.isfinite(fitted).all(axis=1) | (sign * fitted[:, HEIGHT] <= 0))
 
 
-def noise_covariances(scene: Scene, canvas: np.ndarray, state: State) -> Generator[Progress, None, tuple[np.ndarray, float]]:
+def noise_covariances(
+    problem: RefinementProblem, canvas: np.ndarray, state: State
+) -> Generator[Progress, None, tuple[np.ndarray, float]]:
     """Of (y, x), shape (N, 2, 2), px squared, scaled up where residuals are larger than the noise level says; and that scale.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together, without background.
     state : State
     """
     model = state.model
-    pairs = pairs_within(model, scene.radius + 3 * float(np.median(model[:, SIGMA])))
-    covariance, surplus = yield from covariances(scene, canvas, model, stated_parameters(scene.params), pairs)
+    pairs = pairs_within(model, problem.radius + 3 * float(np.median(model[:, SIGMA])))
+    covariance, surplus = yield from covariances(problem, canvas, model, stated_parameters(problem.params), pairs)
     there = model[:, HEIGHT] != 0
     scale = max(1.0, float(np.median(surplus[there]))) if there.any() else 1.0
     return scale * covariance, scale
 
 
-def stated_covariances(scene: Scene, state: State) -> Generator[Progress, None, np.ndarray]:
+def stated_covariances(problem: RefinementProblem, state: State) -> Generator[Progress, None, np.ndarray]:
     """Of (y, x), shape (N, 2, 2), px squared, with what the model's own errors add to the noise.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     state : State
     """
     model = state.model
-    canvas = canvas_of(scene, model)
-    covariance, scale = yield from noise_covariances(scene, canvas, state)
+    canvas = canvas_of(problem, model)
+    covariance, scale = yield from noise_covariances(problem, canvas, state)
     rows = sampled_rows(model)
     power = np.zeros(len(rows))
-    for chunk in scene.chunks(np.arange(len(rows))):
+    for chunk in problem.chunks(np.arange(len(rows))):
         yield Progress(int(chunk[0]), len(rows), "stating uncertainties")
-        power[chunk] = power_beyond_noise(weighed_task(scene, canvas, model, rows[chunk]), model[rows[chunk]])
+        power[chunk] = power_beyond_noise(weighted_problem(problem, canvas, model, rows[chunk]), model[rows[chunk]])
     return covariance * inflation(model, rows, power / scale)[:, None, None]
 
 
-def on_slopes(scene: Scene, state: State) -> bool:
+def on_slopes(problem: RefinementProblem, state: State) -> bool:
     """Whether what is left of the windows is mostly slopes, which no flat level under each column can follow.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     state : State
     """
     model = without_lost(state)
     rows = sampled_rows(model)[:SLOPE_SAMPLE]
     if len(rows) == 0:
         return False
-    task, own = weighed_task(scene, canvas_of(scene, model), model, rows), model[rows]
+    task, own = weighted_problem(problem, canvas_of(problem, model), model, rows), model[rows]
     slopes = float(np.median(power_beyond_noise(task, own, SLOPES)))
     every = float(np.median(power_beyond_noise(task, own)))
     others = (SHAPES * every - SLOPES * slopes) / (SHAPES - SLOPES)
