@@ -105,7 +105,7 @@ def test_without_a_recorded_image_the_page_asks_for_it(viewer, panel, compare_pa
 
 def test_other_images_are_offered_but_not_chosen(viewer, panel, compare_page, image):
     other = add_image(viewer, name="reference")
-    panel.head.choose(image)
+    panel.image_bar.choose(image)
     assert compare_page.chosen is None
     assert "choose another one" in panel.run_button.toolTip()
     compare_page.simulated.setCurrentIndex(0)
@@ -113,7 +113,7 @@ def test_other_images_are_offered_but_not_chosen(viewer, panel, compare_page, im
     assert panel.run_button.isEnabled()
     other.units, other.scale = ("pixel", "pixel"), (1, 1)
     assert "reference has no pixel size" in compare_page.why_not()
-    panel.head.set_pixel_size(None, "")
+    panel.image_bar.set_pixel_size(None, "")
     assert "The image has no pixel size" in compare_page.why_not()
 
 
@@ -199,7 +199,7 @@ def test_another_image_has_a_page_of_its_own(viewer, panel, compared, image):
     assert compared.found is None
     assert not compared.save_button.isEnabled()
     assert compared.save_button.toolTip() == "Compare first."
-    panel.head.choose(image)
+    panel.image_bar.choose(image)
     assert compared.found is not None
     assert compared.views.isVisibleTo(compared)
     viewer.layers.remove("experiment | simulated")
@@ -461,7 +461,7 @@ def test_the_lens_needs_a_structure_and_something_to_vary(viewer, panel, compare
     assert compare_page.lens.button.isEnabled()
     data, options, _ = image_layer_data(replace(scene[0], metadata={}, name="foreign"))
     viewer.add_image(data, **options)
-    panel.head.choose(image)
+    panel.image_bar.choose(image)
     compare_page.simulated.setCurrentIndex(compare_page.simulated.findText("foreign"))
     assert "know their structure" in compare_page.lens.button.toolTip()
 

@@ -127,5 +127,5 @@ def test_another_image_shows_its_own_numbers_or_none(dock, viewer, panel, idle):
     dock.estimate_button.click()
     idle(panel)
     assert "Å" not in dock.reading.text()
-    panel.head.choose(viewer.layers["lattice"])
+    panel.image_bar.choose(viewer.layers["lattice"])
     assert dock.reading.text() == first

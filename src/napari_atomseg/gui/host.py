@@ -39,7 +39,7 @@ class BasicHost(Protocol):
     def say(self, sentence: str) -> None:
         """Show rich text in the foot."""
 
-    def complain(self, error: Exception | str) -> None:
+    def show_error(self, error: Exception | str) -> None:
         """Show in the foot what went wrong."""
 
     def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:

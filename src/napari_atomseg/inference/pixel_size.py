@@ -57,7 +57,7 @@ def estimated_size(provenance: Mapping[str, Any]) -> PixelSizeEstimate | None:
     return PixelSizeEstimate(size=(y, x), source=told["pixel_size_source"])
 
 
-def pixel_size_told(micrograph: Micrograph, params: NetworkParams) -> tuple[float, float] | None:
+def known_pixel_size(micrograph: Micrograph, params: NetworkParams) -> tuple[float, float] | None:
     """Pixel size (y, x) in Angstrom that a network is told; None if it has to be estimated from the columns' width.
 
     Parameters

@@ -68,7 +68,7 @@ def read_columns(
     return replace(columns, provenance={**columns.provenance, "pixel_size_source": source})
 
 
-def told_mapping(path: Path | str, unit: str | None = None, first_index: int | None = None) -> ColumnMapping:
+def mapping_for(path: Path | str, unit: str | None = None, first_index: int | None = None) -> ColumnMapping:
     """How a text table is to be read if its unit, or the number of its first pixel, is told; guessed where it is not.
 
     Parameters

@@ -19,7 +19,7 @@ from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import estimated_size, pixel_size_told
+from napari_atomseg.inference.pixel_size import estimated_size, known_pixel_size
 from napari_atomseg.localise.detection.find import ClassicalParams
 from napari_atomseg.localise.refinement.refine import RefineParams
 from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of, params_of
@@ -136,6 +136,7 @@ __all__ = [
     "has_thickness",
     "image_of",
     "is_structure_file",
+    "known_pixel_size",
     "left_out",
     "line_profile",
     "locate",
@@ -157,7 +158,6 @@ __all__ = [
     "parse_zone_axis",
     "pixel_size_from_line",
     "pixel_size_from_spacing",
-    "pixel_size_told",
     "projected_atoms",
     "read",
     "read_columns",

@@ -10,7 +10,7 @@ import numpy as np
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import TEM, Micrograph
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import USUAL_WIDTH, pixel_size_told
+from napari_atomseg.inference.pixel_size import USUAL_WIDTH, known_pixel_size
 from napari_atomseg.localise.detection.find import ClassicalParams, polarity_sign
 from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
 
@@ -111,7 +111,7 @@ def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkPa
 
 def _unfit_size(micrograph: Micrograph, network: NetworkParams, card: ModelCard) -> str:
     """Why the pixel size, or the number of pixels, is none for a network, in words; empty if it is."""
-    size = pixel_size_told(micrograph, network)
+    size = known_pixel_size(micrograph, network)
     if size is None:
         return "the pixel size is unknown"
     low, high = card.sampling_range
@@ -128,7 +128,7 @@ def _why_not(micrograph: Micrograph, index: int, params: ClassicalParams, networ
     if micrograph.modality and micrograph.modality not in known:
         return f"the network {card.name} knows {card.modality} images, and this is {micrograph.modality.upper()}"
     problem = _unfit_size(micrograph, network, card)
-    size = pixel_size_told(micrograph, network)
+    size = known_pixel_size(micrograph, network)
     if problem or size is None:
         return problem
     plane = micrograph.lazy_frame(index)

@@ -161,9 +161,9 @@ def _cross_checked(
 ) -> Finder:
     """A network of columns that was chosen, held to what the classical finder sees; other finders stay as they are."""
     from napari_atomseg.inference.cross_check import cross_check
-    from napari_atomseg.inference.pixel_size import pixel_size_told
+    from napari_atomseg.inference.pixel_size import known_pixel_size
 
-    size = pixel_size_told(micrograph, network)
+    size = known_pixel_size(micrograph, network)
     if size is None or network.segmentation != "ours" or model == CLASSICAL or recognises(model):
         return finder
 

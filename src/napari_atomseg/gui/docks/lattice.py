@@ -195,7 +195,7 @@ class LatticeDock(QWidget):
         try:
             pixel_size = pixel_size_of_basis(estimate.lattice.basis[0], self.known_a.value(), estimate.columns.pixel_size)
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         self._host.choose_image(image)
         self._host.set_pixel_size(pixel_size, "the lattice")

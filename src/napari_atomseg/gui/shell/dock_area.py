@@ -35,7 +35,7 @@ class DockArea:
             widget = kind(self._host)
             self._open[kind] = widget
             widget.destroyed.connect(lambda: self._open.pop(kind, None))
-        bring_up(self._host.viewer, widget, kind.title)
+        show_dock(self._host.viewer, widget, kind.title)
         return widget
 
     def get(self, kind: type[Widget]) -> Widget | None:
@@ -43,7 +43,7 @@ class DockArea:
         return self._open.get(kind)
 
 
-def bring_up(viewer: Any, widget: QWidget, name: str) -> None:
+def show_dock(viewer: Any, widget: QWidget, name: str) -> None:
     """Dock a widget below the image, beside what is docked there already, or bring its dock to the front.
 
     napari's cross deletes a dock and leaves the widget in it without a parent; then it is docked anew. The left docks of

@@ -9,7 +9,7 @@ from napari_atomseg.gui.contract import Host
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_atomseg.gui.shell.head import Head
+    from napari_atomseg.gui.shell.image_bar import ImageBar
     from napari_atomseg.gui.shell.page_switcher import Pages
 
 
@@ -18,11 +18,11 @@ class Frame(Host, Protocol):
 
     Attributes
     ----------
-    head : Head
+    image_bar : ImageBar
     pages : Pages
     """
 
-    head: Head
+    image_bar: ImageBar
     pages: Pages
 
     def window(self) -> Any:

@@ -36,19 +36,19 @@ from napari_atomseg.gui.shell.arrivals import Arrivals
 from napari_atomseg.gui.shell.closing import CloseGuard
 from napari_atomseg.gui.shell.dock_area import DockArea
 from napari_atomseg.gui.shell.drops import FolderDrops
-from napari_atomseg.gui.shell.head import Head
+from napari_atomseg.gui.shell.image_bar import ImageBar
 from napari_atomseg.gui.shell.keys import Keys
 from napari_atomseg.gui.shell.known_files import KnownFiles
 from napari_atomseg.gui.shell.layout import Layout
 from napari_atomseg.gui.shell.loading import load_later
 from napari_atomseg.gui.shell.offer import Offer
 from napari_atomseg.gui.shell.page_switcher import Pages
+from napari_atomseg.gui.shell.panel_menu import PanelMenu
 from napari_atomseg.gui.shell.ring_fading import RingFading
-from napari_atomseg.gui.shell.tools import Tools
 from napari_atomseg.gui.shell.unit_warning import warn_of_units_once
-from napari_atomseg.gui.widgets.asking import Asking
 from napari_atomseg.gui.widgets.controls import teach
 from napari_atomseg.gui.widgets.link_label import LinkLabel
+from napari_atomseg.gui.widgets.network_settings import NetworkSettings
 
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
 
@@ -87,13 +87,13 @@ class AtomSegPanel(QWidget):
         QTimer.singleShot(0, self._settle)
 
     def _build(self) -> None:
-        self.head = Head(self.viewer)
-        self.image_changed, self.calibrated = self.head.image_changed, self.head.calibrated
+        self.image_bar = ImageBar(self.viewer)
+        self.image_changed, self.calibrated = self.image_bar.image_changed, self.image_bar.calibrated
         self.offer = Offer()
         self._answers: dict[str, Callable[[], object]] = {}
         self.known_files = KnownFiles(self)
         self.pages = Pages()
-        self.networks = Asking(self)
+        self.networks = NetworkSettings(self)
         self.documents = CurrentDocument(self, self)
         self._docks = DockArea(self)
         self.run_button = QPushButton()
@@ -123,7 +123,7 @@ class AtomSegPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        for widget in (self.head, self.offer, self.pages, line):
+        for widget in (self.image_bar, self.offer, self.pages, line):
             layout.addWidget(widget)
         layout.setStretch(2, 1)
         layout.addLayout(buttons)
@@ -150,13 +150,13 @@ class AtomSegPanel(QWidget):
         self.pages.currentChanged.connect(lambda _: self.refresh_run())
         self.cancel_button.clicked.connect(self.cancel)
         self.status.linkActivated.connect(self.follow_link)
-        self.head.image_changed.connect(self._on_image)
-        self.head.calibrated.connect(self._on_calibrated)
-        self.head.set_by_hand.connect(self.known_files.note)
-        self.known_files.moved_edits_found.connect(self.documents.filing.offer_moved)
+        self.image_bar.image_changed.connect(self._on_image)
+        self.image_bar.calibrated.connect(self._on_calibrated)
+        self.image_bar.set_by_hand.connect(self.known_files.note)
+        self.known_files.moved_edits_found.connect(self.documents.store.offer_moved)
         self.offer.answered.connect(self.follow_link)
-        self.tools = Tools(self)
-        self.head.chip.clicked.connect(self.tools.calibration)
+        self.menu = PanelMenu(self)
+        self.image_bar.chip.clicked.connect(self.menu.calibration)
         # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
         # outlives the Qt side and lets the static callback stop the worker.
         self._holder: dict[str, Any] = {"work": None}
@@ -168,14 +168,14 @@ class AtomSegPanel(QWidget):
         self.keys = Keys(self)
         self._folders = FolderDrops(self)
         self._folders.watch(self.viewer.window._qt_viewer)
-        set_foot(self.viewer, self.complain)
+        set_foot(self.viewer, self.show_error)
 
     def _settle(self) -> None:
         """Once the dock has its place: guard the main window and take up what is open already."""
         try:
             self._guard.watch(self.window())
             self.layout_of_window.restore()
-            self.head.refresh()
+            self.image_bar.refresh()
             for page in self.pages:
                 page.settle()
             load_later()
@@ -192,7 +192,7 @@ class AtomSegPanel(QWidget):
     @property
     def image(self) -> Image | None:
         """The image that the pages work on."""
-        return self.head.image
+        return self.image_bar.image
 
     @property
     def in_charge(self) -> bool:
@@ -269,7 +269,7 @@ class AtomSegPanel(QWidget):
         self._answers = {name: then.get(name, lambda: None) for name, _, _ in (accept, refuse)}
         self.offer.ask(sentence, accept, refuse)
 
-    def complain(self, error: Exception | str) -> None:
+    def show_error(self, error: Exception | str) -> None:
         """Show what went wrong in the foot; nothing in it is taken for markup."""
         self.say(html.escape(str(error), quote=False))
 
@@ -341,15 +341,15 @@ class AtomSegPanel(QWidget):
 
     def open_files(self) -> None:
         """Ask for files and open them."""
-        self.tools.open_files()
+        self.menu.open_files()
 
     def choose_image(self, image: Image) -> None:
         """Work on another image."""
-        self.head.choose(image)
+        self.image_bar.choose(image)
 
     def set_pixel_size(self, pixel_size: tuple[float, float] | None, source: str) -> None:
         """Calibrate the chosen image and all that belongs to it."""
-        self.head.set_pixel_size(pixel_size, source)
+        self.image_bar.set_pixel_size(pixel_size, source)
 
     def take_as_fitted(self, *layers: Layer) -> None:
         """The view has just been fitted to layers."""

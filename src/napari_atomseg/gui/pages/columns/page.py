@@ -25,7 +25,7 @@ from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.documents.results import adopt, documents_of, precision, show_columns
 from napari_atomseg.gui.layers.conversion import colour_ends, pixel_size_of, to_micrograph
-from napari_atomseg.gui.pages.columns.finder import Finder, estimate_told, finder_told, nothing_found
+from napari_atomseg.gui.pages.columns.finder import Finder, estimate_sentence, finder_sentence, nothing_found
 from napari_atomseg.gui.pages.columns.quality import QualityStrip
 from napari_atomseg.gui.pages.columns.selection_view import SelectionView
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
@@ -59,11 +59,11 @@ class ColumnsPage(QWidget):
 
     def __init__(self, host: Host) -> None:
         super().__init__()
-        self._host, self._asking = host, host.networks
+        self._host, self._networks = host, host.networks
         self._viewer = host.viewer
         self._session: ColumnsSession | None = None
         self._said: tuple[int, int, bool] | None = None
-        self.filing = host.documents.filing
+        self.store = host.documents.store
         self._build()
         self._connect()
         self._recall()
@@ -72,7 +72,7 @@ class ColumnsPage(QWidget):
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.finder = Finder(self._host, self._asking)
+        self.finder = Finder(self._host, self._networks)
         self.region = RegionBox(self._host)
         self.first = Form(ClassicalParams, FIRST_FIELDS)
         self.more = Form(ClassicalParams, MORE_FIELDS)
@@ -118,7 +118,7 @@ class ColumnsPage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.first.form, self.finder.form, self.finder.told.form.form)
+        align_labels(self.first.form, self.finder.form, self.finder.pixel_size_box.form.form)
 
     def _folded(self) -> QCollapsible:
         self.expert = fold("More", self.draw, self.snaps, self.more, self.network, self.fitting)
@@ -156,9 +156,9 @@ class ColumnsPage(QWidget):
         self.first.set_value(params)
         self.more.set_value(params)
         self.fitting.set_value(recall_params(RefineParams))
-        self.network.set_value(self._asking.params)
-        self.network.value_changed.connect(lambda: self._asking.tell(**self.asked()))
-        self._asking.changed.connect(lambda: self.network.set_value(self._asking.params))
+        self.network.set_value(self._networks.params)
+        self.network.value_changed.connect(lambda: self._networks.change(**self.asked()))
+        self._networks.changed.connect(lambda: self.network.set_value(self._networks.params))
         self._on_finder()
         self.snaps.setChecked(bool(recall("snap", True)))
 
@@ -167,7 +167,7 @@ class ColumnsPage(QWidget):
             remember_params(self.params())
             remember_params(self.fitting.value())
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
 
     # -- values --------------------------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class ColumnsPage(QWidget):
         try:
             params, region = self.params(), self.region.mask(image)
         except (AtomsegError, ValueError) as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         micrograph = to_micrograph(image)
         stack = len(micrograph.shape) == 3
@@ -230,7 +230,7 @@ class ColumnsPage(QWidget):
     def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
         columns = self.finder.sure(found)
         if len(columns) == 0:
-            self._host.say(nothing_found(found, self.finder.least.value()) + finder_told(found))
+            self._host.say(nothing_found(found, self.finder.least.value()) + finder_sentence(found))
         if len(found) == 0:
             return
         before = documents_of(self._viewer, image)
@@ -242,7 +242,7 @@ class ColumnsPage(QWidget):
             place = f" in frame {frame + 1}" if frame is not None else ""
             further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
             self._host.say(
-                f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_told(found)}{estimate_told(found)}{kept} "
+                f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_sentence(found)}{estimate_sentence(found)}{kept} "
                 f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
             )
 
@@ -317,7 +317,7 @@ class ColumnsPage(QWidget):
         self._show_colours()
         self.selected.refresh()
         self._say_state()
-        self.filing.keep_soon()
+        self.store.keep_soon()
 
     def _on_hand_added(self, rows: np.ndarray) -> None:
         session = self._session
@@ -379,7 +379,7 @@ class ColumnsPage(QWidget):
             self._host.documents.watch(session_of(documents[-1]) if documents else None)
         self.region.fill()
         self.refresh()
-        self.filing.offer_recovery(image)
+        self.store.offer_recovery(image)
 
     def on_calibrated(self) -> None:
         """The pixel size has changed: every document of the image follows."""
@@ -400,7 +400,7 @@ class ColumnsPage(QWidget):
         for layer in self._viewer.layers:
             adopt(self._viewer, layer)
         if event is not None and event.type == "removed":
-            self.filing.keep_removed(event.value)
+            self.store.keep_removed(event.value)
         if self._session is not None:
             try:
                 gone = self._session.layer not in self._viewer.layers
@@ -446,7 +446,7 @@ class ColumnsPage(QWidget):
 
     def save(self, path: str | None = None) -> bool:
         """Save the current document; asks for the file unless it is given."""
-        return self._session is not None and self.filing.save(self._session, path)
+        return self._session is not None and self.store.save(self._session, path)
 
     # -- views ---------------------------------------------------------------------------------------------------
 

@@ -132,7 +132,7 @@ class LensFit(QWidget):
         try:
             atoms, params = structure_in(told), SimulationParams.from_json(told["params"])
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         frame = frame_of(viewer, image)
         steps = fit_simulation.steps(atoms, plane_of(viewer, image), params, vary=vary)

@@ -329,7 +329,7 @@ class ComparePage(QWidget):
         try:
             columns, params = self._asked_columns(frame), self.form.value()
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         steps = compare.steps(plane_of(viewer, chosen), plane_of(viewer, image), columns=columns, params=params)
         begun, name = time.perf_counter(), chosen.name
@@ -447,7 +447,7 @@ class ComparePage(QWidget):
         try:
             written = write_comparison(found, folder, force=bool(taken))
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         remember("folder", folder)
         self._host.say(f"Saved {len(written)} {'file' if len(written) == 1 else 'files'} to {escape(str(folder))}.")

@@ -395,7 +395,7 @@ class SimulatePage(QWidget):
         try:
             steps = match_rotation.steps(structure_of(layer), self.params(), to_micrograph(image))
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         self._host.start(steps, self._turned, "Finding the rotation")
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RECOVERY_DELAY_MS = 1500
 
 
-class Filing(QObject):
+class DocumentStore(QObject):
     """The panel's hand on the disk.
 
     Parameters
@@ -66,7 +66,7 @@ class Filing(QObject):
         try:
             written = session.save(Path(path))
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return False
         self._forget(session.columns)
         remember("folder", str(Path(path).parent))

@@ -22,7 +22,7 @@ FRAMES_APART = 2.0**20
 """More px than an image is high."""
 
 
-class Candidates:
+class ThresholdedColumns:
     """The candidates of one document, and the document at any threshold.
 
     A hand's work stays: columns it made or moved are shown at every threshold, those it deleted at none. What a fit found
