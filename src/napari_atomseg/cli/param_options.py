@@ -104,7 +104,7 @@ def param_options(groups: Mapping[str, str], *options: FieldOption) -> Callable[
     Parameters
     ----------
     groups : mapping
-        Name of a class in :mod:`napari_atomseg.workflows` by the name of its group.
+        Name of a class in :mod:`napari_atomseg.parameters` by the name of its group.
     *options : FieldOption
     """
 
@@ -176,9 +176,9 @@ def whole_command(command: Any) -> Any:
 
 
 def _known_fields(groups: Mapping[str, str]) -> dict[str, Field]:
-    from napari_atomseg import workflows
+    from napari_atomseg import parameters
 
-    return {f"{group}.{one.name}": one for group, cls in groups.items() for one in fields_of(getattr(workflows, cls))}
+    return {f"{group}.{one.name}": one for group, cls in groups.items() for one in fields_of(getattr(parameters, cls))}
 
 
 def _spellings(one: FieldOption) -> list[tuple[str, str, bool]]:

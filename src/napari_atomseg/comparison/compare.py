@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.comparison.result import CompareParams, Comparison
+from napari_atomseg.comparison.params import CompareParams
+from napari_atomseg.comparison.result import Comparison
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job

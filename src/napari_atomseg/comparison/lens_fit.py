@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_atomseg.comparison.compare import compare, register_simulation, require_fractions, single_plane
 from napari_atomseg.comparison.lens_problem import FARTHEST, STEPS, LensProblem
-from napari_atomseg.comparison.result import CompareParams, Comparison
+from napari_atomseg.comparison.params import CompareParams
+from napari_atomseg.comparison.result import Comparison
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import WHOLE, Progress, as_part, job
 from napari_atomseg.core.micrograph import Micrograph

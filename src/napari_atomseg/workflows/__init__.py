@@ -10,7 +10,8 @@ from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
 from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
 from napari_atomseg.comparison.line_profile import line_profile
-from napari_atomseg.comparison.result import CompareParams, Comparison, comparison_summary
+from napari_atomseg.comparison.params import CompareParams
+from napari_atomseg.comparison.result import Comparison, comparison_summary
 from napari_atomseg.comparison.write import comparison_files, write_comparison
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.tasks import TASKS
@@ -18,10 +19,10 @@ from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
-from napari_atomseg.inference.params import NetworkParams
+from napari_atomseg.inference.params import NetworkParams, RestorationParams
 from napari_atomseg.inference.pixel_size import estimated_size, known_pixel_size
-from napari_atomseg.localise.detection.find import ClassicalParams
-from napari_atomseg.localise.refinement.refine import RefineParams
+from napari_atomseg.localise.detection.params import ClassicalParams
+from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of, params_of
 from napari_atomseg.networks.card import BEFORE
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
@@ -36,7 +37,8 @@ from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.simulation.sliced import simulation_cost
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
-from napari_atomseg.specimens.direction import low_index_zones, parse_zone_axis
+from napari_atomseg.specimens.direction import parse_zone_axis
+from napari_atomseg.specimens.low_index_zones import low_index_zones
 from napari_atomseg.specimens.structure_file import (
     describe_structure,
     has_thickness,
@@ -67,7 +69,7 @@ from napari_atomseg.workflows.models import add_model, model_table, models_folde
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
-from napari_atomseg.workflows.restoration import RestorationParams, restore
+from napari_atomseg.workflows.restoration import restore
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
 

@@ -11,7 +11,8 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import TEM, Micrograph
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import USUAL_WIDTH, known_pixel_size
-from napari_atomseg.localise.detection.find import ClassicalParams, polarity_sign
+from napari_atomseg.localise.detection.find import polarity_sign
+from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
 
 if TYPE_CHECKING:

@@ -16,8 +16,10 @@ from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
-from napari_atomseg.localise.refinement.refine import CHOSEN, RefineParams, refine_columns
+from napari_atomseg.localise.detection.find import find_columns
+from napari_atomseg.localise.detection.params import ClassicalParams
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.refine import CHOSEN, refine_columns
 from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
 from napari_atomseg.workflows.column_edits import replaced

@@ -15,8 +15,10 @@ from napari_atomseg.workflows.column_edits import replaced, snap
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
-    from napari_atomseg.analysis.lattice.lattice import Lattice, LatticeParams
-    from napari_atomseg.analysis.scan_rows import ScanRows, ScanRowsParams
+    from napari_atomseg.analysis.lattice.lattice import Lattice
+    from napari_atomseg.analysis.lattice.params import LatticeParams
+    from napari_atomseg.analysis.params import ScanRowsParams
+    from napari_atomseg.analysis.scan_rows import ScanRows
 
 
 @job

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Literal
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import TEM, Micrograph
-from napari_atomseg.core.params import check
 from napari_atomseg.core.scratch import scratch_array
+from napari_atomseg.inference.params import RestorationParams
 from napari_atomseg.networks.card import RESTORATION
 from napari_atomseg.networks.catalogue import model_cards
 
 STEM = ("haadf", "adf", "abf", "bf")
 ATOMS_SEEN = 0.6
 """Largest pixel, Angstrom, with which an image is taken to show atoms ('hr')."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestorationParams:
-    """How images are restored.
-
-    Attributes
-    ----------
-    modality : str
-        Kind of the image: from its metadata (``auto``), not known (``unknown``), or one of six: the microscope, and
-        whether atoms are seen (``hr``) or not (``lr``).
-    device : {'auto', 'cpu', 'cuda', 'mps'}
-        Where the network runs; auto takes a GPU where there is one.
-    """
-
-    modality: Literal["auto", "unknown", "hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem"] = "auto"
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @job

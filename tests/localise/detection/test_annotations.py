@@ -8,7 +8,8 @@ from spots import draw, offsets, square_lattice
 
 from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.detection.annotations import find_annotations
-from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
+from napari_atomseg.localise.detection.find import find_columns
+from napari_atomseg.localise.detection.params import ClassicalParams
 
 SHAPE = (200, 210)
 

@@ -12,7 +12,8 @@ from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.detection.noise_level import NoiseLevel
 from napari_atomseg.localise.refinement import joint_step
 from napari_atomseg.localise.refinement.joint_step import coupled_step
-from napari_atomseg.localise.refinement.problem import RefineParams, prepare
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import prepare
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y, blank_model, derivatives
 from napari_atomseg.localise.refinement.uncertainty import cramer_rao_bound
 from napari_atomseg.localise.refinement.windows import pairs_within

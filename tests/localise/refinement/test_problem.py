@@ -7,7 +7,8 @@ import pytest
 from spots import draw, square_lattice
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.localise.refinement.problem import CHUNK_VALUES, WIDER_THAN_CORRELATION, RefineParams, prepare
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import CHUNK_VALUES, WIDER_THAN_CORRELATION, prepare
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y
 
 SHAPE = (120, 130)

@@ -9,8 +9,9 @@ from spots import draw, square_lattice
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
+from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.problem import prepare
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.refine import refine_columns
 from napari_atomseg.localise.refinement.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA
 

@@ -11,8 +11,9 @@ from spots import draw, square_lattice
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.detection.noise_level import NoiseLevel
+from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.problem import prepare
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.refine import refine_columns
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, X, Y, blank_model
 from napari_atomseg.localise.refinement.uncertainty import (
     SHAPES_SPREAD,

@@ -7,7 +7,8 @@ import pytest
 from spots import draw
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.localise.refinement.problem import RefineParams, prepare
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import prepare
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, PARAMETERS, X, Y, blank_model
 from napari_atomseg.localise.refinement.shape import SIGMA as WIDTH
 from napari_atomseg.localise.refinement.weak_columns import (

@@ -22,7 +22,7 @@ from napari_atomseg.imaging.hrtem import image_focal_series
 from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, through_camera
-from napari_atomseg.specimens.projection import THERMAL_WIDTH
+from napari_atomseg.specimens.thermal_motion import THERMAL_WIDTH
 
 if TYPE_CHECKING:
     from ase import Atoms

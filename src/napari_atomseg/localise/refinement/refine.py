@@ -20,7 +20,8 @@ import numpy as np
 from napari_atomseg.core.columns import TAIL_SHARE, YX_CORRELATION, Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.beyond_gaussians import Beyond, beyond_gaussians
-from napari_atomseg.localise.refinement.problem import RefinementProblem, RefineParams, prepare
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import RefinementProblem, prepare
 from napari_atomseg.localise.refinement.recover import recover_failed
 from napari_atomseg.localise.refinement.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, axes

@@ -21,7 +21,8 @@ from napari_atomseg.localise.refinement.least_squares import (
 )
 from napari_atomseg.localise.refinement.misfit import SHAPES, SLOPES, inflation, power_beyond_noise, sampled_rows
 from napari_atomseg.localise.refinement.parallel import each
-from napari_atomseg.localise.refinement.problem import RefinementProblem, RefineParams
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y
 from napari_atomseg.localise.refinement.uncertainty import SHAPES_SPREAD, WIDTHS_SPREAD, covariances, weighted_problem
 from napari_atomseg.localise.refinement.weak_columns import all_too_faint, look_again
