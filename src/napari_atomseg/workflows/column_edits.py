@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from napari_atomseg.localise.detection.find import polarity_sign
 from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.workflows.provenance import attach_to_image
+from napari_atomseg.workflows.steps import STEPS
 
 SAMPLE_SIDE = 512
 """Part of the image that tells the column width where no column does yet, in pixels."""
@@ -100,8 +103,13 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
             features=columns.features[kept].assign(sigma_px=width, origin="imported"),
         ),
         micrograph,
-        {**columns.provenance, "transferred_from": columns.image_name},
+        {**_without_steps(columns.provenance), "transferred_from": columns.image_name},
     )
+
+
+def _without_steps(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What was done to columns of one image was not done to those of another."""
+    return {name: value for name, value in provenance.items() if name != STEPS}
 
 
 def known_width(columns: Columns) -> float:

@@ -24,6 +24,7 @@ from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
 from napari_atomseg.workflows.column_edits import replaced
 from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, attach_to_image, choices_of_fits
+from napari_atomseg.workflows.steps import Find, Refine, recorded
 
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
 Finder = Callable[[int], Found]
@@ -87,7 +88,7 @@ def locate(
     >>> bool(columns.features["fit"].isin(["ok", "border"]).mean() > 0.9)
     True
     """
-    chosen = model or AUTO
+    chosen, fitting = model or AUTO, refined
     _require(chosen)
     parts = []
     indices = [0] if series else micrograph.frame_indices(frames)
@@ -118,7 +119,16 @@ def locate(
     if refined:
         details |= choices_of_fits(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
-    return attach_to_image(join_frames(parts), micrograph, details)
+    step = Find(
+        model=model or AUTO,
+        classical=params or ClassicalParams(),
+        network=network or NetworkParams(),
+        fit=(refinement or RefineParams()) if fitting else None,
+        frame=frames,
+        series=series,
+        region=region is not None,
+    )
+    return recorded(attach_to_image(join_frames(parts), micrograph, details), step)
 
 
 def _finder(
@@ -257,4 +267,4 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         choices.append(fitted.provenance.get(CHOSEN))
         result = replaced(result, rows, fitted)
     details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **choices_of_fits(choices)}
-    return attach_to_image(result, micrograph, details)
+    return recorded(attach_to_image(result, micrograph, details), Refine(fit=params or RefineParams()))

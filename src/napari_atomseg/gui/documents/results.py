@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from napari_atomseg.gui.layers.conversion import (
     ring_diameter,
 )
 from napari_atomseg.readers.text_columns import NOTES
+from napari_atomseg.sessions.document import beside_other_frames
 from napari_atomseg.workflows import fit_choices, why_misplaced
 
 QUOTED_SHARE = 0.9
@@ -59,14 +59,6 @@ def show_columns(viewer: Any, image: Image, columns: Columns, frame: int | None 
 def _open_to(session: ColumnsSession, frame: int | None) -> bool:
     """True for a document without hand edits, and for one that has nothing in the frame yet."""
     return not session.edited or (frame is not None and not (session.columns.frame == frame).any())
-
-
-def beside_other_frames(now: Columns, found: Columns, frame: int) -> Columns:
-    """What was found in one frame, among what there is in all other frames, in order of the frames."""
-    others = now.select(now.frame != frame)
-    both = others.joined(found)
-    deleted = {"deleted_px": now.provenance["deleted_px"]} if "deleted_px" in now.provenance else {}
-    return replace(both.select(np.argsort(both.frame, kind="stable")), provenance={**found.provenance, **deleted})
 
 
 def documents_of(viewer: Any, image: Image | None) -> list[Points]:

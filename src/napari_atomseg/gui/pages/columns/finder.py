@@ -17,11 +17,12 @@ from napari_atomseg.core.jobs import Steps
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.editing import ColumnsSession
-from napari_atomseg.gui.documents.results import beside_other_frames
-from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns, at_least, least_of
+from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.forms import ResetLabel, Setting
 from napari_atomseg.gui.widgets.network_settings import ModelBox, NetworkSettings, PixelSizeBox
+from napari_atomseg.sessions.document import beside_other_frames
+from napari_atomseg.sessions.threshold import at_least, is_by_network, least_of
 from napari_atomseg.workflows import (
     AUTO,
     CLASSICAL,
@@ -115,9 +116,9 @@ class Finder(QWidget):
         name = self.model.chosen
         return locate.steps(micrograph, model=name, params=given, network=asked, refined=False, region=region, frames=frame)
 
-    def sure(self, found: Columns) -> Columns:
-        """Those that the threshold lets through."""
-        return at_least(found, self.least.value()) if is_by_network(found) else found
+    def sure(self, found: Columns, frame: int | None = None) -> Columns:
+        """Those that the threshold lets through, of all frames or of the only one that was searched."""
+        return at_least(found, self.least.value(), frame) if is_by_network(found) else found
 
     def keep(self, session: ColumnsSession, found: Columns, frame: int | None = None) -> None:
         """Keep everything that was found, in one frame or in all, so that the threshold of this document can be moved."""
@@ -169,11 +170,6 @@ class Finder(QWidget):
             f"{count:,} of {all_of_them:,} candidates from confidence {value:.2f} on. "
             '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
         )
-
-
-def is_by_network(columns: Columns) -> bool:
-    """True for columns that say where a network saw them."""
-    return "network_y_px" in columns.features
 
 
 def estimate_sentence(found: Columns) -> str:

@@ -34,6 +34,7 @@ from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.region import RegionBox
 from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, attach_to_image, refine, snap
+from napari_atomseg.workflows.steps import EditByHand, recorded
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
@@ -228,7 +229,7 @@ class ColumnsPage(QWidget):
         self.find()
 
     def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
-        columns = self.finder.sure(found)
+        columns = self.finder.sure(found, frame)
         if len(columns) == 0:
             self._host.say(nothing_found(found, self.finder.least.value()) + finder_sentence(found))
         if len(found) == 0:
@@ -340,7 +341,7 @@ class ColumnsPage(QWidget):
         if len(there) == len(rows):
             session.withdraw()
         else:
-            session.amend(columns.remove(there))
+            session.amend(recorded(columns.remove(there), EditByHand(added=-len(there))))
         what = "A column is there already" if len(there) == 1 else f"At {len(there):,} places a column is there already"
         self._host.say(f"{what}; nothing was added to it. Hold Alt to add a point there all the same.")
 
