@@ -13,6 +13,7 @@ from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.simulation.params import SimulationParams, StemParams, TemParams
 from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.synthesis.params import SynthesisParams
 from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.training.params import TrainParams
 
@@ -30,6 +31,7 @@ __all__ = [
     "RestorationParams",
     "SimulationParams",
     "StemParams",
+    "SynthesisParams",
     "TemParams",
     "TrainParams",
 ]

@@ -31,6 +31,8 @@ class FieldOption:
         ``group.field``, the first of which describes the option; more after blanks.
     flag : str
         Its name; by default that of the field. A field that is true by default is turned off by it.
+    short : str
+        A second name of one letter.
     metavar : str
         What stands for the value; by default from the choices or the unit.
     aliases : tuple of str
@@ -41,6 +43,7 @@ class FieldOption:
 
     targets: str
     flag: str = ""
+    short: str = ""
     metavar: str = ""
     aliases: tuple[str, ...] = ()
     default: str = ""
@@ -195,7 +198,8 @@ def _parameters(one: FieldOption, known: Field) -> Iterator[inspect.Parameter]:
     if known.kind is not bool:
         shown = {"metavar": one.metavar or _metavar(known), "show_default": _default(one, known)}
     for name, option, hidden in _spellings(one):
-        info = typer.Option(option, help=help_of(known), hidden=hidden, **shown)
+        names = (one.short, option) if one.short and not hidden else (option,)
+        info = typer.Option(*names, help=help_of(known), hidden=hidden, **shown)
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=empty, annotation=Annotated[kind, info])
 
 

@@ -16,20 +16,20 @@ class CompareParams:
     Attributes
     ----------
     rotation : bool
-        A small rotation is fitted.
+        Fit a small rotation of the simulated image.
     scale : bool
-        A small change of magnification is fitted.
+        Fit a small change of its magnification.
     largest_rotation_deg : float
-        How far it may go, to either side.
+        Largest rotation to either side.
     largest_scale : float
-        How far the magnification may differ from 1.
+        Largest difference of the magnification from 1.
     intensities : str
-        Gain and offset are fitted, or both images are taken as fractions of the beam.
+        Intensities are compared after gain and offset are fitted (linear), or as fractions of the beam (absolute).
     """
 
     rotation: bool = True
     scale: bool = True
-    largest_rotation_deg: Annotated[float, Quantity(unit="deg", low=0, high=20, decimals=1)] = 5.0
+    largest_rotation_deg: Annotated[float, Quantity(unit="°", low=0, high=20, decimals=1)] = 5.0
     largest_scale: Annotated[float, Quantity(low=0, high=0.2, decimals=3)] = 0.05
     intensities: Literal["linear", "absolute"] = "linear"
 

@@ -46,6 +46,7 @@ from napari_atomseg.specimens.structure_file import (
     read_structure,
     structure_summary,
 )
+from napari_atomseg.synthesis.params import SynthesisParams
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
 from napari_atomseg.training.classifier.params import ClassifierTrainParams
@@ -110,6 +111,7 @@ __all__ = [
     "SimulationProgress",
     "Spots",
     "StemParams",
+    "SynthesisParams",
     "TemParams",
     "TrainParams",
     "accept_suggested",
