@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_atomseg.gui.widgets import ask_where
 from napari_atomseg.gui.widgets.ask_where import suffixes_in
+from napari_atomseg.sessions.replay import read_steps, replay
 from napari_atomseg.sessions.saving import with_suffix
 from napari_atomseg.workflows import read, read_columns
 
@@ -135,3 +136,18 @@ def test_what_is_saved_by_one_panel_is_asked_for_by_none(make_napari_viewer, fil
     answers.update(path="", kind="")
     panel.menu.export_rings()
     assert not list(files.folder.iterdir())
+
+
+# -- what was done -------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_done_in_the_window_is_done_again_without_it(found, page, idle, panel, files):
+    page.refine()
+    idle(panel)
+    done = found.columns.positions
+    found.layer.remove([0])
+    assert page.save(str(files.folder / "done.csv"))
+    steps = read_steps(files.folder / "done.json")
+    assert [step.kind for step in steps] == ["find", "refine", "edit by hand"]
+    again = replay(read(files.tif)[0], steps).columns
+    np.testing.assert_allclose(again.positions, done, atol=1e-6)
