@@ -37,15 +37,11 @@ from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.simulation.sliced import simulation_cost
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.specimens.cutting import has_thickness
+from napari_atomseg.specimens.description import describe_structure, structure_summary
 from napari_atomseg.specimens.direction import parse_zone_axis
 from napari_atomseg.specimens.low_index_zones import low_index_zones
-from napari_atomseg.specimens.structure_file import (
-    describe_structure,
-    has_thickness,
-    is_structure_file,
-    read_structure,
-    structure_summary,
-)
+from napari_atomseg.specimens.structure_file import is_structure_file, read_structure
 from napari_atomseg.synthesis.params import SynthesisParams
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.synthesis.samples import SAMPLES, draw_sample

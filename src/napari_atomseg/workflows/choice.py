@@ -13,7 +13,7 @@ from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import USUAL_WIDTH, known_pixel_size
 from napari_atomseg.localise.detection.find import polarity_sign
 from napari_atomseg.localise.detection.params import ClassicalParams
-from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.scale import SAMPLE_SIDE, centre_crop, estimate_scale
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
@@ -24,8 +24,6 @@ KNOWN_MODALITIES = {"ADF-STEM": ("adf", "haadf"), "HRTEM": TEM}
 """Modalities of images, as readers name them, by that of a network's training images."""
 KNOWN_WIDTHS = (0.25, 0.9)
 """Standard deviations of columns between which networks were trained, Angstrom."""
-SAMPLE_SIDE = 512
-"""Part of the image that tells width and polarity of its columns, in pixels."""
 FEWEST_PIXELS = 32
 """Side of the smallest image, in pixels of the network."""
 OTSU_ONLY = "Otsu's segmentation is for networks"

@@ -12,13 +12,10 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.localise.detection.find import polarity_sign
-from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.scale import SAMPLE_SIDE, centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
 from napari_atomseg.workflows.provenance import attach_to_image
 from napari_atomseg.workflows.steps import STEPS
-
-SAMPLE_SIDE = 512
-"""Part of the image that tells the column width where no column does yet, in pixels."""
 
 
 def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:

@@ -125,7 +125,7 @@ def training_folder(name: str) -> Path:
 
 
 def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | None = None) -> tuple[Any, TrainParams]:
-    """Shape of the network and settings that a run has unless it is told others.
+    """Shape of the network and settings that a run has by default.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | 
     resumed : Path, optional
         Folder with the checkpoint of a run that goes on: that run's settings.
     start_from : str, optional
-        Model that is taught: its shape and native sampling, and a lower learning rate.
+        Model that it starts from: its shape and native sampling, and a lower learning rate.
 
     Raises
     ------

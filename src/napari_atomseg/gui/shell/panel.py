@@ -103,10 +103,7 @@ class AtomSegPanel(QWidget):
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.progress.setMaximumHeight(self.fontMetrics().height() + 2)
-        self.status = LinkLabel(self.viewer, EMPTY)
-        self.status.setObjectName("status")
-        self.status.setTextFormat(Qt.TextFormat.RichText)
-        self.status.setWordWrap(True)
+        self.status = LinkLabel(self.viewer, EMPTY, name="status")
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.status.setOpenExternalLinks(False)
         # Room for the bar also while it is hidden: no button moves when a job starts.

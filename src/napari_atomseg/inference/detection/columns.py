@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 NEEDED = ("columns", "mask", "denoise", "background")
 """Maps that columns are read from."""
-USUAL_WIDTH = 0.45
-"""Standard deviation of a column's image where the image itself does not tell, Angstrom."""
+WIDTH_ON_MAP = 0.45
+"""Standard deviation of a column on the map freed of noise and background where the map does not tell, Angstrom. That of columns
+on recorded images is :data:`napari_atomseg.inference.pixel_size.USUAL_WIDTH`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,5 +170,5 @@ def _strayed(prediction: Prediction, native: np.ndarray) -> np.ndarray:
 def _width(prediction: Prediction, card: ModelCard) -> float:
     """Standard deviation of a column's image, native px, as the image freed of noise and background shows it."""
     scale = estimate_scale(np.abs(prediction.maps["background"]))
-    usual = USUAL_WIDTH / card.native_sampling
+    usual = WIDTH_ON_MAP / card.native_sampling
     return float(np.clip(scale.sigma_px, 0.5 * usual, 3 * usual)) if scale else usual

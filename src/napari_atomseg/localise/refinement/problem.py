@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.localise.detection.noise_level import NoiseLevel, estimate_noise
-from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.scale import SAMPLE_SIDE, centre_crop, estimate_scale
 from napari_atomseg.localise.refinement.parallel import each
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, blank_model
@@ -30,8 +30,6 @@ DIMMEST = 0.03
 WIDER_IF_SHARED = 1.5
 FARTHEST_WIDTH = 2.0
 """A given width that differs from the usual one by a larger factor is not believed."""
-SAMPLE_SIDE = 512
-"""Part of the image that tells the column width where no column does, px."""
 REACH, TAIL_REACH = 4.5, 12.0
 """Columns are drawn out to so many sigmas, where a Gaussian is 4e-5 of its height, and where a Lorentzian is 1 %."""
 FARTHEST_VALUE = 1e9

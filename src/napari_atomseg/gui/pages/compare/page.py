@@ -118,10 +118,7 @@ class ComparePage(QWidget):
     # -- how it looks ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._host.viewer)
-        self.empty.setObjectName("nothing_to_compare")
-        self.empty.setWordWrap(True)
-        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.empty = LinkLabel(self._host.viewer, name="nothing_to_compare")
         self.simulated = _list("simulated", "What is compared with the image above; simulated images come first.")
         self.simulated.setPlaceholderText("choose an image")
         self.columns = _list("compared_columns", "Columns whose intensities and places are compared one by one.")

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -65,8 +65,6 @@ class NetworksPage(QWidget):
 
     def _build(self) -> None:
         self.empty = LinkLabel(self._host.viewer, NO_NETWORK)
-        self.empty.setWordWrap(True)
-        self.empty.setTextFormat(Qt.TextFormat.RichText)
         self.model = ModelBox(self._networks)
         self.model.setObjectName("network")
         self.ticks = {task: QCheckBox(TITLES[task]) for task in TASKS}

@@ -108,10 +108,7 @@ class SimulatePage(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._host.viewer, EMPTY)
-        self.empty.setObjectName("no_structure")
-        self.empty.setWordWrap(True)
-        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.empty = LinkLabel(self._host.viewer, EMPTY, name="no_structure")
         self.structure = ElidedComboBox()
         self.structure.setObjectName("structure")
         self.structure.setToolTip("Which structure is simulated; its cell and atoms stand below.")
@@ -137,10 +134,7 @@ class SimulatePage(QWidget):
         pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
         self.pixel = Editor(pixel)
         self.correction = CorrectionButton(self._host, self)
-        self.corrected_by = LinkLabel(self._host.viewer)
-        self.corrected_by.setObjectName("correction_explained")
-        self.corrected_by.setWordWrap(True)
-        self.corrected_by.setTextFormat(Qt.TextFormat.RichText)
+        self.corrected_by = LinkLabel(self._host.viewer, name="correction_explained")
         self.corrected_by.linkActivated.connect(self.correction.follow_link)
         self.cost = QLabel()
         self.cost.setObjectName("cost")

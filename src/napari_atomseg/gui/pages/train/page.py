@@ -218,7 +218,7 @@ class TrainPage(QWidget):
         start = self.start_from.chosen
         return Lesson(
             structure=path,
-            zone=zone_of(self.zone.text()),
+            zone=workflows.parse_zone_axis(self.zone.text()),
             columns=columns,
             minutes=self.minutes.value(),
             start_from=None if start in ("", SCRATCH) else start,
@@ -311,23 +311,6 @@ def learn(lesson: Lesson) -> Generator[Progress, None, Any]:
         recipe, minutes=lesson.minutes, start_from=lesson.start_from, name=lesson.name, device=lesson.device
     )
     return (yield from steps)
-
-
-def zone_of(text: str) -> tuple[int, int, int]:
-    """Direction that was typed.
-
-    Raises
-    ------
-    AtomsegError
-        If it is none.
-    """
-    try:
-        u, v, w = (int(part) for part in text.strip(" []").replace(",", " ").split())
-    except ValueError:
-        u = v = w = 0
-    if not (u or v or w):
-        raise AtomsegError(f'"{text}" is no zone axis; three whole numbers are needed, as 0 0 1.')
-    return u, v, w
 
 
 def _folder_name(text: str) -> str | None:
