@@ -219,7 +219,20 @@ def note_finding(path: Path, found: Columns, console: Console) -> None:
 
 
 def require_scale(micrograph: Micrograph, target: Path, console: Console) -> None:
-    """A structure is made of lengths; a table can do without."""
+    """Refuse to write a structure, which is made of lengths, without a pixel size; note that a table does without.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    target : Path
+        What will be written.
+    console : Console
+
+    Raises
+    ------
+    MissingCalibrationError
+        If a structure has no pixel size.
+    """
     if target.suffix.lower() in STRUCTURES:
         micrograph.require_pixel_size()
     elif micrograph.pixel_size is None:

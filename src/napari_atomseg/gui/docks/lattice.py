@@ -377,6 +377,14 @@ def description(lattice: Lattice, pixel_size: tuple[float, float] | None) -> str
 def pixel_size_of_basis(vector: np.ndarray, length: float, pixel_size: tuple[float, float] | None) -> tuple[float, float]:
     """Pixel size (y, x) in Angstrom with which a vector (y, x) in px has a length; the ratio of the sides stays as it is.
 
+    Parameters
+    ----------
+    vector : ndarray, shape (2,), px, (y, x)
+    length : float, Å
+        That the vector has.
+    pixel_size : tuple of float, Å, (y, x), or None
+        So far; None for square pixels.
+
     Raises
     ------
     AtomsegError

@@ -87,7 +87,16 @@ class ProfileDock(QWidget):
         enable(self.save_button, False, "There is no profile yet.")
 
     def watch(self, comparison: Comparison | None, image: Image | None, layer: Shapes | None) -> None:
-        """Show the profile of another comparison, along another line."""
+        """Show the profile of another comparison, along another line.
+
+        Parameters
+        ----------
+        comparison : Comparison or None
+        image : Image or None
+            The experiment.
+        layer : Shapes or None
+            With the line.
+        """
         if layer is not self._layer:
             self._follow(layer)
         self._comparison, self._image, self._ends = comparison, image, None

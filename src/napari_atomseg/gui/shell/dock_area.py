@@ -48,6 +48,13 @@ def show_dock(viewer: Any, widget: QWidget, name: str) -> None:
 
     napari's cross deletes a dock and leaves the widget in it without a parent; then it is docked anew. The left docks of
     napari keep the window's whole height: above another dock they would not fit into 600 px.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    widget : QWidget
+    name : str
+        Title of the dock.
     """
     dock: Any = widget.parent()
     if not isinstance(dock, QDockWidget):

@@ -127,7 +127,15 @@ class ImageBar(QWidget):
         self.set_by_hand.emit(image)
 
     def calibrate_image(self, image: Image, pixel_size: tuple[float, float] | None, source: str) -> None:
-        """Give the same grid to an image and to whatever was found or drawn on it."""
+        """Give the same grid to an image and to whatever was found or drawn on it.
+
+        Parameters
+        ----------
+        image : Image
+        pixel_size : tuple of float, Å, (y, x), or None
+        source : str
+            Where it comes from, such as ``typed``.
+        """
         company = [layer for layer in self._viewer.layers if lies_on(layer, image)]
         calibrate(image, pixel_size, source)
         for layer in company:

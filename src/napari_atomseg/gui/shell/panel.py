@@ -217,9 +217,22 @@ class AtomSegPanel(QWidget):
     def start(
         self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None, left: Callable[[], str] = _nothing
     ) -> None:
-        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` hears of its end.
+        """Run a long job with progress and Cancel in the foot.
 
-        If it is cancelled or fails, the foot says what `left` gives.
+        Parameters
+        ----------
+        steps : generator
+            The job; its progress is shown in the foot.
+        done : callable
+            Takes the result, in the main thread.
+        what : str
+            Shown while it runs.
+        heard : callable, optional
+            Takes each progress.
+        over : callable, optional
+            Called at the end, however it came.
+        left : callable
+            Gives what the foot says after a cancelled or failed job.
         """
         if self.busy:
             return

@@ -162,7 +162,22 @@ class PixelSizeBox(QWidget):
 
 
 def pixel_size_sentence(image: Image | None, card: ModelCard | None, params: NetworkParams) -> tuple[str, bool]:
-    """What a network is told of an image, and whether that will not do."""
+    """The pixel size that a network takes an image to have, in words, and whether that will not do.
+
+    Parameters
+    ----------
+    image : Image or None
+    card : ModelCard or None
+        Of the network.
+    params : NetworkParams
+
+    Returns
+    -------
+    sentence : str
+        Empty without an image or a network.
+    unfit : bool
+        True if the network knows no such pixels.
+    """
     if image is None or card is None:
         return "", False
     micrograph = to_micrograph(image)

@@ -108,7 +108,18 @@ class Finder(QWidget):
     def steps(
         self, micrograph: Micrograph, given: ClassicalParams, region: np.ndarray | None, frame: int | None
     ) -> Steps[Columns]:
-        """The job that finds columns with the chosen finder; a network's unsure ones are among them."""
+        """The job that finds columns with the chosen finder; a network's unsure ones are among them.
+
+        Parameters
+        ----------
+        micrograph : Micrograph
+        given : ClassicalParams
+            Of the classical finder; its polarity holds for networks too.
+        region : ndarray of bool, shape (Y, X), or None
+            Search only where it is True.
+        frame : int or None
+            The only frame, counted from 0; None for all.
+        """
         if self.model.chosen == CLASSICAL:
             return locate.steps(micrograph, model=CLASSICAL, params=given, refined=False, region=region, frames=frame)
         # Points are shown on the image as it was scanned; straightening them is a step of its own.
@@ -121,7 +132,17 @@ class Finder(QWidget):
         return at_least(found, self.least.value(), frame) if is_by_network(found) else found
 
     def keep(self, session: ColumnsSession, found: Columns, frame: int | None = None) -> None:
-        """Keep everything that was found, in one frame or in all, so that the threshold of this document can be moved."""
+        """Keep everything that was found, in one frame or in all, so that the threshold of this document can be moved.
+
+        Parameters
+        ----------
+        session : ColumnsSession
+            The document.
+        found : Columns
+            Sure or not.
+        frame : int, optional
+            The only frame that was searched.
+        """
         kept = self._candidates.pop(session.layer, None)
         if is_by_network(found):
             if frame is not None:

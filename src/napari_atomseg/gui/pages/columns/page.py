@@ -487,7 +487,18 @@ def state_of(session: ColumnsSession | None) -> tuple[int, int, bool] | None:
 
 
 def standing_on(columns: Columns, rows: np.ndarray, reach: float) -> np.ndarray:
-    """True for those of the given rows that lie within `reach` px of another column of their frame."""
+    """True for those of the given rows that lie within `reach` px of another column of their frame.
+
+    Parameters
+    ----------
+    columns : Columns
+    rows : ndarray of int, shape (N,)
+    reach : float, px
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+    """
     others = np.delete(columns.positions, rows, axis=0)
     frames = np.delete(columns.frame, rows)
     found = np.zeros(len(rows), bool)
