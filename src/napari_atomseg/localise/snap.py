@@ -7,7 +7,7 @@ import numpy as np
 from napari_atomseg.localise.detection.repair import repair
 from napari_atomseg.localise.refinement.least_squares import fit, window_problem
 from napari_atomseg.localise.refinement.shape import HEIGHT, SIGMA, X, Y, blank_model
-from napari_atomseg.localise.refinement.stages import is_diverged
+from napari_atomseg.localise.refinement.state import is_diverged
 from napari_atomseg.localise.refinement.windows import cut, window_offsets
 
 REACH_IN_SIGMA = 2.0

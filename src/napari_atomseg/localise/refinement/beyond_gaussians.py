@@ -17,7 +17,8 @@ from napari_atomseg.localise.refinement.column_profile import excess_image, lear
 from napari_atomseg.localise.refinement.companions import find_companions
 from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, X, Y
-from napari_atomseg.localise.refinement.stages import State, canvas_of, refine_jointly, without_lost
+from napari_atomseg.localise.refinement.stages import refine_jointly
+from napari_atomseg.localise.refinement.state import State, canvas_of, without_lost
 
 TURNS = 2
 UNCHANGED = 2e-3

@@ -10,7 +10,9 @@ import numpy as np
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y
-from napari_atomseg.localise.refinement.stages import State, canvas_of, nearest_others, noise_covariances, refine_jointly
+from napari_atomseg.localise.refinement.stages import refine_jointly
+from napari_atomseg.localise.refinement.state import State, canvas_of, nearest_others
+from napari_atomseg.localise.refinement.stated_errors import noise_covariances
 from napari_atomseg.localise.refinement.weak_columns import JOINT_SHOULDER_SHARE, all_too_faint, handed_over, look_again
 
 TRIAL_STEPS = 7

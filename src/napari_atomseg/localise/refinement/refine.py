@@ -20,24 +20,15 @@ import numpy as np
 from napari_atomseg.core.columns import TAIL_SHARE, YX_CORRELATION, Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.beyond_gaussians import Beyond, beyond_gaussians
+from napari_atomseg.localise.refinement.own_widths import refine_widths
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.problem import RefinementProblem, prepare
 from napari_atomseg.localise.refinement.recover import recover_failed
 from napari_atomseg.localise.refinement.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, axes
-from napari_atomseg.localise.refinement.stages import (
-    STEPS_OF_ROUNDS,
-    State,
-    canvas_of,
-    fit_amplitudes,
-    is_diverged,
-    nearest_others,
-    on_slopes,
-    refine_individually,
-    refine_jointly,
-    refine_widths,
-    stated_covariances,
-)
+from napari_atomseg.localise.refinement.stages import STEPS_OF_ROUNDS, fit_amplitudes, refine_individually, refine_jointly
+from napari_atomseg.localise.refinement.state import State, canvas_of, is_diverged, nearest_others
+from napari_atomseg.localise.refinement.stated_errors import on_slopes, stated_covariances
 
 ROW_PASSES = 3
 GOOD_SHARE = 0.8
