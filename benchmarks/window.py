@@ -276,7 +276,7 @@ class Ours(Window):
     def colour(self, name: str) -> None:
         """Colour by a feature."""
         self.page.colour.setCurrentText(name)
-        self.page._colour()
+        self.page.colour.apply_choice()
 
     def sort(self) -> None:
         """Click on a header."""

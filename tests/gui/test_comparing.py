@@ -139,12 +139,12 @@ def test_layers_and_numbers(viewer, panel, compared, image, made):
     assert np.nanstd(difference.data) == pytest.approx(4, rel=0.1)  # the noise, and nothing else
     found = compared.found
     assert found.one_minus_r2 < 0.05
-    assert compared.numbers["one_minus_r2"].text() == f"{found.one_minus_r2:.4g}"
-    for label in compared.numbers.values():
+    assert compared.result.numbers["one_minus_r2"].text() == f"{found.one_minus_r2:.4g}"
+    for label in compared.result.numbers.values():
         assert label.text()
         assert label.toolTip()
     assert seen(viewer) == {"experiment | difference"}
-    assert not compared.notes.isVisibleTo(compared)
+    assert not compared.result.notes.isVisibleTo(compared)
     assert compared.views.mode == "difference"
     assert "sto | convolution against experiment: 1 − R²" in panel.status.text()
 
@@ -227,7 +227,7 @@ def test_what_is_not_covered_is_said(viewer, panel, compare_page, image, scene, 
     add_simulated(viewer, replace(found, data=found.data[:50]))
     panel.run_button.click()
     idle(panel)
-    assert "% of the image" in compare_page.notes.text()
+    assert "% of the image" in compare_page.result.notes.text()
     assert np.isnan(viewer.layers["experiment | difference"].data).any()
 
 

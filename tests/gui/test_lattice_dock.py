@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from conftest import add_image, lattice, nearest, same, snapshot, truth
 
-from napari_atomseg.gui.docks.lattice import LatticeDock, cell_lines, description
+from napari_atomseg.gui.docks.lattice import LatticeDock, description
 from napari_atomseg.gui.documents.results import documents_of
+from napari_atomseg.gui.layers.lattice import cell_lines
 
 OVERLOOKED, VACANT = 44, 66
 

@@ -65,11 +65,7 @@ def locate(
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
-    for_networks = typed.names("network", "straighten", "alike", "segmentation", "epsilon", "rejection")
-    if model == CLASSICAL:
-        _refuse(for_networks, "networks; name one with --model")
-    elif model not in (None, AUTO):
-        _refuse(typed.names("classical", "column_sigma", "contrast"), "the classical finder; leave out --model")
+    for_networks = _options_of_networks(typed, model)
     params, network = typed.params("classical", ClassicalParams), typed.params("network", NetworkParams)
     fit = fit_params(typed)
     refuse_without_fit(fit, no_refine)
@@ -104,6 +100,18 @@ def locate(
         require_fits(found, target, "check --polarity and --pixel-size, or leave the fit out with --no-refine")
 
     run_for_each(console, targets, work)
+
+
+def _options_of_networks(typed: Typed, model: str | None) -> list[str]:
+    """Options that were typed and belong to networks; those of the other kind of finder are refused."""
+    from napari_atomseg.workflows import AUTO, CLASSICAL
+
+    for_networks = typed.names("network", "straighten", "alike", "segmentation", "epsilon", "rejection")
+    if model == CLASSICAL:
+        _refuse(for_networks, "networks; name one with --model")
+    elif model not in (None, AUTO):
+        _refuse(typed.names("classical", "column_sigma", "contrast"), "the classical finder; leave out --model")
+    return for_networks
 
 
 def _refuse(options: list[str], belonging: str) -> None:

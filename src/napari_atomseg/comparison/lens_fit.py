@@ -99,17 +99,8 @@ def fit_simulation(
         params = _whole_periods(structure, params)
     problem = LensProblem.of(structure, experimental, names, absolute)
     settings = np.array([getattr(params.stem, name) for name in names], dtype=float)
-    told: list[dict[str, float]] = []
-    for turn in range(_TURNS):
-        registering, scanning, fitting = _PARTS[turn]
-        what = f"lens, round {turn + 1} of {_TURNS}"
-        yield Progress(round(WHOLE * registering[0]), WHOLE, f"{what}: simulating")
-        image = simulate(structure, problem.with_settings(params, settings))
-        found = yield from as_part(register_simulation(image, experimental, asked), *registering, what)
-        problem = replace(problem, placement=found.placement)
-        if turn == 0 and "defocus" in names:
-            settings = yield from as_part(_scanned(problem, params, settings), *scanning, what)
-        settings = yield from as_part(_fitted(problem, params, settings, told), *fitting, what)
+    steps: list[dict[str, float]] = []
+    problem, settings = yield from _in_turns(problem, experimental, params, asked, settings, steps)
     if "defocus" in names and _symmetric(params.stem):
         settings[names.index("defocus")] = abs(settings[names.index("defocus")])
     best = problem.with_settings(params, settings)
@@ -127,10 +118,32 @@ def fit_simulation(
         params=best,
         one_minus_r2=comparison.one_minus_r2,
         uncertainty=uncertainty,
-        steps=tuple(told),
+        steps=tuple(steps),
         comparison=comparison,
         notes=(*_misfit_note(comparison.one_minus_r2), *_fit_notes(best.stem, uncertainty)),
     )
+
+
+def _in_turns(
+    problem: LensProblem,
+    experimental: Micrograph,
+    params: SimulationParams,
+    asked: CompareParams,
+    settings: np.ndarray,
+    steps: list[dict[str, float]],
+) -> Generator[Progress, None, tuple[LensProblem, np.ndarray]]:
+    """The simulation registered and the lens fitted in turns; `steps` takes what each step of the fit gave."""
+    for turn in range(_TURNS):
+        registering, scanning, fitting = _PARTS[turn]
+        what = f"lens, round {turn + 1} of {_TURNS}"
+        yield Progress(round(WHOLE * registering[0]), WHOLE, f"{what}: simulating")
+        image = simulate(problem.structure, problem.with_settings(params, settings))
+        found = yield from as_part(register_simulation(image, experimental, asked), *registering, what)
+        problem = replace(problem, placement=found.placement)
+        if turn == 0 and "defocus" in problem.names:
+            settings = yield from as_part(_scanned(problem, params, settings), *scanning, what)
+        settings = yield from as_part(_fitted(problem, params, settings, steps), *fitting, what)
+    return problem, settings
 
 
 def _scanned(problem: LensProblem, params: SimulationParams, settings: np.ndarray) -> Generator[Progress, None, np.ndarray]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from napari.layers import Image, Layer
-from napari.utils.notifications import show_error, show_info
+from napari.utils import notifications
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
@@ -248,7 +248,7 @@ class AtomSegPanel(QWidget):
             work.ended.connect(over)
         work.finished.connect(done)
         work.failed.connect(lambda sentence, details: self._on_failed(sentence, details, left()))
-        work.warned.connect(show_info)
+        work.warned.connect(notifications.show_info)
         work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
         work.ended.connect(self._on_ended)
         self.progress.setRange(0, 0)
@@ -303,7 +303,7 @@ class AtomSegPanel(QWidget):
         kept = "" if left == NOTHING_CHANGED else f" {left[:1].upper()}{left[1:]}"
         self.say(html.escape(sentence, quote=False) + kept + (' <a href="details">Details</a>' if details else ""))
         self._holder["failure"] = sentence, details
-        show_error(sentence)
+        notifications.show_error(sentence)
 
     def show_details(self) -> None:
         """The traceback of the last unforeseen error, to be copied."""

@@ -263,3 +263,11 @@ def enable(button: QPushButton, on: bool, why_not: str) -> None:
     """
     button.setEnabled(on)
     button.setToolTip(button.property("tip") if on else why_not)
+
+
+def form_layout() -> QFormLayout:
+    """A form without margins, whose fields take the room that there is."""
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form

@@ -43,7 +43,7 @@ from napari_atomseg.gui.pages.simulate.recording import RecordBox
 from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.folds import fold
-from napari_atomseg.gui.widgets.forms import Editor, Form, ResetLabel, align_labels, enable
+from napari_atomseg.gui.widgets.forms import Editor, Form, ResetLabel, align_labels, enable, form_layout
 from napari_atomseg.gui.widgets.link_label import LinkLabel
 from napari_atomseg.workflows import (
     METHODS,
@@ -161,7 +161,7 @@ class SimulatePage(QWidget):
         layout.addStretch(1)
 
     def _first_form(self) -> QFormLayout:
-        form = _form_layout()
+        form = form_layout()
         row = QHBoxLayout()
         self.build_button = QPushButton("New …")
         self.build_button.setObjectName("build_particle")
@@ -173,7 +173,7 @@ class SimulatePage(QWidget):
         return form
 
     def _second_form(self) -> QFormLayout:
-        form = _form_layout()
+        form = form_layout()
         form.addRow("Method", self.method)
         form.addRow("Correction", self.correction)
         form.addRow(ResetLabel("Pixel size", self.pixel), self.pixel.widget)
@@ -471,10 +471,3 @@ def _legend(atoms: Any, repeat: str) -> str:
     told = describe_structure(atoms, repeat)
     lines = [f"{'&nbsp; '.join(parts)}&nbsp; {escape(summary(told))}", *(f"<i>{escape(note)}</i>" for note in told.notes)]
     return "<br>".join(lines)
-
-
-def _form_layout() -> QFormLayout:
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return form
