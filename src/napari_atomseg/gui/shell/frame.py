@@ -20,10 +20,13 @@ class Frame(Host, Protocol):
     ----------
     image_bar : ImageBar
     pages : Pages
+    destroyed : signal
+        As of a QObject.
     """
 
     image_bar: ImageBar
     pages: Pages
+    destroyed: Any
 
     def window(self) -> Any:
         """As of a QWidget."""
@@ -36,6 +39,9 @@ class Frame(Host, Protocol):
 
     def installEventFilter(self, watcher: Any) -> None:  # Qt's name
         """As of a QWidget."""
+
+    def cancel(self) -> None:
+        """Stop the job under way."""
 
     def take_as_fitted(self, *layers: Layer) -> None:
         """The view has just been fitted to layers."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 import html
 import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from napari.layers import Image, Layer
-from napari.utils import notifications
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -23,13 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.jobs import Steps
 from napari_atomseg.gui.contract import Links, Widget
 from napari_atomseg.gui.documents.current import CurrentDocument
 from napari_atomseg.gui.foot import set_foot
-from napari_atomseg.gui.jobs.activity import Activity
-from napari_atomseg.gui.jobs.time_left import TimeLeft, duration
-from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED, Work
+from napari_atomseg.gui.jobs.workers import Work
 from napari_atomseg.gui.pages.listed import PAGES
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
 from napari_atomseg.gui.shell.arrivals import Arrivals
@@ -37,6 +32,7 @@ from napari_atomseg.gui.shell.closing import CloseGuard
 from napari_atomseg.gui.shell.dock_area import DockArea
 from napari_atomseg.gui.shell.drops import FolderDrops
 from napari_atomseg.gui.shell.image_bar import ImageBar
+from napari_atomseg.gui.shell.job_runner import JobRunner, nothing_changed
 from napari_atomseg.gui.shell.keys import Keys
 from napari_atomseg.gui.shell.known_files import KnownFiles
 from napari_atomseg.gui.shell.layout import Layout
@@ -51,10 +47,6 @@ from napari_atomseg.gui.widgets.link_label import LinkLabel
 from napari_atomseg.gui.widgets.network_settings import NetworkSettings
 
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
-
-
-def _nothing() -> str:
-    return NOTHING_CHANGED
 
 
 _in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
@@ -75,9 +67,6 @@ class AtomSegPanel(QWidget):
         # napari hands plugins a proxy whose layers are proxies too: new at every look, so nothing can be remembered by them.
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         _in_charge[self.viewer] = weakref.ref(self)
-        self._work: Work | None = None
-        self.jobs_begun = 0
-        self._activity: Activity | None = None
         self._build()
         self._connect()
         prefer_our_reader()
@@ -103,6 +92,8 @@ class AtomSegPanel(QWidget):
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.progress.setMaximumHeight(self.fontMetrics().height() + 2)
+        self.jobs = JobRunner(self, self.progress)
+        self.jobs.changed.connect(self._on_job)
         self.status = LinkLabel(self.viewer, EMPTY, name="status")
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.status.setOpenExternalLinks(False)
@@ -154,10 +145,6 @@ class AtomSegPanel(QWidget):
         self.offer.answered.connect(self.follow_link)
         self.menu = PanelMenu(self)
         self.image_bar.chip.clicked.connect(self.menu.calibration)
-        # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
-        # outlives the Qt side and lets the static callback stop the worker.
-        self._holder: dict[str, Any] = {"work": None}
-        self.destroyed.connect(partial(_shut_down, self._holder))
         self._guard = CloseGuard(self)
         self.layout_of_window = Layout(self)
         self.arrivals = Arrivals(self)
@@ -181,10 +168,12 @@ class AtomSegPanel(QWidget):
 
     def keep(self, name: str, work: Work) -> None:
         """Remember a short job of a page beside the panel's own, so that it ends with the window; ends the one of that name."""
-        earlier = self._holder.get(name)
-        if isinstance(earlier, Work):
-            earlier.abandon()
-        self._holder[name] = work
+        self.jobs.keep(name, work)
+
+    @property
+    def jobs_begun(self) -> int:
+        """How many long jobs there have been."""
+        return self.jobs.begun
 
     @property
     def image(self) -> Image | None:
@@ -199,7 +188,7 @@ class AtomSegPanel(QWidget):
     @property
     def busy(self) -> bool:
         """True while a job runs."""
-        return self._work is not None
+        return self.jobs.work is not None
 
     def current_plane(self) -> Any:
         """The frame in view of the chosen image, shape (Y, X), lazy if the image is.
@@ -215,7 +204,14 @@ class AtomSegPanel(QWidget):
         return image.data[int(self.viewer.dims.current_step[0])] if image.ndim == 3 else image.data
 
     def start(
-        self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None, left: Callable[[], str] = _nothing
+        self,
+        steps: Steps[Any],
+        done: Any,
+        what: str,
+        *,
+        heard: Any = None,
+        over: Any = None,
+        left: Callable[[], str] = nothing_changed,
     ) -> None:
         """Run a long job with progress and Cancel in the foot.
 
@@ -234,36 +230,15 @@ class AtomSegPanel(QWidget):
         left : callable
             Gives what the foot says after a cancelled or failed job.
         """
-        if self.busy:
-            return
-        work = Work(steps)
-        self._work = self._holder["work"] = work
-        self.jobs_begun += 1
-        self._left, self._activity = TimeLeft(), Activity(what, self.cancel)
-        self._holder["activity"] = self._activity
-        work.progressed.connect(self._on_progress)
-        if heard is not None:
-            work.progressed.connect(heard)
-        if over is not None:
-            work.ended.connect(over)
-        work.finished.connect(done)
-        work.failed.connect(lambda sentence, details: self._on_failed(sentence, details, left()))
-        work.warned.connect(notifications.show_info)
-        work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
-        work.ended.connect(self._on_ended)
-        self.progress.setRange(0, 0)
-        self.progress.setFormat(what)
-        self.say(f"{what} …")
-        self.refresh_run()
-        self._refresh_pages()
-        work.start()
+        if not self.busy:
+            self.jobs.start(steps, done, what, heard=heard, over=over, left=left)
 
     def cancel(self) -> None:
         """Stop the job under way."""
-        if self._work is not None:
+        if self.busy:
             self.say("Cancelling …")
             self.cancel_button.setEnabled(False)
-            self._work.cancel()
+            self.jobs.cancel()
 
     def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:
         """Ask in a frame above the pages that stays until it is answered.
@@ -287,41 +262,9 @@ class AtomSegPanel(QWidget):
         """Show one sentence of rich text in the foot; links in it are followed by the page."""
         self.status.setText(sentence)
 
-    def _on_progress(self, progress: Progress) -> None:
-        if self._activity is not None:
-            self._activity.move(progress)
-        if progress.total:
-            self.progress.setRange(0, progress.total)
-            self.progress.setValue(progress.done)
-        else:
-            self.progress.setRange(0, 0)
-        left = self._left.after(progress)
-        told = f"{progress.message}  %p%" if progress.total else progress.message
-        self.progress.setFormat(told if left is None else f"{told}, {duration(left)} left")
-
-    def _on_failed(self, sentence: str, details: str, left: str) -> None:
-        kept = "" if left == NOTHING_CHANGED else f" {left[:1].upper()}{left[1:]}"
-        self.say(html.escape(sentence, quote=False) + kept + (' <a href="details">Details</a>' if details else ""))
-        self._holder["failure"] = sentence, details
-        notifications.show_error(sentence)
-
-    def show_details(self) -> None:
-        """The traceback of the last unforeseen error, to be copied."""
-        sentence, details = self._holder.get("failure", ("", ""))
-        box = QMessageBox(QMessageBox.Icon.Warning, "AtomSeg", sentence, parent=self)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setDetailedText(details)
-        box.exec()
-
-    def _on_ended(self) -> None:
-        self._work = self._holder["work"] = None
-        if self._activity is not None:
-            self._activity.close()
-            self._activity = self._holder["activity"] = None
+    def _on_job(self) -> None:
+        """A job has begun or ended."""
         self.refresh_run()
-        self._refresh_pages()
-
-    def _refresh_pages(self) -> None:
         for page in self.pages:
             page.refresh()
 
@@ -379,7 +322,7 @@ class AtomSegPanel(QWidget):
             self._answers.pop(link)()
             return
         ours: Links = {
-            "details": self.show_details,
+            "details": self.jobs.show_details,
             "open": self.open_files,
             "own_pixel_size": lambda: self.known_files.give_back(self.image),
         }
@@ -423,11 +366,3 @@ def scrolled(page: QWidget) -> QScrollArea:
     # What is too wide shrinks instead of being cut off.
     page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return area
-
-
-def _shut_down(holder: dict[str, Any], *_: Any) -> None:
-    for held in holder.values():
-        if isinstance(held, Work):
-            held.abandon()
-        elif isinstance(held, Activity):
-            held.close()
