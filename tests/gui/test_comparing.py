@@ -372,7 +372,7 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     qtbot.waitUntil(lambda: dock.table is not first, timeout=HANGING)
     assert dock.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
     dock.width_box.setValue(5)
-    assert "difference" in dock.told.text()
+    assert "difference" in dock.reading.text()
     second = dock.table
     line._data_view.shift(0, np.array([5, 0]))  # what napari does while a shape is dragged
     line.refresh()
@@ -382,7 +382,7 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
         assert all(file.stat().st_size > 500 for file in files)
     assert list(pd.read_csv(tmp_path / "line.csv")) == ["distance_angstrom", "experimental", "simulated"]
     assert dock.save(str(tmp_path / "nowhere" / "line.png")) == []
-    assert "could not be saved" in dock.told.text().lower()
+    assert "could not be saved" in dock.reading.text().lower()
     line.data = []
     qtbot.waitUntil(lambda: dock.table is None, timeout=HANGING)
     assert not dock.save_button.isEnabled()
@@ -421,9 +421,9 @@ def test_fitted_values_go_to_the_page_that_simulates(viewer, panel, compared, mo
     lens.button.click()
     idle(panel)
     assert asked == {"count": 5, "vary": ("defocus", "source_size")}
-    assert "source size: 0.90 ± 0.03 Å" in lens.told.text()
-    assert "does not depend" in lens.told.text()
-    assert "The sign is not determined." in lens.told.text()
+    assert "source size: 0.90 ± 0.03 Å" in lens.reading.text()
+    assert "does not depend" in lens.reading.text()
+    assert "The sign is not determined." in lens.reading.text()
     lens.use_button.click()
     page = panel.pages["Simulate"]
     assert page.stem.value().defocus == 31.0
@@ -448,8 +448,8 @@ def test_a_fit_that_explains_little_says_so(viewer, panel, compared, monkeypatch
     monkeypatch.setattr(lens_fit.fit_simulation, "steps", fit)
     compared.lens.button.click()
     idle(panel)
-    assert "about 57.3 Å" in compared.lens.told.text()
-    assert "±" not in compared.lens.told.text() + panel.status.text()
+    assert "about 57.3 Å" in compared.lens.reading.text()
+    assert "±" not in compared.lens.reading.text() + panel.status.text()
     assert "explains little" in panel.status.text()
 
 

@@ -65,8 +65,8 @@ def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index
     from napari_atomseg.readers.text_columns import NOTES
     from napari_atomseg.workflows import read_columns
 
-    told = unit is not None or first_index is not None
-    mapping = mapping_for(path, unit, first_index) if told else None
+    stated = unit is not None or first_index is not None
+    mapping = mapping_for(path, unit, first_index) if stated else None
     try:
         columns = read_columns(path, mapping)
     except MissingCalibrationError:

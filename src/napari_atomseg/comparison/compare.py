@@ -83,11 +83,11 @@ def compare(
         "frms": scores.frms,
         "ssim": scores.ssim,
     }
-    told = {**numbers, "simulated": _source(simulated), "experimental": _source(experimental)}
+    metadata = {**numbers, "simulated": _source(simulated), "experimental": _source(experimental)}
     return Comparison(
-        simulated=_made(image, f"{simulated.name} | registered", simulated, experimental, told),
+        simulated=_made(image, f"{simulated.name} | registered", simulated, experimental, metadata),
         experimental=replace(experimental, data=planes[1]),
-        residual=_made(planes[1] - image, f"{experimental.name} | residual", simulated, experimental, told),
+        residual=_made(planes[1] - image, f"{experimental.name} | residual", simulated, experimental, metadata),
         columns=table,
         notes=notes,
         params=params,
@@ -255,7 +255,7 @@ def _source(micrograph: Micrograph) -> dict[str, Any]:
     }
 
 
-def _made(image: np.ndarray, name: str, simulated: Micrograph, experimental: Micrograph, told: dict[str, Any]) -> Micrograph:
+def _made(image: np.ndarray, name: str, simulated: Micrograph, experimental: Micrograph, metadata: dict[str, Any]) -> Micrograph:
     return Micrograph(
         data=image.astype(np.float32),
         pixel_size=experimental.pixel_size,
@@ -263,5 +263,5 @@ def _made(image: np.ndarray, name: str, simulated: Micrograph, experimental: Mic
         name=name,
         modality=experimental.modality or simulated.modality,
         energy=experimental.energy or simulated.energy,
-        metadata={"comparison": told},
+        metadata={"comparison": metadata},
     )

@@ -165,13 +165,13 @@ def _scanned(problem: LensProblem, params: SimulationParams, settings: np.ndarra
 
 
 def _fitted(
-    problem: LensProblem, params: SimulationParams, settings: np.ndarray, told: list[dict[str, float]]
+    problem: LensProblem, params: SimulationParams, settings: np.ndarray, steps: list[dict[str, float]]
 ) -> Generator[Progress, None, np.ndarray]:
     """The settings after steps of Levenberg and Marquardt."""
     residual = problem.residual(params, settings)
     damping = 1e-3
     for done in range(_MOST_STEPS):
-        told.append(dict(zip(problem.names, settings.tolist(), strict=True)) | {"one_minus_r2": problem.one_minus_r2(residual)})
+        steps.append(dict(zip(problem.names, settings.tolist(), strict=True)) | {"one_minus_r2": problem.one_minus_r2(residual)})
         yield Progress(_TRIES * done, _TRIES * _MOST_STEPS, "fitting")
         if not problem.names:
             break

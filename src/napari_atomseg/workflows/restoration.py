@@ -70,7 +70,7 @@ def restore(
         words = check_lattice(plane, target).warnings()
         warnings += [f"frame {index}: {text}" if stacked else text for text in words]
     source = "from the metadata" if params.modality == "auto" else "as set"
-    told = f"as {kind} ({source})" if kind else "its kind not known"
+    kind_text = f"as {kind} ({source})" if kind else "its kind not known"
     return Micrograph(
         data=found,
         pixel_size=micrograph.pixel_size,
@@ -78,7 +78,7 @@ def restore(
         name=f"{micrograph.name} restored",
         modality=micrograph.modality,
         frame_time_s=micrograph.frame_time_s,
-        notes=(f"restored by the network {name}, {told}: a belief, not a measurement", *warnings),
+        notes=(f"restored by the network {name}, {kind_text}: a belief, not a measurement", *warnings),
     )
 
 

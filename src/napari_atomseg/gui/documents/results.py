@@ -91,14 +91,14 @@ def precision(columns: Columns) -> str:
     if failed > (1 - QUOTED_SHARE) * tried:
         return f"{failed:,} of {tried:,} fits failed, so no typical uncertainty is given. Try another background under Fit."
     chosen = fit_choices(columns)
-    told = f" {chosen[0].upper()}{chosen[1:]}." if chosen else ""
+    choices = f" {chosen[0].upper()}{chosen[1:]}." if chosen else ""
     spread = float(columns.features[["y_std_px", "x_std_px"]].pow(2).sum(axis=1, skipna=False).pow(0.5).median()) / np.sqrt(2)
     if not np.isfinite(spread):
         return ""
     if columns.pixel_size is None:
-        return f"Median fit uncertainty {spread:.3f} px per axis (noise and misfit, without scan distortion).{told}"
+        return f"Median fit uncertainty {spread:.3f} px per axis (noise and misfit, without scan distortion).{choices}"
     picometres = spread * np.mean(columns.pixel_size) * 100
-    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise and misfit, without scan distortion).{told}"
+    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise and misfit, without scan distortion).{choices}"
 
 
 def reservations(columns: Columns, micrograph: Micrograph | None) -> list[str]:

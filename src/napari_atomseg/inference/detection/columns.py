@@ -85,9 +85,9 @@ def _judged(found: NetworkCandidates, prediction: Prediction, judge: CandidateCl
     if not len(found) or prediction.image is None:
         return np.zeros(0)
     maps = {task: prediction.normal(task) for task in NEEDED}
-    told = evidence(found, maps, prediction.image, sampling)
+    features = evidence(found, maps, prediction.image, sampling)
     with torch.inference_mode():
-        return np.asarray(judge(torch.from_numpy(told)).numpy(), float)
+        return np.asarray(judge(torch.from_numpy(features)).numpy(), float)
 
 
 def as_columns(shown: NetworkColumns, prediction: Prediction, card: ModelCard, least_confidence: float) -> Columns:

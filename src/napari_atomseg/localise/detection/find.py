@@ -123,14 +123,14 @@ def searched_part(plane: Plane, region: np.ndarray | None) -> tuple[np.ndarray |
     -------
     searched : ndarray of bool, shape (Y, X), or None
         None is everywhere.
-    told : str
+    words : str
         Frames and bars in words; empty if there are none.
     """
     notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
-    if notes is None or not notes.told:
+    if notes is None or not notes.words:
         return region, ""
     image = ~notes.mask
-    return image if region is None else region & image, notes.told
+    return image if region is None else region & image, notes.words
 
 
 def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
@@ -152,7 +152,7 @@ def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
     shape = np.array(plane.shape)
     start, stop = np.zeros(2, int), shape
     notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
-    if notes is not None and notes.told:
+    if notes is not None and notes.words:
         image = np.where(notes.mask, np.nan, np.asarray(plane, np.float32))
         start, stop = _bounds(~notes.mask)
     content = np.stack([start, stop])
@@ -164,7 +164,7 @@ def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
     if np.any(stop <= start):
         return None
     window = tuple(slice(int(low), int(high)) for low, high in zip(start, stop, strict=True))
-    left_out = notes.told if notes is not None else ""
+    left_out = notes.words if notes is not None else ""
     shown = image[window] if left_out else plane[window]
     return View(plane=shown, start=start, content=content, shape=tuple(plane.shape), left_out=left_out)
 

@@ -195,8 +195,8 @@ class Finder(QWidget):
 
 def estimate_sentence(found: Columns) -> str:
     """What pixel size a network was told, where it had to be estimated; empty where it was known."""
-    told = estimated_size(found.provenance)
-    return f" The network took pixels for {format_pixel_size(told.size)}, an estimate." if told else ""
+    estimate = estimated_size(found.provenance)
+    return f" The network took pixels for {format_pixel_size(estimate.size)}, an estimate." if estimate else ""
 
 
 def finder_sentence(found: Columns) -> str:

@@ -254,10 +254,10 @@ class NetworksPage(QWidget):
         self.compare.choose(next(iter(found)))
         if image is self._host.image:
             self.compare.show_as(BESIDE)
-        told = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
+        pixels = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
         names = " and ".join(TITLES[task] for task in found) if len(found) < 3 else f"{len(found)} maps"
         said = (
-            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
+            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(pixels)}: a belief, not a measurement."
         )
         straightened = self._networks.params.straighten
         self._host.say(f"{said} {ROWS_PUT_BACK}" if straightened else said)
