@@ -177,6 +177,11 @@ def test_importing_the_package_costs_nothing():
     assert not (HEAVY | {"numpy", "scipy", "pandas"}) & loaded_by("import napari_atomseg")
 
 
+def test_parameters_are_light():
+    """The help of a command is made from them."""
+    assert not (HEAVY | {"scipy", "pandas", "ase", "skimage"}) & loaded_by("import napari_atomseg.parameters")
+
+
 def test_importing_the_workflows_loads_nothing_heavy():
     if not ((ROOT / "workflows.py").exists() or (ROOT / "workflows").is_dir()):
         pytest.skip("there are no workflows yet")
