@@ -489,7 +489,7 @@ def test_training_from_columns_in_a_box_can_be_cancelled(models, few_scenes, vie
     ("change", "words"),
     [
         (lambda train: train.file.setText("/no/such.cif"), "There is no file"),
-        (lambda train: (train.file.setText(__file__), train.zone.setText("0 0 0")), "no zone axis"),
+        (lambda train: (train.file.setText(__file__), train.zone.setText("0 0 0")), "zone axis is [0 0 0]"),
         (lambda train: (train.file.setText(__file__), train.zone.setText("along c")), "no zone axis"),
         (lambda train: train.crystal.setCurrentIndex(1), "Find columns"),
     ],
