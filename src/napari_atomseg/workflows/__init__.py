@@ -66,7 +66,7 @@ from napari_atomseg.workflows.models import add_model, model_table, models_folde
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
-from napari_atomseg.workflows.restoration import restore
+from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
 
@@ -168,6 +168,8 @@ __all__ = [
     "record",
     "refine",
     "residual",
+    "restoration_difference",
+    "restoration_spread",
     "restore",
     "run_settings",
     "show_frequencies",
