@@ -21,6 +21,7 @@ from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.measure import measure
 from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.restore import restore_images
+from napari_atomseg.cli.run import run_workflow
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.train import train
@@ -43,6 +44,7 @@ app.command()(info)
 app.command()(locate)
 app.command()(refine)
 app.command()(measure)
+app.command("run")(run_workflow)
 app.command("map")(map_images)
 app.command("restore")(restore_images)
 app.command()(train)

@@ -6,10 +6,8 @@ import math
 
 import numpy as np
 
-from napari_atomseg.optics.electron import wavelength
+from napari_atomseg.optics.electron import REST_ENERGY, wavelength
 
-REST_ENERGY = 510_998.95
-"""Of an electron, eV."""
 RINGS, TURNS, STEPS = 6, 24, 600
 """Directions of the incident cone (radii and azimuths), and of the detector, that are summed over."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from napari_atomseg.core.jobs import Progress, mapped
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.simulation.counted import counted
 from napari_atomseg.simulation.field import field_shape, probe_of
 from napari_atomseg.simulation.params import SimulationParams
 from napari_atomseg.simulation.progress import SimulationProgress
@@ -105,16 +106,16 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
     from napari_atomseg.imaging.multislice.periodic_image import on_grid
     from napari_atomseg.optics.ctf import CtfParams
 
-    told, how = params.tem, params.multislice
+    tem, how = params.tem, params.multislice
     ctf = CtfParams(
         energy=params.stem.energy,
-        defocus=told.defocus,
-        Cs=told.Cs,
-        focal_spread=told.focal_spread,
-        angular_spread=told.angular_spread,
-        semiangle=told.aperture,
+        defocus=tem.defocus,
+        Cs=tem.Cs,
+        focal_spread=tem.focal_spread,
+        angular_spread=tem.angular_spread,
+        semiangle=tem.aperture,
     )
-    foci = [row * told.focal_step for row in range(told.images)]
+    foci = [row * tem.focal_step for row in range(tem.images)]
     # The dose is given to the field that is looked at, not to the period that it is made of.
     settings = HrtemParams(slice_thickness=how.slice_thickness, configurations=how.configurations, seed=how.seed)
     piece, periodic = _specimen(atoms, params)
@@ -123,12 +124,9 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
     image = found.image
     if periodic:
         image = on_grid(image, found.pixel_size, params.pixel_size, field_shape(atoms, params))
-    image = image[0] if told.images == 1 else image
-    if told.dose is not None:
-        rng = np.random.default_rng(how.seed)
-        electrons = told.dose * params.pixel_size**2
-        image = rng.poisson(np.maximum(image, 0) * electrons) / electrons
-    return np.asarray(image, dtype=np.float32), found.notes
+    if tem.dose is not None:
+        image = counted(image, tem.dose, params.pixel_size, how.seed)
+    return np.asarray(image[0] if tem.images == 1 else image, dtype=np.float32), found.notes
 
 
 def _dividing_pixel(period: Atoms, wanted: float) -> float:

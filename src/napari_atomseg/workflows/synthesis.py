@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.synthesis.params import SynthesisParams
 
 if TYPE_CHECKING:
     from napari_atomseg.synthesis.render import Batch
@@ -89,7 +90,7 @@ def synthesise(
 
 @job
 def synthesise_into(
-    recipe: str | Path, folder: Path, *, number: int = 1, seed: int = 0, size: int | None = None, labels: tuple[str, ...] = LABELS
+    recipe: str | Path, folder: Path, params: SynthesisParams | None = None, *, labels: tuple[str, ...] = LABELS
 ) -> Generator[Progress, None, int]:
     """Like :func:`synthesise`, but written batch by batch into a folder; gives the number of images.
 
@@ -99,11 +100,8 @@ def synthesise_into(
         A preset or a YAML file.
     folder : Path
         Made if it is not there.
-    number : int
-        Images.
-    seed : int
-    size : int, optional, px
-        Side of the images; by default the recipe's.
+    params : SynthesisParams, optional
+        How many, and which; records are made again as they are.
     labels : tuple of str
         Which labels are written beside each image.
     """
@@ -112,7 +110,8 @@ def synthesise_into(
     from napari_atomseg.writers.columns_csv import write_columns
     from napari_atomseg.writers.micrograph_tiff import write_tiff
 
-    records = records_from(recipe, number, seed, size)
+    params = params or SynthesisParams()
+    records = records_from(recipe, params.number, params.seed, params.size)
     make_folder(folder)
     done = 0
     yield Progress(0, len(records), "drawing")
