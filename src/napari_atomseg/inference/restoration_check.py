@@ -21,7 +21,7 @@ SEEN = 8.0
 MOST_SPOTS = 24
 REMOVED_SHARE = 0.05
 """Share of the power of the lattice spots, about a fifth of their amplitude, that may be in the difference."""
-STREAK = 0.01
+STREAK = 0.05
 """Power of a summit of a streak in units of the strongest spot, at most."""
 INVENTED_SHARE = 0.5
 """Share of the restored image's spots that the recorded one may lack: high orders drown in noise."""
