@@ -86,7 +86,8 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
     problem = _why_not(micrograph, index, params, network, card)
     if problem:
         return Choice(model=CLASSICAL, reason=problem)
-    return Choice(model=name, reason=f"{card.modality} image with a pixel size and columns that the network knows")
+    what = f"{card.modality} image" if micrograph.modality else f"taken for an {card.modality} image, since the file names none,"
+    return Choice(model=name, reason=f"{what} with a pixel size and columns that the network knows")
 
 
 def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkParams) -> Choice:
