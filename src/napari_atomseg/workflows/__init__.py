@@ -24,7 +24,7 @@ from napari_atomseg.inference.pixel_size import estimated_size, known_pixel_size
 from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of, params_of
-from napari_atomseg.networks.card import BEFORE
+from napari_atomseg.networks.card import BEFORE, RESTORATION
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
 from napari_atomseg.simulation.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.simulation.correction_pairs import correction_for, make_pairs, pairs_cost, write_pairs
@@ -67,6 +67,7 @@ from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
+from napari_atomseg.workflows.restored_columns import locate_restored
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
 
@@ -81,6 +82,7 @@ __all__ = [
     "POOR_FIT",
     "PROBES",
     "RECIPES",
+    "RESTORATION",
     "SAMPLES",
     "TASKS",
     "VARIED",
@@ -140,6 +142,7 @@ __all__ = [
     "left_out",
     "line_profile",
     "locate",
+    "locate_restored",
     "low_index_zones",
     "make_exit_waves",
     "make_pairs",

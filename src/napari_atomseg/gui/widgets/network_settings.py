@@ -17,7 +17,7 @@ from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.forms import Form
 from napari_atomseg.gui.widgets.link_label import AMBER
-from napari_atomseg.workflows import NetworkParams, known_pixel_size, model_cards, why_unfit
+from napari_atomseg.workflows import RESTORATION, NetworkParams, known_pixel_size, model_cards, why_unfit
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
@@ -77,11 +77,13 @@ class ModelBox(ElidedComboBox):
     networks : NetworkSettings
     others : dict of str
         Texts of further entries by their data, shown first.
+    restoring : bool
+        Offer the models that restore images, instead of all others.
     """
 
-    def __init__(self, networks: NetworkSettings, others: Mapping[str, str] | None = None) -> None:
+    def __init__(self, networks: NetworkSettings, others: Mapping[str, str] | None = None, restoring: bool = False) -> None:
         super().__init__()
-        self._networks, self._others = networks, dict(others or {})
+        self._networks, self._others, self._restoring = networks, dict(others or {}), restoring
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -115,6 +117,8 @@ class ModelBox(ElidedComboBox):
         for name, text in self._others.items():
             self.addItem(text, name)
         for name, card in self._networks.cards.items():
+            if (card.task == RESTORATION) != self._restoring:
+                continue
             self.addItem(name, name)
             self.setItemData(self.count() - 1, card_summary(card), Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(max(0, self.findData(before)) if self.count() else -1)
