@@ -12,7 +12,16 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.sessions.document import Document, beside_other_frames
 from napari_atomseg.sessions.replay import not_repeated, read_steps, replay
 from napari_atomseg.sessions.threshold import at_least, with_candidates
-from napari_atomseg.workflows import ClassicalParams, RefineParams, locate, read_columns, refine, straighten_rows, transfer
+from napari_atomseg.workflows import (
+    ClassicalParams,
+    RefineParams,
+    locate,
+    locate_restored,
+    read_columns,
+    refine,
+    straighten_rows,
+    transfer,
+)
 from napari_atomseg.workflows.steps import (
     EditByHand,
     Find,
@@ -127,6 +136,15 @@ def test_columns_carried_over_were_not_found_here():
     assert steps_of(transfer(by_hand(image(1)), image(2)).provenance) == ()
 
 
+def test_columns_of_a_restored_image_say_where_they_were_found():
+    recorded_image = image(1)
+    restored = Micrograph(data=recorded_image.data, pixel_size=(0.1, 0.1), notes=("restored by the network x",))
+    found = locate_restored(recorded_image, restored, model="classical")
+    find, fit = steps_of(found.provenance)
+    assert find.found_in == "restored by the network x"
+    assert isinstance(fit, Refine)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -138,6 +156,7 @@ def test_columns_carried_over_were_not_found_here():
         ('{"steps": [{"step": "find", "fit": {"width": "wide"}}]}', "must be one of shared, each"),
         ('{"steps": [{"step": "find", "frame": "first"}]}', "finite number"),
         ('{"steps": ["find"]}', "there is no step None"),
+        ('{"steps": [{"step": "find", "found_in": "its restoration"}]}', "another image \\(its restoration\\)"),
         ('{"steps": [{"step": "edit by hand", "added": 3}, {"step": "refine"}]}', "cannot be repeated"),
     ],
 )

@@ -69,6 +69,11 @@ def read_steps(path: Path) -> tuple[Step, ...]:
         raise AtomsegError(
             f"{path}: the columns were not found but imported or set by hand, which cannot be repeated on other images"
         )
+    elsewhere = next((step.found_in for step in steps if isinstance(step, Find) and step.found_in), "")
+    if elsewhere:
+        raise AtomsegError(
+            f"{path}: the columns were found in another image ({elsewhere}), which is not made again; find them in their own"
+        )
     return steps
 
 

@@ -13,6 +13,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.workflows.columns import locate, refine
 from napari_atomseg.workflows.provenance import attach_to_image
+from napari_atomseg.workflows.steps import found_elsewhere
 
 FOUND_IN = "found_in"
 """Where the provenance says in what image columns were found, if not in the one they belong to."""
@@ -55,8 +56,9 @@ def locate_restored(
     found = yield from as_part(locate.steps(restored, model=model, refined=False), 0, 0.5, "finding")
     if frame is not None:
         found = replace(found, frame=np.full(len(found), frame))
-    details = {**found.provenance, FOUND_IN: restored.notes[0] if restored.notes else restored.name}
-    bound = attach_to_image(found, micrograph, details)
-    if not len(bound):
-        return bound
-    return (yield from as_part(refine.steps(micrograph, bound, params=refinement), 0.5, 1, "fitting"))
+    found_in = restored.notes[0] if restored.notes else restored.name
+    details = {**found_elsewhere(found, found_in).provenance, FOUND_IN: found_in}
+    attached = attach_to_image(found, micrograph, details)
+    if not len(attached):
+        return attached
+    return (yield from as_part(refine.steps(micrograph, attached, params=refinement), 0.5, 1, "fitting"))

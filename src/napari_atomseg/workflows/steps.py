@@ -45,6 +45,8 @@ class Find:
         The frames were taken as one focal series.
     region : bool
         Only a part of the image was searched, which is not kept.
+    found_in : str
+        What was searched if not the image itself, such as its restoration, in words; cannot be done again.
     """
 
     kind: ClassVar[str] = "find"
@@ -55,6 +57,7 @@ class Find:
     frame: int | None = None
     series: bool = False
     region: bool = False
+    found_in: str = ""
 
     def __post_init__(self) -> None:
         check(self)
@@ -177,6 +180,19 @@ def recorded(columns: Columns, step: Step) -> Columns:
     elif isinstance(step, KeepConfident) and isinstance(last, KeepConfident) and step.frame in (None, last.frame):
         before.pop()
     return replace(columns, provenance={**columns.provenance, STEPS: [*before, plain_step(step)]})
+
+
+def found_elsewhere(columns: Columns, found_in: str) -> Columns:
+    """Columns whose search, which is their last step, was not one of their own image.
+
+    Parameters
+    ----------
+    columns : Columns
+    found_in : str
+        What was searched, in words.
+    """
+    *before, last = columns.provenance[STEPS]
+    return replace(columns, provenance={**columns.provenance, STEPS: [*before, {**last, "found_in": found_in}]})
 
 
 def plain_step(step: Step) -> dict[str, Any]:
