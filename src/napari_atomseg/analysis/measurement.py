@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from napari_atomseg.analysis.params import MeasureParams
 from napari_atomseg.core.columns import Columns
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from napari_atomseg.analysis.lattice.column_cell import ColumnCell
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """What an analysis is given beside the columns.
+
+    Attributes
+    ----------
+    shape : tuple of int, px
+        (Y, X) of the image.
+    size : tuple of float, Angstrom, (y, x)
+        Pixel size.
+    asked : tuple of str
+        Names of the analyses, where one function serves several.
+    params : MeasureParams
+    cell : ColumnCell or None
+        Columns of a known structure that lattices are compared with.
+    """
+
+    shape: tuple[int, int]
+    size: tuple[float, float]
+    asked: tuple[str, ...] = ()
+    params: MeasureParams = field(default_factory=MeasureParams)
+    cell: ColumnCell | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

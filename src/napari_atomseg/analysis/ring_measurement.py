@@ -8,25 +8,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.analysis.measurement import Measurement
+from napari_atomseg.analysis.lattice.indexed import position_std
+from napari_atomseg.analysis.measurement import Measurement, Setting
 from napari_atomseg.analysis.sheet import SheetMeasures, measure_sheet
-from napari_atomseg.core.columns import NEIGHBOURS, NETWORK_STD, Columns
+from napari_atomseg.core.columns import NEIGHBOURS, Columns
 from napari_atomseg.core.jobs import Progress
 
 
-def measure_rings(columns: Columns, shape: tuple[int, int], size: tuple[float, float]) -> Generator[Progress, None, Measurement]:
+def measure_rings(columns: Columns, setting: Setting) -> Generator[Progress, None, Measurement]:
     """Bonds and polygons of a sheet: feature ``neighbours``, tables ``rings`` and ``bonds``.
 
     Parameters
     ----------
     columns : Columns
         Of one image or of every frame of a stack.
-    shape : tuple of int, px
-        (Y, X) of the image.
-    size : tuple of float, Angstrom, (y, x)
-        Pixel size.
+    setting : Setting
     """
-    height, width = (side * one for side, one in zip(shape, size, strict=True))
+    size = setting.size
+    height, width = (side * one for side, one in zip(setting.shape, size, strict=True))
     frames = np.unique(columns.frame)
     neighbours = np.zeros(len(columns), int)
     parts: list[tuple[int, np.ndarray, SheetMeasures]] = []
@@ -116,7 +115,4 @@ def bond_table(
 
 def doubt_of_places(columns: Columns) -> np.ndarray:
     """Standard deviation of each position along one axis, px: that of the fit, else what a network's map says; shape (N,)."""
-    table = columns.features
-    fitted = np.sqrt((table["y_std_px"].to_numpy(float) ** 2 + table["x_std_px"].to_numpy(float) ** 2) / 2)
-    network_std = table[NETWORK_STD].to_numpy(float) if NETWORK_STD in table else np.full(len(columns), np.nan)
-    return np.asarray(np.where(np.isfinite(fitted), fitted, network_std))
+    return np.asarray(np.sqrt(np.mean(position_std(columns) ** 2, axis=1)))

@@ -11,6 +11,7 @@ import typer
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, read_table, require_units
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
@@ -19,11 +20,18 @@ if TYPE_CHECKING:
     from napari_atomseg.workflows import Measurement
 
 
+@param_options(
+    {"measure": "MeasureParams"},
+    FieldOption("measure.sublattice", metavar="N"),
+    FieldOption("measure.window"),
+    FieldOption("measure.structure", metavar="FILE"),
+    FieldOption("measure.zone_axis", metavar="u,v,w"),
+)
 def measure(
     columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they belong to.")],
     what: Annotated[
-        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured, such as rings (bonds and polygons of a sheet).")
+        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured: sublattices, displacement, strain, polarisation, cells, templates or rings.")
     ],
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT.csv", help="The table with the new features.")],
     unit: Unit = None,
@@ -33,8 +41,11 @@ def measure(
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Measure columns: a table with new features (CSV), numbers of the whole image (JSON), and tables of their own."""
+    from napari_atomseg.parameters import MeasureParams
     from napari_atomseg.workflows import WHAT
     from napari_atomseg.workflows import measure as job
 
@@ -43,13 +54,14 @@ def measure(
         raise typer.BadParameter(f'one or more of {", ".join(WHAT)}, not "{what}"', param_hint="--what")
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
+    params = typed.params("measure", MeasureParams)
     target = next(iter(targets_of([columns], out).values()))
     console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         micrograph = open_image(path, dataset, size, console)
         given = read_table(columns, micrograph, unit, first_index, console)
-        found = run(job.steps(micrograph, given, what=asked), console.reporter(path))
+        found = run(job.steps(micrograph, given, what=asked, params=params), console.reporter(path))
         tables = table_paths(found, target)
         refuse_existing([*files_of(target), *tables.values()], force)
         write(found.columns, target)

@@ -53,6 +53,24 @@ LATTICE_RESIDUAL = ("lattice_residual_y_px", "lattice_residual_x_px")
 SUBLATTICE, AROUND, RESPONSE = "sublattice", "around", "response"
 ELEMENT, ATOM_COUNT, OCCUPANCY = "element", "atom_count", "occupancy"
 NEIGHBOURS = "neighbours"
+GRAIN, SITE = "grain", ("site_u", "site_v")
+DISPLACEMENT = ("displacement_y_angstrom", "displacement_x_angstrom")
+POLAR = ("polar_y_angstrom", "polar_x_angstrom")
+STRAIN = ("strain_xx", "strain_yy", "strain_xy", "rotation_rad")
+TEMPLATE, TEMPLATE_MATCH, TEMPLATE_ROTATION = "template", "template_match", "template_rotation_rad"
+TEMPLATE_STRAIN = ("template_strain_xx", "template_strain_yy", "template_strain_xy")
+
+
+
+def std_of(name: str) -> str:
+    """Name of the feature that holds the standard deviation of another one."""
+    return f"{name}_std"
+
+
+def _measured(name: str, unit: str, meaning: str, written_by: str) -> tuple[Feature, Feature]:
+    """A measured number, and its standard deviation."""
+    return Feature(name, unit, meaning, written_by), Feature(std_of(name), unit, f"one standard deviation of {name}", written_by)
+
 
 ALWAYS = (
     Feature("y_std_px", "px", "one standard deviation of y", "fit"),
@@ -86,6 +104,23 @@ SOMETIMES = (
     Feature(AROUND, "", "equivalent sites around that are occupied, of eight", "missing sites"),
     Feature(RESPONSE, "", "height of the image in units of the equivalent columns around", "missing sites"),
     Feature(NEIGHBOURS, "", "bonded neighbours in a sheet", "measure rings"),
+    Feature(GRAIN, "", "grain, 0 the one with the most columns; -1 for columns on no lattice", "measure sublattices", -1),
+    Feature(SITE[0], "", "cell along the first vector of the lattice", "measure sublattices"),
+    Feature(SITE[1], "", "cell along the second vector", "measure sublattices"),
+    *_measured(DISPLACEMENT[0], "Å", "y from the fitted lattice to the column", "measure displacement"),
+    *_measured(DISPLACEMENT[1], "Å", "x of the same", "measure displacement"),
+    *_measured(POLAR[0], "Å", "y from the centroid of the neighbours on another sublattice to the column", "measure polarisation"),
+    *_measured(POLAR[1], "Å", "x of the same", "measure polarisation"),
+    *_measured(STRAIN[0], "", "strain along x, of one sublattice", "measure strain"),
+    *_measured(STRAIN[1], "", "strain along y", "measure strain"),
+    *_measured(STRAIN[2], "", "shear strain", "measure strain"),
+    *_measured(STRAIN[3], "rad", "rotation of the lattice, positive clockwise on the screen", "measure strain"),
+    Feature(TEMPLATE, "", "structure that the neighbours form, or none", "measure templates", ""),
+    Feature(TEMPLATE_MATCH, "0 to 1", "how well the neighbours match it", "measure templates"),
+    *_measured(TEMPLATE_ROTATION, "rad", "how far it is turned, clockwise on the screen", "measure templates"),
+    *_measured(TEMPLATE_STRAIN[0], "", "strain along x against the template at its mean size", "measure templates"),
+    *_measured(TEMPLATE_STRAIN[1], "", "strain along y", "measure templates"),
+    *_measured(TEMPLATE_STRAIN[2], "", "shear strain", "measure templates"),
     Feature(ELEMENT, "", "chemical symbol", "true columns, imports"),
     Feature(ATOM_COUNT, "", "atoms in the column", "true columns"),
     Feature(OCCUPANCY, "0 to 1", "share of the column's sites that are filled", "true columns"),

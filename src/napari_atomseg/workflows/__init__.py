@@ -7,6 +7,7 @@ Importing this module loads no reader, network, simulator or window library.
 from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
 from napari_atomseg.analysis.measurement import Measurement
+from napari_atomseg.analysis.params import MeasureParams
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
 from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
 from napari_atomseg.comparison.line_profile import line_profile
@@ -99,6 +100,7 @@ __all__ = [
     "DetectorParams",
     "Diffractogram",
     "FittedSimulation",
+    "MeasureParams",
     "Measurement",
     "Micrograph",
     "MultisliceParams",

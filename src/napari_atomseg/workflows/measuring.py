@@ -5,26 +5,46 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_atomseg.analysis.measurement import Measurement
+from napari_atomseg.analysis.measurement import Measurement, Setting
+from napari_atomseg.analysis.params import MeasureParams
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.workflows.steps import Measure, recorded
 
+if TYPE_CHECKING:
+    from napari_atomseg.analysis.lattice.column_cell import ColumnCell
+
+LATTICES = "napari_atomseg.analysis.lattice_measurement:measure_lattices"
 ANALYSES = {
+    "sublattices": LATTICES,
+    "displacement": LATTICES,
+    "strain": LATTICES,
+    "polarisation": LATTICES,
+    "cells": LATTICES,
+    "templates": "napari_atomseg.analysis.template_measurement:measure_templates",
     "rings": "napari_atomseg.analysis.ring_measurement:measure_rings",
 }
-"""Modules and functions by the names under which they are asked for; a function takes columns, the shape of the image and its
-pixel size, is a job, and returns a :class:`Measurement`."""
+"""Modules and functions by the names under which they are asked for; a function takes columns and a
+:class:`napari_atomseg.analysis.measurement.Setting`, is a job, and returns a :class:`Measurement`. One that serves several names
+is called once for all of them."""
 WHAT = tuple(ANALYSES)
 """What can be measured."""
+USES = {
+    "sublattice": tuple(name for name, function in ANALYSES.items() if function == LATTICES),
+    "window": ("strain",),
+    "structure": tuple(name for name, function in ANALYSES.items() if function == LATTICES),
+}
+"""Which analyses a parameter has an effect on."""
 
 
 @job
-def measure(micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = WHAT) -> Generator[Progress, None, Measurement]:
+def measure(
+    micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = ("rings",), params: MeasureParams | None = None
+) -> Generator[Progress, None, Measurement]:
     """Measure columns of a micrograph.
 
     Parameters
@@ -33,8 +53,12 @@ def measure(micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = W
     columns : Columns
         In its pixels.
     what : sequence of str
-        Of :data:`WHAT`. ``rings``: bonds and polygons of a sheet of carbon; new feature ``neighbours``, tables ``rings`` and
-        ``bonds``.
+        Of :data:`WHAT`. ``sublattices``: grain, sublattice and cell of each column, and the table ``sites``; it comes with each of
+        ``displacement`` (from the fitted lattice), ``strain`` (and rotation), ``polarisation`` (from the centroid of the
+        neighbours on another sublattice) and ``cells`` (a table of unit cells). ``templates``: the structure that the neighbours
+        of each column form. ``rings``: bonds and polygons of a sheet of carbon; new feature ``neighbours``, tables ``rings``
+        and ``bonds``.
+    params : MeasureParams, optional
 
     Returns
     -------
@@ -44,24 +68,47 @@ def measure(micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = W
     Raises
     ------
     AtomsegError
-        If something else is asked for.
+        If something else is asked for, a parameter would have no effect, or the columns do not allow it.
     MissingCalibrationError
         If the pixel size is unknown.
     """
+    params = params or MeasureParams()
+    _check_asked(what, params)
+    size = micrograph.pixel_size or columns.pixel_size
+    if size is None:
+        raise MissingCalibrationError(f"{micrograph.name}: lengths are measured, and the pixel size is unknown; set it first")
+    height, width = micrograph.shape[-2:]
+    cell = _cell_of(params)
+    found = Measurement(columns=columns, tables={}, numbers={})
+    for place in dict.fromkeys(ANALYSES[name] for name in what):
+        module, _, function = place.partition(":")
+        asked = tuple(name for name in what if ANALYSES[name] == place)
+        setting = Setting(shape=(height, width), size=size, asked=asked, params=params, cell=cell)
+        measured = yield from getattr(import_module(module), function)(found.columns, setting)
+        found = _joined(found, measured)
+    said = {**found.columns.provenance, "measured": {"what": list(what), **found.numbers}}
+    step = Measure(what=",".join(what), measuring=params)
+    return replace(found, columns=recorded(replace(found.columns, provenance=said), step))
+
+
+def _check_asked(what: Sequence[str], params: MeasureParams) -> None:
     unknown = [name for name in what if name not in WHAT]
     if unknown or not what:
         raise AtomsegError(f"{' and '.join(unknown) or 'nothing'} cannot be measured; choose of {', '.join(WHAT)}")
-    size = micrograph.pixel_size or columns.pixel_size
-    if size is None:
-        raise MissingCalibrationError(f"{micrograph.name}: bonds are lengths, and the pixel size is unknown; set it first")
-    height, width = micrograph.shape[-2:]
-    found = Measurement(columns=columns, tables={}, numbers={})
-    for name in what:
-        module, _, function = ANALYSES[name].partition(":")
-        measured = yield from getattr(import_module(module), function)(found.columns, (height, width), size)
-        found = _joined(found, measured)
-    said = {**found.columns.provenance, "measured": {"what": list(what), **found.numbers}}
-    return replace(found, columns=recorded(replace(found.columns, provenance=said), Measure(what=",".join(what))))
+    for name, used_by in USES.items():
+        if getattr(params, name) != getattr(MeasureParams(), name) and not set(what) & set(used_by):
+            raise AtomsegError(f"{name} has no effect on {', '.join(what)}; it is for {', '.join(used_by)}")
+
+
+def _cell_of(params: MeasureParams) -> ColumnCell | None:
+    """Columns of the structure that lattices are compared with; None if there is none."""
+    if not params.structure:
+        return None
+    from napari_atomseg.analysis.lattice.column_cell import column_cell
+    from napari_atomseg.specimens.direction import parse_zone_axis
+    from napari_atomseg.specimens.structure_file import read_structure
+
+    return column_cell(read_structure(params.structure), parse_zone_axis(params.zone_axis))
 
 
 def _joined(first: Measurement, second: Measurement) -> Measurement:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from napari_atomseg.analysis.params import ScanRowsParams
+from napari_atomseg.analysis.params import MeasureParams, ScanRowsParams
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check, from_dict
@@ -125,10 +125,13 @@ class Measure:
     ----------
     what : str
         One name, or several separated by commas.
+    measuring : MeasureParams
+        How.
     """
 
     kind: ClassVar[str] = "measure"
     what: str = ""
+    measuring: MeasureParams = field(default_factory=MeasureParams)
 
     def __post_init__(self) -> None:
         check(self)
@@ -160,6 +163,7 @@ _PARTS: dict[str, type] = {
     "network": NetworkParams,
     "fit": RefineParams,
     "rows": ScanRowsParams,
+    "measuring": MeasureParams,
 }
 
 

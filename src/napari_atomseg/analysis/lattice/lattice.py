@@ -145,12 +145,31 @@ def fit_lattice(columns: Columns, params: LatticeParams | None = None) -> Lattic
     if fit is None or _evidence(fit, basis) < _CONVINCING:
         raise no_lattice()
     result = _summed_up(positions, intensity, basis, fit, params.by_intensity)
-    return result if finite.all() else _with_unknown(result, finite)
+    return result if finite.all() else among_all(result, finite)
 
 
 def no_lattice() -> AtomsegError:
     """What is said of columns without periodic order."""
     return AtomsegError("the columns show no lattice; remove false ones, or draw a region that holds one grain only")
+
+
+def among_all(lattice: Lattice, which: np.ndarray) -> Lattice:
+    """The same lattice with a row for every column; those that it was not estimated from stand on no site.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    which : ndarray of bool, shape (N,)
+        The columns that it was estimated from.
+    """
+    return replace(
+        lattice,
+        indices=_filled(lattice.indices, which, 0),
+        site=_filled(lattice.site, which, -1),
+        residual=_filled(lattice.residual, which, np.nan),
+        displacement=_filled(lattice.displacement, which, np.nan),
+        explained=lattice.explained * float(np.mean(which)),
+    )
 
 
 def shortest_distance(motif: np.ndarray, basis: np.ndarray) -> float:
@@ -308,10 +327,10 @@ def _summed_up(positions: np.ndarray, intensity: np.ndarray, basis: np.ndarray, 
     matrix = reduce_basis(matrix @ basis)[1] @ matrix
     indices, site, _ = recell(indices, site, matrix)
     site, bright = _brightest_first(site, intensity[on])
-    basis, *_ = _straight_lattice(positions[on], indices, site)
+    basis, *_ = straight_lattice(positions[on], indices, site)
     # The first estimate is not sharp enough to say which of two like vectors is the shorter.
     indices, site, _ = recell(indices, site, reduce_basis(basis)[1])
-    basis, places, basis_std = _straight_lattice(positions[on], indices, site)
+    basis, places, basis_std = straight_lattice(positions[on], indices, site)
     motif = (places - places[0]) @ np.linalg.inv(basis)
     whole = np.floor(motif + 1e-6).astype(int)
     motif, indices = motif - whole, indices + whole[site]
@@ -345,8 +364,15 @@ def _brightest_first(site: np.ndarray, intensity: np.ndarray) -> tuple[np.ndarra
     return rank[site], middles[order]
 
 
-def _straight_lattice(positions: np.ndarray, indices: np.ndarray, site: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Basis (2, 2), site places in cell 0 (K, 2), and the basis' standard errors (2, 2), all px."""
+def straight_lattice(positions: np.ndarray, indices: np.ndarray, site: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Basis (2, 2), site places in cell 0 (K, 2), and the basis' standard errors (2, 2), in the unit of the positions.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (N, 2), (y, x)
+    indices, site : ndarrays of int, shapes (N, 2) and (N,)
+        Cell and row of the motif of each.
+    """
     design = np.concatenate([indices, np.eye(int(site.max()) + 1)[site]], axis=1).astype(float)
     solution, *_ = np.linalg.lstsq(design, positions, rcond=None)
     rest = positions - design @ solution
@@ -384,15 +410,3 @@ def _filled(values: np.ndarray, where: np.ndarray, unknown: float) -> np.ndarray
     result = np.full((len(where), *values.shape[1:]), unknown, dtype=values.dtype)
     result[where] = values
     return result
-
-
-def _with_unknown(lattice: Lattice, finite: np.ndarray) -> Lattice:
-    """The same lattice with rows for columns whose position is not known."""
-    return replace(
-        lattice,
-        indices=_filled(lattice.indices, finite, 0),
-        site=_filled(lattice.site, finite, -1),
-        residual=_filled(lattice.residual, finite, np.nan),
-        displacement=_filled(lattice.displacement, finite, np.nan),
-        explained=lattice.explained * float(np.mean(finite)),
-    )

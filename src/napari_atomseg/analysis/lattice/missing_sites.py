@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, cKDTree
 
 from napari_atomseg.analysis.lattice.lattice import Lattice
-from napari_atomseg.core.columns import AROUND, RESPONSE, SUBLATTICE, Columns
+from napari_atomseg.core.columns import AROUND, RESPONSE, SITE, SUBLATTICE, Columns
 
 ENOUGH = 0.6
 """Share of the eight equivalent sites around that must be occupied."""
@@ -38,7 +38,7 @@ def missing_sites(lattice: Lattice, columns: Columns, image_shape: tuple[int, ..
     -------
     Columns
         Position as the occupied equivalent sites around predict it. Features: `confidence`, the share of those sites,
-        within the image, that are occupied; `around`, how many that are; `sublattice`, the row of the motif; `response`,
+        within the image, that are occupied; `around`, how many that are; `sublattice`, the row of the motif; `site_u` and `site_v`, the cell; `response`,
         the height of the image there in units of the equivalent columns around, about 1 for a column that was overlooked
         and 0 or less for a vacancy (NaN without an image).
 
@@ -72,7 +72,9 @@ def missing_sites(lattice: Lattice, columns: Columns, image_shape: tuple[int, ..
         pixel_size=columns.pixel_size,
         image_shape=columns.image_shape or tuple(image_shape),
         provenance=columns.provenance,
-    ).with_features(confidence=confidence, origin="model", **{AROUND: occupied, SUBLATTICE: sites, RESPONSE: response})
+    )
+    names = {AROUND: occupied, SUBLATTICE: sites, RESPONSE: response, SITE[0]: cells[:, 0], SITE[1]: cells[:, 1]}
+    found = found.with_features(confidence=confidence, origin="model", **names)
     return found.select(good)
 
 

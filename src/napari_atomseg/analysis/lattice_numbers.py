@@ -1,0 +1,130 @@
+"""Lattice constants with their errors, what speaks against a lattice, and both in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.analysis.lattice.indexed import Indexed
+from napari_atomseg.analysis.lattice.lattice import Lattice
+from napari_atomseg.analysis.lattice.reference import Reference
+
+FEWEST_PX = 12.0
+"""Pixels along a cell below which the fits of neighbouring columns disturb each other."""
+_MOSTLY = 0.8  # of the columns have to stand on sites
+
+
+def lattice_numbers(
+    lattice: Lattice, grain: Indexed, number: int, reference: Reference | None = None
+) -> dict[str, Any]:
+    """Sides, angle and motif of a lattice, each with one standard deviation; plain values.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    grain : Indexed
+        Its columns, with the vectors of one sublattice; an error of the pixel size is not among those given.
+    number : int
+        Of the grain.
+    reference : Reference, optional
+        Of a known structure.
+    """
+    basis, std = grain.basis, grain.basis_std
+    length = np.hypot(*basis.T)
+    along = basis / length[:, None]
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    length_std = np.sqrt(np.sum((along * std) ** 2, axis=1))
+    turn_std = np.sqrt(np.sum((across * std) ** 2, axis=1)) / length
+    angle = np.degrees(np.arccos(np.clip(along[0] @ along[1], -1, 1)))
+    found: dict[str, Any] = {
+        "grain": number,
+        "columns": int(np.count_nonzero(lattice.site >= 0)),
+        "a_angstrom": float(length[0]),
+        "a_angstrom_std": float(length_std[0]),
+        "b_angstrom": float(length[1]),
+        "b_angstrom_std": float(length_std[1]),
+        "angle_deg": float(angle),
+        "angle_deg_std": float(np.degrees(np.hypot(*turn_std))),
+        "direction_of_a_deg": float(np.degrees(np.arctan2(basis[0, 0], basis[0, 1]))),
+        "cell_px": float(np.hypot(*lattice.basis.T).min()),
+        "sublattices": [
+            {
+                "sublattice": row,
+                "u": float(place[0]),
+                "v": float(place[1]),
+                "occupancy": float(lattice.occupancy[row]),
+                "intensity": float(lattice.intensity[row]) if np.isfinite(lattice.intensity[row]) else None,
+            }
+            for row, place in enumerate(lattice.motif)
+        ],
+    }
+    if reference is not None:
+        found["reference"] = {
+            "structure": reference.name,
+            "cells_of_structure_in_cell": reference.multiple,
+            "mean_strain_xx": float(reference.strain[1, 1]),
+            "mean_strain_yy": float(reference.strain[0, 0]),
+            "mean_strain_xy": float(reference.strain[0, 1]),
+        }
+    return found
+
+
+def verdicts_of(grains: Sequence[Lattice], numbers: Sequence[Mapping[str, Any]], count: int) -> list[str]:
+    """What speaks against the lattices, a sentence each; empty if nothing does.
+
+    Parameters
+    ----------
+    grains : sequence of Lattice
+    numbers : sequence of mapping
+        Of :func:`lattice_numbers`, in the same order.
+    count : int
+        Columns of the image.
+    """
+    said = []
+    if len(grains) > 1:
+        said.append(f"several lattices: {len(grains)} grains, each measured by itself")
+    narrow = min(one["cell_px"] for one in numbers)
+    if narrow < FEWEST_PX:
+        said.append(f"fewer than {FEWEST_PX:.0f} px a cell ({narrow:.1f} px): errors of strain are larger than stated")
+    on = sum(int(one["columns"]) for one in numbers) / max(count, 1)
+    if on < _MOSTLY:
+        said.append(f"only {on:.0%} of the columns stand on a site of a lattice")
+    return said
+
+
+def summary_of(numbers: Mapping[str, Any]) -> str:
+    """The lattice with the most columns, and what speaks against it, in one line.
+
+    Parameters
+    ----------
+    numbers : mapping
+        Of one frame.
+    """
+    first = numbers["lattices"][0]
+    sides = ", ".join(f"{name} = {plus_minus(first[f'{name}_angstrom'], first[f'{name}_angstrom_std'])} Å" for name in "ab")
+    said = f"lattice: {sides}, angle {plus_minus(first['angle_deg'], first['angle_deg_std'])}°, "
+    kinds = len(first["sublattices"])
+    said += f"{kinds} sublattice{'s' if kinds > 1 else ''}, {numbers['missing_sites']} sites empty, "
+    said += f"{numbers['extra_columns']} columns on no site"
+    return "; ".join([said, *numbers["verdicts"]])
+
+
+def plus_minus(value: float, std: float) -> str:
+    """A number and its standard deviation, to two digits of the latter.
+
+    Parameters
+    ----------
+    value, std : float
+        In the same unit.
+
+    Examples
+    --------
+    >>> plus_minus(3.90512, 0.00123)
+    '3.9051 ± 0.0012'
+    """
+    if not np.isfinite(std) or std <= 0:
+        return f"{value:.4g}"
+    digits = int(np.clip(1 - np.floor(np.log10(std)), 0, 5))
+    return f"{value:.{digits}f} ± {std:.{digits}f}"
