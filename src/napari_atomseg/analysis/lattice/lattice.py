@@ -375,14 +375,18 @@ def straight_lattice(positions: np.ndarray, indices: np.ndarray, site: np.ndarra
     """
     design = np.concatenate([indices, np.eye(int(site.max()) + 1)[site]], axis=1).astype(float)
     solution, *_ = np.linalg.lstsq(design, positions, rcond=None)
-    rest = positions - design @ solution
-    # Neighbours are distorted alike: the errors are those of sixteen parts of the image, not of single columns.
+    # Neighbours are distorted alike: the errors are those of sixteen parts of the image, not of single columns, by leaving out
+    # one part after the other (jackknife), since the residuals of so few parts are smaller than their errors.
     low, high = positions.min(axis=0), positions.max(axis=0)
     parts = np.minimum((4 * (positions - low) / np.maximum(high - low, 1e-9)).astype(int), 3) @ np.array([4, 1])
-    inverse = np.linalg.pinv(design.T @ design)
-    scores = np.stack([design[parts == part].T @ rest[parts == part] for part in range(16)])
-    spread = np.einsum("ij,pjc,pkc,kl->cil", inverse, scores, scores, inverse)
-    errors = np.sqrt(np.maximum(np.diagonal(spread, axis1=1, axis2=2), 0)).T
+    normal, right = design.T @ design, design.T @ positions
+    without = []
+    for part in np.unique(parts):
+        some = parts == part
+        left = normal - design[some].T @ design[some]
+        without.append(np.linalg.pinv(left, hermitian=True) @ (right - design[some].T @ positions[some]))
+    changes = np.array(without) - solution
+    errors = np.sqrt((len(changes) - 1) / len(changes) * np.sum(changes**2, axis=0))
     return solution[:2], solution[2:], errors[:2]
 
 
