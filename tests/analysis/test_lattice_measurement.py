@@ -74,7 +74,7 @@ def test_stated_errors_are_those_that_are_made():
     crystal_ = Perovskite(n=9)
     truth = crystal_.measured(what=("displacement",)).columns.features[list(DISPLACEMENT)].to_numpy()
     pulls = {name: [] for name in ("strain", "rotation", "polar", "displacement", "a", "angle", "cell a", "cell angle", "ratio")}
-    for seed in range(40):
+    for seed in range(30):
         found = crystal_.measured(noise=0.02, seed=seed)
         table, cells, lattice = found.columns.features, found.tables["cells"], found.numbers["lattices"][0]
         errors = {name: table[name].to_numpy() / table[std_of(name)].to_numpy() for name in STRAIN}
@@ -91,9 +91,9 @@ def test_stated_errors_are_those_that_are_made():
         pulls["ratio"].append((cells["ratio"] - 1) / cells["ratio_std"])
     for name in ("strain", "rotation", "polar", "displacement", "cell a", "cell angle", "ratio"):
         assert share(pulls[name]) == pytest.approx(0.68, abs=0.05), name
-    # Eighty and forty numbers: their share itself scatters by 5 and 7 %.
-    assert 0.55 < share(pulls["a"]) < 0.82
-    assert 0.5 < share(pulls["angle"]) < 0.9
+    # Sixty and thirty numbers: their share itself scatters by 6 and 9 %.
+    assert 0.5 < share(pulls["a"]) < 0.86
+    assert 0.45 < share(pulls["angle"]) < 0.95
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.03])

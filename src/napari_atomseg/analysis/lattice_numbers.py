@@ -13,6 +13,7 @@ from napari_atomseg.analysis.lattice.reference import Reference
 
 FEWEST_PX = 12.0
 """Pixels along a cell below which the fits of neighbouring columns disturb each other."""
+_BENT = 0.005  # standard error of a side, relative to it
 _MOSTLY = 0.8  # of the columns have to stand on sites
 
 
@@ -88,6 +89,11 @@ def verdicts_of(grains: Sequence[Lattice], numbers: Sequence[Mapping[str, Any]],
     narrow = min(one["cell_px"] for one in numbers)
     if narrow < FEWEST_PX:
         said.append(f"fewer than {FEWEST_PX:.0f} px a cell ({narrow:.1f} px): errors of strain are larger than stated")
+    bent = max(max(one["a_angstrom_std"] / one["a_angstrom"], one["b_angstrom_std"] / one["b_angstrom"]) for one in numbers)
+    if bent > _BENT:
+        said.append(
+            f"parts of a lattice differ by {bent:.1%}: it bends, or holds grains turned by a few degrees; its constants are means"
+        )
     on = sum(int(one["columns"]) for one in numbers) / max(count, 1)
     if on < _MOSTLY:
         said.append(f"only {on:.0%} of the columns stand on a site of a lattice")

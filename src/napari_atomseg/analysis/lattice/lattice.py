@@ -63,6 +63,8 @@ class Lattice:
         Share of the columns that stand on a site.
     tolerance : float, px
         Largest distance from a site.
+    evidence : float
+        Logarithm of the odds for scatter about sites against an even spread of the columns.
     """
 
     origin: np.ndarray
@@ -78,6 +80,7 @@ class Lattice:
     displacement: np.ndarray
     explained: float
     tolerance: float
+    evidence: float = 0.0
 
     @property
     def rms_residual(self) -> float:
@@ -104,7 +107,7 @@ class Lattice:
         return np.asarray(self.origin + (indices + self.motif[site]) @ self.basis + displacement)
 
 
-def fit_lattice(columns: Columns, params: LatticeParams | None = None) -> Lattice:
+def fit_lattice(columns: Columns, params: LatticeParams | None = None, basis: np.ndarray | None = None) -> Lattice:
     """Lattice that most of the columns share.
 
     Parameters
@@ -112,6 +115,8 @@ def fit_lattice(columns: Columns, params: LatticeParams | None = None) -> Lattic
     columns : Columns
         Of one image or one frame, at least ten.
     params : LatticeParams, optional
+    basis : ndarray, shape (2, 2), px, optional
+        Vectors of one grain, nearly; they are looked for if they are not given.
 
     Returns
     -------
@@ -134,7 +139,7 @@ def fit_lattice(columns: Columns, params: LatticeParams | None = None) -> Lattic
     if not np.ptp(positions, axis=0).any():
         raise AtomsegError("the columns stand in one place; find or add more first")
     try:
-        basis, share = find_basis(positions)
+        basis, share = find_basis(positions) if basis is None else (basis, 1.0)
     except QhullError:
         raise AtomsegError("the columns stand on one line, so there is no lattice in the plane; find or add more first") from None
     # Few columns agree by chance more often.
@@ -142,9 +147,10 @@ def fit_lattice(columns: Columns, params: LatticeParams | None = None) -> Lattic
         raise no_lattice()
     intensity = columns.features["intensity"].to_numpy(float)[finite]
     fit = _assign(positions, intensity, basis, params)
-    if fit is None or _evidence(fit, basis) < _CONVINCING:
+    evidence = 0.0 if fit is None else _evidence(fit, basis)
+    if fit is None or evidence < _CONVINCING:
         raise no_lattice()
-    result = _summed_up(positions, intensity, basis, fit, params.by_intensity)
+    result = replace(_summed_up(positions, intensity, basis, fit, params.by_intensity), evidence=evidence)
     return result if finite.all() else among_all(result, finite)
 
 

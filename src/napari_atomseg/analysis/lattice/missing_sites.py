@@ -61,7 +61,8 @@ def missing_sites(lattice: Lattice, columns: Columns, image_shape: tuple[int, ..
     if len(places):
         good &= _within_hull(places, columns.positions[on], 0.5 * lattice.site_distance)
         taken = max(_TAKEN * lattice.site_distance, min(1.25 * lattice.tolerance, 0.5 * lattice.site_distance))
-        good &= cKDTree(columns.positions).query(places)[0] > taken
+        known = np.isfinite(columns.positions).all(axis=1)
+        good &= cKDTree(columns.positions[known]).query(places)[0] > taken
     response = np.full(len(places), np.nan)
     if image is not None and good.any():
         response = _response(image, places, columns.positions, pairs, 0.2 * lattice.site_distance)
