@@ -123,9 +123,10 @@ class _Frame:
         # The scatter about the neighbourhood says whether the errors of the fits are all there is.
         fit = local_fit(grain, basis, params.sublattice, params.window)
         grain = grain.scaled(fit.excess)
+        fit = fit.scaled(fit.excess if np.isnan(grain.excess) else grain.excess)
         numbers["scatter_over_fit_errors"] = None if np.isnan(grain.excess) else grain.excess
         if STRAINED in asked:
-            strain = strain_of(local_fit(grain, basis, params.sublattice, params.window))
+            strain = strain_of(fit)
             self._write(STRAIN, rows, strain.values, strain.std)
             for name, values in zip(STRAIN, strain.values.T, strict=True):
                 numbers[f"{name}_mean"] = _mean(values)

@@ -17,9 +17,7 @@ _BENT = 0.005  # standard error of a side, relative to it
 _MOSTLY = 0.8  # of the columns have to stand on sites
 
 
-def lattice_numbers(
-    lattice: Lattice, grain: Indexed, number: int, reference: Reference | None = None
-) -> dict[str, Any]:
+def lattice_numbers(lattice: Lattice, grain: Indexed, number: int, reference: Reference | None = None) -> dict[str, Any]:
     """Sides, angle and motif of a lattice, each with one standard deviation; plain values.
 
     Parameters

@@ -144,9 +144,7 @@ def match_templates(positions: np.ndarray, std: np.ndarray) -> Matches:
         if len(mine):
             found = _deformed(positions, std, mine, near[mine], shift[mine], LIBRARY[row])
             rotation[mine], strain[mine], turn_std[mine], strain_std[mine] = found
-    return Matches(
-        template=best, match=match, rotation=rotation, strain=strain, rotation_std=turn_std, strain_std=strain_std
-    )
+    return Matches(template=best, match=match, rotation=rotation, strain=strain, rotation_std=turn_std, strain_std=strain_std)
 
 
 def _complex(vectors: np.ndarray) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,11 +12,8 @@ from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pi
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, read_table, require_units
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
-
-if TYPE_CHECKING:
-    from napari_atomseg.workflows import Measurement
+from napari_atomseg.writers.tables import table_paths, write_tables
 
 
 @param_options(
@@ -31,7 +27,11 @@ def measure(
     columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they belong to.")],
     what: Annotated[
-        str, typer.Option(metavar="WHAT[,WHAT ...]", help="What is measured: sublattices, displacement, strain, polarisation, cells, templates or rings.")
+        str,
+        typer.Option(
+            metavar="WHAT[,WHAT ...]",
+            help="What is measured: sublattices, displacement, strain, polarisation, cells, templates or rings.",
+        ),
     ],
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT.csv", help="The table with the new features.")],
     unit: Unit = None,
@@ -62,30 +62,10 @@ def measure(
         micrograph = open_image(path, dataset, size, console)
         given = read_table(columns, micrograph, unit, first_index, console)
         found = run(job.steps(micrograph, given, what=asked, params=params), console.reporter(path))
-        tables = table_paths(found, target)
+        tables = table_paths(found.tables, target)
         refuse_existing([*files_of(target), *tables.values()], force)
         write(found.columns, target)
-        write_tables(found, tables)
+        write_tables(found.tables, tables)
         console.say(f"{columns.name}: {found.summary} -> {target}")
 
     run_for_each(console, [image], work)
-
-
-def table_paths(found: Measurement, target: Path) -> dict[str, Path]:
-    """Files of the further tables of a measurement, beside that of the columns."""
-    return {name: target.with_name(f"{target.stem}_{name}.csv") for name in found.tables}
-
-
-def write_tables(found: Measurement, paths: Mapping[str, Path]) -> None:
-    """Write the further tables of a measurement.
-
-    Raises
-    ------
-    AtomsegError
-        If a file cannot be written.
-    """
-    from napari_atomseg.writers.atomic import replacing
-
-    for name, path in paths.items():
-        with replacing(path, AtomsegError) as part:
-            found.tables[name].to_csv(part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")

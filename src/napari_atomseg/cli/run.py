@@ -9,7 +9,6 @@ import typer
 
 from napari_atomseg.cli.columns import Out, note_finding, require_scale, summary
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.measure import table_paths, write_tables
 from napari_atomseg.cli.options import Dataset, Force, ImagesIn, PixelSize, open_image, pixel_size_of
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
@@ -47,11 +46,11 @@ def run_workflow(
         image = open_image(path, dataset, size, console)
         require_scale(image, target, console)
         found = run(replay.steps(image, steps), console.reporter(path))
-        tables = table_paths(found.measurement, target) if found.measurement is not None else {}
+        tables = table_paths(found.measurement.tables, target) if found.measurement is not None else {}
         refuse_existing(list(tables.values()), force)
         write(found.columns, target)
         if found.measurement is not None:
-            write_tables(found.measurement, tables)
+            write_tables(found.measurement.tables, tables)
         note_finding(path, found.columns, console)
         console.say(summary(path, found.columns, target))
 

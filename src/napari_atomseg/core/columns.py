@@ -61,7 +61,6 @@ TEMPLATE, TEMPLATE_MATCH, TEMPLATE_ROTATION = "template", "template_match", "tem
 TEMPLATE_STRAIN = ("template_strain_xx", "template_strain_yy", "template_strain_xy")
 
 
-
 def std_of(name: str) -> str:
     """Name of the feature that holds the standard deviation of another one."""
     return f"{name}_std"
@@ -109,7 +108,9 @@ SOMETIMES = (
     Feature(SITE[1], "", "cell along the second vector", "measure sublattices"),
     *_measured(DISPLACEMENT[0], "Å", "y from the fitted lattice to the column", "measure displacement"),
     *_measured(DISPLACEMENT[1], "Å", "x of the same", "measure displacement"),
-    *_measured(POLAR[0], "Å", "y from the centroid of the neighbours on another sublattice to the column", "measure polarisation"),
+    *_measured(
+        POLAR[0], "Å", "y from the centroid of the neighbours on another sublattice to the column", "measure polarisation"
+    ),
     *_measured(POLAR[1], "Å", "x of the same", "measure polarisation"),
     *_measured(STRAIN[0], "", "strain along x, of one sublattice", "measure strain"),
     *_measured(STRAIN[1], "", "strain along y", "measure strain"),

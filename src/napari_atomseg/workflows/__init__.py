@@ -6,6 +6,7 @@ Importing this module loads no reader, network, simulator or window library.
 
 from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
+from napari_atomseg.analysis.lattice_numbers import plus_minus
 from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.analysis.params import MeasureParams
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
@@ -62,7 +63,7 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
-from napari_atomseg.workflows.measuring import WHAT, measure
+from napari_atomseg.workflows.measuring import WHAT, map_feature, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
@@ -148,6 +149,7 @@ __all__ = [
     "low_index_zones",
     "make_exit_waves",
     "make_pairs",
+    "map_feature",
     "map_names",
     "maps",
     "match_rotation",
@@ -163,6 +165,7 @@ __all__ = [
     "parse_zone_axis",
     "pixel_size_from_line",
     "pixel_size_from_spacing",
+    "plus_minus",
     "projected_atoms",
     "read",
     "read_columns",

@@ -16,6 +16,8 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.workflows.steps import Measure, recorded
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from napari_atomseg.analysis.lattice.column_cell import ColumnCell
 
 LATTICES = "napari_atomseg.analysis.lattice_measurement:measure_lattices"
@@ -119,3 +121,35 @@ def _joined(first: Measurement, second: Measurement) -> Measurement:
         numbers["frames"] = [{**one, **other} for one, other in frames]
     summary = "; ".join(text for text in (first.summary, second.summary) if text)
     return replace(second, tables={**first.tables, **second.tables}, numbers=numbers, summary=summary)
+
+
+@job
+def map_feature(columns: Columns, name: str, shape: tuple[int, int], *, frame: int = 0) -> Generator[Progress, None, np.ndarray]:
+    """A feature of the columns of one frame as an image; see :func:`napari_atomseg.analysis.feature_map.feature_map`.
+
+    Parameters
+    ----------
+    columns : Columns
+    name : str
+        Of a feature that is a number.
+    shape : tuple of int, px
+        (Y, X) of the image.
+    frame : int
+
+    Returns
+    -------
+    image : ndarray, shape (Y, X)
+        In the unit of the feature; NaN away from columns.
+
+    Raises
+    ------
+    AtomsegError
+        If there is no such feature, or too few columns have it.
+    """
+    from napari_atomseg.analysis.feature_map import feature_map
+
+    yield Progress(0, 0, "drawing the map")
+    if name not in columns.features or columns.features[name].dtype.kind not in "fiub":
+        raise AtomsegError(f"the columns have no number {name}; measure it first")
+    part = columns.of_frame(frame)
+    return feature_map(part.positions, part.features[name].to_numpy(float), shape)

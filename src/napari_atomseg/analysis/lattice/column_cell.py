@@ -107,9 +107,7 @@ def _linked(sites: np.ndarray, basis: np.ndarray, reach: float) -> np.ndarray:
     return np.asarray(connected_components(coo_array(length < reach), directed=False)[1])
 
 
-def _smallest(
-    basis: np.ndarray, places: np.ndarray, contents: list[str], scattering: np.ndarray, name: str
-) -> ColumnCell:
+def _smallest(basis: np.ndarray, places: np.ndarray, contents: list[str], scattering: np.ndarray, name: str) -> ColumnCell:
     """The cell without repetition, turned so that its shortest vector lies along +x."""
     shifts = [shift for shift in places - places[0] if _repeats(shift, places, contents, basis)]
     around = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1), indexing="ij"), -1).reshape(-1, 2)
@@ -146,6 +144,4 @@ def _repeats(shift: np.ndarray, places: np.ndarray, contents: list[str], basis: 
     apart -= np.rint(apart)
     length = np.linalg.norm(apart @ basis, axis=-1)
     onto = np.argmin(length, axis=1)
-    return bool(
-        np.all(length.min(axis=1) < _SAME) and all(contents[row] == contents[other] for row, other in enumerate(onto))
-    )
+    return bool(np.all(length.min(axis=1) < _SAME) and all(contents[row] == contents[other] for row, other in enumerate(onto)))

@@ -71,9 +71,7 @@ def reference_of(basis: np.ndarray, cell: ColumnCell) -> Reference:
                     continue
                 turned = vectors @ (left @ right)
                 strain = np.linalg.solve(turned, basis) - np.eye(2)
-                best = cost, Reference(
-                    basis=turned, multiple=multiple, strain=(strain + strain.T) / 2, name=cell.name
-                )
+                best = cost, Reference(basis=turned, multiple=multiple, strain=(strain + strain.T) / 2, name=cell.name)
     if best is None:
         raise AtomsegError(
             f"the columns have a cell of {_described(basis)}, which is no multiple of that of {cell.name}, "

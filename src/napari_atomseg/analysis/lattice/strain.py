@@ -12,7 +12,7 @@ made about their own site, so that nothing has to be interpolated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class LocalFit:
     gradient: np.ndarray
     variance: np.ndarray
     excess: float
+
+    def scaled(self, factor: float) -> LocalFit:
+        """The same for errors of the positions that are larger by a factor."""
+        return replace(self, variance=self.variance * factor**2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,9 +124,7 @@ def _steps(shift: np.ndarray, reference: np.ndarray, radius: float) -> np.ndarra
     return np.asarray(cells[length <= radius + 1e-9])
 
 
-def _solve(
-    offsets: np.ndarray, weights: np.ndarray, moved: np.ndarray, std: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
+def _solve(offsets: np.ndarray, weights: np.ndarray, moved: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Gradients (n, 2, 2), their variances, and the root of the usual reduced square sum, of fits with weights (n, K)."""
     design = np.column_stack([np.ones(len(offsets)), offsets])
     outer = design[:, :, None] * design[:, None]

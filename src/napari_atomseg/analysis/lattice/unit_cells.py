@@ -56,7 +56,11 @@ def unit_cells(grain: Indexed, number: int, sublattice: int, size: tuple[float, 
     }
     values = {"a_angstrom": length_a, "b_angstrom": length_b, "angle_deg": np.degrees(angle), "ratio": length_b / length_a}
     middle = places.mean(axis=1) / np.asarray(size)
-    found: dict[str, object] = {"grain": np.full(len(rows), number), "site_u": grain.indices[rows, 0], "site_v": grain.indices[rows, 1]}
+    found: dict[str, object] = {
+        "grain": np.full(len(rows), number),
+        "site_u": grain.indices[rows, 0],
+        "site_v": grain.indices[rows, 1],
+    }
     found |= {"y_px": middle[:, 0], "x_px": middle[:, 1]}
     for name, value in values.items():
         found[name] = value

@@ -1,0 +1,117 @@
+"""Layers of measured features: arrows whose colour is their direction, and maps between the columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import hsv_to_rgb
+from napari.layers import Image, Vectors
+
+from napari_atomseg.core.columns import Columns
+from napari_atomseg.gui.layers.conversion import DIFFERENCE, KEY, derive, ring_diameter, spatial_options
+
+ARROW_SHARE = 1.0
+"""Usual length of an arrow in units of the diameter of a ring."""
+
+
+def show_arrows(
+    viewer: Any, image: Image, title: str, columns: Columns, names: tuple[str, str], pixel_size: tuple[float, float]
+) -> tuple[Vectors, float] | None:
+    """Arrows from the columns, in place of earlier ones of the title; None if no column has such a vector.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+    title : str
+        Of the layer, after the name of the image.
+    columns : Columns
+    names : tuple of str
+        Features with the (y, x) components, Angstrom.
+    pixel_size : tuple of float, Angstrom, (y, x)
+
+    Returns
+    -------
+    layer : Vectors
+        Coloured by direction: red to the right, then through yellow, green, blue and violet clockwise on the screen.
+    factor : float
+        By which arrows are longer than the vectors.
+    """
+    vectors = columns.features[list(names)].to_numpy(float) / np.asarray(pixel_size)
+    known = np.isfinite(vectors).all(axis=1) & np.isfinite(columns.positions).all(axis=1)
+    if not known.any():
+        return None
+    usual = float(np.sqrt(np.mean(np.sum(vectors[known] ** 2, axis=1))))
+    factor = _round(ARROW_SHARE * ring_diameter(columns) / max(usual, 1e-9))
+    arrows = np.stack([columns.positions[known], factor * vectors[known]], axis=1)
+    if image.ndim == 3:
+        frame = columns.frame[known]
+        arrows = np.concatenate([np.stack([frame, 0 * frame], axis=1)[..., None], arrows], axis=2)
+    _remove(viewer, f"{image.name} | {title}", "arrows")
+    hue = np.mod(np.arctan2(*vectors[known].T) / (2 * np.pi), 1.0)
+    colours = np.column_stack([hsv_to_rgb(np.column_stack([hue, np.ones_like(hue), np.ones_like(hue)])), np.ones_like(hue)])
+    active = viewer.layers.selection.active
+    layer: Vectors = viewer.add_vectors(
+        arrows,
+        name=f"{image.name} | {title}",
+        edge_color=colours,
+        edge_width=0.14 * ring_diameter(columns),
+        vector_style="arrow",
+        metadata={KEY: {"arrows": factor}},
+        **spatial_options(image, arrows.shape[2]),
+    )
+    derive(layer, image)
+    viewer.layers.selection.active = active
+    return layer, factor
+
+
+def show_feature_map(viewer: Any, image: Image, name: str, plane: np.ndarray, frame: int) -> Image:
+    """A map of a feature above its image, in place of an earlier one; colours from low to high, of signed ones about zero.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+    name : str
+        Of the feature.
+    plane : ndarray, shape (Y, X)
+    frame : int
+        Of a stack.
+    """
+    title = f"{image.name} | {name.replace('_', ' ')}"
+    _remove(viewer, title, "feature")
+    known = plane[np.isfinite(plane)]
+    low, high = (float(one) for one in np.percentile(known, (1, 99))) if known.size else (0.0, 1.0)
+    signed = low < 0 < high
+    end = max(-low, high)
+    limits = (-end, end) if signed else (low, high if high > low else low + 1e-12)
+    geometry = spatial_options(image, image.ndim)
+    if image.ndim == 3:
+        plane = plane[None]
+        geometry["translate"] = (geometry["translate"][0] + frame * geometry["scale"][0], *geometry["translate"][1:])
+    active = viewer.layers.selection.active
+    layer = Image(
+        plane,
+        name=title,
+        colormap=DIFFERENCE if signed else "viridis",
+        contrast_limits=limits,
+        opacity=0.7,
+        metadata={KEY: {"feature": name}},
+        **geometry,
+    )
+    derive(layer, image)
+    viewer.layers.insert(viewer.layers.index(image) + 1, layer)
+    viewer.layers.selection.active = active
+    return layer
+
+
+def _round(factor: float) -> float:
+    """A factor to one or two digits, as 5, 20 or 25."""
+    power = 10.0 ** np.floor(np.log10(factor))
+    return float(max(step for step in (1, 2, 2.5, 5) if step * power <= factor * 1.001) * power)
+
+
+def _remove(viewer: Any, name: str, kind: str) -> None:
+    for layer in [one for one in viewer.layers if one.name == name and kind in (one.metadata.get(KEY) or {})]:
+        viewer.layers.remove(layer)

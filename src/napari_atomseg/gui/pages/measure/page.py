@@ -1,0 +1,308 @@
+"""The page "Measure": lattices, strain, polarisation and local structures of the columns, on the image and in the table."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_atomseg.core.columns import DISPLACEMENT, POLAR, STRAIN, SUBLATTICE, TEMPLATE, Columns
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
+from napari_atomseg.gui.layers.measured import show_arrows, show_feature_map
+from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
+from napari_atomseg.gui.pages.measure.sentences import described
+from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.widgets.ask_where import ask_where
+from napari_atomseg.gui.widgets.folds import fold
+from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
+from napari_atomseg.workflows import WHAT, Measurement, MeasureParams, map_feature, measure
+from napari_atomseg.writers.tables import table_paths, write_tables
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_atomseg.gui.contract import Host, Links
+
+TITLES = {
+    "sublattices": ("Sublattices", "Grain, sublattice and cell of each column, empty sites, lattice constants with errors."),
+    "displacement": ("Displacement", "From the fitted lattice to each column."),
+    "strain": ("Strain, rotation", "From the columns of one sublattice around each column, by local least squares."),
+    "polarisation": ("Polarisation", "From the centroid of the neighbours on another sublattice to each column."),
+    "cells": ("Unit cells", "Sides, angle and their ratio, cell by cell: a table of its own."),
+    "templates": ("Local structure", "Which structure the neighbours of each column form: fcc, hcp, bcc, square, graphene."),
+    "rings": ("Rings, bonds", "Polygons and bonds of a sheet of carbon."),
+}
+"""Of each analysis: what the page calls it, and what it gives."""
+FIRST_SHOWN = {"strain": STRAIN[0], "sublattices": SUBLATTICE, "templates": TEMPLATE}
+"""What rings show first after an analysis, the first one that was asked for."""
+ARROWS = {"polarisation": POLAR, "displacement": DISPLACEMENT}
+BUSY = "A job is running; cancel it first."
+
+
+class MeasurePage(QWidget):
+    """Controls of the measurement; the panel's foot runs and cancels it.
+
+    Parameters
+    ----------
+    host : Host
+        The panel.
+    """
+
+    title = "Measure"
+    tip = "Lattice, strain, polarisation and local structure of the columns, each number with its error."
+    run_text = "Measure"
+    run_tip = "Measure what is ticked and write it into the table of the columns, as one step of undo."
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+        self._found: weakref.WeakKeyDictionary[ColumnsSession, Measurement] = weakref.WeakKeyDictionary()
+        self._build()
+        self._connect()
+        self.form.set_value(recall_params(MeasureParams))
+        self.refresh()
+
+    def _build(self) -> None:
+        asked = str(recall("measured", "sublattices,strain,polarisation")).split(",")
+        self.ticks: dict[str, QCheckBox] = {}
+        ticks = QGridLayout()
+        for place, name in enumerate(WHAT):
+            text, tip = TITLES[name]
+            tick = QCheckBox(text)
+            tick.setObjectName(f"measure_{name}")
+            tick.setToolTip(tip)
+            tick.setChecked(name in asked)
+            ticks.addWidget(tick, place // 2, place % 2)
+            self.ticks[name] = tick
+        self.form = Form(MeasureParams, ("sublattice", "window"))
+        self.reference = Form(MeasureParams, ("structure", "zone_axis"))
+        self.reading = QLabel()
+        self.reading.setWordWrap(True)
+        self.reading.setObjectName("measured")
+        self.colour = ColourChoice(self._host.viewer)
+        self.colour.setObjectName("measured_colour")
+        self.arrows_button = _button("Arrows", "arrows", "Draw polarisation, else displacement, as arrows coloured by direction.")
+        self.map_button = _button("Map", "feature_map", "Make an image of the feature that the rings show.")
+        self.save_button = _button(
+            "Save …", "save_measured", "Save the columns, and sites, cells or rings as tables beside them."
+        )
+        self.undo_button = _button("Undo", "undo_measured", "Take the last change of the columns back.")
+        buttons = QGridLayout()
+        for place, button in enumerate((self.arrows_button, self.map_button, self.undo_button, self.save_button)):
+            buttons.addWidget(button, place // 2, place % 2)
+        self.shown = QFormLayout()
+        self.shown.setContentsMargins(0, 0, 0, 0)
+        self.shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.shown.addRow("Colour by", self.colour)
+        self.shown.addRow(self.colour.bar)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addLayout(ticks)
+        layout.addWidget(self.form)
+        layout.addWidget(fold("Reference structure", self.reference))
+        layout.addLayout(self.shown)
+        layout.addLayout(buttons)
+        layout.addWidget(self.reading)
+        layout.addStretch(1)
+
+    def _connect(self) -> None:
+        for tick in self.ticks.values():
+            tick.toggled.connect(self._on_ticks)
+        self.form.value_changed.connect(lambda: remember_params(self.form.value()))
+        self.arrows_button.clicked.connect(self.show_arrows)
+        self.map_button.clicked.connect(self.show_map)
+        self.save_button.clicked.connect(lambda: self.save())
+        self.undo_button.clicked.connect(self._undo)
+        self._host.documents.watched.connect(self.refresh)
+        self._host.documents.refreshed.connect(self.refresh)
+
+    def settle(self) -> None:
+        """Once the page has its fonts."""
+        align_labels(self.form.form, self.reference.form, self.shown)
+
+    # -- what can be done ------------------------------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What is ticked."""
+        return tuple(name for name, tick in self.ticks.items() if tick.isChecked())
+
+    @property
+    def params(self) -> MeasureParams:
+        """How it is measured.
+
+        Raises
+        ------
+        AtomsegError
+            If a structure has no zone axis, or the other way round.
+        """
+        shown, reference = self.form.value(), self.reference.value()
+        return replace(reference, sublattice=shown.sublattice, window=shown.window)
+
+    @property
+    def links(self) -> Links:
+        """What the page's links do."""
+        return {"arrows": self.show_arrows, "feature-map": self.show_map, "save-measured": self.save}
+
+    @property
+    def _session(self) -> ColumnsSession | None:
+        session = self._host.documents.session
+        return session if session is not None and session.alive else None
+
+    def why_not(self) -> str:
+        """Why nothing can be measured now; empty if it can."""
+        session = self._session
+        if session is None or len(session.columns) == 0:
+            return "Find or open columns of an image first."
+        image = session.image
+        if image is None or image not in self._host.viewer.layers:
+            return "The image of the columns has been removed."
+        if pixel_size_of(image) is None:
+            return "Set the pixel size first: lengths are measured."
+        return "" if self.asked else "Tick what is to be measured."
+
+    def refresh(self, *_: Any) -> None:
+        """Show the numbers of the document in view, and what can be done."""
+        try:
+            session, busy = self._session, self._host.busy
+            self.colour.watch(session)
+            self.colour.show_colours()
+            found = self._found.get(session) if session is not None else None
+            self.reading.setText(described(found) if found is not None else "")
+            features = session.columns.features if session is not None else {}
+            some = any(names[0] in features for names in ARROWS.values())
+            enable(self.arrows_button, some and not busy, BUSY if busy else "Measure polarisation or displacement first.")
+            shown = session is not None and bool(session.colour_by)
+            enable(self.map_button, shown and not busy, BUSY if busy else "Choose a number under Colour by first.")
+            enable(self.save_button, session is not None and not busy, BUSY if busy else "Find or open columns first.")
+            enable(self.undo_button, session is not None and session.can_undo and not busy, "There is nothing to undo.")
+        except RuntimeError:
+            # The page's Qt side is gone; signals may still come once.
+            return
+
+    def on_image(self) -> None:
+        """The chosen image has changed."""
+        self.refresh()
+
+    def on_calibrated(self) -> None:
+        """The image has another pixel size."""
+        self.refresh()
+
+    def _on_ticks(self) -> None:
+        remember("measured", ",".join(self.asked))
+        self._host.refresh_run()
+
+    # -- the job ---------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Measure what is ticked."""
+        session = self._session
+        if session is None or self.why_not():
+            return
+        try:
+            params = self.params
+        except AtomsegError as error:
+            self._host.show_error(error)
+            return
+        image, asked, what = session.image, session.columns, self.asked
+        assert image is not None
+        steps = measure.steps(to_micrograph(image), asked, what=what, params=params)
+        self._host.start(steps, lambda found: self._measured(session, asked, what, found), "Measuring")
+
+    def _measured(self, session: ColumnsSession, asked: Columns, what: Sequence[str], found: Measurement) -> None:
+        if not session.alive:
+            self._host.say("The columns have been removed meanwhile; what was measured is not shown.")
+            return
+        if session.columns is not asked:
+            self._host.say("The columns were edited meanwhile; the edits were kept. Press Measure again.")
+            return
+        session.apply(found.columns)
+        self._found[session] = found
+        first = next((FIRST_SHOWN[name] for name in FIRST_SHOWN if name in what), "")
+        if first:
+            session.colour_by = first
+            session.restyle()
+        self.refresh()
+        arrows = '<a href="arrows">arrows</a> · ' if set(what) & set(ARROWS) else ""
+        self._host.say(f'{escape(found.summary)}. {arrows}<a href="table">table</a> · <a href="save-measured">save</a>')
+
+    # -- what is shown ---------------------------------------------------------------------------------------------------
+
+    def show_arrows(self) -> None:
+        """Draw polarisation, or else displacement, as arrows."""
+        session = self._session
+        image = session.image if session is not None else None
+        if session is None or image is None or image not in self._host.viewer.layers:
+            return
+        size = pixel_size_of(image)
+        title = next((name for name, names in ARROWS.items() if names[0] in session.columns.features), "")
+        if not title or size is None:
+            return
+        shown = show_arrows(self._host.viewer, image, title, session.columns, ARROWS[title], size)
+        if shown is None:
+            self._host.say(f"No column has a {title}: it needs a cell of at least two columns.")
+            return
+        self._host.say(
+            f"Arrows of {title}, {shown[1]:g} times longer than measured; the colour is the direction: red right, green down "
+            "left, blue up left."
+        )
+
+    def show_map(self) -> None:
+        """Make an image of the feature that the rings show."""
+        session = self._session
+        image = session.image if session is not None else None
+        if session is None or image is None or not session.colour_by or image not in self._host.viewer.layers:
+            return
+        name, frame = session.colour_by, int(self._host.viewer.dims.current_step[0]) if image.ndim == 3 else 0
+        steps = map_feature.steps(session.columns, name, image.data.shape[-2:], frame=frame)
+        self._host.start(steps, lambda plane: self._mapped(image, name, plane, frame), "Drawing the map")
+
+    def _mapped(self, image: Image, name: str, plane: np.ndarray, frame: int) -> None:
+        if image in self._host.viewer.layers:
+            layer = show_feature_map(self._host.viewer, image, name, plane, frame)
+            low, high = layer.contrast_limits
+            self._host.say(f"Map of {escape(name.replace('_', ' '))}: colours from {low:.3g} to {high:.3g}.")
+
+    def _undo(self) -> None:
+        session = self._session
+        if session is not None and session.can_undo:
+            session.undo()
+            self._found.pop(session, None)
+            self.refresh()
+
+    def save(self, path: str | None = None) -> list[Path]:
+        """Save the columns and the tables that were measured with them; the files written."""
+        session = self._session
+        if session is None:
+            return []
+        start = str(Path(str(recall("folder", ""))) / "measured.csv")
+        path = path or ask_where(self, "Save what was measured", start, "CSV (*.csv)")
+        if not path or not self._host.documents.store.save(session, path):
+            return []
+        found = self._found.get(session)
+        paths = table_paths(found.tables, Path(path)) if found is not None else {}
+        try:
+            if found is not None:
+                write_tables(found.tables, paths)
+        except AtomsegError as error:
+            self._host.show_error(error)
+            return []
+        names = ", ".join(one.name for one in (Path(path), *paths.values()))
+        self._host.say(f"Saved {escape(names)}.")
+        return [Path(path), *paths.values()]
+
+
+def _button(text: str, name: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    button.setProperty("tip", tip)
+    return button

@@ -1,0 +1,57 @@
+"""What was measured, in a few lines of rich text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from napari_atomseg.workflows import plus_minus
+
+if TYPE_CHECKING:
+    from napari_atomseg.workflows import Measurement
+
+MOST_GRAINS = 3
+"""Lattices that are described one by one."""
+PM_PER_ANGSTROM = 100.0
+
+
+def described(found: Measurement) -> str:
+    """Lattices, polarisation, structures and what speaks against them.
+
+    Parameters
+    ----------
+    found : Measurement
+    """
+    numbers = found.numbers
+    if "frames" in numbers:
+        return escape(found.summary)
+    lattices = numbers.get("lattices", ())
+    lines = [_lattice(one) for one in lattices[:MOST_GRAINS]]
+    if len(lattices) > MOST_GRAINS:
+        lines.append(f"and {len(lattices) - MOST_GRAINS} more grains")
+    if lattices:
+        lines.append(f"{numbers['missing_sites']:,} sites empty, {numbers['extra_columns']:,} columns on no site")
+    if "templates" in numbers:
+        counts = {name: count for name, count in numbers["templates"].items() if count}
+        lines.append(", ".join(f"{count:,} {escape(name)}" for name, count in counts.items()))
+    if not lines:
+        lines.append(escape(found.summary))
+    lines += [f"<b>{escape(said[:1].upper() + said[1:])}.</b>" for said in numbers.get("verdicts", ())]
+    return "<br>".join(lines)
+
+
+def _lattice(one: Mapping[str, Any]) -> str:
+    sides = ", ".join(f"<b>{side}</b> = {plus_minus(one[f'{side}_angstrom'], one[f'{side}_angstrom_std'])} Å" for side in "ab")
+    kinds = len(one["sublattices"])
+    said = f"{sides}, {plus_minus(one['angle_deg'], one['angle_deg_std'])}°; {one['columns']:,} columns, "
+    said += f"{kinds} sublattice{'s' if kinds > 1 else ''}"
+    for polar in one.get("polarisation", ())[1:]:
+        said += (
+            f"<br>polarisation of sublattice {polar['sublattice']}: {polar['rms_angstrom'] * PM_PER_ANGSTROM:.3g} pm (rms), "
+            f"error of one {polar['error_of_one_angstrom'] * PM_PER_ANGSTROM:.2g} pm per axis"
+        )
+    excess = one.get("scatter_over_fit_errors")
+    if excess is not None and excess > 1.2:
+        said += f"<br>columns scatter {excess:.2g} times more than their fits say; errors are enlarged by that"
+    return said
