@@ -134,7 +134,7 @@ def test_a_structure_gives_absolute_strain_and_signs_are_those_of_the_screen():
     cell = column_cell(crystal("SrTiO3"), (0, 0, 1))
     crystal_ = Perovskite(n=10, polar=0.0, angle=0.0)
     # 1 % along x and a turn that grows with x; x to the right, y down: clockwise is positive.
-    y, x = crystal_.ideal.T
+    x = crystal_.ideal[:, 1]
     growing = 1e-4
     crystal_.places = crystal_.ideal + np.stack([growing * x**2 / 2, 0.01 * x], axis=1) + crystal_.side / 2 + 8
     found = crystal_.measured(what=("strain",), cell=cell)
@@ -224,5 +224,6 @@ def test_frames_are_measured_each_by_itself_and_one_without_lattice_is_left_out(
     bad = Columns(positions=np.random.default_rng(0).uniform(0, 600, (150, 2)), frame=np.ones(150, int))
     found = run(measure_lattices(one.joined(bad), Setting(shape=(700, 700), size=(PX, PX), asked=("sublattices",))))
     first, second = found.numbers["frames"]
-    assert len(first["lattices"]) == 1 and not second["lattices"]
+    assert len(first["lattices"]) == 1
+    assert not second["lattices"]
     assert "no lattice" in second["verdicts"][0]

@@ -32,7 +32,7 @@ def feature_map(positions: np.ndarray, values: np.ndarray, shape: tuple[int, int
     if np.count_nonzero(known) < 3:
         raise AtomsegError("fewer than three columns have this feature, so there is no map of it; measure it first")
     places = positions[known]
-    grid = np.stack(np.mgrid[: shape[0], : shape[1]], axis=-1).reshape(-1, 2)
+    grid = np.indices(shape).reshape(2, -1).T
     try:
         found = LinearNDInterpolator(places, values[known])(grid)
     except QhullError:

@@ -24,7 +24,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 
 SUBLATTICES, DISPLACED, STRAINED, POLARISED, CELLS = "sublattices", "displacement", "strain", "polarisation", "cells"
-SITE_COLUMNS = ("grain", "sublattice", "site_u", "site_v", "y_px", "x_px", "present", "existence_probability", "frame")
+SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", "existence_probability", "frame")
 _FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN}
 
 
@@ -158,8 +158,8 @@ class _Frame:
             values = {
                 "grain": number,
                 "sublattice": np.concatenate([lattice.site[held], empty.features[SUBLATTICE].to_numpy(int)]),
-                "site_u": index[:, 0],
-                "site_v": index[:, 1],
+                SITE[0]: index[:, 0],
+                SITE[1]: index[:, 1],
                 "y_px": places[:, 0],
                 "x_px": places[:, 1],
                 "present": np.arange(len(places)) < len(held),

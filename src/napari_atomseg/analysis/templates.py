@@ -1,7 +1,7 @@
 """The structures that the nearest columns around a column form: a library, and how well each one matches.
 
-Structural template matching in projection, as Madsen et al., Adv. Theory Simul. 1 (2018) 1800037, use it on atoms that a network has
-found. Several crystals look the same along some axes; a template carries the name of one, and `alike` those of the others.
+Structural template matching in projection, as Madsen et al., Adv. Theory Simul. 1 (2018) 1800037, use it on atoms that a
+network has found. Several crystals look the same along some axes; a template has the name of one, and `alike` those of others.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ def match_templates(positions: np.ndarray, std: np.ndarray) -> Matches:
     Notes
     -----
     The neighbours, sorted by angle, are laid on the template's in every cyclic order. With w the template and z the neighbours
-    as complex numbers, the best turn and scale is s = sum(w* z) / sum(w* w), and the match |s|^2 sum|w|^2 / sum|z|^2. Strain is not
-    free in this choice: with it every lattice would match every other one.
+    as complex numbers, the best turn and scale is s = sum(w* z) / sum(w* w), and the match |s|^2 sum|w|^2 / sum|z|^2. Strain is
+    not free in this choice: with it every lattice would match every other one.
     """
     count = len(positions)
     best = np.full(count, -1)

@@ -13,6 +13,7 @@ from napari_atomseg.cli.options import Dataset, Force, ImagesIn, PixelSize, open
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
+from napari_atomseg.writers.tables import table_paths, write_tables
 
 
 def run_workflow(

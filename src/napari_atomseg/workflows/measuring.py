@@ -55,11 +55,11 @@ def measure(
     columns : Columns
         In its pixels.
     what : sequence of str
-        Of :data:`WHAT`. ``sublattices``: grain, sublattice and cell of each column, and the table ``sites``; it comes with each of
-        ``displacement`` (from the fitted lattice), ``strain`` (and rotation), ``polarisation`` (from the centroid of the
-        neighbours on another sublattice) and ``cells`` (a table of unit cells). ``templates``: the structure that the neighbours
-        of each column form. ``rings``: bonds and polygons of a sheet of carbon; new feature ``neighbours``, tables ``rings``
-        and ``bonds``.
+        Of :data:`WHAT`. ``sublattices``: grain, sublattice and cell of each column, and the table ``sites``; it comes with each
+        of ``displacement`` (from the fitted lattice), ``strain`` (and rotation), ``polarisation`` (from the centroid of the
+        neighbours on another sublattice) and ``cells`` (a table of unit cells). ``templates``: the structure that the
+        neighbours of each column form. ``rings``: bonds and polygons of a sheet of carbon; new feature ``neighbours``, tables
+        ``rings`` and ``bonds``.
     params : MeasureParams, optional
 
     Returns

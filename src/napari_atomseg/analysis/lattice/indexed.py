@@ -97,7 +97,7 @@ def indexed(columns: Columns, lattice: Lattice, size: tuple[float, float], subla
     places = np.column_stack([lattice.indices[rows][mine], np.ones(np.count_nonzero(mine))])
     if len(places) <= _PARAMETERS or np.linalg.matrix_rank(places) < _PARAMETERS:
         raise AtomsegError(
-            f"only {len(places)} columns are on sublattice {sublattice}, or all in one row; find more, or choose another sublattice"
+            f"only {len(places)} columns are on sublattice {sublattice}, or all in one row; find more, or choose another one"
         )
     basis, _, basis_std = straight_lattice(positions[mine], lattice.indices[rows][mine], np.zeros(len(places), int))
     return Indexed(

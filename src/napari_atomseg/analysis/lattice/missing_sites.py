@@ -38,9 +38,9 @@ def missing_sites(lattice: Lattice, columns: Columns, image_shape: tuple[int, ..
     -------
     Columns
         Position as the occupied equivalent sites around predict it. Features: `confidence`, the share of those sites,
-        within the image, that are occupied; `around`, how many that are; `sublattice`, the row of the motif; `site_u` and `site_v`, the cell; `response`,
-        the height of the image there in units of the equivalent columns around, about 1 for a column that was overlooked
-        and 0 or less for a vacancy (NaN without an image).
+        within the image, that are occupied; `around`, how many that are; `sublattice`, the row of the motif; `site_u` and
+        `site_v`, the cell; `response`, the height of the image there in units of the equivalent columns around, about 1 for a
+        column that was overlooked and 0 or less for a vacancy (NaN without an image).
 
     Notes
     -----

@@ -149,7 +149,7 @@ def _solve(offsets: np.ndarray, weights: np.ndarray, moved: np.ndarray, std: np.
 
 
 def _usual(squares: np.ndarray, free: np.ndarray) -> float:
-    """Root of the median of reduced square sums, as if of a Gaussian scatter (Wilson and Hilferty 1931); NaN if there are none."""
+    """Root of the median of reduced square sums, for a Gaussian scatter (Wilson and Hilferty 1931); NaN for none."""
     some = free > 0
     if not some.any():
         return float("nan")

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from napari_atomseg.analysis.lattice.indexed import Indexed
+from napari_atomseg.core.columns import GRAIN, SITE
 
 CELL_COLUMNS = (
-    "grain", "site_u", "site_v", "y_px", "x_px", "a_angstrom", "a_angstrom_std", "b_angstrom", "b_angstrom_std",
+    GRAIN, *SITE, "y_px", "x_px", "a_angstrom", "a_angstrom_std", "b_angstrom", "b_angstrom_std",
     "angle_deg", "angle_deg_std", "ratio", "ratio_std",
 )  # fmt: skip
 """Header of the table of cells; the ratio is b / a."""
@@ -58,8 +59,8 @@ def unit_cells(grain: Indexed, number: int, sublattice: int, size: tuple[float, 
     middle = places.mean(axis=1) / np.asarray(size)
     found: dict[str, object] = {
         "grain": np.full(len(rows), number),
-        "site_u": grain.indices[rows, 0],
-        "site_v": grain.indices[rows, 1],
+        SITE[0]: grain.indices[rows, 0],
+        SITE[1]: grain.indices[rows, 1],
     }
     found |= {"y_px": middle[:, 0], "x_px": middle[:, 1]}
     for name, value in values.items():

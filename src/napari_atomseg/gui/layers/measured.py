@@ -8,15 +8,21 @@ import numpy as np
 from matplotlib.colors import hsv_to_rgb
 from napari.layers import Image, Vectors
 
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import SUBLATTICE, Columns
 from napari_atomseg.gui.layers.conversion import DIFFERENCE, KEY, derive, ring_diameter, spatial_options
 
-ARROW_SHARE = 1.0
+ARROW_SHARE = 1.5
 """Usual length of an arrow in units of the diameter of a ring."""
 
 
 def show_arrows(
-    viewer: Any, image: Image, title: str, columns: Columns, names: tuple[str, str], pixel_size: tuple[float, float]
+    viewer: Any,
+    image: Image,
+    title: str,
+    columns: Columns,
+    names: tuple[str, str],
+    pixel_size: tuple[float, float],
+    without: int | None = None,
 ) -> tuple[Vectors, float] | None:
     """Arrows from the columns, in place of earlier ones of the title; None if no column has such a vector.
 
@@ -30,6 +36,8 @@ def show_arrows(
     names : tuple of str
         Features with the (y, x) components, Angstrom.
     pixel_size : tuple of float, Angstrom, (y, x)
+    without : int, optional
+        A sublattice whose columns get no arrow.
 
     Returns
     -------
@@ -40,6 +48,8 @@ def show_arrows(
     """
     vectors = columns.features[list(names)].to_numpy(float) / np.asarray(pixel_size)
     known = np.isfinite(vectors).all(axis=1) & np.isfinite(columns.positions).all(axis=1)
+    if without is not None:
+        known &= columns.features[SUBLATTICE].to_numpy() != without
     if not known.any():
         return None
     usual = float(np.sqrt(np.mean(np.sum(vectors[known] ** 2, axis=1))))
@@ -56,7 +66,7 @@ def show_arrows(
         arrows,
         name=f"{image.name} | {title}",
         edge_color=colours,
-        edge_width=0.14 * ring_diameter(columns),
+        edge_width=0.25 * ring_diameter(columns),
         vector_style="arrow",
         metadata={KEY: {"arrows": factor}},
         **spatial_options(image, arrows.shape[2]),

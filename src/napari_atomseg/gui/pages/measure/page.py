@@ -108,9 +108,9 @@ class MeasurePage(QWidget):
         layout.addLayout(ticks)
         layout.addWidget(self.form)
         layout.addWidget(fold("Reference structure", self.reference))
+        layout.addWidget(self.reading)
         layout.addLayout(self.shown)
         layout.addLayout(buttons)
-        layout.addWidget(self.reading)
         layout.addStretch(1)
 
     def _connect(self) -> None:
@@ -177,7 +177,7 @@ class MeasurePage(QWidget):
             self.colour.show_colours()
             found = self._found.get(session) if session is not None else None
             self.reading.setText(described(found) if found is not None else "")
-            features = session.columns.features if session is not None else {}
+            features = list(session.columns.features) if session is not None else []
             some = any(names[0] in features for names in ARROWS.values())
             enable(self.arrows_button, some and not busy, BUSY if busy else "Measure polarisation or displacement first.")
             shown = session is not None and bool(session.colour_by)
@@ -232,7 +232,8 @@ class MeasurePage(QWidget):
             session.restyle()
         self.refresh()
         arrows = '<a href="arrows">arrows</a> · ' if set(what) & set(ARROWS) else ""
-        self._host.say(f'{escape(found.summary)}. {arrows}<a href="table">table</a> · <a href="save-measured">save</a>')
+        said = found.summary[:1].upper() + found.summary[1:]
+        self._host.say(f'{escape(said)}. {arrows}<a href="table">table</a> · <a href="save-measured">save</a>')
 
     # -- what is shown ---------------------------------------------------------------------------------------------------
 
@@ -246,7 +247,9 @@ class MeasurePage(QWidget):
         title = next((name for name, names in ARROWS.items() if names[0] in session.columns.features), "")
         if not title or size is None:
             return
-        shown = show_arrows(self._host.viewer, image, title, session.columns, ARROWS[title], size)
+        # Seen from their neighbours, the columns that polarisation is measured against point the other way.
+        without = self.form.value().sublattice if title == "polarisation" else None
+        shown = show_arrows(self._host.viewer, image, title, session.columns, ARROWS[title], size, without)
         if shown is None:
             self._host.say(f"No column has a {title}: it needs a cell of at least two columns.")
             return

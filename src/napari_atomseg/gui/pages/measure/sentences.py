@@ -51,6 +51,8 @@ def _lattice(one: Mapping[str, Any]) -> str:
             f"<br>polarisation of sublattice {polar['sublattice']}: {polar['rms_angstrom'] * PM_PER_ANGSTROM:.3g} pm (rms), "
             f"error of one {polar['error_of_one_angstrom'] * PM_PER_ANGSTROM:.2g} pm per axis"
         )
+    if "strain_xx_mean" in one:
+        said += f"<br>strain against {escape(one['reference']['structure'] if 'reference' in one else 'the mean of the grain')}"
     excess = one.get("scatter_over_fit_errors")
     if excess is not None and excess > 1.2:
         said += f"<br>columns scatter {excess:.2g} times more than their fits say; errors are enlarged by that"
