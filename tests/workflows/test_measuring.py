@@ -7,13 +7,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from spots import draw
 
 from napari_atomseg.cli.app import main
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.specimens.defected_graphene import DefectedGrapheneParams, defected_graphene
-from napari_atomseg.workflows import measure
+from napari_atomseg.specimens.library import crystal
+from napari_atomseg.workflows import MeasureParams, measure, refine
 from napari_atomseg.writers.columns_csv import write_columns
 from napari_atomseg.writers.image import write_image
 
@@ -83,3 +85,68 @@ def test_the_command_line_writes_all_of_it(image, columns, tmp_path, capsys):
     assert call() == 1
     assert call("--force") == 0
     assert call("--what", "beauty") == 2
+
+
+@pytest.fixture(scope="module")
+def perovskite():
+    """Image of 24 x 24 cells at 400 counts a column, its columns, the imposed strain along x, and the shift of sublattice 1."""
+    a, px, n, sigma = 3.905, 0.15, 24, 0.4
+    cells = a * np.stack(np.mgrid[:n, :n], -1).reshape(-1, 2)
+    ideal = np.concatenate([cells, cells + a / 2])
+    kind = np.repeat([0, 1], len(cells))
+    wave = 2 * np.pi / (n * a)
+    polar = np.where(ideal[:, 1] < n * a / 2, 0.15, -0.15) * (kind == 1)
+    places = ideal + 8
+    places[:, 1] += 0.01 / wave * np.sin(wave * ideal[:, 1]) + polar
+    side = int((n * a + 16) / px)
+    clean = draw(places / px, sigma / px, (side, side), height=400 * px**2 / (2 * np.pi * sigma**2), level=0.05)
+    data = np.random.default_rng(0).poisson(clean).astype(np.float32)
+    image = Micrograph(data=data, pixel_size=(px, px), pixel_size_source="typed", name="perovskite")
+    columns = refine(image, Columns(positions=places / px, pixel_size=(px, px), image_shape=(side, side)))
+    columns = columns.with_features(intensity=np.where(kind == 0, 1.0, 0.6))
+    return image, columns, 0.01 * np.cos(wave * ideal[:, 1]), polar, kind
+
+
+def test_strain_and_polarisation_of_a_drawn_perovskite_come_back_and_a_wall_stays_sharp(perovskite):
+    image, columns, strain, polar, kind = perovskite
+    table = measure(image, columns, what=("strain", "polarisation")).columns.features
+    wrong = table["strain_xx"].to_numpy() - strain
+    # The mean of the strain belongs to the mean lattice.
+    assert np.nanstd(wrong) < 1.5e-3
+    assert np.sqrt(np.nanmean(table["strain_yy"] ** 2)) < 1.5e-3
+    second = kind == 1
+    off = (table["polar_x_angstrom"].to_numpy() - polar)[second]
+    wall = np.abs(columns.positions[second, 1] * 0.15 - 8 - 12 * 3.905) < 4
+    assert np.sqrt(np.nanmean(off**2)) < 0.03
+    assert np.sqrt(np.nanmean(off[wall] ** 2)) < 0.03
+
+
+def test_the_command_line_measures_against_a_structure(perovskite, tmp_path, capsys):
+    image, columns, *_ = perovskite
+    write_image(image, tmp_path / "image.tif")
+    write_columns(columns, tmp_path / "columns.csv")
+    crystal("SrTiO3").write(tmp_path / "srtio3.cif")
+    given = ["--structure", tmp_path / "srtio3.cif", "--zone-axis", "0,0,1"]
+
+    def call(what, *more):
+        words = ["measure", tmp_path / "columns.csv", tmp_path / "image.tif", "--what", what, "-o", tmp_path / "out.csv", "--force"]
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in (*words, *more)])
+        return end.value.code
+
+    assert call("strain,cells", *given) == 0
+    said = json.loads((tmp_path / "out.json").read_text())
+    lattice = said["measured"]["lattices"][0]
+    assert "[0 0 1]" in lattice["reference"]["structure"]
+    assert lattice["reference"]["mean_strain_yy"] == pytest.approx(0, abs=5e-4)
+    assert said["steps"][-1]["measuring"]["zone_axis"] == "0,0,1"
+    assert list(pd.read_csv(tmp_path / "out_sites.csv").columns[:4]) == ["grain", "sublattice", "site_u", "site_v"]
+    assert len(pd.read_csv(tmp_path / "out_cells.csv")) == 23**2
+    assert call("templates", *given) == 1
+    assert "no effect" in capsys.readouterr().err
+    assert call("strain", "--structure", tmp_path / "srtio3.cif") == 2
+
+
+def test_a_parameter_without_effect_is_refused(image, columns):
+    with pytest.raises(AtomsegError, match="window has no effect on rings"):
+        measure(image, columns, what=("rings",), params=MeasureParams(window=4))
