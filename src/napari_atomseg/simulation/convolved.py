@@ -35,10 +35,6 @@ def convolved_image(atoms: Atoms, params: SimulationParams, correction: Correcti
     AtomsegError
         If the detector is no annular dark field outside the beam.
     """
-    from napari_atomseg.imaging.convolution import convolve
-    from napari_atomseg.imaging.cross_section import beam_share
-    from napari_atomseg.specimens.cutting import cut, period
-
     detector = params.detector
     notes: tuple[str, ...] = ()
     if detector.kind != "annular":
@@ -50,24 +46,54 @@ def convolved_image(atoms: Atoms, params: SimulationParams, correction: Correcti
             f"the detector begins at {detector.inner_angle:g} mrad, inside the beam of {params.stem.semiangle:g} mrad: "
             "a convolution is for dark fields; take a larger inner angle, or the method multislice"
         )
+    image, _ = convolution_of(atoms, params)
+    if correction is not None:
+        image, notes = _corrected(image, atoms, params, correction)
+    return image.astype(np.float32), notes
+
+
+def convolution_of(atoms: Atoms, params: SimulationParams, border: int = 0) -> tuple[np.ndarray, Atoms]:
+    """Convolution image, float64 (Y, X), in fractions of the beam, and the atoms that it shows.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The whole structure; `params` say which piece of it is seen.
+    params : SimulationParams
+    border : int, px
+        So much more is seen on each side of the field.
+
+    Returns
+    -------
+    image : ndarray, float64, shape (Y + 2 border, X + 2 border)
+    piece : Atoms
+        The field and what lies around it, x first; the first pixel of the image lies at minus the border.
+    """
+    from napari_atomseg.imaging.convolution import convolve
+    from napari_atomseg.imaging.cross_section import beam_share
+    from napari_atomseg.specimens.cutting import MARGIN, cut, period
+
+    field = field_of(atoms, params.cut)
     piece = period(atoms, params.cut) or cut(atoms, params.cut)
     if piece.pbc[0]:
         # The field of a crystal without defects: its period repeated, so that few atoms make the whole image.
-        piece = _repeated(piece, field_of(atoms, params.cut), 10.0)
-    shape = field_shape(atoms, params)
+        piece = _repeated(piece, field, MARGIN)
+    wide = piece.copy()
+    beside = border * params.pixel_size
+    wide.positions[:, :2] += beside
+    wide.set_cell([field[1] + 2 * beside, field[0] + 2 * beside, piece.cell[2, 2]])
+    height, width = field_shape(atoms, params)
     probe = probe_of(params) if params.convolution.psf == "probe" else None
-    image = convolve(piece, params.convolution, (params.pixel_size,) * 2, shape, probe)
+    image = convolve(wide, params.convolution, (params.pixel_size,) * 2, (height + 2 * border, width + 2 * border), probe)
     image *= beam_share(
         piece.numbers,
         params.convolution.exponent,
         energy=params.stem.energy,
         semiangle=params.stem.semiangle,
-        inner=detector.inner_angle,
-        outer=detector.outer_angle,
+        inner=params.detector.inner_angle,
+        outer=params.detector.outer_angle,
     )
-    if correction is not None:
-        image, notes = _corrected(image, atoms, params, correction)
-    return image.astype(np.float32), notes
+    return image, piece
 
 
 def _repeated(piece: Atoms, wanted: tuple[float, float], margin: float) -> Atoms:
