@@ -71,8 +71,16 @@ def simulate(
     width: Annotated[str | None, typer.Option(metavar="LENGTH[,LENGTH]", help="The field of view.", hidden=True)] = None,
     tilt: Annotated[str | None, typer.Option(metavar="MRAD,MRAD", help="Specimen mistilt about y and x in mrad.")] = None,
     correction: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Correction file of fit-correction, for --method corrected.")
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Correction for --method corrected: a file of fit-correction, or one that comes with the program.",
+            show_default="the one that fits",
+        ),
     ] = None,
+    extrapolate: Annotated[
+        bool, typer.Option("--extrapolate", help="Apply the correction though it was fitted to something else.")
+    ] = False,
     like: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Take pixel size and field from this image.")] = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -83,6 +91,8 @@ def simulate(
     """Simulate the image of an atomic structure, in fractions of the incident beam."""
     method = typed.of("simulation").get("method", "convolution")
     _refuse_wrong_method(method, correction, typed.of("detector").get("kind"))
+    if extrapolate and method != "corrected":
+        raise typer.BadParameter("it belongs to --method corrected", param_hint="--extrapolate")
     field = field or width
     _refuse_beside_like(like, bool(typed.names("simulation", "pixel_size")), field)
     parts = {group: typed.of(group) for group in ("cut", "stem", "tem", "detector", "convolution", "multislice")}
@@ -99,7 +109,13 @@ def simulate(
     params = _params(typed.of("simulation"), parts)
     _refuse_without_effect(params, typed, parts)
     request = _Request(
-        params=params, like=like, correction=correction, force=force, thick="thickness" in parts["cut"], lens=own_lens
+        params=params,
+        like=like,
+        correction=correction,
+        extrapolate=extrapolate,
+        force=force,
+        thick="thickness" in parts["cut"],
+        lens=own_lens,
     )
     targets = targets_of(structures, out, PICTURES)
     console = Console(quiet=quiet, debug=debug)
@@ -119,7 +135,8 @@ class _Request:
 
     params: SimulationParams
     like: Path | None
-    correction: Path | None
+    correction: str | None
+    extrapolate: bool
     force: bool
     thick: bool
     lens: str
@@ -143,7 +160,8 @@ def _simulate(path: Path, target: Path, request: _Request, console: Console) -> 
         console.note(f"{path.name}: nothing is repeated along the beam, so it stays whole, whatever the thickness")
     if request.lens:
         console.note(f"{path.name}: {request.lens} belongs to the probe, which takes the place of the Gaussian (--psf probe)")
-    found = run(job.steps(atoms, params, correction=request.correction), console.reporter(path))
+    steps = job.steps(atoms, params, correction=request.correction, extrapolate=request.extrapolate)
+    found = run(steps, console.reporter(path))
     write_image(found, target)
     with replacing(told) as part:
         part.write_text(json.dumps(found.metadata["simulation"], indent=1), encoding="utf-8")
@@ -154,13 +172,11 @@ def _simulate(path: Path, target: Path, request: _Request, console: Console) -> 
     console.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} Angstrom -> {target}")
 
 
-def _refuse_wrong_method(method: str, correction: Path | None, detector: str | None) -> None:
+def _refuse_wrong_method(method: str, correction: str | None, detector: str | None) -> None:
     from napari_atomseg.workflows import CONVOLUTIONS, METHODS, PROBES
 
     if method not in METHODS:
         raise typer.BadParameter(f'there is no method "{method}"; choose one of {", ".join(METHODS)}', param_hint="--method")
-    if method == "corrected" and correction is None:
-        raise typer.BadParameter("corrected images need a correction; fit one with fit-correction", param_hint="--correction")
     if method != "corrected" and correction is not None:
         raise typer.BadParameter("it belongs to --method corrected", param_hint="--correction")
     if method in CONVOLUTIONS and detector not in (None, "annular"):

@@ -105,7 +105,7 @@ def convolve(
     reach = REACH * params.sigma
     places, numbers, _ = _around(atoms, reach)
     places, weights = _stacked(places, numbers.astype(float) ** params.exponent)
-    return _under_gaussian(places, weights, params.sigma, pixel_size, shape)
+    return under_gaussian(places, weights, params.sigma, pixel_size, shape)
 
 
 def total_scattering(atoms: Atoms, exponent: float) -> float:
@@ -120,9 +120,22 @@ def total_scattering(atoms: Atoms, exponent: float) -> float:
     return float(np.sum(atoms.numbers.astype(float) ** exponent))
 
 
-def _under_gaussian(
+def under_gaussian(
     places: np.ndarray, weights: np.ndarray, sigma: float, pixel_size: tuple[float, float], shape: tuple[int, int]
 ) -> np.ndarray:
+    """Image of weighted points under a Gaussian, float64 (Y, X), weights per area.
+
+    Parameters
+    ----------
+    places : ndarray, shape (N, 2), Å, (y, x)
+        Counted from the first pixel.
+    weights : ndarray, shape (N,)
+    sigma : float, Å
+        Standard deviation of the Gaussian.
+    pixel_size : tuple of float, Å, (y, x)
+    shape : tuple of int
+        (Y, X).
+    """
     image = np.zeros(shape)
     reach = REACH * sigma
     # Few atoms at once; many in tiles, since each reaches only a few pixels.

@@ -177,9 +177,9 @@ def read_pair(path: Path) -> ImagePair:
                     f"{path.name}: there is no array {' and '.join(missing)} in it, only {', '.join(archive) or 'nothing'}; "
                     "each file needs convolution and multislice"
                 )
-            arrays = {name: archive[name] for name in (*_ROLES, *_EXTRAS) if name in archive}
+            arrays: dict[str, Any] = {name: archive[name] for name in (*_ROLES, *_EXTRAS) if name in archive}
             size = archive.get("pixel_size")
-            told = json.loads(str(archive["told"])) if "told" in archive else {}
+            told: dict[str, Any] = json.loads(str(archive["told"])) if "told" in archive else {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise UnreadableFileError(f"{path.name}: it cannot be read as .npz; it may be damaged, so write it again") from error
     return ImagePair(name=path.name, pixel_size=_one_size(path.name, size), told=told, **arrays)
@@ -219,7 +219,12 @@ def _read_pictures(convolution: Path, multislice: Path) -> ImagePair:
             "both must be on one grid"
         )
     name = convolution.stem.removesuffix("_convolution")
-    return ImagePair(name=name, pixel_size=known[0] if known else None, **images)
+    return ImagePair(
+        name=name,
+        pixel_size=known[0] if known else None,
+        convolution=images["convolution"],
+        multislice=images["multislice"],
+    )
 
 
 def _size(image: np.ndarray) -> str:

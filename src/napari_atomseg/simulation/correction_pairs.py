@@ -15,7 +15,7 @@ from napari_atomseg.core.jobs import WHOLE, Progress, Steps, job, mapped
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.readers.image_pairs import ImagePair, read_pair
-from napari_atomseg.simulation.convolved import convolution_of, optics_of
+from napari_atomseg.simulation.convolved import BORDER, convolution_of, optics_of, shown_of
 from napari_atomseg.simulation.correction import fit_correction
 from napari_atomseg.simulation.engine import simulate
 from napari_atomseg.simulation.pair_sets import PairSetParams, PairSpecimen, draw_set, thickness_share
@@ -34,8 +34,6 @@ THINNEST = 0.25
 """Least thickness of the pairs of a crystal, in parts of the thickness that was asked for."""
 LEAN = 30.0
 """Standard deviation of the mistilt of a particle from pair to pair, mrad."""
-BORDER = 6.0
-"""What of the convolution is kept around the field, so that no pixel of a pair has an edge near it, Angstrom."""
 
 
 @job
@@ -198,16 +196,7 @@ def correction_for(
     atoms = read_structure(structure) if isinstance(structure, (str, Path)) else structure
     params = params or SimulationParams()
     pairs = yield from make_pairs.steps(atoms, params, number=number, seed=seed, keep=keep)
-    thickness = params.cut.thickness
-    return (
-        yield from fit_correction.steps(
-            pairs,
-            fit,
-            elements=sorted(set(atoms.get_chemical_symbols())),
-            thickness=(THINNEST * thickness, thickness) if has_thickness(atoms, params.cut) else None,
-            optics=optics_of(params),
-        )
-    )
+    return (yield from fit_correction.steps(pairs, fit))
 
 
 def write_pairs(pairs: Sequence[ImagePair], folder: Path) -> list[Path]:
@@ -230,12 +219,12 @@ def write_pairs(pairs: Sequence[ImagePair], folder: Path) -> list[Path]:
     written = []
     for pair in pairs:
         path = folder / f"{pair.name.removesuffix('.npz')}.npz"
-        arrays = {
+        arrays: dict[str, Any] = {
             name: getattr(pair, name)
             for name in ("convolution", "multislice", "wide", "error", "positions", "numbers")
             if getattr(pair, name) is not None
         }
-        told = {"told": np.array(json.dumps(pair.told))} if pair.told else {}
+        told: dict[str, Any] = {"told": np.array(json.dumps(pair.told))} if pair.told else {}
         with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, pixel_size=pair.pixel_size or np.nan, **arrays, **told)
         written.append(path)
@@ -295,10 +284,7 @@ def _pair(specimen: PairSpecimen) -> Steps[ImagePair]:
     fast = wide[border : wide.shape[0] - border, border : wide.shape[1] - border]
     rows, columns = (min(sides) for sides in zip(fast.shape, mean.shape, strict=True))
     error = np.std(images, axis=0, ddof=1) / np.sqrt(snapshots) if snapshots > 1 else None
-    seen = np.all((piece.positions[:, :2] > 0) & (piece.positions[:, :2] < np.diag(piece.cell.array)[:2]), axis=1)
-    heights = piece.positions[seen if seen.any() else slice(None), 2]
-    symbols, counts = np.unique(piece.get_chemical_symbols(), return_counts=True)
-    composition = {str(symbol): round(float(count / counts.sum()), 4) for symbol, count in zip(symbols, counts, strict=True)}
+    composition, thickness = shown_of(piece)
     return ImagePair(
         name=specimen.name,
         convolution=fast[:rows, :columns],
@@ -308,7 +294,7 @@ def _pair(specimen: PairSpecimen) -> Steps[ImagePair]:
         error=None if error is None else error[:rows, :columns],
         positions=piece.positions,
         numbers=piece.numbers,
-        told=_told(specimen, round(float(np.ptp(heights)), 2), composition),
+        told=_told(specimen, thickness, composition),
     )
 
 

@@ -134,9 +134,7 @@ def draw_set(wanted: PairSetParams, params: SimulationParams, structures: Sequen
     return found
 
 
-def _particles(
-    wanted: PairSetParams, params: SimulationParams, composition: str, rng: np.random.Generator
-) -> list[PairSpecimen]:
+def _particles(wanted: PairSetParams, params: SimulationParams, composition: str, rng: np.random.Generator) -> list[PairSpecimen]:
     shares, shapes, melted = parse_composition(composition), _listed(wanted.shapes), _shares(wanted.amorphous)
     sizes = rng.permutation(np.linspace(wanted.smallest, wanted.largest, wanted.number))
     found = []
