@@ -89,7 +89,7 @@ def test_corrected_images_say_what_leaves_the_range(pairs):
     inside = replace(QUICK, method="corrected")
     assert simulate(crystal("SrTiO3"), inside, correction=correction).shape == (40, 40)
     beyond = replace(inside, cut=replace(QUICK.cut, thickness=60), stem=replace(QUICK.stem, energy=80e3))
-    with pytest.raises(AtomsegError, match=r"knows nothing of Pt.*thickness of .*outside 2.76 to 11.8 Å.*energy is 80000"):
+    with pytest.raises(AtomsegError, match=r"knows nothing of Pt.*thickness of .*outside 1.95 to 11.7 Å.*energy is 80000"):
         simulate(crystal("Pt"), beyond, correction=correction)
     said = " ".join(simulate(crystal("Pt"), beyond, correction=correction, extrapolate=True).notes)
     assert "Pt" in said

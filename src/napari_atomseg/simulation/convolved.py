@@ -131,7 +131,7 @@ def _corrected(
     if beyond and not extrapolate:
         raise AtomsegError(
             f"the correction does not hold for this image: {'; '.join(beyond)}; take another correction, or fit one to pairs of "
-            "such structures (make-pairs); --extrapolate applies it all the same"
+            "such structures (make-pairs); --extrapolate, or Apply beyond its fit, corrects it all the same"
         )
     untold = correction.fitted_on.untold
     notes = [*beyond, *([f"the correction does not say {', '.join(untold)}: whether it holds is not known"] if untold else [])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,13 @@ def named_correction(name: str) -> Correction:
     AtomsegError
         If there is none of that name, or its file is not the one of its card.
     """
+    return _read(_folder_of(name), name)
+
+
+@lru_cache(maxsize=32)
+def _read(folder: Path, name: str) -> Correction:
     from napari_atomseg.simulation.correction import read_correction
 
-    folder = _folder_of(name)
     told = read_correction_card(name).get("sha256") if (folder / CARD).is_file() else None
     if told is not None and told != _checksum(folder / FILE):
         raise UnreadableFileError(f"{folder / FILE}: it is not the file that its card tells of; get the correction again")
@@ -106,7 +111,7 @@ def fitting_correction(atoms: Atoms, params: SimulationParams) -> str:
     reasons = "; ".join(f"{name}: {told[0]}" for name, told in _why_not(atoms, params).items())
     raise AtomsegError(
         f"no correction at hand fits this image ({reasons or 'there are none'}); make pairs of such structures (make-pairs) and "
-        "fit one (fit-correction), or choose one by name and apply it all the same (--extrapolate)"
+        "fit one (fit-correction), or choose one and apply it beyond its fit (--extrapolate)"
     )
 
 

@@ -56,7 +56,7 @@ def test_a_fit_worse_than_the_convolution_is_not_offered(rng):
         for row, one in enumerate(images)
     ]
     with pytest.raises(AtomsegError, match="their convolution alone is as good as"):
-        fit_correction(pairs, CorrectionParams(form="paper", side=9, pixels=800))
+        fit_correction(pairs, CorrectionParams(form="paper", pixels=500))
 
 
 def test_scores_of_images_left_out_are_kept():

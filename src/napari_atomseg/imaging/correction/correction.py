@@ -43,7 +43,7 @@ class CrossValidated:
     leave_one_out : float or None
         1 - R² on images each of which is predicted by a fit to all others; how the form was chosen.
     plain : float or None
-        1 - R² of the convolution images themselves, each set as bright as its multislice images.
+        1 - R² of the convolution images themselves, each as bright as suits all others.
     noise : float or None
         What of both scores is the thermal motion in the multislice images, which no form can predict.
     """

@@ -28,7 +28,7 @@ class LeftOut:
     one_minus_r2 : float
         Share of the variance that is not predicted.
     plain : float
-        The same of the convolution images, all made brighter by one factor.
+        The same of the convolution images, each as bright as suits all others.
     noise : float or None
         Share of the variance that is thermal motion in the multislice images; None if the pairs do not tell it.
     """
@@ -117,12 +117,12 @@ def _fitted(each: Sequence[NormalEquations], left_out: int) -> np.ndarray:
 
 def _plain(pairs: Sequence[ImagePair], params: CorrectionParams) -> float:
     masks = [inside(pair.convolution.shape, params.margin) for pair in pairs]
-    fast, slow = (
-        np.concatenate([getattr(pair, role)[mask] for pair, mask in zip(pairs, masks, strict=True)])
-        for role in ("convolution", "multislice")
-    )
-    gain = float(fast @ slow) / float(fast @ fast)
-    return float(((gain * fast - slow) ** 2).sum() / ((slow - slow.mean()) ** 2).sum())
+    both = [(pair.convolution[mask], pair.multislice[mask]) for pair, mask in zip(pairs, masks, strict=True)]
+    products = np.array([(fast @ slow, fast @ fast) for fast, slow in both])
+    gains = [others[0] / others[1] for others in products.sum(axis=0) - products]
+    squares = sum(float(((gain * fast - slow) ** 2).sum()) for gain, (fast, slow) in zip(gains, both, strict=True))
+    whole = np.concatenate([slow for _, slow in both])
+    return squares / float(((whole - whole.mean()) ** 2).sum())
 
 
 def _noise(pairs: Sequence[ImagePair], params: CorrectionParams) -> float | None:
