@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     FieldOption("run.batch"),
     FieldOption("run.patch"),
     FieldOption("run.learning_rate"),
-    FieldOption("run.loss", metavar="likelihood|chi_square"),
+    FieldOption("run.loss", metavar="likelihood|chi_square|printed_chi_square"),
     FieldOption("run.seed"),
     FieldOption("run.validate_every"),
     FieldOption("run.native_sampling"),
