@@ -23,6 +23,9 @@ def synthesise(
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Labels to write; all if left out, `none` for none.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw and write, of one thread each; 0 for none.")
+    ] = 0,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -47,7 +50,7 @@ def synthesise(
         if (folder / "records.jsonl").exists() and not force:
             raise AtomsegError("holds images of an earlier run already; choose another folder, or --force to overwrite")
         steps = synthesise_into.steps(
-            recipe, folder, number=1 if number is None else number, seed=seed or 0, size=size, labels=wanted
+            recipe, folder, number=1 if number is None else number, seed=seed or 0, size=size, labels=wanted, workers=workers
         )
         written = run(steps, console.reporter(folder))
         console.say(f"{recipe}: {written} images -> {folder}")
