@@ -52,12 +52,11 @@ def candidates(pairs: Sequence[ImagePair], params: CorrectionParams) -> list[Cor
         replace(one_pixel, degree=1, log=False),
         replace(one_pixel, log=False),
         one_pixel,
+        *([replace(params, form="structure")] if structure_optics(pairs) is not None else []),
         replace(params, form="robust", components=min(FEW, params.components)),
         replace(params, form="robust"),
         replace(params, form="better"),
     ]
-    if structure_optics(pairs) is not None:
-        forms.append(replace(params, form="structure"))
     smallest = min(min(pair.convolution.shape) for pair in pairs)
     return [form for form in forms if smallest > form.window]
 

@@ -18,8 +18,8 @@ REACHES = (0.2, 0.4)
 """Standard deviations, Angstrom, of how far beside an atom others count as lying above it."""
 DEPTHS = (1.0, 3.0, 8.0)
 """Numbers of atoms of mean strength above it after which an atom counts 1/e."""
-WIDER = 1.3
-"""A second point spread function, so many times as wide: columns broaden with depth."""
+WIDTHS = (1.0, 1.3, 2.1)
+"""Of the point spread functions in units of that of the convolution: columns broaden with depth, and a little is spread widely."""
 MEAN_STRENGTH = 50.0
 """Atomic number of an atom that counts as one for those below it."""
 FARTHEST = 3.5
@@ -48,7 +48,7 @@ class StructureOptics:
     exponent: float = 1.7
 
 
-LAYERS = 2 * (1 + len(REACHES) * len(DEPTHS))
+LAYERS = len(WIDTHS) * (1 + len(REACHES) * len(DEPTHS))
 
 
 def structure_layers(
@@ -80,16 +80,15 @@ def structure_layers(
         I_{s \tau}(r) = \sum_i \sigma_i\, e^{-c_i / \tau}\, G(r - r_i), \quad
         c_i = \sum_{z_j < z_i} \frac{Z_j}{50}\, e^{-d_{ij}^2 / 2 s^2}
 
-    with the distance :math:`d_{ij}` in projection; before them one without the exponential, and all once more with a wider
-    Gaussian.
+    with the distance :math:`d_{ij}` in projection; before them one without the exponential, and all with Gaussians of
+    several widths.
     """
     weights = _cross_sections(numbers, optics)
     counted = [weights]
     for above in atoms_above(positions, numbers):
         counted += [weights * np.exp(-above / depth) for depth in DEPTHS]
     places, grid = positions[:, [1, 0]], (pixel_size, pixel_size)
-    widths = (optics.sigma, WIDER * optics.sigma)
-    return np.stack([under_gaussian(places, one, sigma, grid, shape) for sigma in widths for one in counted])
+    return np.stack([under_gaussian(places, one, width * optics.sigma, grid, shape) for width in WIDTHS for one in counted])
 
 
 def atoms_above(positions: np.ndarray, numbers: np.ndarray) -> np.ndarray:
