@@ -53,7 +53,7 @@ SNAPSHOTS = 2
     FieldOption("multislice.configurations", default=f"{SNAPSHOTS}"),
     FieldOption("multislice.scan_step", default="what lens and source need"),
     FieldOption("multislice.slice_thickness"),
-    FieldOption("multislice.device", metavar="auto|cpu|gpu"),
+    FieldOption("multislice.device", metavar="auto|cpu|cuda"),
 )
 def make_pairs(
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the pairs; a set begun there goes on.")],
@@ -105,6 +105,8 @@ def _params(typed: Typed, field: str | None) -> SimulationParams:
     usual = SimulationParams(method="multislice")
     parts = {group: typed.of(group) for group in ("cut", "stem", "detector", "convolution", "multislice")}
     parts["multislice"].setdefault("configurations", SNAPSHOTS)
+    if parts["multislice"].get("device") == "cuda":
+        parts["multislice"]["device"] = "gpu"
     if field is not None:
         sides = [length_of(part, "--field") for part in field.split(",")]
         if len(sides) > 2:

@@ -24,7 +24,7 @@ PICTURES = Formats(
     what="simulated images", suffixes=(".tif", ".tiff", ".npy", ".hspy", ".zspy"), described=".tif, .npy, .hspy, .zspy"
 )
 
-LENS = ("defocus", "Cs")
+LENS = ("defocus", "Cs", "astigmatism", "astigmatism_angle")
 """Fields of the scanning lens that the lens of a transmission microscope has too."""
 
 
@@ -45,6 +45,14 @@ LENS = ("defocus", "Cs")
     FieldOption("stem.source_size"),
     FieldOption("stem.defocus"),
     FieldOption("stem.Cs", "--cs"),
+    FieldOption("tem.C5", "--c5"),
+    FieldOption("stem.astigmatism"),
+    FieldOption("stem.astigmatism_angle"),
+    FieldOption("tem.coma"),
+    FieldOption("tem.coma_angle"),
+    FieldOption("tem.focal_spread"),
+    FieldOption("tem.mtf"),
+    FieldOption("tem.dose"),
     FieldOption("detector.inner_angle", "--inner"),
     FieldOption("detector.outer_angle", "--outer"),
     FieldOption("detector.kind", "--detector"),
@@ -100,7 +108,7 @@ def simulate(
         tilt, ("tilt_y", "tilt_x"), "--tilt", _number
     )
     if method == "hrtem":
-        parts["tem"] = {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
+        parts["tem"] |= {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
     if parts["multislice"].get("device") == "cuda":
         parts["multislice"]["device"] = "gpu"
     own_lens = _lens_options(typed) if method == "convolution" and "psf" not in parts["convolution"] else ""
@@ -197,7 +205,7 @@ def _params(own: dict[str, Any], parts: dict[str, dict[str, Any]]) -> Simulation
 
 def _lens_options(typed: Typed) -> str:
     """Options that were typed which a Gaussian does not know, and the probe does, in words."""
-    lens = typed.names("stem", "defocus", "Cs", "source_size") + typed.names("cut", "thermal")
+    lens = typed.names("stem", *LENS, "source_size") + typed.names("cut", "thermal")
     return " and ".join(lens)
 
 

@@ -12,7 +12,7 @@ from napari_atomseg.core.jobs import Progress, mapped
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.simulation.field import field_shape, probe_of
-from napari_atomseg.simulation.params import SimulationParams
+from napari_atomseg.simulation.params import SimulationParams, TemParams
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.specimens.cutting import field_of
 
@@ -110,6 +110,11 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
         energy=params.stem.energy,
         defocus=told.defocus,
         Cs=told.Cs,
+        C5=told.C5,
+        astigmatism=told.astigmatism,
+        astigmatism_angle=told.astigmatism_angle,
+        coma=told.coma,
+        coma_angle=told.coma_angle,
         focal_spread=told.focal_spread,
         angular_spread=told.angular_spread,
         semiangle=told.aperture,
@@ -128,7 +133,21 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
         rng = np.random.default_rng(how.seed)
         electrons = told.dose * params.pixel_size**2
         image = rng.poisson(np.maximum(image, 0) * electrons) / electrons
+    image = _through_camera(image, told)
     return np.asarray(image, dtype=np.float32), found.notes
+
+
+def _through_camera(image: np.ndarray, told: TemParams) -> np.ndarray:
+    """Counted electrons as a camera blurs them, signal and noise alike."""
+    if told.mtf == "none":
+        return image
+    import torch
+
+    from napari_atomseg.optics.detector import MtfParams, apply_mtf
+
+    camera = MtfParams(model="rational", knee=told.mtf_knee, floor=told.mtf_floor, steepness=told.mtf_steepness)
+    planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image.T).T, dtype=np.float32))[:, None]
+    return np.asarray(apply_mtf(planes, [camera] * len(planes))[:, 0].numpy()).reshape(image.shape)
 
 
 def _dividing_pixel(period: Atoms, wanted: float) -> float:

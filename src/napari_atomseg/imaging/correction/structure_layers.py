@@ -19,7 +19,7 @@ REACHES = (0.2, 0.4)
 DEPTHS = (1.0, 3.0, 8.0)
 """Numbers of atoms of mean strength above it after which an atom counts 1/e."""
 WIDTHS = (1.0, 1.3, 2.1)
-"""Of the point spread functions in units of that of the convolution: columns broaden with depth, and a little is spread widely."""
+"""Of the point spread functions in units of the convolution's: columns broaden with depth, and a little is spread widely."""
 MEAN_STRENGTH = 50.0
 """Atomic number of an atom that counts as one for those below it."""
 FARTHEST = 3.5
