@@ -20,19 +20,10 @@ from napari_atomseg.simulation.correction_catalogue import FOLDER, write_correct
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import fit_correction
 
-HOW = ("--scan-step", "0.4", "--configurations", "2", "--device", "cpu")
+HOW = "--scan-step 0.4 --configurations 2 --device cpu"
 PARTICLES = (
-    "--field",
-    "14,24",
-    "--shapes",
-    "icosahedron, cuboctahedron, truncated octahedron, sphere, decahedron",
-    "--amorphous",
-    "0, 0, 0, 0.6",
-    "--zones",
-    "0,0,1 1,1,0 any 1,1,1",
-    "--mistilt",
-    "12",
-    *HOW,
+    '--shapes "icosahedron, cuboctahedron, truncated octahedron, sphere, decahedron" --amorphous "0, 0, 0, 0.6" '
+    f'--zones "0,0,1 1,1,0 any 1,1,1" --mistilt 12 {HOW}'
 )
 
 
@@ -43,93 +34,37 @@ class Set:
     Attributes
     ----------
     about : str
-    words : tuple of str
+    words : str
         Of the command ``make-pairs``.
     crystal : str
         Of the library, whose file is given to it; empty for none.
     """
 
     about: str
-    words: tuple[str, ...]
+    words: str
     crystal: str = ""
 
 
 SETS = {
     "fcc-heavy": Set(
         about="Particles of gold and platinum up to 25 Å thick, at 200 kV.",
-        words=("--alloys", "Au, Pt", "--smallest", "14", "--largest", "26", "--number", "5", "--seed", "1", *PARTICLES),
+        words=f'--alloys "Au, Pt" --smallest 14 --largest 26 --number 5 --seed 1 --field 14,24 {PARTICLES}',
     ),
     "fcc-medium": Set(
         about="Particles of palladium and silver up to 25 Å thick, at 200 kV.",
-        words=(
-            "--alloys",
-            "Pd, Ag",
-            "--smallest",
-            "14",
-            "--largest",
-            "26",
-            "--number",
-            "2",
-            "--seed",
-            "5",
-            "--slice-thickness",
-            "2.5",
-            *PARTICLES,
-        ),
+        words=f'--alloys "Pd, Ag" --smallest 14 --largest 24 --number 2 --seed 5 --field 10,24 --slice-thickness 2.5 {PARTICLES}',
     ),
     "fcc-light": Set(
         about="Particles of nickel and copper up to 25 Å thick, at 200 kV.",
-        words=(
-            "--alloys",
-            "Ni, Cu",
-            "--smallest",
-            "14",
-            "--largest",
-            "26",
-            "--number",
-            "2",
-            "--seed",
-            "4",
-            "--slice-thickness",
-            "2.5",
-            *PARTICLES,
-        ),
+        words=f'--alloys "Ni, Cu" --smallest 14 --largest 24 --number 2 --seed 4 --field 10,24 --slice-thickness 2.5 {PARTICLES}',
     ),
     "pt-mo": Set(
         about="Particles of platinum with 5 to 50 % molybdenum up to 25 Å thick, at 200 kV.",
-        words=(
-            "--alloys",
-            "Pt0.95Mo0.05, Pt0.5Mo0.5",
-            "--smallest",
-            "16",
-            "--largest",
-            "26",
-            "--number",
-            "4",
-            "--seed",
-            "2",
-            *PARTICLES,
-        ),
+        words=(f'--alloys "Pt0.95Mo0.05, Pt0.5Mo0.5" --smallest 16 --largest 26 --number 4 --seed 2 --field 14,24 {PARTICLES}'),
     ),
     "srtio3": Set(
-        about="Strontium titanate along [001], [110] and [111], 7 to 60 Å thick, at 200 kV.",
-        words=(
-            "--zones",
-            "0,0,1 1,1,0 1,1,1",
-            "--mistilt",
-            "8",
-            "--thickness",
-            "60",
-            "--thinnest",
-            "0.12",
-            "--number",
-            "9",
-            "--seed",
-            "3",
-            "--field",
-            "12,12",
-            *HOW,
-        ),
+        about="Strontium titanate along [001], [110] and [111], 7 to 50 Å thick, at 200 kV.",
+        words=('--zones "0,0,1 1,1,0 1,1,1" --mistilt 8 --thickness 50 --thinnest 0.15 --number 7 --seed 3 --field 9,9 ' + HOW),
         crystal="SrTiO3",
     ),
 }
@@ -138,7 +73,7 @@ SETS = {
 def pairs_of(name: str, folder: Path) -> str:
     """Make the pairs of a set, as far as they are missing; gives the command."""
     told = SETS[name]
-    words = ["make-pairs", *told.words, "-o", str(folder / name)]
+    words = ["make-pairs", *shlex.split(told.words), "-o", str(folder / name)]
     if told.crystal:
         path = folder / f"{told.crystal}.cif"
         crystal(told.crystal).write(path)
