@@ -258,6 +258,7 @@ class Ours(Window):
         tools._calibration.close()
         self.compare()
         layer.add([[38.0, 38.0]])
+        spin(3)  # what follows an edit is over
         begun = time.perf_counter()
         self.do("recovery written", page.filing.keep, lambda: time.perf_counter() - begun < 4)
         page.filing.discard()

@@ -39,7 +39,7 @@ def kept_files(page=None):
     if page is not None:
         page.filing.keep()
         page.filing.wait()
-    return sorted(path.name for path in recovery_folder().glob("*.csv"))
+    return sorted(path.name for path in recovery_folder().glob("*.npz"))
 
 
 def guarded(panel, event):
@@ -104,7 +104,7 @@ def test_damaged_recovery_file_is_survived(viewer, page, panel, found, files):
     found.layer.remove([0])
     viewer.layers.clear()
     page.filing.wait()
-    (path,) = recovery_folder().glob("*.csv")
+    (path,) = recovery_folder().glob("*.npz")
     path.write_bytes(b"\x00\xff not a table")
     drop(viewer, files.tif)
     assert viewer.layers

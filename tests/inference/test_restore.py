@@ -4,7 +4,7 @@ import torch
 
 from napari_atomseg.core.jobs import run
 from napari_atomseg.inference import network_tiles
-from napari_atomseg.inference.restore import kinds_of, restore_plane
+from napari_atomseg.inference.restore import kinds_of, restore_plane, spread_plane
 from napari_atomseg.networks.architectures.cgrdn import Cgrdn, CgrdnParams
 from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard, ModelError
 from napari_atomseg.networks.outputs import RESTORED
@@ -80,3 +80,22 @@ def test_what_cannot_be_done_is_refused(model, image):
         run(restore_plane(made(conditions=0), image, "hrsem"))
     with pytest.raises(ModelError, match="does not restore"):
         kinds_of(Model(ModelCard(name="other"), model.network))
+
+
+def test_a_region_is_restored_as_the_whole_image_would_be(model, image):
+    whole = run(restore_plane(model, image))
+    region = np.zeros(image.shape, bool)
+    region[40:51, 61:80] = True
+    part = run(restore_plane(model, image, region=region))
+    assert part[region] == pytest.approx(whole[region], rel=1e-4)
+    assert np.isnan(part[~region]).all()
+
+
+def test_the_spread_is_zero_where_the_network_says_the_same_however_it_looks(model, image):
+    sure = made()
+    torch.nn.init.zeros_(sure.network.leave.weight)
+    torch.nn.init.zeros_(sure.network.leave.bias)
+    assert run(spread_plane(sure, image, "hrstem")) == pytest.approx(np.zeros(image.shape), abs=1e-3)
+    unsure = run(spread_plane(model, image, "hrstem"))
+    answers = [run(restore_plane(model, image[::order], kind))[::order] for order in (1, -1) for kind in ("hrstem", "")]
+    assert unsure == pytest.approx(np.std(answers, axis=0, ddof=1), rel=1e-3, abs=1e-3)

@@ -23,7 +23,7 @@ def edits(name="scan", path="", count=3):
 
 def files(autosave):
     autosave.wait()
-    return sorted(path.name for path in autosave.folder.glob("*.csv"))
+    return sorted(path.name for path in autosave.folder.glob("*.npz"))
 
 
 def test_what_is_unsaved_is_kept_and_read_again(autosave):

@@ -113,3 +113,14 @@ def test_the_command_writes_the_restored_image_and_refuses_what_has_no_effect(mo
     assert code == 1
     assert "one of the images themselves" in said
     assert call(source, "-o", tmp_path / "no.tif", "--model", "mine", "--modality", "xray")[0] == 2
+
+
+def test_difference_and_spread_are_written_beside_the_restored_image(model, stack, tmp_path):
+    image, out = tmp_path / "film.tif", tmp_path / "out.tif"
+    write_image(stack, image)
+    with pytest.raises(SystemExit, match="0"):
+        main(["restore", str(image), "-o", str(out), "--model", "mine", "--difference", "--spread", "--modality", "hrstem"])
+    found, difference, spread = (read(out.with_stem(f"out{ending}"))[0] for ending in ("", "_difference", "_spread"))
+    assert np.asarray(found.data) + np.asarray(difference.data) == pytest.approx(stack.data.astype(float), abs=1e-3)
+    assert spread.shape == stack.shape
+    assert float(np.asarray(spread.data).mean()) > 0

@@ -21,6 +21,15 @@ def restore_images(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network that restores, see `models`; by default the first of them.")
     ] = None,
+    difference: Annotated[
+        bool, typer.Option("--difference", help="Write recorded minus restored image too, to NAME_difference.")
+    ] = False,
+    spread: Annotated[
+        bool,
+        typer.Option(
+            "--spread", help="Write how far four answers of the network differ too, to NAME_spread; takes 5 times as long."
+        ),
+    ] = False,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Frames = "all",
@@ -31,7 +40,7 @@ def restore_images(
     typed: Typed,
 ) -> None:
     """Restore images by a network: without noise, scan distortions and detector faults; a belief, not a measurement."""
-    from napari_atomseg.workflows import RestorationParams
+    from napari_atomseg.workflows import RestorationParams, restoration_difference, restoration_spread
     from napari_atomseg.workflows import restore as job
 
     params = typed.params("restoration", RestorationParams)
@@ -43,11 +52,19 @@ def restore_images(
         from napari_atomseg.writers.image import write_image
 
         target = targets[path]
-        refuse_inputs(target, targets)
-        refuse_existing([target], force)
+        beside = {name: target.with_name(f"{target.stem}_{name}{target.suffix}") for name in ("difference", "spread")}
+        written = [target, *([beside["difference"]] if difference else []), *([beside["spread"]] if spread else [])]
+        for one in written:
+            refuse_inputs(one, targets)
+        refuse_existing(written, force)
         image = open_image(path, dataset, size, console)
         found = run(job.steps(image, model=model, params=params, frames=frames), console.reporter(path))
         write_image(found, target)
+        if difference:
+            write_image(restoration_difference(image, found, frames), beside["difference"])
+        if spread:
+            steps = restoration_spread.steps(image, model=model, params=params, frames=frames)
+            write_image(run(steps, console.reporter(path)), beside["spread"])
         for note in found.notes[1:]:
             console.note(f"{path.name}: {note}")
         console.say(f"{path.name}: {found.notes[0]} -> {target}")

@@ -166,7 +166,12 @@ def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
     from napari_atomseg.workflows import architecture_of, params_of
 
     kind = architecture or architecture_of(network)
-    chosen = network if kind == architecture_of(network) else params_of(kind)()
+    chosen = network
+    if kind != architecture_of(network):
+        chosen = params_of(kind)()
+        # What the network is given is a matter of the images, not of its shape.
+        given = {name: value for name, value in asdict(network).items() if name in ("images", "conditions")}
+        chosen = replace(chosen, **{name: value for name, value in given.items() if name in asdict(chosen)})
     strange = [name for name in told if name not in asdict(chosen)]
     if strange:
         raise AtomsegError(f"a {kind} has no --{strange[0].replace('_', '-')}; it has {', '.join(asdict(chosen))}")

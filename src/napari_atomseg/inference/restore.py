@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.jobs import Progress, Steps, as_part
 from napari_atomseg.inference.network_tiles import continued, network_tiles
 from napari_atomseg.inference.whole_normalisation import cut_off, mean_and_deviation
 from napari_atomseg.networks.card import RESTORATION, ModelError
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from napari_atomseg.networks.zoo import Model
 
 
-def restore_plane(model: Model, plane: Any, kind: str = "", *, device: str = "cpu") -> Steps[np.ndarray]:
+def restore_plane(
+    model: Model, plane: Any, kind: str = "", *, region: np.ndarray | None = None, device: str = "cpu"
+) -> Steps[np.ndarray]:
     """One image restored.
 
     Parameters
@@ -32,6 +34,8 @@ def restore_plane(model: Model, plane: Any, kind: str = "", *, device: str = "cp
         Numpy or lazy; what is not finite takes the median of the image and stays not finite in the result.
     kind : str
         One of :func:`kinds_of` the model, or empty where it is not known.
+    region : ndarray of bool, shape (Y, X), optional
+        Where the image is restored, as the whole of it would be; elsewhere the result is not a number.
     device : str
 
     Yields
@@ -56,15 +60,63 @@ def restore_plane(model: Model, plane: Any, kind: str = "", *, device: str = "cp
         image = np.where(bad, np.median(image[~bad]) if not bad.all() else np.float32(0), image)
     given = cut_off(torch.from_numpy(np.ascontiguousarray(image))[None, None])
     mean, deviation = mean_and_deviation(given)
-    given = (given - mean) / deviation
-    found = np.empty(image.shape, np.float32)
-    tiles = network_tiles(image.shape, int(model.network.multiple), int(model.network.reach))  # type: ignore[arg-type]
+    found = np.full(image.shape, np.nan, np.float32)
+    multiple, reach = int(model.network.multiple), int(model.network.reach)  # type: ignore[arg-type]
+    window = _around(region, image.shape, multiple, reach)
+    part = (given[..., window[0], window[1]] - mean) / deviation
+    tiles = network_tiles((part.shape[-2], part.shape[-1]), multiple, reach)
     for done, (inner, outer, place) in enumerate(tiles):
         yield Progress(done, len(tiles), "restoring")
-        found[inner] = _restored(model, given[..., outer[0], outer[1]], planes, device)[place]
+        found[window][inner] = _restored(model, part[..., outer[0], outer[1]], planes, device)[place]
     found = found * float(deviation) + float(mean)
-    found[bad] = np.nan
+    found[bad if region is None else bad | ~region] = np.nan
     return found
+
+
+def spread_plane(model: Model, plane: Any, kind: str = "", *, device: str = "cpu") -> Steps[np.ndarray]:
+    """How far the network contradicts itself about one image.
+
+    It sees the image as it is and with its rows in the other order, told the kind and not told it; all four are the same
+    specimen. Where it answers differently it does not know; where it errs each time alike, this does not show it.
+
+    Parameters
+    ----------
+    model : Model
+        One that restores.
+    plane : array, shape (Y, X)
+        Numpy or lazy.
+    kind : str
+        One of :func:`kinds_of` the model, or empty where it is not known.
+    device : str
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    ndarray, float32, shape (Y, X)
+        Standard deviation of the answers, in the intensities of the image.
+    """
+    image = np.asarray(plane, np.float32)
+    looks = [(order, told) for order in (1, -1) for told in dict.fromkeys((kind, ""))]
+    answers = []
+    for number, (order, told) in enumerate(looks):
+        steps = restore_plane(model, image[::order], told, device=device)
+        answer = yield from as_part(steps, number / len(looks), (number + 1) / len(looks), "spread")
+        answers.append(answer[::order])
+    return np.asarray(np.std(answers, axis=0, ddof=1), np.float32)
+
+
+def _around(region: np.ndarray | None, shape: tuple[int, ...], multiple: int, reach: int) -> tuple[slice, slice]:
+    """The window that has to be looked at for a region: with all that its pixels depend on, and on the grid of the network."""
+    if region is None or not region.any():
+        return slice(0, shape[0]), slice(0, shape[1])
+    first, second = (
+        slice(max(0, (places[0] - reach) // multiple * multiple), min(length, int(places[-1]) + reach + 1))
+        for places, length in zip((np.flatnonzero(region.any(axis=axis)) for axis in (1, 0)), shape, strict=True)
+    )
+    return first, second
 
 
 def kinds_of(model: Model) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from napari_atomseg.networks.outputs import Output
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import checkpoint, lessons
 from napari_atomseg.training.examples import Examples
+from napari_atomseg.training.features_of_another import take_features
 from napari_atomseg.training.lessons import Lesson, lesson_of, scenes
 from napari_atomseg.training.losses import LOSSES
 from napari_atomseg.training.params import TrainParams
@@ -98,7 +99,8 @@ def fit(
     workers : int
         Processes that draw scenes.
     start_from : mapping of str to Tensor, optional
-        Weights to begin with; the history begins with what they reach on the same scenes.
+        Weights to begin with, or those of a network with other outputs whose features are taken; the history begins with what
+        they reach on the same scenes.
 
     Returns
     -------
@@ -215,7 +217,7 @@ def _begin(
         torch.manual_seed(params.seed)
         made = build_network(network, outputs)
     if start_from is not None:
-        made.load_state_dict(start_from)
+        take_features(made, start_from)
     made = made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(made.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     names: dict[Tensor, str] = {parameter: name for name, parameter in made.named_parameters()}

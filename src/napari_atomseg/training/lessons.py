@@ -9,7 +9,6 @@ from typing import Any
 from torch import nn
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
 from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.architectures.unet import UnetParams
 from napari_atomseg.networks.card import COLUMNS, LOCAL, NORMALISATION, RESTORATION, STRUCTURES, WHOLE
@@ -80,8 +79,8 @@ def lesson_of(recipe: Recipe) -> Lesson:
             outputs=(RESTORED,),
             draw=draw_restoration_examples,
             validate=validate_restoration,
-            network=CgrdnParams(features=32, growth=16, layers=6, blocks=3, groups=3, conditions=len(recipe.parts)),
-            params=TrainParams(batch=8, patch=128, learning_rate=1e-3, weight_decay=0.0, loss="restoration", warm_up=200),
+            network=UnetParams(conditions=len(recipe.parts)),
+            params=TrainParams(batch=8, patch=128, learning_rate=1e-3, warm_up=200, settled=0.8),
             modality=", ".join(part.name for part in recipe.parts),
             normalisation=WHOLE,
             label_width=0.0,

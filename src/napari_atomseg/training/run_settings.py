@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.networks.architectures import params_of
 from napari_atomseg.networks.zoo import load_model
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import checkpoint
-from napari_atomseg.training.lessons import lesson_of
+from napari_atomseg.training.lessons import Lesson, lesson_of
 from napari_atomseg.training.params import TrainParams
 
 FINE_TUNING_RATE = 5e-4
@@ -27,12 +28,13 @@ def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | 
     resumed : Path, optional
         Folder with the checkpoint of a run that goes on: that run's settings.
     start_from : str, optional
-        Model that is taught: its shape and native sampling, and a lower learning rate.
+        Model that is taught: its shape and native sampling, and a lower learning rate. Of a model with other outputs the shape
+        alone, since only its features are of use.
 
     Raises
     ------
     AtomsegError
-        If there is no such checkpoint or model, or no network learns from such images.
+        If there is no such checkpoint or model, no network learns from such images, or the model cannot be given them.
     """
     lesson = lesson_of(recipe)
     if resumed is not None:
@@ -44,4 +46,17 @@ def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | 
         return lesson.network, lesson.params
     card = load_model(start_from).card
     shape = from_dict(params_of(card.architecture), card.network)
+    if card.outputs != lesson.outputs:
+        return _given_such_images(shape, lesson, start_from), lesson.params
     return shape, replace(lesson.params, learning_rate=FINE_TUNING_RATE, native_sampling=card.native_sampling)
+
+
+def _given_such_images(shape: Any, lesson: Lesson, model: str) -> Any:
+    """The shape of a network that is given the images of a lesson, which may come with their kind."""
+    fields, wanted = asdict(shape), asdict(lesson.network)
+    images, conditions = wanted.get("images", 1), wanted.get("conditions", 0)
+    if fields.get("images", 1) != images or (conditions and "conditions" not in fields):
+        raise AtomsegError(
+            f"the features of the model {model} are of no use here: it is given other images; choose another model"
+        )
+    return replace(shape, conditions=conditions) if "conditions" in fields else shape

@@ -76,7 +76,7 @@ from napari_atomseg.workflows.models import add_model, model_table, models_folde
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import bound, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
-from napari_atomseg.workflows.restoration import RestorationParams, restore
+from napari_atomseg.workflows.restoration import RestorationParams, restoration_difference, restoration_spread, restore
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder
 
@@ -182,6 +182,8 @@ __all__ = [
     "record",
     "refine",
     "residual",
+    "restoration_difference",
+    "restoration_spread",
     "restore",
     "run_settings",
     "show_frequencies",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_atomseg.core.alongside import alongside
 from napari_atomseg.core.columns import SCAN_SHIFT, Columns, join_frames
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
@@ -168,8 +169,10 @@ def _cross_checked(
         return finder
 
     def checked(index: int) -> Found:
-        found, told = yield from finder(index)
-        classical, _ = yield from _found_without(micrograph, params, region, index)
+        # The network leaves much of the processor alone, so both together hardly take longer than it does by itself.
+        with alongside(_found_without(micrograph, params, region, index)) as beside:
+            found, told = yield from finder(index)
+            classical, _ = yield from beside
         result = cross_check(found, classical, float(np.mean(size)))
         if not result.agreed:
             told = {**told, "model": CLASSICAL}

@@ -98,8 +98,6 @@ def train(
         if network is not None and network != usual_shape:
             raise AtomsegError("a network that starts from a model has that model's shape; leave out one of the two")
         before = load_model(start_from)
-        if before.card.outputs != lesson.outputs:
-            raise AtomsegError(f"the model {start_from} learnt other maps than the recipe {given.name} teaches; choose another")
     weights = dict(before.network.state_dict()) if before is not None else None
     chosen = device_of(NetworkParams(device=device))  # type: ignore[arg-type]  # checked there
     began = time.monotonic()
@@ -109,7 +107,7 @@ def train(
     card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen)
     if before is not None:
         card = replace(card, training={**card.training, "started_from": start_from})
-        if before.classifier is not None:
+        if before.classifier is not None and before.card.outputs == lesson.outputs:
             # What speaks for a column stays the same when the network has seen more of one crystal.
             card = replace(card, judge=before.card.judge)
             found = joined(found, before.classifier.state_dict())

@@ -4,6 +4,7 @@ import torch
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.networks.architectures.unet import Unet, UnetParams, receptive_reach
+from napari_atomseg.networks.outputs import RESTORED
 
 SHAPES = [
     UnetParams(width=4, depth=2, stem=1, row_context=0),
@@ -65,3 +66,14 @@ def test_the_paper_s_network_can_be_built():
 def test_shapes_that_make_no_sense_are_refused(wrong):
     with pytest.raises(AtomsegError):
         UnetParams(**wrong)
+
+
+def test_the_kind_of_the_image_changes_what_is_given_and_not_what_stands_beside():
+    torch.manual_seed(2)
+    network = Unet(UnetParams(width=8, depth=2, row_context=4, refinements=1, conditions=2), (RESTORED,)).eval()
+    image = torch.randn(1, 1, 32, 32)
+    kinds = [torch.tensor(kind).reshape(1, 2, 1, 1).expand(1, 2, 32, 32) for kind in ([1.0, 0.0], [0.0, 1.0])]
+    with torch.no_grad():
+        first, second = (network(torch.cat([image, kind], dim=1)) for kind in kinds)
+    assert first.shape == (1, 1, 32, 32)
+    assert not torch.allclose(first, second)

@@ -207,13 +207,21 @@ class ColumnsSession:
         try:
             with drawn_once(layer):
                 layer.selected_data = set()
-                layer.data = to_points(columns, stack)
+                self._place(to_points(columns, stack))
                 layer.features = columns.features
                 self.restyle()
             layer.metadata[KEY] = {**layer.metadata.get(KEY, {}), "columns": columns}
         finally:
             self._own_work = False
         self.changed.emit()
+
+    def _place(self, points: np.ndarray) -> None:
+        """Give the layer other positions; as many as it has are written in place, since napari's way looks at all else too."""
+        layer = self.layer
+        if points.shape == layer.data.shape and layer.data.flags.writeable:
+            layer.data[:] = points
+        else:
+            layer.data = points
 
     def _on_data(self, event: Any) -> None:
         """Hear of a change that a hand made on the canvas."""

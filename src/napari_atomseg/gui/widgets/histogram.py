@@ -41,13 +41,13 @@ class HistogramView(PlotView):
         width = self.width() / len(self.counted.counts)
         return QRectF(number * width, 0, width, self.height() - LABEL_PX)
 
-    def _show(self, counted: Histogram) -> None:
+    def _show(self, counted: Histogram, at_once: bool = False) -> None:
         self.counted = counted
-        self.show_plot(counted if counted.marks is not None else None)
+        self.show_plot(counted if counted.marks is not None else None, at_once)
 
     def _hover(self, number: int | None) -> None:
         if number != self.counted.hovered:
-            self._show(replace(self.counted, hovered=number))
+            self._show(replace(self.counted, hovered=number), at_once=True)
 
     def mousePressEvent(self, event: Any) -> None:  # Qt's name
         """Pick the rows of the bar under the mouse."""

@@ -131,9 +131,12 @@ def _bars(values: np.ndarray, tolerance: float) -> np.ndarray:
     for shade in (float(finite.max()), float(finite.min())):
         even = np.abs(values - shade) <= tolerance
         labels, _ = ndimage.label(even)
-        for number, place in enumerate(ndimage.find_objects(labels), start=1):
+        places = ndimage.find_objects(labels)
+        # Where little is counted, most of the image is islands of the darkest shade.
+        for number in np.flatnonzero(np.bincount(labels.ravel())[1:] >= LONG) + 1:
+            place = places[number - 1]
             if _is_bar(labels[place] == number, values, place, shade, extent):
-                found |= _with_label(labels, place, number)
+                found |= _with_label(labels, place, int(number))
     return ndimage.binary_dilation(found, iterations=2) if found.any() else found
 
 

@@ -343,7 +343,8 @@ def polarity_sign(polarity: str, image: np.ndarray, sigma: float) -> float:
     if polarity != "auto":
         return 1.0 if polarity == "bright" else -1.0
     response = band_pass(repair(image)[0], sigma)
-    return 1.0 if float(np.mean((response - response.mean()) ** 3)) >= 0 else -1.0
+    around = response - response.mean()
+    return 1.0 if float(np.mean(around * around * around)) >= 0 else -1.0
 
 
 def _search(cut: Cutter) -> Generator[Progress, None, tuple[Candidates, float]]:

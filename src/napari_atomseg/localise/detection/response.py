@@ -7,7 +7,7 @@ half of a column's height at its centre (Lindeberg, Int. J. Comput. Vis. 30, 79 
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from napari_atomseg.localise.detection.repair import SPIKE_LIMIT, mean_without_spikes
 
@@ -118,6 +118,26 @@ def mean_around(image: np.ndarray, sigma: float) -> np.ndarray:
     # Two running means cost the same for any width.
     side = 2 * round(3.5 * sigma) + 1
     return np.asarray(ndimage.uniform_filter(ndimage.uniform_filter(image, side, mode="reflect"), side, mode="reflect"))
+
+
+def wide_gaussian(image: np.ndarray, sigma: float) -> np.ndarray:
+    """An image blurred by a Gaussian, for widths at which summing over its kernel would take long.
+
+    The cosine transform mirrors the image at its borders, as `scipy.ndimage` does; the kernel is not cut off.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        Finite.
+    sigma : float, px
+
+    Returns
+    -------
+    ndarray, shape (Y, X), of the type of `image`
+    """
+    height, width = (np.exp(-0.5 * (sigma * np.pi * np.arange(length) / length) ** 2) for length in image.shape)
+    blurred = fft.idctn(fft.dctn(image) * np.outer(height, width).astype(image.dtype))
+    return np.asarray(blurred, dtype=image.dtype)
 
 
 def quantisation_floor(image: np.ndarray, noise: np.ndarray, sigma: float) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from napari_atomseg.localise.detection.repair import repair
+from napari_atomseg.localise.detection.response import wide_gaussian
 
 LARGEST_CROP = 1024
 SMALLEST_SIDE = 12
@@ -108,13 +109,13 @@ def _flattened(image: np.ndarray, width: float) -> np.ndarray:
     Where the background towers above all else, the filter's answer to its curvature does so too; then it is applied again
     and again, and the border, which has no other side, is cut off.
     """
-    flat = image - ndimage.gaussian_filter(image, width)
+    flat = image - wide_gaussian(image, width)
     if float(np.var(image)) < STEEP * float(np.var(flat)):
         return np.asarray(flat)
     width *= STEEP_WIDTH
     flat = image
     for _ in range(STEEP_ROUNDS):
-        flat = flat - ndimage.gaussian_filter(flat, width)
+        flat = flat - wide_gaussian(flat, width)
     cut = min(round(STEEP_BORDER * width), min(image.shape) // 4)
     return np.asarray(flat[cut:-cut, cut:-cut])
 

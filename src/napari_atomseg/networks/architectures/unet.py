@@ -41,6 +41,8 @@ class UnetParams:
         Half the length, in packed pixels, of the pieces of scan rows whose features are averaged; 0 without.
     refinements : int
         Blocks after the way up in which rows are compared and put back; with `row_context` only.
+    conditions : int
+        Planes that come with the image and say of which kind it is.
     """
 
     width: Annotated[int, Quantity(low=4, high=512)] = 32
@@ -48,14 +50,16 @@ class UnetParams:
     stem: Literal[1, 2] = 2
     row_context: Annotated[int, Quantity(low=0, high=64)] = 24
     refinements: Annotated[int, Quantity(low=0, high=4)] = 2
+    conditions: Annotated[int, Quantity(low=0, high=64)] = 0
 
     def __post_init__(self) -> None:
         check(self)
 
 
 class Unet(nn.Module):
-    """Outputs (B, C, Y, X) of images (B, 1, Y, X), before their activation; sides are multiples of :attr:`multiple`.
+    """Outputs (B, C, Y, X) of images (B, 1 + K, Y, X), before their activation; sides are multiples of :attr:`multiple`.
 
+    The K planes after the image are its conditions, the same at all pixels.
     Linear outputs are images in units of the input's, each the sum of what the network draws and of a share of the input, pixel
     by pixel: what is known well already need not be drawn anew.
 
@@ -72,7 +76,7 @@ class Unet(nn.Module):
         self.channels = len(outputs)
         widths = [params.width * min(2**level, WIDEST) for level in range(params.depth)]
         above, below = widths[:-1], widths[1:]
-        self.stem = convolution(params.stem**2, widths[0])
+        self.stem = convolution(params.stem**2 + params.conditions, widths[0])
         self.down = nn.ModuleList(DoubleConvolution(width, width) for width in widths)
         self.shrink = nn.ModuleList(shrink(wide, deep) for wide, deep in zip(above, below, strict=True))
         self.grow = nn.ModuleList(Grow(deep, wide) for wide, deep in zip(above, below, strict=True))
@@ -93,7 +97,9 @@ class Unet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Outputs (B, C, Y, X)."""
-        features = self.stem(nn.functional.pixel_unshuffle(image, self.params.stem))
+        side = self.params.stem
+        conditions, image = image[:, 1:, ::side, ::side], image[:, :1]
+        features = self.stem(torch.cat([nn.functional.pixel_unshuffle(image, side), conditions], dim=1))
         skipped: list[Tensor] = []
         for level, block in enumerate(self.down):
             features = block(features)
@@ -106,7 +112,7 @@ class Unet(nn.Module):
             features = self.up[level](self.grow[level](features, skipped[level]))
         for block in self.refine:
             features = block(features)
-        drawn = nn.functional.pixel_shuffle(self.heads(features), self.params.stem)
+        drawn = nn.functional.pixel_shuffle(self.heads(features), side)
         found, share = drawn[:, : self.channels], drawn[:, self.channels :]
         known = share * image
         parts = [found[:, number : number + 1] for number in range(self.channels)]
