@@ -88,7 +88,8 @@ def structure_layers(
     for above in atoms_above(positions, numbers):
         counted += [weights * np.exp(-above / depth) for depth in DEPTHS]
     places, grid = positions[:, [1, 0]], (pixel_size, pixel_size)
-    return np.stack([under_gaussian(places, one, width * optics.sigma, grid, shape) for width in WIDTHS for one in counted])
+    whole = np.stack(counted)
+    return np.concatenate([under_gaussian(places, whole, width * optics.sigma, grid, shape) for width in WIDTHS])
 
 
 def atoms_above(positions: np.ndarray, numbers: np.ndarray) -> np.ndarray:
