@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from ase.cluster import Icosahedron
+from scipy.spatial import cKDTree
 
 from napari_atomseg.core.jobs import run
 from napari_atomseg.imaging.convolution import ConvolutionParams, convolve
@@ -38,13 +39,24 @@ from napari_atomseg.readers.image_pairs import ImagePair, read_pairs
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.cutting import cut
-from napari_atomseg.workflows import MultisliceParams, SimulationParams, locate, read, simulate
+from napari_atomseg.workflows import (
+    AcquisitionParams,
+    MultisliceParams,
+    SimulationParams,
+    locate,
+    projected_atoms,
+    read,
+    record,
+    simulate,
+)
 
 COMBS, LIN, LOBATO, MADSEN = "Combs 2019", "Lin 2021", "Lobato 2024", "Madsen 2018"
 Row = tuple[str, str, str, str]
 PAPER = CorrectionParams(form="paper")
 SI_PIXEL = 0.0977
 """Of the image of Si [110], Angstrom: 5 nm in 512 px."""
+PSNR, JITTER = 20.4, 0.03
+"""Of the study of a particle: peak signal-to-noise ratio in decibels, and rms displacement of scan rows in Angstrom."""
 ABERRATED = ({"defocus": 80.0}, {"Cs": 2e5}, {"astigmatism": 60.0}, {"coma": 3000.0}, {"source_size": 0.8})
 
 
@@ -175,6 +187,30 @@ def newcomer(truth: Path | None) -> Iterator[Row]:
     yield COMBS, "Au icosahedron of 309 atoms beside multislice, 1 - R²: convolution / shipped correction", "", " / ".join(told)
 
 
+def particle() -> Iterator[Row]:
+    """A platinum particle along [110] at a peak signal-to-noise ratio of 20.4 dB, counted and scanned with jitter."""
+    atoms = cluster(ClusterParams(diameter=42))
+    params = SimulationParams(pixel_size=0.12, cut=CutParams(zone_axis="1,1,0"))
+    clean = simulate(atoms, params)
+    image = np.asarray(clean.data, dtype=float)
+    # The mean square of counting noise is mean / electrons: so many give the ratio.
+    electrons = image.mean() * 10 ** (PSNR / 10) / image.max() ** 2
+    noisy = record(clean, AcquisitionParams(dose=electrons / 0.12**2, jitter_x=JITTER, jitter_y=JITTER, seed=1))
+    true = projected_atoms(atoms, params)[0] / 0.12
+    for words, options in (("network", {"model": "adf-columns", "refined": False}), ("Gaussian fit", {"model": "adf-columns"})):
+        found = locate(noisy, **options).positions
+        distance, nearest = cKDTree(true).query(found)
+        error = (found - true[nearest])[distance < 0.6 / 0.12] * 12
+        told = f"{error[:, 1].std():.1f}, {error[:, 0].std():.1f} pm ({len(error)} of {len(true)} columns)"
+        target = "Fig. 6, histograms without numbers"
+        yield (
+            LIN,
+            f"Pt [110] particle, PSNR {PSNR:g} dB, errors along x and y, {words}",
+            "Fig. 6, histograms without numbers",
+            told,
+        )
+
+
 def silicon(path: Path | None) -> Iterator[Row]:
     """Spread of lattice vectors of Si [110]."""
     if path is None:
@@ -196,8 +232,6 @@ def silicon(path: Path | None) -> Iterator[Row]:
 
 def spread(positions: np.ndarray) -> str:
     """Standard deviations of the three shortest vectors between columns of one kind, pm; robust against a few outliers."""
-    from scipy.spatial import cKDTree
-
     tree = cKDTree(positions)
     pairs = tree.query_pairs(6.2 / SI_PIXEL, output_type="ndarray")
     vectors = positions[pairs[:, 1]] - positions[pairs[:, 0]]
@@ -229,6 +263,7 @@ def main() -> None:
         (published(given.published), "fit-correction PAIRS --form paper / better"),
         (own(given.pairs), f"make-pairs, tools/make_corrections.py, {command} --pairs DIR"),
         (newcomer(given.truth), f"simulate au309.xyz --method corrected, {command} --truth FILE"),
+        (particle(), f"locate --model adf-columns [--no-refine], {command}"),
         (silicon(given.si), f"locate --model adf-columns [--no-refine], {command} --si FILE"),
     )
     print("| paper | row | published | here | command |\n|---|---|---|---|---|")

@@ -20,7 +20,7 @@ from napari_atomseg.imaging.correction.params import SURROUNDINGS, CorrectionPar
 from napari_atomseg.imaging.correction.registration import Offset, find_offset, register
 from napari_atomseg.imaging.correction.structure_layers import StructureOptics, structure_layers
 from napari_atomseg.imaging.correction.symmetry import Group
-from napari_atomseg.imaging.correction.variables import Beside, PixelVariables, Variables, blocks_of
+from napari_atomseg.imaging.correction.variables import LOG_FLOOR, Beside, PixelVariables, Variables, blocks_of
 from napari_atomseg.readers.image_pairs import ImagePair, common_pixel_size
 
 _SAMPLE = 30_000
@@ -261,6 +261,8 @@ def fitted_on(pairs: Sequence[ImagePair]) -> FittedOn:
     told = [pair.told for pair in pairs]
     compositions = [one["composition"] for one in told if one.get("composition")]
     thicknesses = [float(one["thickness"]) for one in told if one.get("thickness") is not None]
+    # A particle with its rim in view shows every thickness down to none.
+    thinnest = [0.0 if _shows_vacuum(pair) else one for pair, one in zip(pairs, thicknesses, strict=False)]
     convolved, sliced = (sum(float(getattr(pair, role).sum()) for pair in pairs) for role in ("convolution", "multislice"))
     whole = len(compositions) == len(pairs)
     symbols = sorted({symbol for one in compositions for symbol in one}) if whole else []
@@ -273,11 +275,15 @@ def fitted_on(pairs: Sequence[ImagePair]) -> FittedOn:
         ),
         elements=tuple(symbols),
         composition={symbol: (min(one), max(one)) for symbol, one in shares.items()},
-        thickness=(min(thicknesses), max(thicknesses)) if len(thicknesses) == len(pairs) else None,
+        thickness=(min(thinnest), max(thicknesses)) if len(thicknesses) == len(pairs) else None,
         optics=_common([one.get("optics", {}) for one in told]),
         scale=sliced / convolved if convolved > 0 and sliced > 0 else None,
         images=len(pairs),
     )
+
+
+def _shows_vacuum(pair: ImagePair) -> bool:
+    return float(pair.convolution.min()) < LOG_FLOOR * float(pair.convolution.max())
 
 
 def _common(optics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
