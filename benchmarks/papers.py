@@ -26,7 +26,7 @@ from napari_atomseg.imaging.correction.correction import Correction
 from napari_atomseg.imaging.correction.fitting import fit
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.correction.scores import Scores
-from napari_atomseg.imaging.correction.selection import leave_one_out
+from napari_atomseg.imaging.correction.selection import choose_form, leave_one_out
 from napari_atomseg.imaging.correction.terms import number_of_terms
 from napari_atomseg.imaging.correction.validation import cross_validate, predict_pair
 from napari_atomseg.networks.architectures import build_network
@@ -140,9 +140,9 @@ def own(folder: Path | None) -> Iterator[Row]:
         yield COMBS, "own pairs", "", "not here: --pairs DIR"
         return
     pairs = {share: [one for one in read_pairs(folder / "pt-mo") if one.name.startswith(share)] for share in ("Pt0.95", "Pt0.5M")}
-    structure = CorrectionParams(form="structure")
+    chosen = {share: run(choose_form(some, CorrectionParams())) for share, some in pairs.items()}
     for share, some in pairs.items():
-        scores = [run(leave_one_out(some, form)) for form in (PAPER, structure)]
+        scores = [run(leave_one_out(some, PAPER)), chosen[share][1]]
         told = " / ".join(f"{one.one_minus_r2:.4f}" for one in scores)
         name, target = ("5", "0.012") if share == "Pt0.95" else ("50", "0.014")
         noise = f"of which thermal noise {scores[0].noise:.4f}"
@@ -150,7 +150,7 @@ def own(folder: Path | None) -> Iterator[Row]:
     for first, second, words in (("Pt0.95", "Pt0.5M", "5 % to 50 %"), ("Pt0.5M", "Pt0.95", "50 % to 5 %")):
         told = " / ".join(
             f"{across(run(fit(pairs[first], form)), pairs[second]):.4f}"
-            for form in (PAPER, CorrectionParams(form="robust"), structure)
+            for form in (PAPER, CorrectionParams(form="robust"), chosen[first][0])
         )
         yield (
             COMBS,
@@ -203,12 +203,7 @@ def particle() -> Iterator[Row]:
         error = (found - true[nearest])[distance < 0.6 / 0.12] * 12
         told = f"{error[:, 1].std():.1f}, {error[:, 0].std():.1f} pm ({len(error)} of {len(true)} columns)"
         target = "Fig. 6, histograms without numbers"
-        yield (
-            LIN,
-            f"Pt [110] particle, PSNR {PSNR:g} dB, errors along x and y, {words}",
-            "Fig. 6, histograms without numbers",
-            told,
-        )
+        yield LIN, f"Pt [110] particle, PSNR {PSNR:g} dB, errors along x and y, {words}", target, told
 
 
 def silicon(path: Path | None) -> Iterator[Row]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from napari_atomseg.imaging.correction.structure_layers import LAYERS, WIDTHS, StructureOptics, atoms_above, structure_layers
+from napari_atomseg.imaging.correction.structure_layers import WIDTHS, StructureOptics, atoms_above, structure_layers
 from napari_atomseg.imaging.cross_section import annular_cross_section, phase_cross_section
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.specimens.cut_params import CutParams
@@ -42,8 +42,8 @@ def test_atoms_count_those_above_them_in_their_column():
 def test_the_order_along_the_beam_is_seen_and_the_plain_layers_are_sums():
     positions = np.array([[2, 2, 0], [2, 2, 3.0]])
     heavy_first, light_first = (structure_layers(positions, np.array(one), OPTICS, 0.2, (21, 21)) for one in ([78, 8], [8, 78]))
-    each = LAYERS // len(WIDTHS)
-    assert len(heavy_first) == LAYERS
+    each = OPTICS.layers // len(WIDTHS)
+    assert len(heavy_first) == OPTICS.layers == 21
     for row in (0, each):
         assert heavy_first[row] == pytest.approx(light_first[row])
     # An atom of oxygen hides less of one of platinum than the other way round.

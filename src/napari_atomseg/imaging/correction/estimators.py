@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.correction.normal_equations import NormalEquations
 from napari_atomseg.imaging.correction.params import CorrectionParams
-from napari_atomseg.imaging.correction.structure_layers import LAYERS
+from napari_atomseg.imaging.correction.structure_layers import number_of_layers
 from napari_atomseg.imaging.correction.symmetry import Group, all_orientations, principal_filters
 from napari_atomseg.imaging.correction.terms import evaluate, monomials, symmetric_terms
 
@@ -137,7 +137,7 @@ def pipeline_of(params: CorrectionParams) -> Pipeline:
     """The unfitted steps of a form: from variables, shape (N, V), to multislice intensities."""
     regression = NormalEquations(RIDGES[params.form] if params.ridge is None else params.ridge)
     if params.form != "paper":
-        layers = LAYERS if params.form == "structure" else 0
+        layers = number_of_layers(params.depths) if params.form == "structure" else 0
         return Pipeline([("terms", SymmetricTerms(params.window, params.components, layers)), ("regression", regression)])
     whole = params.interactions or params.degree == 1
     terms = PolynomialTerms(params.degree, params.interactions)

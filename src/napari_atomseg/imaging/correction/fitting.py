@@ -45,7 +45,7 @@ def variables_of(params: CorrectionParams, scale: float, structure: StructureOpt
         log=True,
         surroundings=SURROUNDINGS if params.form == "better" else (),
         scale=scale,
-        structure=structure if params.form == "structure" else None,
+        structure=replace(structure, depths=params.depths) if params.form == "structure" and structure is not None else None,
     )
 
 

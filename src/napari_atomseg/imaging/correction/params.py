@@ -39,6 +39,8 @@ class CorrectionParams:
         Odd side of the patch of the forms robust and better.
     components : int
         At most so many principal components of that patch.
+    depths : int
+        Depths in a column of which the form structure has layers: 1, or 3 where there are many pairs.
     ridge : float or None
         Penalty on the standardised terms; None takes what suits the form.
     pixels : int
@@ -63,6 +65,7 @@ class CorrectionParams:
     interactions: bool = True
     patch: Annotated[int, Quantity(unit="px", low=3, high=31)] = 15
     components: Annotated[int, Quantity(low=1, high=100)] = 36
+    depths: Literal[1, 3] = 3
     ridge: Annotated[float, Quantity(low=0, high=1, decimals=10)] | None = None
     pixels: Annotated[int, Quantity(low=0, high=10**9)] = 20_000
     split: Literal["image", "block", "pixel"] = "image"

@@ -48,11 +48,12 @@ def candidates(pairs: Sequence[ImagePair], params: CorrectionParams) -> list[Cor
         Whose form is replaced.
     """
     one_pixel = replace(params, form="paper", side=1)
+    structures = (replace(params, form="structure", depths=1), replace(params, form="structure", depths=3))
     forms = [
         replace(one_pixel, degree=1, log=False),
         replace(one_pixel, log=False),
         one_pixel,
-        *([replace(params, form="structure")] if structure_optics(pairs) is not None else []),
+        *(structures if structure_optics(pairs) is not None else ()),
         replace(params, form="robust", components=min(FEW, params.components)),
         replace(params, form="robust"),
         replace(params, form="better"),

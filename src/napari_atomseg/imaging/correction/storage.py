@@ -14,7 +14,7 @@ from napari_atomseg.core.params import from_dict, to_dict
 from napari_atomseg.imaging.correction.correction import Correction, CrossValidated
 from napari_atomseg.imaging.correction.domain import FittedOn
 from napari_atomseg.imaging.correction.params import CorrectionParams
-from napari_atomseg.imaging.correction.structure_layers import StructureOptics
+from napari_atomseg.imaging.correction.structure_layers import DEPTHS, StructureOptics
 from napari_atomseg.imaging.correction.symmetry import Group
 from napari_atomseg.imaging.correction.variables import Variables
 
@@ -90,7 +90,7 @@ def _correction(tree: Mapping[str, Any]) -> Correction:
         log=bool(tree["log"]),
         surroundings=tuple(_above_zero("surroundings_px", one) for one in inputs["surroundings_px"]),
         scale=_above_zero("scale", inputs["scale"]),
-        structure=_optional(inputs.get("structure"), lambda one: StructureOptics(**{name: float(x) for name, x in one.items()})),
+        structure=_optional(inputs.get("structure"), _structure_optics),
     )
     _agree(tree, params, variables)
     scaling = _numbers("scaling", inputs["scaling"], 2)
@@ -106,6 +106,13 @@ def _correction(tree: Mapping[str, Any]) -> Correction:
         cross_validation=_optional(tree["cross_validation"], _cross_validated),
         image_only=_optional(tree.get("image_only"), _correction),
     )
+
+
+def _structure_optics(told: Mapping[str, Any]) -> StructureOptics:
+    depths = _whole("depths", told["depths"], 3)
+    if depths not in DEPTHS:
+        raise AtomsegError(f"depths must be one of {', '.join(map(str, DEPTHS))}, got {depths}; {_AGAIN}")
+    return StructureOptics(depths=depths, **{name: float(value) for name, value in told.items() if name != "depths"})
 
 
 def _agree(tree: Mapping[str, Any], params: CorrectionParams, variables: Variables) -> None:

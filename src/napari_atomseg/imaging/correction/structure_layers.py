@@ -16,8 +16,8 @@ from napari_atomseg.imaging.cross_section import phase_cross_section
 
 REACHES = (0.2, 0.4)
 """Standard deviations, Angstrom, of how far beside an atom others count as lying above it."""
-DEPTHS = (1.0, 3.0, 8.0)
-"""Numbers of atoms of mean strength above it after which an atom counts 1/e."""
+DEPTHS: dict[int, tuple[float, ...]] = {1: (3.0,), 3: (1.0, 3.0, 8.0)}
+"""Numbers of atoms of mean strength above it after which an atom counts 1/e: one of them, or three where there are many pairs."""
 WIDTHS = (1.0, 1.3, 2.1)
 """Of the point spread functions in units of the convolution's: columns broaden with depth, and a little is spread widely."""
 MEAN_STRENGTH = 50.0
@@ -36,8 +36,8 @@ class StructureOptics:
     semiangle, inner_angle, outer_angle : float, mrad
     sigma : float, Å
         Of the Gaussian point spread function.
-    exponent : float
-        Of the atomic number, in the convolution.
+    depths : int
+        How many of the depths there are layers of: 1 or 3.
     """
 
     energy: float
@@ -45,10 +45,17 @@ class StructureOptics:
     inner_angle: float
     outer_angle: float
     sigma: float = 0.38
-    exponent: float = 1.7
+    depths: int = 3
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return number_of_layers(self.depths)
 
 
-LAYERS = len(WIDTHS) * (1 + len(REACHES) * len(DEPTHS))
+def number_of_layers(depths: int) -> int:
+    """Number of layers of so many depths."""
+    return len(WIDTHS) * (1 + len(REACHES) * len(DEPTHS[depths]))
 
 
 def structure_layers(
@@ -86,7 +93,7 @@ def structure_layers(
     weights = _cross_sections(numbers, optics)
     counted = [weights]
     for above in atoms_above(positions, numbers):
-        counted += [weights * np.exp(-above / depth) for depth in DEPTHS]
+        counted += [weights * np.exp(-above / depth) for depth in DEPTHS[optics.depths]]
     places, grid = positions[:, [1, 0]], (pixel_size, pixel_size)
     whole = np.stack(counted)
     return np.concatenate([under_gaussian(places, whole, width * optics.sigma, grid, shape) for width in WIDTHS])

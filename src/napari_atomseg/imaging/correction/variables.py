@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.imaging.correction.structure_layers import LAYERS, StructureOptics
+from napari_atomseg.imaging.correction.structure_layers import StructureOptics
 
 LOG_FLOOR = 1e-3
 """Added to the scaled intensity under the logarithm, since vacuum has none; scores hardly depend on it between 1e-4 and 0.1."""
@@ -66,7 +66,7 @@ class Variables:
     @property
     def count(self) -> int:
         """Number of variables."""
-        return self.side**2 + self.log + len(self.surroundings) + LAYERS * (self.structure is not None)
+        return self.side**2 + self.log + len(self.surroundings) + (0 if self.structure is None else self.structure.layers)
 
     @property
     def margin(self) -> int:
