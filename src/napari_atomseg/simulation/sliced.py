@@ -80,8 +80,11 @@ def multislice_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Pro
 
     found = yield from mapped(steps, with_partial_image)
     image = found.image
+    rows, columns = field_shape(atoms, params)
     if periodic:
-        image = on_grid(image, found.pixel_size, params.pixel_size, field_shape(atoms, params))
+        image = on_grid(image, found.pixel_size, params.pixel_size, (rows, columns))
+    # Of a field that holds no whole number of pixels the scan has one more, and a convolution does not.
+    image = image[..., :rows, :columns]
     notes = found.notes if _scheme(params).scheme != "tiles" else (*found.notes, ERROR_OF_WINDOWS)
     return np.asarray(image, dtype=np.float32), notes
 
