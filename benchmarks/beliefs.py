@@ -35,7 +35,7 @@ STO = 3.905
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RefinementProblem:
+class Scene:
     """Columns (N, 2) in Angstrom with heights; `moved` those of the shifted sublattice, `shift` theirs; empty sites."""
 
     name: str
@@ -54,23 +54,23 @@ def perovskite() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return positions, np.where(middle, 0.45, 1.0), middle
 
 
-def polar(direction: tuple[float, float], size: float) -> RefinementProblem:
+def polar(direction: tuple[float, float], size: float) -> Scene:
     """Middles shifted one way left of a wall, the other way right of it."""
     positions, heights, middle = perovskite()
     sign = np.where(positions[:, 1] < SIDE / 2, 1.0, -1.0)
     shift = np.where(middle[:, None], sign[:, None] * size * np.array(direction), 0.0)
     name = f"polar, {size:g} Å {'along' if direction[1] else 'across'} the rows"
-    return RefinementProblem(name=name, positions=positions + shift, heights=heights, moved=middle, shift=shift)
+    return Scene(name=name, positions=positions + shift, heights=heights, moved=middle, shift=shift)
 
 
-def vacancies(rng: np.random.Generator) -> RefinementProblem:
+def vacancies(rng: np.random.Generator) -> Scene:
     """Every thirtieth column missing."""
     positions, heights, _ = perovskite()
     gone = rng.uniform(size=len(positions)) < 1 / 30
-    return RefinementProblem(name="vacancies", positions=positions[~gone], heights=heights[~gone], empty=positions[gone])
+    return Scene(name="vacancies", positions=positions[~gone], heights=heights[~gone], empty=positions[gone])
 
 
-def dislocation() -> RefinementProblem:
+def dislocation() -> Scene:
     """An edge dislocation in a square lattice; isotropic elasticity, Poisson's ratio 0.3 (Hirth & Lothe, Eq. 3-45)."""
     lattice = 2.8
     cells = np.stack(np.meshgrid(*[np.arange(-3, SIDE / lattice + 3)] * 2, indexing="ij"), -1).reshape(-1, 2) * lattice
@@ -83,20 +83,20 @@ def dislocation() -> RefinementProblem:
     near = cKDTree(moved).query_pairs(0.6 * lattice)
     keep = np.ones(len(moved), bool)
     keep[[second for _, second in near]] = False
-    return RefinementProblem(name="dislocation", positions=moved[keep], heights=np.ones(int(keep.sum())))
+    return Scene(name="dislocation", positions=moved[keep], heights=np.ones(int(keep.sum())))
 
 
-def twin() -> RefinementProblem:
+def twin() -> Scene:
     """A crystal and its mirror image."""
     basis = np.array([[2.9, 0.8], [0.5, 2.4]])
     steps = np.stack(np.meshgrid(*[np.arange(-40, 40)] * 2, indexing="ij"), -1).reshape(-1, 2) @ basis
     right = steps[steps[:, 1] > 0.6]
     both = np.concatenate([right, right * [1, -1]]) + SIDE / 2
     inside = np.all((both > -3) & (both < SIDE + 3), axis=1)
-    return RefinementProblem(name="twin", positions=both[inside], heights=np.ones(int(inside.sum())))
+    return Scene(name="twin", positions=both[inside], heights=np.ones(int(inside.sum())))
 
 
-def scenes() -> Iterator[RefinementProblem]:
+def scenes() -> Iterator[Scene]:
     """All of them."""
     for size in (0.1, 0.2):
         yield polar((0, 1), size)
@@ -106,7 +106,7 @@ def scenes() -> Iterator[RefinementProblem]:
     yield twin()
 
 
-def recorded(scene: RefinementProblem, jitter: float, seed: int) -> Micrograph:
+def recorded(scene: Scene, jitter: float, seed: int) -> Micrograph:
     """The scene in counts, its rows displaced by so many Angstrom (standard deviation of the offsets)."""
     side = round(SIDE / PIXEL)
     pixels = scene.positions / PIXEL - 0.5
@@ -123,7 +123,7 @@ def recorded(scene: RefinementProblem, jitter: float, seed: int) -> Micrograph:
     return Micrograph(data=data, pixel_size=(PIXEL, PIXEL), name=scene.name)
 
 
-def judged(scene: RefinementProblem, found: np.ndarray) -> dict[str, float]:
+def judged(scene: Scene, found: np.ndarray) -> dict[str, float]:
     """What positions (M, 2) in Angstrom make of a scene."""
 
     def inside(points: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def judged(scene: RefinementProblem, found: np.ndarray) -> dict[str, float]:
     return result
 
 
-def _shift_share(scene: RefinementProblem, place: np.ndarray, judge: np.ndarray) -> float:
+def _shift_share(scene: Scene, place: np.ndarray, judge: np.ndarray) -> float:
     """Found shift of the sublattice against its four neighbours, in units of the true one; 1 is right."""
     rest = np.flatnonzero(~scene.moved)
     true_sites = scene.positions - scene.shift

@@ -19,9 +19,10 @@ from ase.cluster import Octahedron
 from napari_atomseg.core.jobs import run
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.cost import cost
+from napari_atomseg.imaging.multislice.image import MultisliceImage
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.imaging.multislice.plan import plan_image
-from napari_atomseg.imaging.multislice.scan_image import MultisliceImage, multislice_image
+from napari_atomseg.imaging.multislice.scan_image import multislice_image
 from napari_atomseg.optics.probe import ProbeParams
 
 CELL, FIELD = 3.905, 20.0

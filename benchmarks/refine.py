@@ -60,7 +60,7 @@ CRYSTALS = (Crystal(side=1212, spacing=12.0), Crystal(side=2048, spacing=15.65))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RefinementProblem:
+class Scene:
     """A counted image, its true columns (N, 2) and the positions to start from (N, 2), both in px as (y, x)."""
 
     image: np.ndarray
@@ -94,7 +94,7 @@ class Line:
         return 1e3 * self.seconds / self.columns
 
 
-def draw(crystal: Crystal) -> RefinementProblem:
+def draw(crystal: Crystal) -> Scene:
     """The same image at every call."""
     rng = np.random.default_rng(0)
     along = np.arange(crystal.spacing, crystal.side - 0.5 * crystal.spacing, crystal.spacing)
@@ -111,7 +111,7 @@ def draw(crystal: Crystal) -> RefinementProblem:
         rows.append(row)
     truth = np.concatenate(rows)
     start = truth + rng.normal(0, START_ERROR_PX, truth.shape)
-    return RefinementProblem(image=rng.poisson(image).astype(np.float32), truth=truth, start=start, spacing=crystal.spacing)
+    return Scene(image=rng.poisson(image).astype(np.float32), truth=truth, start=start, spacing=crystal.spacing)
 
 
 def ours(crystal: Crystal, params: RefineParams) -> Line:

@@ -235,7 +235,7 @@ class Ours(Window):
         from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
         from napari_atomseg.gui.docks.table import ColumnsTable
 
-        layer, page, tools = self.session.layer, self.page, self.panel.tools
+        layer, page, tools = self.session.layer, self.page, self.panel.menu
         for number in range(ROUNDS):
             self.do("add", lambda place=14.0 + SPACING * number: layer.add([[place, 14.0]]))
             self.do("move", lambda shift=number: layer._move([5], np.array([30.0 + shift, 31.0])))
@@ -260,8 +260,8 @@ class Ours(Window):
         layer.add([[38.0, 38.0]])
         spin(3)  # what follows an edit is over
         begun = time.perf_counter()
-        self.do("recovery written", page.filing.keep, lambda: time.perf_counter() - begun < 4)
-        page.filing.discard()
+        self.do("recovery written", page.store.keep, lambda: time.perf_counter() - begun < 4)
+        page.store.discard()
 
     def transforming(self) -> bool:
         """True while the diffractogram is calculated."""
@@ -277,7 +277,7 @@ class Ours(Window):
     def colour(self, name: str) -> None:
         """Colour by a feature."""
         self.page.colour.setCurrentText(name)
-        self.page._colour()
+        self.page.colour.apply_choice()
 
     def sort(self) -> None:
         """Click on a header."""

@@ -20,7 +20,7 @@ from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.defected_graphene import DefectedGrapheneParams
 from napari_atomseg.specimens.graphene import GrapheneParams
 from napari_atomseg.specimens.nanoparticles import ParticleParams
-from napari_atomseg.specimens.solids import SolidParams
+from napari_atomseg.specimens.solid_params import SolidParams
 from napari_atomseg.synthesis import recipe as recipes
 from napari_atomseg.synthesis.recipe import presets, read_recipe
 from napari_atomseg.synthesis.scene import SCENE

@@ -64,7 +64,7 @@ def measured():
     panel.pages["Columns"].refine_button.click()
     wait(panel)
     panel.pages["Columns"].colour.setCurrentText("intensity")
-    panel.pages["Columns"]._colour()
+    panel.pages["Columns"].colour.apply_choice()
     panel.pages["Columns"].show_table()
     spin(0.5)
     viewer.scene.camera.zoom *= 1.25

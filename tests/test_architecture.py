@@ -20,14 +20,14 @@ LAYERS = (
     ("imaging", "noise", "networks", "localise", "analysis", "registration", "plots"),
     ("synthesis", "inference", "simulation"),
     ("training", "comparison"),
-    ("workflows",),
+    ("workflows", "parameters"),
     ("sessions",),
     ("cli", "gui"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 EXCEPTIONS = {("cli", "gui")}  # `napari-atomseg open` starts the window
 INTERFACES = ("cli", "gui")
-BELOW_INTERFACES = {"core", "readers", "writers", "plots", "workflows", "sessions"}
+BELOW_INTERFACES = {"core", "readers", "writers", "plots", "workflows", "parameters", "sessions"}
 WINDOW = {"napari", "qtpy", "magicgui", "superqt", "PyQt6"}
 HEAVY = WINDOW | {"torch", "abtem", "rsciio"}
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -175,6 +175,11 @@ def loaded_by(statement):
 
 def test_importing_the_package_costs_nothing():
     assert not (HEAVY | {"numpy", "scipy", "pandas"}) & loaded_by("import napari_atomseg")
+
+
+def test_parameters_are_light():
+    """The help of a command is made from them."""
+    assert not (HEAVY | {"scipy", "pandas", "ase", "skimage"}) & loaded_by("import napari_atomseg.parameters")
 
 
 def test_importing_the_workflows_loads_nothing_heavy():

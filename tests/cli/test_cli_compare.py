@@ -10,6 +10,7 @@ from spots import draw
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.workflows import read
 from napari_atomseg.writers.columns_csv import write_columns
 from napari_atomseg.writers.image import write_image
 
@@ -105,3 +106,21 @@ def test_inputs_are_never_overwritten(files, capsys):
     assert (files / "simulated.tif").read_bytes() == before
     assert call(*words[:4], files / "recorded.npy", *words[5:]) == 1
     assert "is a file" in capsys.readouterr().err
+
+
+def test_the_former_name_of_absolute_intensities_still_works(files, capsys):
+    for name in ("model", "recorded"):
+        shares = read(next(files.glob(f"{name}.*")))[0].data / 1000
+        write_image(Micrograph(data=shares, pixel_size=(0.2, 0.2)), files / f"{name}_shares.tif")
+    words = ["compare", files / "model_shares.tif", files / "recorded_shares.tif", "--quiet"]
+    for number, option in enumerate((["--absolute"], ["--intensities", "absolute"])):
+        assert call(*words, "-o", files / str(number), *option) == 0
+    former, now = (json.loads((files / str(number) / "comparison.json").read_text()) for number in (0, 1))
+    assert former["gain"] == now["gain"] == 1
+    assert former["parameters"] == now["parameters"]
+
+
+def test_a_limit_of_what_is_not_fitted_is_refused(files, capsys):
+    words = ["compare", files / "model.tif", files / "recorded.npy", "-o", files / "out", "--pixel-size", "20pm"]
+    assert call(*words, "--no-rotation", "--largest-rotation", 2) == 2
+    assert "no effect beside --no-rotation" in " ".join(capsys.readouterr().err.split())

@@ -105,7 +105,7 @@ def test_without_a_recorded_image_the_page_asks_for_it(viewer, panel, compare_pa
 
 def test_other_images_are_offered_but_not_chosen(viewer, panel, compare_page, image):
     other = add_image(viewer, name="reference")
-    panel.head.choose(image)
+    panel.image_bar.choose(image)
     assert compare_page.chosen is None
     assert "choose another one" in panel.run_button.toolTip()
     compare_page.simulated.setCurrentIndex(0)
@@ -113,7 +113,7 @@ def test_other_images_are_offered_but_not_chosen(viewer, panel, compare_page, im
     assert panel.run_button.isEnabled()
     other.units, other.scale = ("pixel", "pixel"), (1, 1)
     assert "reference has no pixel size" in compare_page.why_not()
-    panel.head.set_pixel_size(None, "")
+    panel.image_bar.set_pixel_size(None, "")
     assert "The image has no pixel size" in compare_page.why_not()
 
 
@@ -139,12 +139,12 @@ def test_layers_and_numbers(viewer, panel, compared, image, made):
     assert np.nanstd(difference.data) == pytest.approx(4, rel=0.1)  # the noise, and nothing else
     found = compared.found
     assert found.one_minus_r2 < 0.05
-    assert compared.numbers["one_minus_r2"].text() == f"{found.one_minus_r2:.4g}"
-    for label in compared.numbers.values():
+    assert compared.result.numbers["one_minus_r2"].text() == f"{found.one_minus_r2:.4g}"
+    for label in compared.result.numbers.values():
         assert label.text()
         assert label.toolTip()
     assert seen(viewer) == {"experiment | difference"}
-    assert not compared.notes.isVisibleTo(compared)
+    assert not compared.result.notes.isVisibleTo(compared)
     assert compared.views.mode == "difference"
     assert "sto | convolution against experiment: 1 − R²" in panel.status.text()
 
@@ -199,7 +199,7 @@ def test_another_image_has_a_page_of_its_own(viewer, panel, compared, image):
     assert compared.found is None
     assert not compared.save_button.isEnabled()
     assert compared.save_button.toolTip() == "Compare first."
-    panel.head.choose(image)
+    panel.image_bar.choose(image)
     assert compared.found is not None
     assert compared.views.isVisibleTo(compared)
     viewer.layers.remove("experiment | simulated")
@@ -227,7 +227,7 @@ def test_what_is_not_covered_is_said(viewer, panel, compare_page, image, scene, 
     add_simulated(viewer, replace(found, data=found.data[:50]))
     panel.run_button.click()
     idle(panel)
-    assert "% of the image" in compare_page.notes.text()
+    assert "% of the image" in compare_page.result.notes.text()
     assert np.isnan(viewer.layers["experiment | difference"].data).any()
 
 
@@ -372,7 +372,7 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
     qtbot.waitUntil(lambda: dock.table is not first, timeout=HANGING)
     assert dock.table["distance_angstrom"].iloc[-1] == pytest.approx(30 * PIXEL)
     dock.width_box.setValue(5)
-    assert "difference" in dock.told.text()
+    assert "difference" in dock.reading.text()
     second = dock.table
     line._data_view.shift(0, np.array([5, 0]))  # what napari does while a shape is dragged
     line.refresh()
@@ -382,7 +382,7 @@ def test_the_profile_follows_the_line_and_is_saved(viewer, compared, qtbot, tmp_
         assert all(file.stat().st_size > 500 for file in files)
     assert list(pd.read_csv(tmp_path / "line.csv")) == ["distance_angstrom", "experimental", "simulated"]
     assert dock.save(str(tmp_path / "nowhere" / "line.png")) == []
-    assert "could not be saved" in dock.told.text().lower()
+    assert "could not be saved" in dock.reading.text().lower()
     line.data = []
     qtbot.waitUntil(lambda: dock.table is None, timeout=HANGING)
     assert not dock.save_button.isEnabled()
@@ -421,9 +421,9 @@ def test_fitted_values_go_to_the_page_that_simulates(viewer, panel, compared, mo
     lens.button.click()
     idle(panel)
     assert asked == {"count": 5, "vary": ("defocus", "source_size")}
-    assert "source size: 0.90 ± 0.03 Å" in lens.told.text()
-    assert "does not depend" in lens.told.text()
-    assert "The sign is not determined." in lens.told.text()
+    assert "source size: 0.90 ± 0.03 Å" in lens.reading.text()
+    assert "does not depend" in lens.reading.text()
+    assert "The sign is not determined." in lens.reading.text()
     lens.use_button.click()
     page = panel.pages["Simulate"]
     assert page.stem.value().defocus == 31.0
@@ -448,8 +448,8 @@ def test_a_fit_that_explains_little_says_so(viewer, panel, compared, monkeypatch
     monkeypatch.setattr(lens_fit.fit_simulation, "steps", fit)
     compared.lens.button.click()
     idle(panel)
-    assert "about 57.3 Å" in compared.lens.told.text()
-    assert "±" not in compared.lens.told.text() + panel.status.text()
+    assert "about 57.3 Å" in compared.lens.reading.text()
+    assert "±" not in compared.lens.reading.text() + panel.status.text()
     assert "explains little" in panel.status.text()
 
 
@@ -461,7 +461,7 @@ def test_the_lens_needs_a_structure_and_something_to_vary(viewer, panel, compare
     assert compare_page.lens.button.isEnabled()
     data, options, _ = image_layer_data(replace(scene[0], metadata={}, name="foreign"))
     viewer.add_image(data, **options)
-    panel.head.choose(image)
+    panel.image_bar.choose(image)
     compare_page.simulated.setCurrentIndex(compare_page.simulated.findText("foreign"))
     assert "know their structure" in compare_page.lens.button.toolTip()
 

@@ -11,7 +11,7 @@ from napari_atomseg.gui.contract import Page
 from napari_atomseg.gui.docks.listed import DOCKS
 from napari_atomseg.gui.pages.listed import PAGES
 from napari_atomseg.gui.shell import panel as panel_module
-from napari_atomseg.gui.shell import tools as tools_module
+from napari_atomseg.gui.shell import panel_menu
 
 MEMBERS = {name for name, _ in inspect.getmembers(Page) if not name.startswith("_")} | set(Page.__annotations__)
 
@@ -92,14 +92,14 @@ def test_another_page_needs_one_line(viewer, monkeypatch, qtbot):
     image = add_image(viewer)
     panel.run_button.click()
     panel.follow_link("count")
-    panel.head.calibrate_image(image, (0.3, 0.3), "a test")
+    panel.image_bar.calibrate_image(image, (0.3, 0.3), "a test")
     assert {"image", "settle", "calibrated"} <= set(page.heard)
     assert page.heard.count("run") == 2
 
 
 def test_another_dock_needs_one_line(viewer, monkeypatch):
-    monkeypatch.setattr(tools_module, "DOCKS", (*DOCKS, Saying))
+    monkeypatch.setattr(panel_menu, "DOCKS", (*DOCKS, Saying))
     panel = open_panel(viewer)
-    entry = next(action for action in panel.head.menu.actions() if action.text() == "Saying")
+    entry = next(action for action in panel.image_bar.menu.actions() if action.text() == "Saying")
     entry.trigger()
     assert panel.dock(Saying).text().endswith("is open")

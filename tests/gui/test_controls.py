@@ -57,8 +57,8 @@ def windows(viewer, panel, folder):
     """Every dock and dialog that has controls, open."""
     table = folder / "table.csv"
     table.write_text("x,y,height\n1,2,3\n4,5,6\n")
-    panel.tools.calibration()
-    panel.tools.synthetic()
+    panel.menu.calibration()
+    panel.menu.synthetic()
     panel.open_dock(DiffractogramDock)
     panel.open_dock(LatticeDock)
     panel.pages["Columns"].show_table()
@@ -68,7 +68,7 @@ def windows(viewer, panel, folder):
     for dialog in (particle, mapping):
         dialog.show()
     QApplication.processEvents()
-    tools = panel.tools
+    tools = panel.menu
     docks = [panel.dock(DiffractogramDock), panel.dock(LatticeDock), profile]
     return [panel, tools._calibration, tools._synthetic, particle, mapping, *docks]
 

@@ -30,7 +30,7 @@ def test_what_the_file_says(viewer, panel, files):
     said = entries(dock.tree)
     assert any("160 x 160 px" in line for line in said)
     assert any(line.startswith("pixel size: 20") for line in said)
-    panel.head.set_pixel_size((0.5, 0.5), "you")
+    panel.image_bar.set_pixel_size((0.5, 0.5), "you")
     assert "pixel size from: you" in entries(dock.tree)
     dock.search.setText("pixel size from")
     visible = [item for item in range(dock.tree.topLevelItemCount()) if not dock.tree.topLevelItem(item).isHidden()]
@@ -115,11 +115,11 @@ def test_diffractogram_of_a_blank_image(shown, qtbot):
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_export_of_the_whole_image(viewer, panel, page, found, files, suffix):
     target = files.folder / f"view{suffix}"
-    panel.tools.export_rings(str(target))
+    panel.menu.export_rings(str(target))
     assert target.stat().st_size > 1000
     assert "exported" in panel.status.text()
     viewer.layers.remove(found.layer)
-    panel.tools.export_rings(str(target))
+    panel.menu.export_rings(str(target))
     assert "exported" in panel.status.text()
 
 
@@ -139,7 +139,7 @@ def test_export_of_the_view_is_what_is_seen(shown, files, idle):
             viewer.scene.camera.zoom *= 4
         QApplication.processEvents()
         target = files.folder / f"view{step}.png"
-        panel.tools.export_view(str(target))
+        panel.menu.export_view(str(target))
         seen.append(matplotlib.image.imread(target))
     height, width = viewer.canvas.size
     assert {one.shape[:2] for one in seen} == {(height, width)}
@@ -148,20 +148,20 @@ def test_export_of_the_view_is_what_is_seen(shown, files, idle):
 
 
 def test_export_of_a_frame_and_of_nothing(viewer, panel, files):
-    for export in (panel.tools.export_view, panel.tools.export_rings):
+    for export in (panel.menu.export_view, panel.menu.export_rings):
         panel.say("")
         export(str(files.folder / "view.png"))
         assert "Open an image" in panel.status.text()
     add_image(viewer, np.stack([lattice(64), lattice(64)]), "stack", pixel_size=None)
     viewer.dims.set_current_step(0, 1)
-    panel.tools.export_rings(str(files.folder / "view.png"))
+    panel.menu.export_rings(str(files.folder / "view.png"))
     assert (files.folder / "view.png").is_file()
 
 
 def test_export_that_fails_is_a_sentence(viewer, panel, files):
     add_image(viewer)
     (files.folder / "file").write_text("")
-    for export in (panel.tools.export_view, panel.tools.export_rings):
+    for export in (panel.menu.export_view, panel.menu.export_rings):
         panel.say("")
         export(str(files.folder / "file" / "view.png"))
         assert "exported" not in panel.status.text()
@@ -192,7 +192,7 @@ def test_foreign_columns_onto_the_chosen_image(viewer, panel, page, files, monke
     path = files.folder / "table.txt"
     places = truth()[:, ::-1] * PIXEL_SIZE / 10
     np.savetxt(path, places, header="X (nm),Y (nm)", comments="", delimiter=",")
-    panel.tools.open_columns(str(path))
+    panel.menu.open_columns(str(path))
     session = page.session
     assert session.image is image
     assert nearest(session.layer.data, truth()).max() < 0.01
@@ -216,7 +216,7 @@ def test_columns_in_another_unit_than_pixels_are_doubted(viewer, panel, page, fi
     add_image(viewer)
     path = files.folder / "table.txt"
     np.savetxt(path, truth()[:, ::-1] * PIXEL_SIZE * 100, header="X,Y", comments="", delimiter=",")
-    panel.tools.open_columns(str(path))
+    panel.menu.open_columns(str(path))
     said = panel.status.text()
     assert "most positions are outside the image" in said
     assert "they would fill it if they are in pm; open it again" in said
@@ -227,11 +227,11 @@ def test_foreign_columns_given_up_or_broken(viewer, panel, page, files, monkeypa
     add_image(viewer)
     path = files.folder / "table.txt"
     path.write_text("x,y\n1,2\n")
-    panel.tools.open_columns(str(path))
+    panel.menu.open_columns(str(path))
     path.write_text("nothing of use")
-    panel.tools.open_columns(str(path))
+    panel.menu.open_columns(str(path))
     assert "table.txt" in panel.status.text()
-    panel.tools.open_columns(str(files.folder / "not there.csv"))
+    panel.menu.open_columns(str(files.folder / "not there.csv"))
     assert "not there.csv" in panel.status.text()
     assert page.session is None
 
@@ -239,7 +239,7 @@ def test_foreign_columns_given_up_or_broken(viewer, panel, page, files, monkeypa
 def test_tools_without_an_image(viewer, panel):
     for kind in DOCKS:
         panel.open_dock(kind)
-    for action in (panel.tools.carry_over, panel.tools.calibration):
+    for action in (panel.menu.carry_over, panel.menu.calibration):
         action()
     panel.pages["Columns"].draw_region()
     panel.pages["Columns"].find()

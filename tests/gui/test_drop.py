@@ -19,7 +19,7 @@ def test_drop_of_calibrated_formats(viewer, panel, files):
         assert layer.source.reader_plugin == OURS, suffix
         np.testing.assert_allclose(layer.scale, NM, rtol=1e-4)
         assert panel.image is layer
-        assert "20 pm" in panel.head.chip.text()
+        assert "20 pm" in panel.image_bar.chip.text()
         assert panel.run_button.isEnabled()
         viewer.layers.clear()
 
@@ -29,7 +29,7 @@ def test_drop_of_formats_without_calibration(viewer, panel, files):
         drop(viewer, files.of(suffix))
         (layer,) = viewer.layers
         assert layer.source.reader_plugin == OURS, suffix
-        assert "no pixel size" in panel.head.chip.text()
+        assert "no pixel size" in panel.image_bar.chip.text()
         viewer.layers.clear()
 
 
@@ -58,7 +58,7 @@ def test_preference_of_the_user_stands(viewer, files, qtbot):
     assert layer.source.reader_plugin == "napari"
     qtbot.waitUntil(lambda: str(layer.units[0]) == "nanometer", timeout=HANGING)
     np.testing.assert_allclose(layer.scale, NM, rtol=1e-4)
-    assert "from the file" in panel.head.chip.text()
+    assert "from the file" in panel.image_bar.chip.text()
 
 
 def test_colour_picture_falls_back_to_napari(viewer, panel, files):
@@ -93,7 +93,7 @@ def test_stack_drops_with_frames(viewer, panel, files):
     drop(viewer, files.calibrated("stack.tif", np.stack([lattice(64), lattice(64, seed=2)])))
     (layer,) = viewer.layers
     assert layer.data.shape == (2, 64, 64)
-    assert "of 2" in panel.head.facts.toolTip()
+    assert "of 2" in panel.image_bar.facts.toolTip()
     assert layer.axis_labels == ("t", "y", "x")
 
 

@@ -281,7 +281,7 @@ def test_added_to_an_emptied_layer(found, monkeypatch):
 def test_layer_can_be_renamed(found, viewer, page, files):
     found.layer.name = "mine"
     viewer.layers["lattice"].name = "other name"
-    assert page._host.head.chooser.currentText() == "other name"
+    assert page._host.image_bar.chooser.currentText() == "other name"
     assert page.save(str(files.folder / "renamed.csv"))
 
 

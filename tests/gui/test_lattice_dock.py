@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from conftest import add_image, lattice, nearest, same, snapshot, truth
 
-from napari_atomseg.gui.docks.lattice import LatticeDock, cell_lines, description
+from napari_atomseg.gui.docks.lattice import LatticeDock, description
 from napari_atomseg.gui.documents.results import documents_of
+from napari_atomseg.gui.layers.lattice import cell_lines
 
 OVERLOOKED, VACANT = 44, 66
 
@@ -127,5 +128,5 @@ def test_another_image_shows_its_own_numbers_or_none(dock, viewer, panel, idle):
     dock.estimate_button.click()
     idle(panel)
     assert "Å" not in dock.reading.text()
-    panel.head.choose(viewer.layers["lattice"])
+    panel.image_bar.choose(viewer.layers["lattice"])
     assert dock.reading.text() == first

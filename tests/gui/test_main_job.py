@@ -226,7 +226,7 @@ def test_columns_of_one_detector_on_another(viewer, page, panel, idle):
     page.find()
     idle(panel)
     add_image(viewer, lattice(dark=True, seed=9), "abf")
-    panel.tools.carry_over()
+    panel.menu.carry_over()
     session = page.session
     assert session.image.name == "abf"
     assert nearest(session.layer.data, truth()).max() < 1
@@ -239,10 +239,10 @@ def test_columns_of_one_detector_on_another(viewer, page, panel, idle):
 
 
 def test_carry_over_without_a_source_is_a_sentence(viewer, page, panel):
-    panel.tools.carry_over()
+    panel.menu.carry_over()
     assert "No other image" in panel.status.text()
     add_image(viewer)
-    panel.tools.carry_over()
+    panel.menu.carry_over()
     assert "No other image" in panel.status.text()
 
 

@@ -145,16 +145,16 @@ def test_a_region_and_one_frame_of_a_stack(models, viewer, panel, networks, idle
 
 def test_the_pixel_size_that_is_told_and_one_that_will_not_do(models, viewer, panel, networks, idle, page):
     add_image(viewer)
-    assert "for the network: 20 pm/px" in networks.told.says.text()
-    networks.told.form._editors["pixel_size"].widget.setValue(1.5)
-    for told in (networks.told, page.finder.told):
+    assert "for the network: 20 pm/px" in networks.pixel_size_box.says.text()
+    networks.pixel_size_box.form._editors["pixel_size"].widget.setValue(1.5)
+    for told in (networks.pixel_size_box, page.finder.pixel_size_box):
         assert "check the pixel size" in told.says.text() or not page.finder.by_network
     panel.run_button.click()
     idle(panel)
     assert "knows images of 2 pm/px to 30 pm/px" in panel.status.text()
     assert len(viewer.layers) == 1
-    networks.told.form._editors["pixel_size"].widget.setValue(0.25)
-    assert "set by hand" in networks.told.says.text()
+    networks.pixel_size_box.form._editors["pixel_size"].widget.setValue(0.25)
+    assert "set by hand" in networks.pixel_size_box.says.text()
     panel.run_button.click()
     idle(panel)
     assert "25 pm/px" in note_of(viewer.layers["lattice | denoised"])
@@ -162,7 +162,7 @@ def test_the_pixel_size_that_is_told_and_one_that_will_not_do(models, viewer, pa
 
 def test_an_image_without_a_pixel_size_gets_an_estimate(models, viewer, panel, networks, idle):
     add_image(viewer, pixel_size=None)
-    assert "estimated" in networks.told.says.text()
+    assert "estimated" in networks.pixel_size_box.says.text()
     panel.run_button.click()
     idle(panel)
     assert "estimated from columns" in note_of(viewer.layers["lattice | denoised"])
@@ -489,7 +489,7 @@ def test_training_from_columns_in_a_box_can_be_cancelled(models, few_scenes, vie
     ("change", "words"),
     [
         (lambda train: train.file.setText("/no/such.cif"), "There is no file"),
-        (lambda train: (train.file.setText(__file__), train.zone.setText("0 0 0")), "no zone axis"),
+        (lambda train: (train.file.setText(__file__), train.zone.setText("0 0 0")), "zone axis is [0 0 0]"),
         (lambda train: (train.file.setText(__file__), train.zone.setText("along c")), "no zone axis"),
         (lambda train: train.crystal.setCurrentIndex(1), "Find columns"),
     ],
@@ -567,7 +567,7 @@ def test_progress_without_a_loss_is_heard(panel):
 def test_the_card_of_every_shipped_model_can_be_shown():
     from pathlib import Path
 
-    from napari_atomseg.gui.widgets.asking import card_summary, card_text
+    from napari_atomseg.gui.widgets.network_settings import card_summary, card_text
     from napari_atomseg.networks.card import read_card
 
     folders = [path.parent for path in (Path(__file__).parents[2] / "models").glob("*/card.yaml")]

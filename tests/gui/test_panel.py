@@ -22,7 +22,7 @@ def shown(make_napari_viewer):
 
 def test_empty_panel_says_what_to_do(panel):
     assert "Drop a micrograph" in panel.status.text()
-    assert panel.head.chooser.placeholderText() == "no image"
+    assert panel.image_bar.chooser.placeholderText() == "no image"
 
 
 def test_disabled_buttons_say_why(viewer, panel, page):
@@ -71,7 +71,7 @@ def test_long_names_neither_widen_nor_vanish(shown):
     add_image(viewer, name=name)
     QApplication.processEvents()
     assert panel.minimumSizeHint().width() <= width + 5
-    assert panel.head.chooser.itemData(1, 3) == name.strip() or name.startswith(panel.head.chooser.itemData(1, 3))
+    assert panel.image_bar.chooser.itemData(1, 3) == name.strip() or name.startswith(panel.image_bar.chooser.itemData(1, 3))
 
 
 def test_settings_are_remembered_in_a_new_panel(make_napari_viewer):
@@ -121,7 +121,7 @@ def test_chooser_follows_layers(viewer, panel):
     add_image(viewer, lattice(64), "second")
     viewer.add_labels(np.zeros((8, 8), int), name="labels")
     viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True, name="colours")
-    chooser = panel.head.chooser
+    chooser = panel.image_bar.chooser
     assert [chooser.itemText(row) for row in range(chooser.count())] == ["first", "second"]
     assert chooser.currentText() == "second"
     chooser.activated.emit(0)
@@ -169,7 +169,7 @@ def test_viewer_closes_clean_with_everything_open(make_napari_viewer, idle):
     panel.pages["Columns"].show_table()
     panel.open_dock(MetadataDock)
     panel.open_dock(DiffractogramDock)
-    panel.tools.calibration()
+    panel.menu.calibration()
     QApplication.processEvents()
 
 

@@ -16,8 +16,8 @@ from napari_atomseg.gui.layers.regions import chosen_mask
 @pytest.fixture
 def dialog(viewer, panel):
     add_image(viewer, pixel_size=None)
-    panel.head.chip.click()
-    return panel.tools._calibration
+    panel.image_bar.chip.click()
+    return panel.menu._calibration
 
 
 TYPED = {
@@ -39,8 +39,8 @@ def test_typed(viewer, panel, dialog):
         dialog.size.entered.emit()
         np.testing.assert_allclose(pixel_size_of(panel.image), angstrom, rtol=1e-9)
         assert [str(unit) for unit in panel.image.units] == ["nanometer", "nanometer"]
-        assert "from you" in panel.head.chip.text()
-        assert "color" not in panel.head.chip.styleSheet()
+        assert "from you" in panel.image_bar.chip.text()
+        assert "color" not in panel.image_bar.chip.styleSheet()
 
 
 def test_junk_changes_nothing_and_says_so(viewer, panel, dialog):
@@ -50,7 +50,7 @@ def test_junk_changes_nothing_and_says_so(viewer, panel, dialog):
         dialog.apply_typed()
         assert pixel_size_of(panel.image) is None, text
         assert dialog.message.text(), text
-        assert "no pixel size" in panel.head.chip.text()
+        assert "no pixel size" in panel.image_bar.chip.text()
 
 
 def test_points_and_columns_follow(viewer, page, panel, idle):
@@ -59,7 +59,7 @@ def test_points_and_columns_follow(viewer, page, panel, idle):
     idle(panel)
     session = page.session
     session.layer.remove([0])
-    panel.head.set_pixel_size((0.25, 0.25), "you")
+    panel.image_bar.set_pixel_size((0.25, 0.25), "you")
     np.testing.assert_allclose(session.layer.scale, 0.025)
     assert session.layer.units == image.units
     assert session.columns.pixel_size == (0.25, 0.25)
@@ -74,7 +74,7 @@ def test_second_document_follows_too(viewer, page, panel, found, idle):
     found.layer.remove([0])
     page.find()
     idle(panel)
-    panel.head.set_pixel_size((0.3, 0.3), "you")
+    panel.image_bar.set_pixel_size((0.3, 0.3), "you")
     assert found.columns.pixel_size == (0.3, 0.3)
     assert page.session.columns.pixel_size == (0.3, 0.3)
     np.testing.assert_allclose(found.layer.scale, 0.03)
@@ -88,7 +88,7 @@ def test_region_and_line_layers_do_not_drift(viewer, page, panel):
     shapes.add(np.array([[20, 20], [20, 60], [50, 60], [50, 20]], float), shape_type="rectangle")
     choice = page.region.currentData()
     before = chosen_mask(viewer, image, choice)
-    panel.head.set_pixel_size((0.25, 0.25), "you")
+    panel.image_bar.set_pixel_size((0.25, 0.25), "you")
     assert before.any()
     np.testing.assert_array_equal(chosen_mask(viewer, image, choice), before)
     assert viewer.layers.units is not None
@@ -96,7 +96,7 @@ def test_region_and_line_layers_do_not_drift(viewer, page, panel):
 
 def test_calibration_is_no_edit(found, panel):
     assert not found.unsaved
-    panel.head.set_pixel_size((0.25, 0.25), "you")
+    panel.image_bar.set_pixel_size((0.25, 0.25), "you")
     assert not found.edited
     assert not found.can_undo
 
@@ -109,13 +109,13 @@ def test_line(viewer, panel, dialog):
     dialog.apply_line()
     np.testing.assert_allclose(pixel_size_of(panel.image), 20 / 50, rtol=1e-6)
     assert [layer.name for layer in viewer.layers] == ["lattice"]
-    assert "from a line" in panel.head.chip.text()
+    assert "from a line" in panel.image_bar.chip.text()
 
 
 def test_line_on_a_calibrated_image(viewer, panel):
     image = add_image(viewer)
-    panel.tools.calibration()
-    dialog = panel.tools._calibration
+    panel.menu.calibration()
+    dialog = panel.menu._calibration
     dialog.draw.click()
     viewer.layers[-1].add([[10, 10], [50, 40]], shape_type="line")
     dialog.length.setText("50 A")
@@ -145,14 +145,14 @@ def test_lattice_spacing(viewer, panel, dialog, idle):
     dialog.apply_lattice()
     idle(panel)
     np.testing.assert_allclose(pixel_size_of(panel.image), PIXEL_SIZE, rtol=0.01)
-    assert "lattice spacing" in panel.head.chip.text()
+    assert "lattice spacing" in panel.image_bar.chip.text()
 
 
 def test_lattice_spacing_of_an_image_without_lattice(viewer, panel, idle):
     image = add_image(viewer, np.zeros((64, 64), np.float32), pixel_size=None)
-    panel.tools.calibration()
-    panel.tools._calibration.spacing.setText("2.8 A")
-    panel.tools._calibration.apply_lattice()
+    panel.menu.calibration()
+    panel.menu._calibration.spacing.setText("2.8 A")
+    panel.menu._calibration.apply_lattice()
     idle(panel)
     assert pixel_size_of(image) is None
     assert panel.status.text()
@@ -179,15 +179,15 @@ def test_spot_of_the_diffractogram(make_napari_viewer, qtbot):
     dock.spacing.setText(f"{spacing} A")
     dock.calibrate()
     np.testing.assert_allclose(pixel_size_of(panel.image), PIXEL_SIZE, rtol=1e-6)
-    assert "spot" in panel.head.chip.text()
+    assert "spot" in panel.image_bar.chip.text()
 
 
 def test_removal(viewer, page, panel, found):
-    panel.head.chip.click()
-    dialog = panel.tools._calibration
+    panel.image_bar.chip.click()
+    dialog = panel.menu._calibration
     dialog.remove.click()
     assert pixel_size_of(panel.image) is None
-    assert "no pixel size" in panel.head.chip.text()
+    assert "no pixel size" in panel.image_bar.chip.text()
     assert tuple(found.layer.scale) == (1, 1)
     assert found.columns.pixel_size is None
     assert not dialog.remove.isEnabled()
@@ -195,8 +195,8 @@ def test_removal(viewer, page, panel, found):
 
 
 def test_dialog_without_an_image(viewer, panel):
-    panel.tools.calibration()
-    dialog = panel.tools._calibration
+    panel.menu.calibration()
+    dialog = panel.menu._calibration
     dialog.size.setText("1 A")
     for button in dialog.findChildren(QPushButton):
         button.click()
@@ -205,17 +205,17 @@ def test_dialog_without_an_image(viewer, panel):
 
 def test_chip_says_where_the_pixel_size_comes_from(viewer, panel, files):
     drop(viewer, files.tif)
-    assert "from the file" in panel.head.chip.text()
-    panel.head.set_pixel_size((0.1, 0.2), "you")
-    assert "×" in panel.head.chip.text() or "x" in panel.head.chip.text()
+    assert "from the file" in panel.image_bar.chip.text()
+    panel.image_bar.set_pixel_size((0.1, 0.2), "you")
+    assert "×" in panel.image_bar.chip.text() or "x" in panel.image_bar.chip.text()
     viewer.layers.clear()
-    assert "no image" in panel.head.chip.text()
-    assert not panel.head.chip.isEnabled()
+    assert "no image" in panel.image_bar.chip.text()
+    assert not panel.image_bar.chip.isEnabled()
 
 
 def test_calibration_of_a_stack_keeps_the_time(viewer, panel):
     image = add_image(viewer, np.stack([lattice(64), lattice(64)]), "stack", pixel_size=None)
-    panel.head.set_pixel_size((0.25, 0.25), "you")
+    panel.image_bar.set_pixel_size((0.25, 0.25), "you")
     np.testing.assert_allclose(image.scale, [1, 0.025, 0.025])
     np.testing.assert_allclose(pixel_size_of(image), 0.25)
 
@@ -235,9 +235,9 @@ def test_a_scale_set_on_the_layer_is_not_the_files(viewer, panel):
 def test_a_size_found_for_a_layer_of_another_reader_keeps_its_source(viewer, panel):
     image = add_image(viewer, pixel_size=None)
     found = Micrograph(data=np.zeros(image.data.shape), pixel_size=(0.3, 0.3), pixel_size_source="scan.json")
-    panel.head._adoption.calibration_found.emit(image, found)
+    panel.image_bar._calibrator.calibration_found.emit(image, found)
     assert to_micrograph(image).pixel_size == pytest.approx((0.3, 0.3))
-    assert "from scan.json" in panel.head.chip.text()
+    assert "from scan.json" in panel.image_bar.chip.text()
 
 
 # -- what was entered last counts, in its own unit -----------------------------------------------------------------------
@@ -254,7 +254,7 @@ def test_return_uses_the_field_that_it_was_pressed_in(viewer, panel, dialog, qtb
     QTest.keyClicks(dialog.length.line, "2 nm")
     QTest.keyClick(dialog.length.line, Qt.Key.Key_Return)
     np.testing.assert_allclose(pixel_size_of(image), 20 / 50, rtol=1e-6)
-    assert "from a line" in panel.head.chip.text()
+    assert "from a line" in panel.image_bar.chip.text()
 
 
 def test_no_button_of_any_dialog_is_pressed_by_return_in_a_field(panel, dialog):
@@ -309,9 +309,9 @@ def test_the_dialog_leaves_the_image_free(make_napari_viewer, size):
     viewer.window._qt_window.resize(*size)
     add_image(viewer, pixel_size=None)
     QApplication.processEvents()
-    panel.head.chip.click()
+    panel.image_bar.chip.click()
     QApplication.processEvents()
-    dialog, canvas = panel.tools._calibration, viewer.window._qt_viewer.canvas.native
+    dialog, canvas = panel.menu._calibration, viewer.window._qt_viewer.canvas.native
     image = QRect(canvas.mapToGlobal(QPoint(0, 0)), canvas.size())
     assert not dialog.frameGeometry().intersects(image)
 
@@ -322,7 +322,7 @@ def test_the_dialog_leaves_the_image_free(make_napari_viewer, size):
 def test_a_size_set_by_hand_comes_back_with_the_file_and_is_said(viewer, panel, files, qtbot):
     path = files.of(".png")
     drop(viewer, path)
-    panel.head.set_pixel_size((0.3, 0.3), "you")
+    panel.image_bar.set_pixel_size((0.3, 0.3), "you")
     qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
     viewer.layers.clear()
     copy = path.with_name("copy.png")
@@ -331,7 +331,7 @@ def test_a_size_set_by_hand_comes_back_with_the_file_and_is_said(viewer, panel, 
     qtbot.waitUntil(lambda: pixel_size_of(panel.image) is not None, timeout=HANGING)
     np.testing.assert_allclose(pixel_size_of(panel.image), 0.3)
     assert "set by hand" in panel.status.text()
-    assert "from you" in panel.head.chip.text()
+    assert "from you" in panel.image_bar.chip.text()
     panel.follow_link("own_pixel_size")
     qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
     assert pixel_size_of(panel.image) is None
@@ -343,7 +343,7 @@ def test_a_size_set_by_hand_comes_back_with_the_file_and_is_said(viewer, panel, 
 
 def test_another_file_keeps_its_own_size(viewer, panel, files, qtbot):
     drop(viewer, files.tif)
-    panel.head.set_pixel_size((0.3, 0.3), "you")
+    panel.image_bar.set_pixel_size((0.3, 0.3), "you")
     qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)
     drop(viewer, files.calibrated("other.tif", lattice(seed=3)))
     qtbot.waitUntil(lambda: not panel.known_files._work, timeout=HANGING)

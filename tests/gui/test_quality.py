@@ -105,7 +105,7 @@ def test_uncertainties_are_in_pixels_without_a_pixel_size_and_follow_the_calibra
     page.refine()
     idle(panel)
     assert strip.numbers.text().endswith(" px")
-    panel.head.set_pixel_size((0.1, 0.1), "typed")
+    panel.image_bar.set_pixel_size((0.1, 0.1), "typed")
     assert strip.numbers.text().endswith(" pm")
 
 
@@ -245,7 +245,7 @@ def test_residual_again_replaces_the_last_unless_it_is_locked(strip, refined, vi
 def test_residual_follows_the_calibration_of_its_image(strip, refined, viewer, panel, idle, qtbot):
     click(qtbot, strip.residual_button)
     idle(panel)
-    panel.head.set_pixel_size((0.5, 0.5), "typed")
+    panel.image_bar.set_pixel_size((0.5, 0.5), "typed")
     (layer,) = residuals(viewer)
     np.testing.assert_allclose(layer.scale, panel.image.scale)
     assert viewer.layers.units is not None

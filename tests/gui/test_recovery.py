@@ -7,7 +7,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
-from napari_atomseg.gui.documents import filing
+from napari_atomseg.gui.documents import document_store
 from napari_atomseg.gui.documents.recovery_folder import recovery_folder
 from napari_atomseg.gui.shell.panel import CloseGuard
 
@@ -37,8 +37,8 @@ def asked(monkeypatch):
 
 def kept_files(page=None):
     if page is not None:
-        page.filing.keep()
-        page.filing.wait()
+        page.store.keep()
+        page.store.wait()
     return sorted(path.name for path in recovery_folder().glob("*.npz"))
 
 
@@ -49,7 +49,7 @@ def guarded(panel, event):
 
 def test_edits_are_kept_offered_and_restored(viewer, page, panel, found, files, idle):
     found.layer.remove([0])
-    assert page.filing._timer.isActive()
+    assert page.store._timer.isActive()
     assert len(kept_files(page)) == 1
     edited = found.columns.positions
     viewer.layers.clear()
@@ -65,10 +65,10 @@ def test_edits_are_kept_offered_and_restored(viewer, page, panel, found, files, 
 
 
 def test_recovery_file_comes_by_itself(monkeypatch, page, found, qtbot):
-    page.filing._timer.setInterval(50)
+    page.store._timer.setInterval(50)
     found.layer.remove([0])
     qtbot.waitUntil(lambda: len(kept_files()) == 1, timeout=HANGING)
-    assert filing.RECOVERY_DELAY_MS <= 5000
+    assert document_store.RECOVERY_DELAY_MS <= 5000
 
 
 def test_saving_removes_the_recovery_file(page, found, files):
@@ -103,7 +103,7 @@ def test_untouched_result_is_not_kept(page, found):
 def test_damaged_recovery_file_is_survived(viewer, page, panel, found, files):
     found.layer.remove([0])
     viewer.layers.clear()
-    page.filing.wait()
+    page.store.wait()
     (path,) = recovery_folder().glob("*.npz")
     path.write_bytes(b"\x00\xff not a table")
     drop(viewer, files.tif)
@@ -231,9 +231,9 @@ def test_edits_survive_a_close_by_program(shown, files, make_napari_viewer):
     """viewer.close() takes the layers away before any window could ask: they are kept, and offered at the next start."""
     viewer, panel = shown
     left = len(panel.documents.session.columns)
-    filing_now = panel.documents.filing
+    store_now = panel.documents.store
     viewer.close()
-    filing_now.wait()
+    store_now.wait()
     again = make_napari_viewer()
     next_panel = open_panel(again)
     drop(again, files.tif)

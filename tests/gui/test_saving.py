@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_atomseg.gui.widgets import ask_where
 from napari_atomseg.gui.widgets.ask_where import suffixes_in
+from napari_atomseg.sessions.replay import read_steps, replay
 from napari_atomseg.sessions.saving import with_suffix
 from napari_atomseg.workflows import read, read_columns
 
@@ -112,7 +113,7 @@ def test_columns_and_pictures_are_saved_under_completed_names(panel, page, found
     assert page.save()
     assert (tmp_path / "out.v2.csv").is_file()
     answers.update(path=str(tmp_path / "noext"), kind="SVG (*.svg)")
-    panel.tools.export_rings()
+    panel.menu.export_rings()
     assert (tmp_path / "noext.svg").is_file()
     answers.update(path=str(tmp_path / "corr"), kind="Corrections (*.json)")
     assert panel.pages["Simulate"].correction._where_to_save() == str(tmp_path / "corr.json")
@@ -133,5 +134,20 @@ def test_what_is_saved_by_one_panel_is_asked_for_by_none(make_napari_viewer, fil
     panel = open_panel(viewer)
     add_image(viewer, lattice(64))
     answers.update(path="", kind="")
-    panel.tools.export_rings()
+    panel.menu.export_rings()
     assert not list(files.folder.iterdir())
+
+
+# -- what was done -------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_done_in_the_window_is_done_again_without_it(found, page, idle, panel, files):
+    page.refine()
+    idle(panel)
+    done = found.columns.positions
+    found.layer.remove([0])
+    assert page.save(str(files.folder / "done.csv"))
+    steps = read_steps(files.folder / "done.json")
+    assert [step.kind for step in steps] == ["find", "refine", "edit by hand"]
+    again = replay(read(files.tif)[0], steps).columns
+    np.testing.assert_allclose(again.positions, done, atol=1e-6)

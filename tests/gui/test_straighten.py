@@ -31,14 +31,14 @@ def test_displaced_rows_are_straightened_and_come_back(panel, viewer, idle):
     rng = np.random.default_rng(1)
     session = opened(panel, viewer, shaken_columns(rng, 0.6))
     before = session.columns.positions
-    panel.tools.straighten()
+    panel.menu.straighten()
     idle(panel)
     after = session.columns
     assert "displaced" in panel.status.text()
     assert np.std(after.positions - before) > 0.2
     shift = after.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy()
     assert np.allclose(after.positions + shift, before)
-    panel.tools.straighten()
+    panel.menu.straighten()
     idle(panel)
     assert "already" in panel.status.text()
     session.undo()
@@ -46,11 +46,11 @@ def test_displaced_rows_are_straightened_and_come_back(panel, viewer, idle):
 
 
 def test_still_rows_and_no_columns_are_said_so(panel, viewer, idle):
-    panel.tools.straighten()
+    panel.menu.straighten()
     assert "first" in panel.status.text()
     session = opened(panel, viewer, shaken_columns(np.random.default_rng(2), 0.0))
     before = session.columns
-    panel.tools.straighten()
+    panel.menu.straighten()
     idle(panel)
     assert "no displaced rows" in panel.status.text()
     assert session.columns is before

@@ -6,8 +6,8 @@ import pytest
 
 @pytest.fixture
 def dialog(panel):
-    panel.tools.synthetic()
-    return panel.tools._synthetic
+    panel.menu.synthetic()
+    return panel.menu._synthetic
 
 
 def test_an_image_with_its_truth_comes_at_a_click(dialog, panel, viewer, idle):

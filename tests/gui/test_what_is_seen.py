@@ -67,7 +67,7 @@ def test_a_new_image_is_seen_whole_and_puts_the_earlier_ones_away(viewer, panel)
     shown = np.array([height, width]) / viewer.scene.camera.zoom
     assert (shown < 3 * np.array(second.data.shape) * second.scale[-1]).any()
     # The list above brings the first one back with what was found in it.
-    panel.head.chooser.activated.emit(0)
+    panel.image_bar.chooser.activated.emit(0)
     assert panel.image is first
     assert seen(viewer) == {"first", session.layer.name}
 
@@ -89,9 +89,9 @@ def test_an_image_without_a_pixel_size_is_no_dot_beside_a_calibrated_one(viewer,
     assert bare.data.shape[-1] * bare.scale[-1] == pytest.approx(width)
     assert pixel_size_of(bare) is None
     # A pixel size that is given and taken away again leaves it as it was.
-    panel.head.choose(bare)
-    panel.head.set_pixel_size((0.3, 0.3), "you")
-    panel.head.set_pixel_size(None, "")
+    panel.image_bar.choose(bare)
+    panel.image_bar.set_pixel_size((0.3, 0.3), "you")
+    panel.image_bar.set_pixel_size(None, "")
     assert bare.data.shape[-1] * bare.scale[-1] == pytest.approx(width)
     viewer.layers.remove(calibrated)
     assert tuple(bare.scale) == (1, 1)
@@ -318,7 +318,7 @@ def test_the_time_left_is_told_once_the_speed_is_known(monkeypatch):
 
 def test_the_page_of_keys_names_what_is_bound(panel):
     panel.keys.show()
-    text = panel.keys._dialog.findChildren(type(panel.head.facts).__mro__[1])[0].text()
+    text = panel.keys._dialog.findChildren(type(panel.image_bar.facts).__mro__[1])[0].text()
     assert all(key in text for key, _ in KEYS)
     panel.keys._dialog.close()
 
@@ -343,7 +343,7 @@ def controls_without_a_tip(root):
 
 def test_every_control_of_pages_docks_and_dialogs_has_a_tooltip(viewer, panel):
     columns_on(viewer, panel, add_image(viewer))
-    tools = panel.tools
+    tools = panel.menu
     for opened in (tools.calibration, tools.synthetic, panel.keys.show):
         opened()
     dialogs = (tools._calibration, tools._synthetic, panel.keys._dialog)

@@ -103,11 +103,11 @@ def test_window_stays_alive_while_finding(viewer, page, panel, qtbot):
 def test_second_start_is_refused_and_says_why(viewer, panel, qtbot):
     add_image(viewer)
     panel.start(endless(), print, "Turning")
-    work = panel._work
+    work = panel.jobs.work
     assert not panel.run_button.isEnabled()
     assert "running" in panel.run_button.toolTip()
     panel.start(endless(), print, "Again")
-    assert panel._work is work
+    assert panel.jobs.work is work
     panel.cancel()
     qtbot.waitUntil(lambda: not panel.busy, timeout=HANGING)
 
@@ -133,7 +133,7 @@ def test_unforeseen_error_is_one_sentence_with_details(viewer, panel, qtbot, not
     assert "ZeroDivisionError" in panel.status.text()
     assert "Traceback" not in panel.status.text()
     assert "details" in panel.status.text()
-    assert "Traceback" in panel._holder["failure"][1]
+    assert "Traceback" in panel.jobs.held["failure"][1]
     assert len(notices()) == 1
 
 
@@ -195,7 +195,7 @@ def test_closing_the_window_in_the_middle(make_napari_viewer, qtbot):
     started = threading.Event()
     panel.start(endless(started), print, "Turning")
     assert started.wait(HANGING / 1000)
-    stop = panel._work._stop
+    stop = panel.jobs.work._stop
     del panel
     viewer.close()
     QApplication.processEvents()

@@ -7,7 +7,7 @@ import pytest
 
 from napari_atomseg.core.errors import AtomsegWarning, ColumnsFileError, MissingCalibrationError
 from napari_atomseg.readers.column_mapping import ColumnMapping, guess_mapping
-from napari_atomseg.readers.columns_table import is_columns_table, read_columns, told_mapping
+from napari_atomseg.readers.columns_table import is_columns_table, mapping_for, read_columns
 from napari_atomseg.readers.text_columns import NOTES
 
 SHARED = Path(os.environ.get("ATOMSEG_SHARED", Path(__file__).parents[3] / "shared"))
@@ -142,16 +142,16 @@ def test_two_units_in_one_table_are_refused(write):
 def test_unit_and_first_index_may_be_told(write, unit, first):
     values = (PLACES[:, ::-1] + first) * (SIZE / PER[unit] if unit != "px" else 1)
     path = write("x (pm),y (pm)\n" + "".join(f"{x:.12g},{y:.12g}\n" for x, y in values))
-    columns = read_columns(path, told_mapping(path, unit, first), (SIZE, SIZE))
+    columns = read_columns(path, mapping_for(path, unit, first), (SIZE, SIZE))
     assert np.allclose(columns.positions, PLACES)
     assert NOTES not in columns.provenance, "what is told is no guess"
 
 
 def test_what_cannot_be_told(write, tmp_path):
     with pytest.raises(ColumnsFileError, match='never in "furlong"; choose one of A, nm, pm, um and px'):
-        told_mapping(write("x,y\n1,2\n"), "furlong")
+        mapping_for(write("x,y\n1,2\n"), "furlong")
     with pytest.raises(ColumnsFileError, match="sets its unit and first index itself"):
-        told_mapping(tmp_path / "a.hdf5", "nm")
+        mapping_for(tmp_path / "a.hdf5", "nm")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_atomseg.core.errors import NoImageError
-from napari_atomseg.readers.columns_table import read_columns, told_mapping
+from napari_atomseg.readers.columns_table import mapping_for, read_columns
 from napari_atomseg.readers.registry import read
 
 CASES = Path(os.environ.get("ATOMSEG_SHARED", Path(__file__).parents[3] / "shared")) / "cases"
@@ -126,6 +126,6 @@ def test_a_reciprocal_file():
 )
 def test_tables(drawn, name, unit, first):
     path = drawn("make_tables.py") / name
-    columns = read_columns(path, told_mapping(path, unit, first), (SIZE, SIZE))
+    columns = read_columns(path, mapping_for(path, unit, first), (SIZE, SIZE))
     assert columns.positions == pytest.approx(PLACES, abs=0.01)
     assert set(columns.frame) == {0}

@@ -14,7 +14,7 @@ from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.library import crystal
-from napari_atomseg.workflows import SimulationParams, StemParams, like, projected_atoms, simulate, simulate_again
+from napari_atomseg.workflows import SimulationParams, StemParams, on_grid_of, projected_atoms, simulate, simulate_again
 
 SMALL = SimulationParams(
     cut=CutParams(thickness=4, width_y=6, width_x=5), pixel_size=0.2, multislice=MultisliceParams(configurations=0)
@@ -70,10 +70,10 @@ def test_an_image_can_be_made_again_from_what_it_carries():
 
 def test_the_grid_of_an_experiment():
     image = Micrograph(data=np.zeros((40, 60)), pixel_size=(0.15, 0.15))
-    found = simulate(crystal("Si"), like(SMALL, image))
+    found = simulate(crystal("Si"), on_grid_of(SMALL, image))
     assert (found.shape, found.pixel_size) == (image.shape, image.pixel_size)
     with pytest.raises(AtomsegError, match="square"):
-        like(SMALL, Micrograph(data=np.zeros((4, 4)), pixel_size=(0.1, 0.2)))
+        on_grid_of(SMALL, Micrograph(data=np.zeros((4, 4)), pixel_size=(0.1, 0.2)))
 
 
 def test_projected_atoms_stand_once_for_a_column():

@@ -8,8 +8,9 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.cutting import cut, field_of, has_thickness, period
-from napari_atomseg.specimens.direction import low_index_zones, parse_zone_axis
+from napari_atomseg.specimens.direction import parse_zone_axis
 from napari_atomseg.specimens.library import crystal
+from napari_atomseg.specimens.low_index_zones import low_index_zones
 from napari_atomseg.specimens.thermal_motion import thermal_by_element
 
 ZONES = [

@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
-from napari_atomseg.specimens.description import describe_structure, summary
+from napari_atomseg.specimens.description import describe_structure, structure_summary
 from napari_atomseg.specimens.library import crystal
 
 
@@ -23,7 +23,7 @@ def test_a_crystal():
     told = describe_structure(crystal("NiO"))
     assert (told.formula, told.atoms, told.repeated, told.notes) == ("Ni4O4", 8, ("a", "b", "c"), ())
     assert told.cell_angstrom == pytest.approx((4.177,) * 3)
-    assert summary(told) == "Ni4O4, 8 atoms, 6.81 g/cm³, 4.177 × 4.177 × 4.177 Å, repeated along a, b, c"
+    assert structure_summary(told) == "Ni4O4, 8 atoms, 6.81 g/cm³, 4.177 × 4.177 × 4.177 Å, repeated along a, b, c"
 
 
 def test_a_sheet_has_no_density_and_says_why_it_ends():
@@ -31,14 +31,14 @@ def test_a_sheet_has_no_density_and_says_why_it_ends():
     assert told.density_g_cm3 is None
     assert told.repeated == ("a", "b")
     assert "16.9 A along c" in told.notes[0]
-    assert "90, 90, 120°" in summary(told)
+    assert "90, 90, 120°" in structure_summary(told)
 
 
 def test_a_particle():
     particle = cluster(ClusterParams(diameter=10))
     told = describe_structure(particle)
     assert (told.formula, told.atoms, told.density_g_cm3, told.cell_angstrom) == (f"Pt{len(particle)}", len(particle), None, None)
-    assert summary(told).endswith("not repeated")
+    assert structure_summary(told).endswith("not repeated")
 
 
 def test_mixed_sites_count_once_and_by_their_shares():

@@ -7,19 +7,10 @@ import pytest
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.specimens.solids import (
-    MARGIN,
-    MOST_ATOMS,
-    SolidParams,
-    above_wedge,
-    filled,
-    inside_half_space,
-    inside_polyhedron,
-    inside_rod,
-    orientation,
-    random_rotation,
-    solid,
-)
+from napari_atomseg.specimens.rotations import orientation, random_rotation
+from napari_atomseg.specimens.solid_params import SolidParams
+from napari_atomseg.specimens.solid_shapes import above_wedge, inside_half_space, inside_polyhedron, inside_rod
+from napari_atomseg.specimens.solids import MARGIN, MOST_ATOMS, filled, solid
 
 FIELD = (30.0, 40.0)
 CUBIC = np.diag([4.0, 4.0, 4.0])

@@ -16,7 +16,7 @@ from napari_atomseg.optics.detector import MtfParams
 from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.graphene import GrapheneParams
 from napari_atomseg.specimens.nanoparticles import ParticleParams
-from napari_atomseg.specimens.solids import SolidParams
+from napari_atomseg.specimens.solid_params import SolidParams
 from napari_atomseg.synthesis.recipe import draw_record, recipe_from
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render import render

@@ -129,3 +129,8 @@ def test_a_frame_is_left_out_and_said(crystal, tmp_path, capsys):
     for model in ("classical", "auto"):
         assert call("locate", image, "-o", tmp_path / f"{model}.csv", "--no-refine", "--model", model) == 0
         assert "not searched: a frame" in capsys.readouterr().err
+
+
+def test_a_file_without_a_modality_is_said_to_be_taken_for_one(crystal):
+    assert "taken for an ADF-STEM image, since the file names none" in chosen(replace(crystal, modality="")).reason
+    assert "taken for" not in chosen(crystal).reason

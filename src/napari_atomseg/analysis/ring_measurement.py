@@ -49,8 +49,8 @@ def summary_of(numbers: Mapping[str, Any]) -> str:
     """The numbers of one image in one line."""
     sizes = ", ".join(f"{numbers[f'rings_of_{size}']} of {size}" for size in (5, 6, 7, 8))
     bond = numbers["bond_length_angstrom"]
-    told = f", bonds of {bond:.3f} ± {numbers['bond_length_angstrom_std']:.3f} Å" if bond is not None else ""
-    return f"rings: {sizes}, {numbers['rings_of_others']} others; {numbers['missing_atoms']} atoms missing{told}"
+    bonds = f", bonds of {bond:.3f} ± {numbers['bond_length_angstrom_std']:.3f} Å" if bond is not None else ""
+    return f"rings: {sizes}, {numbers['rings_of_others']} others; {numbers['missing_atoms']} atoms missing{bonds}"
 
 
 def ring_table(parts: Sequence[tuple[int, np.ndarray, SheetMeasures]], size: tuple[float, float]) -> pd.DataFrame:
@@ -118,5 +118,5 @@ def doubt_of_places(columns: Columns) -> np.ndarray:
     """Standard deviation of each position along one axis, px: that of the fit, else what a network's map says; shape (N,)."""
     table = columns.features
     fitted = np.sqrt((table["y_std_px"].to_numpy(float) ** 2 + table["x_std_px"].to_numpy(float) ** 2) / 2)
-    told = table[NETWORK_STD].to_numpy(float) if NETWORK_STD in table else np.full(len(columns), np.nan)
-    return np.asarray(np.where(np.isfinite(fitted), fitted, told))
+    network_std = table[NETWORK_STD].to_numpy(float) if NETWORK_STD in table else np.full(len(columns), np.nan)
+    return np.asarray(np.where(np.isfinite(fitted), fitted, network_std))

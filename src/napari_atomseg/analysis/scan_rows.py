@@ -19,17 +19,15 @@ to row within the smoothing length, would be taken for the scan's.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 import numpy as np
 from scipy import linalg, sparse
 
 from napari_atomseg.analysis.lattice.lattice import Lattice, fit_lattice
 from napari_atomseg.analysis.lattice.smooth_field import SmoothField
+from napari_atomseg.analysis.params import ScanRowsParams
 from napari_atomseg.core.columns import SCAN_SHIFT, Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Quantity
 
 FEWEST = 30
 LENGTHS = (0.7, 1.0, 1.5, 2.2, 3.2)
@@ -48,23 +46,6 @@ FEW_ROWS = 0.3
 MEDIAN_OF_SQUARES = 0.455
 """Of a normal distribution of unit variance."""
 PASSES = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScanRowsParams:
-    """How the displacements of rows are measured from the columns.
-
-    Attributes
-    ----------
-    window : float
-        Standard deviation, in cells, of the surroundings over which sites of one kind may move together without that
-        being taken for the scan.
-    """
-
-    window: Annotated[float, Quantity(unit="cells", low=1, high=50, decimals=1)] = 2.0
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

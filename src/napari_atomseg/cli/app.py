@@ -22,6 +22,7 @@ from napari_atomseg.cli.measure import measure
 from napari_atomseg.cli.pairs import make_pairs
 from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.restore import restore_images
+from napari_atomseg.cli.run import run_workflow
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.train import train
@@ -44,6 +45,7 @@ app.command()(info)
 app.command()(locate)
 app.command()(refine)
 app.command()(measure)
+app.command("run")(run_workflow)
 app.command("map")(map_images)
 app.command("restore")(restore_images)
 app.command()(train)

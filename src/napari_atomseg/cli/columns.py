@@ -61,15 +61,11 @@ def locate(
     typed: Typed,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
-    from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, left_out, model_names
+    from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, model_names
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
-    for_networks = typed.names("network", "straighten", "alike", "segmentation", "epsilon", "rejection")
-    if model == CLASSICAL:
-        _refuse(for_networks, "networks; name one with --model")
-    elif model not in (None, AUTO):
-        _refuse(typed.names("classical", "column_sigma", "contrast"), "the classical finder; leave out --model")
+    for_networks = _options_of_networks(typed, model)
     params, network = typed.params("classical", ClassicalParams), typed.params("network", NetworkParams)
     fit = fit_params(typed)
     refuse_without_fit(fit, no_refine)
@@ -81,7 +77,7 @@ def locate(
         target = targets[path]
         refuse_existing(files_of(target), force)
         image = open_image(path, dataset, size, console)
-        _require_scale(image, target, console)
+        require_scale(image, target, console)
         steps = job.steps(
             image,
             model=model,
@@ -99,20 +95,23 @@ def locate(
                 f"({found.provenance.get('model_chosen_because')}); leave them out, or name a network with --model"
             )
         write(found, target)
-        if left_out(found):
-            console.note(f"{path.name}: not searched: {left_out(found)}")
-        _note_estimate(path, found, console)
-        if found.provenance.get("network", {}).get("doubt"):
-            console.note(f"{path.name}: {found.provenance['network']['doubt']}")
-        rows = found.provenance.get("network", {}).get("rows", "")
-        if rows.startswith("straightened"):
-            console.note(
-                f"{path.name}: rows {rows} for the network's own positions (network_y_px, network_x_px), not for fitted ones"
-            )
+        note_finding(path, found, console)
         console.say(summary(path, found, target))
         require_fits(found, target, "check --polarity and --pixel-size, or leave the fit out with --no-refine")
 
     run_for_each(console, targets, work)
+
+
+def _options_of_networks(typed: Typed, model: str | None) -> list[str]:
+    """Options that were typed and belong to networks; those of the other kind of finder are refused."""
+    from napari_atomseg.workflows import AUTO, CLASSICAL
+
+    for_networks = typed.names("network", "straighten", "alike", "segmentation", "epsilon", "rejection")
+    if model == CLASSICAL:
+        _refuse(for_networks, "networks; name one with --model")
+    elif model not in (None, AUTO):
+        _refuse(typed.names("classical", "column_sigma", "contrast"), "the classical finder; leave out --model")
+    return for_networks
 
 
 def _refuse(options: list[str], belonging: str) -> None:
@@ -157,7 +156,7 @@ def refine(
     def work(path: Path) -> None:
         refuse_existing(files_of(target), force)
         micrograph = open_image(path, dataset, size, console)
-        _require_scale(micrograph, target, console)
+        require_scale(micrograph, target, console)
         given = read_table(columns, micrograph, unit, first_index, console)
         if given.image_shape not in (None, micrograph.shape):
             console.note(
@@ -197,20 +196,51 @@ def summary(path: Path, columns: Columns, target: Path) -> str:
     return f"{path.name}: {len(columns)} columns{f' ({fits})' if fits else ''}{f'; {chosen}' if chosen else ''} -> {target}"
 
 
-def _note_estimate(path: Path, found: Columns, console: Console) -> None:
-    """Say which pixel size a network worked with where nobody gave one."""
-    from napari_atomseg.workflows import estimated_size
+def note_finding(path: Path, found: Columns, console: Console) -> None:
+    """Say what was not searched, with which pixel size a network worked, what it doubts, and that rows were straightened.
 
-    told = estimated_size(found.provenance)
-    if told is not None:
-        size = format_pixel_size(told.size)
+    Parameters
+    ----------
+    path : Path
+        The image; its name comes first.
+    found : Columns
+        Their provenance tells.
+    console : Console
+    """
+    from napari_atomseg.workflows import estimated_size, left_out
+
+    network = found.provenance.get("network", {})
+    estimate, rows = estimated_size(found.provenance), network.get("rows", "")
+    if left_out(found):
+        console.note(f"{path.name}: not searched: {left_out(found)}")
+    if estimate is not None:
+        size = format_pixel_size(estimate.size)
         console.note(
-            f"{path.name}: the network took {size}, {told.source}; the file gives none, and --pixel-size gives the true one"
+            f"{path.name}: the network took {size}, {estimate.source}; the file gives none, and --pixel-size gives the true one"
+        )
+    if network.get("doubt"):
+        console.note(f"{path.name}: {network['doubt']}")
+    if rows.startswith("straightened"):
+        console.note(
+            f"{path.name}: rows {rows} for the network's own positions (network_y_px, network_x_px), not for fitted ones"
         )
 
 
-def _require_scale(micrograph: Micrograph, target: Path, console: Console) -> None:
-    """A structure is made of lengths; a table can do without."""
+def require_scale(micrograph: Micrograph, target: Path, console: Console) -> None:
+    """Refuse to write a structure, which is made of lengths, without a pixel size; note that a table does without.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    target : Path
+        What will be written.
+    console : Console
+
+    Raises
+    ------
+    MissingCalibrationError
+        If a structure has no pixel size.
+    """
     if target.suffix.lower() in STRUCTURES:
         micrograph.require_pixel_size()
     elif micrograph.pixel_size is None:

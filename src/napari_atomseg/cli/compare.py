@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, params_of, pixel_size_of
+from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
 from napari_atomseg.cli.output_paths import refuse_existing
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_units
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
 
 
+@param_options(
+    {"compare": "CompareParams"},
+    FieldOption("compare.rotation", "--no-rotation"),
+    FieldOption("compare.scale", "--no-scale"),
+    FieldOption("compare.largest_rotation_deg", "--largest-rotation"),
+    FieldOption("compare.largest_scale", metavar="SHARE"),
+    FieldOption("compare.intensities"),
+)
 def compare(
     simulated: Annotated[Path, typer.Argument(metavar="SIMULATED", help="Image of a model, such as `simulate` writes.")],
     experimental: Annotated[Path, typer.Argument(metavar="EXPERIMENTAL", help="The image that it is measured by.")],
@@ -28,28 +38,22 @@ def compare(
     unit: Unit = None,
     first_index: FirstIndex = None,
     pixel_size: PixelSize = None,
-    no_rotation: Annotated[bool, typer.Option("--no-rotation", help="The simulated image is not turned.")] = False,
-    no_scale: Annotated[bool, typer.Option("--no-scale", help="Its magnification is not adjusted.")] = False,
-    absolute: Annotated[
-        bool, typer.Option("--absolute", help="Both are fractions of the beam: no gain and offset are fitted.")
-    ] = False,
+    absolute: Annotated[bool, typer.Option("--absolute", help="The same as --intensities absolute.", hidden=True)] = False,
     dataset: Dataset = None,
     frame: Annotated[int | None, typer.Option(min=0, metavar="N", help="Frame of an experimental stack, counted from 0.")] = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    *,
+    typed: Typed,
 ) -> None:
     """Register a simulated image on an experimental one and subtract; pixel size, dataset and frame are the experiment's."""
     from napari_atomseg.workflows import CompareParams, comparison_files, comparison_summary, one_frame, write_comparison
     from napari_atomseg.workflows import compare as job
 
-    params = params_of(
-        CompareParams,
-        "parameters",
-        rotation=not no_rotation,
-        scale=not no_scale,
-        intensities="absolute" if absolute else "linear",
-    )
+    _refuse_limits_of_nothing(typed)
+    params = typed.params("compare", CompareParams)
+    params = replace(params, intensities="absolute") if absolute else params
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     console = Console(quiet=quiet, debug=debug)
@@ -78,6 +82,14 @@ def compare(
     run_for_each(console, [experimental], work)
 
 
+def _refuse_limits_of_nothing(typed: Typed) -> None:
+    """Stop where a limit is given for what is not fitted."""
+    for fitted, limit in (("rotation", "largest_rotation_deg"), ("scale", "largest_scale")):
+        if typed.names("compare", fitted) and typed.names("compare", limit):
+            (off,), (option,) = typed.names("compare", fitted), typed.names("compare", limit)
+            raise typer.BadParameter(f"no effect beside {off}; leave one out", param_hint=option)
+
+
 def _refuse_inputs(targets: list[Path], inputs: list[Path]) -> None:
     """What was given is never overwritten, whatever was forced."""
     given = {path.resolve() for path in inputs}
@@ -88,7 +100,5 @@ def _refuse_inputs(targets: list[Path], inputs: list[Path]) -> None:
 
 def _of_frame(columns: Columns, frame: int) -> Columns:
     """Columns of one frame, as those of a single image; a table that knows no frames belongs to the one asked for."""
-    from dataclasses import replace
-
     chosen = columns.of_frame(frame) if columns.frame.any() else columns
     return replace(chosen, frame=0 * chosen.frame)

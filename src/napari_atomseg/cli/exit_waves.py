@@ -15,7 +15,8 @@ from napari_atomseg.core.jobs import run
 
 
 @param_options(
-    {"cut": "CutParams", "stem": "StemParams"},
+    {"cut": "CutParams", "stem": "StemParams", "simulation": "SimulationParams"},
+    FieldOption("simulation.pixel_size"),
     FieldOption("stem.energy"),
     FieldOption("cut.zone_axis", metavar="u,v,w"),
     FieldOption("cut.thickness"),
@@ -30,7 +31,6 @@ from napari_atomseg.core.jobs import run
 def make_exit_waves(
     structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the waves.")],
-    pixel_size: Annotated[str, typer.Option("--pixel-size", metavar="LENGTH", help="Pixel size of the wave.")] = "0.1A",
     field: Annotated[
         str | None, typer.Option("--field", metavar="LENGTH", help="Side of the field of view.", show_default="40A for a crystal")
     ] = None,
@@ -42,10 +42,10 @@ def make_exit_waves(
     typed: Typed,
 ) -> None:
     """Write the multislice exit waves of structures in any cell, for recipes with {kind: exit_wave, folder: DIR}."""
-    from napari_atomseg.workflows import CutParams, StemParams, exit_wave_files
+    from napari_atomseg.workflows import CutParams, SimulationParams, StemParams, exit_wave_files
     from napari_atomseg.workflows import make_exit_waves as job
 
-    size = length_of(pixel_size, "--pixel-size")
+    size = typed.params("simulation", SimulationParams).pixel_size
     side = {} if field is None else dict.fromkeys(("width_y", "width_x"), length_of(field, "--field"))
     params, energy = typed.params("cut", CutParams, **side), typed.params("stem", StemParams).energy
     console = Console(quiet=quiet, debug=debug)

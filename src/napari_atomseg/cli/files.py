@@ -42,10 +42,10 @@ def info(
 
     def work(path: Path) -> None:
         if is_structure_file(path):
-            told = _structure(path)
-            found.append({"file": str(path), **told.as_dict()})
+            described = _structure(path)
+            found.append({"file": str(path), **described.as_dict()})
             if not as_json:
-                console.say("\n".join([str(path), *structure_lines(told)]))
+                console.say("\n".join([str(path), *structure_lines(described)]))
             return
         datasets = [describe(image) for image in read(path)]
         if as_json:
@@ -61,11 +61,11 @@ def info(
             typer.echo(json.dumps(found, indent=2))
 
 
-def structure_lines(told: Description) -> list[str]:
+def structure_lines(described: Description) -> list[str]:
     """A structure in a line, its notes below it."""
     from napari_atomseg.workflows import structure_summary
 
-    return [f"  {structure_summary(told)}", *(f"         {note}" for note in told.notes)]
+    return [f"  {structure_summary(described)}", *(f"         {note}" for note in described.notes)]
 
 
 def _structure(path: Path) -> Description:

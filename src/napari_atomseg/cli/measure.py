@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,19 +50,30 @@ def measure(
         micrograph = open_image(path, dataset, size, console)
         given = read_table(columns, micrograph, unit, first_index, console)
         found = run(job.steps(micrograph, given, what=asked), console.reporter(path))
-        tables = {name: target.with_name(f"{target.stem}_{name}.csv") for name in found.tables}
+        tables = table_paths(found, target)
         refuse_existing([*files_of(target), *tables.values()], force)
-        told = {"measured": {"what": list(asked), **found.numbers}}
-        write(replace(found.columns, provenance={**found.columns.provenance, **told}), target)
-        for name, table in tables.items():
-            _write_table(found, name, table)
+        write(found.columns, target)
+        write_tables(found, tables)
         console.say(f"{columns.name}: {found.summary} -> {target}")
 
     run_for_each(console, [image], work)
 
 
-def _write_table(found: Measurement, name: str, path: Path) -> None:
+def table_paths(found: Measurement, target: Path) -> dict[str, Path]:
+    """Files of the further tables of a measurement, beside that of the columns."""
+    return {name: target.with_name(f"{target.stem}_{name}.csv") for name in found.tables}
+
+
+def write_tables(found: Measurement, paths: Mapping[str, Path]) -> None:
+    """Write the further tables of a measurement.
+
+    Raises
+    ------
+    AtomsegError
+        If a file cannot be written.
+    """
     from napari_atomseg.writers.atomic import replacing
 
-    with replacing(path, AtomsegError) as part:
-        found.tables[name].to_csv(part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")
+    for name, path in paths.items():
+        with replacing(path, AtomsegError) as part:
+            found.tables[name].to_csv(part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")

@@ -31,6 +31,8 @@ class FieldOption:
         ``group.field``, the first of which describes the option; more after blanks.
     flag : str
         Its name; by default that of the field. A field that is true by default is turned off by it.
+    short : str
+        A second name of one letter.
     metavar : str
         What stands for the value; by default from the choices or the unit.
     aliases : tuple of str
@@ -41,6 +43,7 @@ class FieldOption:
 
     targets: str
     flag: str = ""
+    short: str = ""
     metavar: str = ""
     aliases: tuple[str, ...] = ()
     default: str = ""
@@ -104,7 +107,7 @@ def param_options(groups: Mapping[str, str], *options: FieldOption) -> Callable[
     Parameters
     ----------
     groups : mapping
-        Name of a class in :mod:`napari_atomseg.workflows` by the name of its group.
+        Name of a class in :mod:`napari_atomseg.parameters` by the name of its group.
     *options : FieldOption
     """
 
@@ -176,9 +179,9 @@ def whole_command(command: Any) -> Any:
 
 
 def _known_fields(groups: Mapping[str, str]) -> dict[str, Field]:
-    from napari_atomseg import workflows
+    from napari_atomseg import parameters
 
-    return {f"{group}.{one.name}": one for group, cls in groups.items() for one in fields_of(getattr(workflows, cls))}
+    return {f"{group}.{one.name}": one for group, cls in groups.items() for one in fields_of(getattr(parameters, cls))}
 
 
 def _spellings(one: FieldOption) -> list[tuple[str, str, bool]]:
@@ -195,7 +198,8 @@ def _parameters(one: FieldOption, known: Field) -> Iterator[inspect.Parameter]:
     if known.kind is not bool:
         shown = {"metavar": one.metavar or _metavar(known), "show_default": _default(one, known)}
     for name, option, hidden in _spellings(one):
-        info = typer.Option(option, help=help_of(known), hidden=hidden, **shown)
+        names = (one.short, option) if one.short and not hidden else (option,)
+        info = typer.Option(*names, help=help_of(known), hidden=hidden, **shown)
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=empty, annotation=Annotated[kind, info])
 
 

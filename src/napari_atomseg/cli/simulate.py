@@ -152,8 +152,7 @@ class _Request:
 
 def _simulate(path: Path, target: Path, request: _Request, console: Console) -> None:
     """The image of one structure, and beside it how it was made."""
-    from napari_atomseg.workflows import describe_structure, has_thickness, read_structure, structure_summary
-    from napari_atomseg.workflows import like as on_grid_of
+    from napari_atomseg.workflows import describe_structure, has_thickness, on_grid_of, read_structure, structure_summary
     from napari_atomseg.workflows import simulate as job
     from napari_atomseg.writers.atomic import replacing
     from napari_atomseg.writers.image import write_image

@@ -61,12 +61,12 @@ def read_table(path: Path, micrograph: Micrograph, unit: str | None, first_index
     MissingCalibrationError
         If positions are lengths, and neither table nor image has a pixel size.
     """
-    from napari_atomseg.readers.columns_table import told_mapping
+    from napari_atomseg.readers.columns_table import mapping_for
     from napari_atomseg.readers.text_columns import NOTES
     from napari_atomseg.workflows import read_columns
 
-    told = unit is not None or first_index is not None
-    mapping = told_mapping(path, unit, first_index) if told else None
+    stated = unit is not None or first_index is not None
+    mapping = mapping_for(path, unit, first_index) if stated else None
     try:
         columns = read_columns(path, mapping)
     except MissingCalibrationError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,51 +79,73 @@ def train(
     _refuse_wrong_subject(recipe, crystal, zone_axis or zone)
     zone_axis = zone_axis or zone or "0,0,1"
     _refuse_wrong_values(device, minutes, architecture)
-    direction = _direction(zone_axis)
     _require_start(start_from)
+    typed.params("run", TrainParams)
     given = typed.of("run")
-    steps = given.get("steps")
-    if steps is None and minutes is not None and not resume:
+    options = {"--start-from": start_from, "--name": name, "-o": out, "--minutes": None if given.get("steps") else minutes}
+    if given.get("steps") is None and minutes is not None and not resume:
         # Without a number of updates, the minutes alone say when the run is over.
         given["steps"] = 0
-    options = {"--start-from": start_from, "--name": name, "-o": out, "--minutes": None if steps else minutes}
-    words = _words(recipe, crystal, zone_axis, options)
     shape = {"width": channels or width, "depth": depth, "row_context": row_context, "refinements": refinements, "stem": stem}
-    typed.params("run", TrainParams)
+    request = _Request(
+        recipe=recipe,
+        crystal=crystal,
+        direction=_direction(zone_axis),
+        folder=out,
+        name=name,
+        architecture=architecture,
+        shape={field: value for field, value in shape.items() if value is not None},
+        settings=given,
+        resume=resume,
+        force=force,
+        options={"minutes": minutes, "device": device, "workers": workers, "start_from": start_from},
+        again=_words(recipe, crystal, zone_axis, options),
+    )
     console = Console(quiet=quiet, debug=debug)
+    subject = Path(recipe) if recipe is not None else Path(str(crystal))
+    run_for_each(console, [subject], lambda path: _train(path, request, console))
 
-    def work(subject: Path) -> None:
-        from napari_atomseg.core.jobs import run
-        from napari_atomseg.workflows import run_settings, training_folder
-        from napari_atomseg.workflows import train as job
 
-        drawn = _recipe(recipe, crystal, direction)
-        folder = out or training_folder(name or drawn.name)
-        _refuse_checkpoint(folder, resume=resume, force=force)
-        network, params = run_settings(drawn, folder if resume else None, start_from)
-        params = replace(params, **given)
-        network = shaped(network, architecture, _told(shape))
-        job_steps = job.steps(
-            drawn,
-            name=name,
-            network=network,
-            params=params,
-            folder=folder,
-            minutes=minutes,
-            resume=resume,
-            device=device,
-            workers=workers,
-            start_from=start_from,
-        )
-        try:
-            card = run(job_steps, console.reporter(subject))
-        except KeyboardInterrupt:
-            _say_how_to_go_on(console, folder, words)
-            raise
-        console.say(summary(card))
-        console.say(f"history and checkpoint -> {folder}")
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What was typed: the images, the shape and settings that differ from the usual ones, and how to go on with the run."""
 
-    run_for_each(console, [Path(recipe) if recipe is not None else Path(str(crystal))], work)
+    recipe: str | None
+    crystal: Path | None
+    direction: tuple[int, int, int]
+    folder: Path | None
+    name: str | None
+    architecture: str | None
+    shape: dict[str, Any]
+    settings: dict[str, Any]
+    resume: bool
+    force: bool
+    options: dict[str, Any]
+    again: list[str]
+
+
+def _train(subject: Path, request: _Request, console: Console) -> None:
+    """Train one network, and say what it reached and how to go on."""
+    from napari_atomseg.core.jobs import run
+    from napari_atomseg.workflows import run_settings, training_folder
+    from napari_atomseg.workflows import train as job
+
+    drawn = _recipe(request.recipe, request.crystal, request.direction)
+    folder = request.folder or training_folder(request.name or drawn.name)
+    _refuse_checkpoint(folder, resume=request.resume, force=request.force)
+    network, params = run_settings(drawn, folder if request.resume else None, request.options["start_from"])
+    params = replace(params, **request.settings)
+    network = shaped(network, request.architecture, request.shape)
+    steps = job.steps(
+        drawn, name=request.name, network=network, params=params, folder=folder, resume=request.resume, **request.options
+    )
+    try:
+        card = run(steps, console.reporter(subject))
+    except KeyboardInterrupt:
+        _say_how_to_go_on(console, folder, request.again)
+        raise
+    console.say(summary(card))
+    console.say(f"history and checkpoint -> {folder}")
 
 
 def _refuse_wrong_values(device: str, minutes: float | None, architecture: str | None) -> None:
@@ -150,8 +172,8 @@ def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | 
         raise typer.BadParameter("a recipe has its own zone axes; it belongs to --crystal", param_hint="--zone-axis")
 
 
-def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
-    """The shape of a network, or of one of another architecture, with what else was told of it.
+def shaped(network: Any, architecture: str | None, fields: dict[str, Any]) -> Any:
+    """The shape of a network, or of one of another architecture, with other fields of it set.
 
     Parameters
     ----------
@@ -159,8 +181,8 @@ def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
         Parameters of a network.
     architecture : str or None
         Another architecture, whose parameters then have their defaults; None for the same.
-    told : dict
-        Fields that are set, by name.
+    fields : dict
+        Those that are set, by name.
 
     Raises
     ------
@@ -176,10 +198,10 @@ def shaped(network: Any, architecture: str | None, told: dict[str, Any]) -> Any:
         # What the network is given is a matter of the images, not of its shape.
         given = {name: value for name, value in asdict(network).items() if name in ("images", "conditions")}
         chosen = replace(chosen, **{name: value for name, value in given.items() if name in asdict(chosen)})
-    strange = [name for name in told if name not in asdict(chosen)]
+    strange = [name for name in fields if name not in asdict(chosen)]
     if strange:
         raise AtomsegError(f"a {kind} has no --{strange[0].replace('_', '-')}; it has {', '.join(asdict(chosen))}")
-    return replace(chosen, **told)
+    return replace(chosen, **fields)
 
 
 def summary(card: ModelCard) -> str:
@@ -187,10 +209,6 @@ def summary(card: ModelCard) -> str:
     shown = ("validation f1", "validation recall", "validation precision", "validation rms_pm")
     reached = "".join(f", {name} {value:g}" for name, value in card.scores.items() if name in shown)
     return f"model {card.name}: {card.training['updates']} updates{reached}; use it with --model {card.name}"
-
-
-def _told(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _direction(text: str) -> tuple[int, int, int]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.comparison.result import CompareParams, Comparison
+from napari_atomseg.comparison.params import CompareParams
+from napari_atomseg.comparison.result import Comparison
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.simulation.engine import simulate
-from napari_atomseg.simulation.params import SimulationParams, like
+from napari_atomseg.simulation.params import SimulationParams, on_grid_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -82,11 +83,11 @@ def compare(
         "frms": scores.frms,
         "ssim": scores.ssim,
     }
-    told = {**numbers, "simulated": _source(simulated), "experimental": _source(experimental)}
+    metadata = {**numbers, "simulated": _source(simulated), "experimental": _source(experimental)}
     return Comparison(
-        simulated=_made(image, f"{simulated.name} | registered", simulated, experimental, told),
+        simulated=_made(image, f"{simulated.name} | registered", simulated, experimental, metadata),
         experimental=replace(experimental, data=planes[1]),
-        residual=_made(planes[1] - image, f"{experimental.name} | residual", simulated, experimental, told),
+        residual=_made(planes[1] - image, f"{experimental.name} | residual", simulated, experimental, metadata),
         columns=table,
         notes=notes,
         params=params,
@@ -113,7 +114,7 @@ def match_rotation(structure: Atoms, params: SimulationParams, experimental: Mic
     from napari_atomseg.registration.spectra import rotation_between
 
     yield Progress(0, 2, "simulating")
-    upright = like(replace(params, method="convolution", cut=replace(params.cut, rotation_deg=0.0)), experimental)
+    upright = on_grid_of(replace(params, method="convolution", cut=replace(params.cut, rotation_deg=0.0)), experimental)
     model = simulate(structure, upright)
     yield Progress(1, 2, "comparing spectra")
     pixels = model.require_pixel_size(), experimental.require_pixel_size()
@@ -254,7 +255,7 @@ def _source(micrograph: Micrograph) -> dict[str, Any]:
     }
 
 
-def _made(image: np.ndarray, name: str, simulated: Micrograph, experimental: Micrograph, told: dict[str, Any]) -> Micrograph:
+def _made(image: np.ndarray, name: str, simulated: Micrograph, experimental: Micrograph, metadata: dict[str, Any]) -> Micrograph:
     return Micrograph(
         data=image.astype(np.float32),
         pixel_size=experimental.pixel_size,
@@ -262,5 +263,5 @@ def _made(image: np.ndarray, name: str, simulated: Micrograph, experimental: Mic
         name=name,
         modality=experimental.modality or simulated.modality,
         energy=experimental.energy or simulated.energy,
-        metadata={"comparison": told},
+        metadata={"comparison": metadata},
     )

@@ -11,12 +11,13 @@ import numpy as np
 
 from napari_atomseg.comparison.compare import compare, register_simulation, require_fractions, single_plane
 from napari_atomseg.comparison.lens_problem import FARTHEST, STEPS, LensProblem
-from napari_atomseg.comparison.result import CompareParams, Comparison
+from napari_atomseg.comparison.params import CompareParams
+from napari_atomseg.comparison.result import Comparison
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import WHOLE, Progress, as_part, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.simulation.engine import simulate
-from napari_atomseg.simulation.params import SimulationParams, StemParams, like
+from napari_atomseg.simulation.params import SimulationParams, StemParams, on_grid_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -93,22 +94,13 @@ def fit_simulation(
     absolute = "thickness" in vary
     asked = CompareParams(intensities="absolute" if absolute else "linear")
     names = tuple(name for name in STEPS if name in vary)
-    params = replace(like(params, experimental), method="convolution", convolution=replace(params.convolution, psf="probe"))
+    params = replace(on_grid_of(params, experimental), method="convolution", convolution=replace(params.convolution, psf="probe"))
     if absolute:
         params = _whole_periods(structure, params)
     problem = LensProblem.of(structure, experimental, names, absolute)
     settings = np.array([getattr(params.stem, name) for name in names], dtype=float)
-    told: list[dict[str, float]] = []
-    for turn in range(_TURNS):
-        registering, scanning, fitting = _PARTS[turn]
-        what = f"lens, round {turn + 1} of {_TURNS}"
-        yield Progress(round(WHOLE * registering[0]), WHOLE, f"{what}: simulating")
-        image = simulate(structure, problem.with_settings(params, settings))
-        found = yield from as_part(register_simulation(image, experimental, asked), *registering, what)
-        problem = replace(problem, placement=found.placement)
-        if turn == 0 and "defocus" in names:
-            settings = yield from as_part(_scanned(problem, params, settings), *scanning, what)
-        settings = yield from as_part(_fitted(problem, params, settings, told), *fitting, what)
+    steps: list[dict[str, float]] = []
+    problem, settings = yield from _in_turns(problem, experimental, params, asked, settings, steps)
     if "defocus" in names and _symmetric(params.stem):
         settings[names.index("defocus")] = abs(settings[names.index("defocus")])
     best = problem.with_settings(params, settings)
@@ -126,10 +118,32 @@ def fit_simulation(
         params=best,
         one_minus_r2=comparison.one_minus_r2,
         uncertainty=uncertainty,
-        steps=tuple(told),
+        steps=tuple(steps),
         comparison=comparison,
         notes=(*_misfit_note(comparison.one_minus_r2), *_fit_notes(best.stem, uncertainty)),
     )
+
+
+def _in_turns(
+    problem: LensProblem,
+    experimental: Micrograph,
+    params: SimulationParams,
+    asked: CompareParams,
+    settings: np.ndarray,
+    steps: list[dict[str, float]],
+) -> Generator[Progress, None, tuple[LensProblem, np.ndarray]]:
+    """The simulation registered and the lens fitted in turns; `steps` takes what each step of the fit gave."""
+    for turn in range(_TURNS):
+        registering, scanning, fitting = _PARTS[turn]
+        what = f"lens, round {turn + 1} of {_TURNS}"
+        yield Progress(round(WHOLE * registering[0]), WHOLE, f"{what}: simulating")
+        image = simulate(problem.structure, problem.with_settings(params, settings))
+        found = yield from as_part(register_simulation(image, experimental, asked), *registering, what)
+        problem = replace(problem, placement=found.placement)
+        if turn == 0 and "defocus" in problem.names:
+            settings = yield from as_part(_scanned(problem, params, settings), *scanning, what)
+        settings = yield from as_part(_fitted(problem, params, settings, steps), *fitting, what)
+    return problem, settings
 
 
 def _scanned(problem: LensProblem, params: SimulationParams, settings: np.ndarray) -> Generator[Progress, None, np.ndarray]:
@@ -151,13 +165,13 @@ def _scanned(problem: LensProblem, params: SimulationParams, settings: np.ndarra
 
 
 def _fitted(
-    problem: LensProblem, params: SimulationParams, settings: np.ndarray, told: list[dict[str, float]]
+    problem: LensProblem, params: SimulationParams, settings: np.ndarray, steps: list[dict[str, float]]
 ) -> Generator[Progress, None, np.ndarray]:
     """The settings after steps of Levenberg and Marquardt."""
     residual = problem.residual(params, settings)
     damping = 1e-3
     for done in range(_MOST_STEPS):
-        told.append(dict(zip(problem.names, settings.tolist(), strict=True)) | {"one_minus_r2": problem.one_minus_r2(residual)})
+        steps.append(dict(zip(problem.names, settings.tolist(), strict=True)) | {"one_minus_r2": problem.one_minus_r2(residual)})
         yield Progress(_TRIES * done, _TRIES * _MOST_STEPS, "fitting")
         if not problem.names:
             break

@@ -35,6 +35,18 @@ class LensProblem:
 
     @staticmethod
     def of(structure: Atoms, experimental: Micrograph, names: tuple[str, ...], absolute: bool) -> LensProblem:
+        """The problem of fitting a lens to an experiment.
+
+        Parameters
+        ----------
+        structure : Atoms
+        experimental : Micrograph
+            One image with a pixel size.
+        names : tuple of str
+            Settings that are varied.
+        absolute : bool
+            Both images are fractions of the beam: no gain and offset are fitted.
+        """
         from napari_atomseg.registration.spline_image import points_of
 
         points, values = points_of(experimental.frame(), experimental.require_pixel_size(), _FITTED_PIXELS)

@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
 
 import pandas as pd
 
+from napari_atomseg.comparison.params import CompareParams
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Quantity
 
 NUMBERS = ("shift", "rotation_deg", "magnification", "gain", "offset", "one_minus_r2", "frms", "ssim")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompareParams:
-    """What may be adjusted before two images are subtracted.
-
-    Attributes
-    ----------
-    rotation : bool
-        A small rotation is fitted.
-    scale : bool
-        A small change of magnification is fitted.
-    largest_rotation_deg : float
-        How far it may go, to either side.
-    largest_scale : float
-        How far the magnification may differ from 1.
-    intensities : str
-        Gain and offset are fitted, or both images are taken as fractions of the beam.
-    """
-
-    rotation: bool = True
-    scale: bool = True
-    largest_rotation_deg: Annotated[float, Quantity(unit="deg", low=0, high=20, decimals=1)] = 5.0
-    largest_scale: Annotated[float, Quantity(low=0, high=0.2, decimals=3)] = 0.05
-    intensities: Literal["linear", "absolute"] = "linear"
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +54,7 @@ class Comparison:
     ssim: float
     columns: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
-    params: CompareParams = CompareParams()
+    params: CompareParams = field(default_factory=CompareParams)
 
 
 def comparison_summary(comparison: Comparison) -> str:

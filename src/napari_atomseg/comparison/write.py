@@ -78,11 +78,11 @@ def _description(comparison: Comparison, paths: list[Path]) -> dict[str, Any]:
 
     from napari_atomseg.writers.columns_csv import checksum, plain
 
-    told = comparison.simulated.metadata["comparison"]
+    compared = comparison.simulated.metadata["comparison"]
     sources = {}
     for which in ("simulated", "experimental"):
-        path = told[which]["path"]
-        sources[which] = {**told[which], "sha256": checksum(path) if path else None}
+        path = compared[which]["path"]
+        sources[which] = {**compared[which], "sha256": checksum(path) if path else None}
     numbers: dict[str, Any] = {name: getattr(comparison, name) for name in NUMBERS}
     numbers["shift_angstrom"] = numbers.pop("shift")
     described: dict[str, Any] = plain(

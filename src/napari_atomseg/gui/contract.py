@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_atomseg.gui.documents.current import CurrentDocument
     from napari_atomseg.gui.jobs.workers import Work
-    from napari_atomseg.gui.widgets.asking import Asking
+    from napari_atomseg.gui.widgets.network_settings import NetworkSettings
 
 __all__ = ["Dock", "Host", "Links", "Page", "Widget"]
 Widget = TypeVar("Widget", bound=QWidget)
@@ -82,23 +82,23 @@ class Host(BasicHost, Protocol):
 
     Attributes
     ----------
-    head : QWidget
+    image_bar : QWidget
         Shows the chosen image and its pixel size.
     image_changed, calibrated : signals
         Another image has been chosen; it has been given another pixel size.
     documents : CurrentDocument
         The columns that are worked on.
-    networks : Asking
+    networks : NetworkSettings
         The models at hand, and how they are asked.
     jobs_begun : int
         How many jobs there have been, so that a late result does not speak over a new one.
     """
 
-    head: QWidget
+    image_bar: QWidget
     image_changed: SignalInstance
     calibrated: SignalInstance
     documents: CurrentDocument
-    networks: Asking
+    networks: NetworkSettings
     jobs_begun: int
 
     def width(self) -> int:

@@ -243,7 +243,17 @@ def _dress_viewer() -> None:
 
 
 def write_columns(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Writer of npe2 for a Points layer: CSV with JSON beside it, or extended xyz by suffix; other points are left to napari."""
+    """Writer of npe2 for a Points layer: CSV with JSON beside it, or extended xyz by suffix; other points are left to napari.
+
+    Parameters
+    ----------
+    path : str
+        Where to, as the user chose it.
+    data : ndarray, shape (N, 2) or (N, 3)
+        Of the layer.
+    attributes : dict
+        Of the layer, as napari gives them to writers.
+    """
     from napari.layers import Points
 
     from napari_atomseg.gui.layers.conversion import to_columns
@@ -257,7 +267,17 @@ def write_columns(path: str, data: Any, attributes: dict[str, Any]) -> list[str]
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Writer of npe2 for an Image layer: float32 TIFF that carries the pixel size; pictures in colour are left to napari."""
+    """Writer of npe2 for an Image layer: float32 TIFF that carries the pixel size; pictures in colour are left to napari.
+
+    Parameters
+    ----------
+    path : str
+        Where to, as the user chose it.
+    data : array, shape (Y, X) or (T, Y, X)
+        Of the layer.
+    attributes : dict
+        Of the layer, as napari gives them to writers.
+    """
     from napari.layers import Image
 
     from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph, usable_image

@@ -9,9 +9,9 @@ from typing import Any
 _feet: weakref.WeakKeyDictionary[Any, weakref.WeakMethod[Callable[[str], None]]] = weakref.WeakKeyDictionary()
 
 
-def set_foot(viewer: Any, complain: Callable[[str], None]) -> None:
+def set_foot(viewer: Any, show_error: Callable[[str], None]) -> None:
     """Name the method that shows a sentence in the foot of a viewer's panel."""
-    _feet[viewer] = weakref.WeakMethod(complain)
+    _feet[viewer] = weakref.WeakMethod(show_error)
 
 
 def has_panel(viewer: Any) -> bool:

@@ -39,17 +39,39 @@ class BasicHost(Protocol):
     def say(self, sentence: str) -> None:
         """Show rich text in the foot."""
 
-    def complain(self, error: Exception | str) -> None:
+    def show_error(self, error: Exception | str) -> None:
         """Show in the foot what went wrong."""
 
     def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:
-        """Ask in a frame above the pages."""
+        """Ask in a frame above the pages.
+
+        Parameters
+        ----------
+        sentence : str
+            The question.
+        accept, refuse : tuple of str
+            Name, text and tooltip of each answer.
+        then : mapping of str to callable
+            What is done, by the name of the answer.
+        """
 
     def withdraw(self, name: str) -> None:
         """Take a question back, by the name of its first answer."""
 
     def start(self, steps: Steps[Any], done: Any, what: str, **more: Any) -> None:
-        """Run a long job with progress and Cancel in the foot."""
+        """Run a long job with progress and Cancel in the foot.
+
+        Parameters
+        ----------
+        steps : generator
+            The job.
+        done : callable
+            Takes its result, in the main thread.
+        what : str
+            Shown while it runs.
+        **more
+            See the panel.
+        """
 
     def follow_link(self, link: str) -> None:
         """Do what a link says, whichever page knows it."""

@@ -7,10 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from napari_atomseg.optics.electron import wavelength
+from napari_atomseg.optics.electron import REST_ENERGY, wavelength
 
-REST_ENERGY = 510_998.95
-"""Of an electron, eV."""
 RINGS, TURNS, STEPS = 6, 24, 600
 """Directions of the incident cone (radii and azimuths), and of the detector, that are summed over."""
 NEAREST, FARTHEST, POINTS, WAVES = 1e-4, 12.0, 4000, 400

@@ -15,7 +15,7 @@ from torch import Tensor
 from napari_atomseg.imaging.linear_adf import ColumnBatch, field_of, inside_field, species_spectrum
 from napari_atomseg.imaging.lobato import scattering_factor
 from napari_atomseg.imaging.scattering import POTENTIAL_PER_FACTOR
-from napari_atomseg.optics.aberrations import per_sample
+from napari_atomseg.optics.batch import per_sample
 from napari_atomseg.optics.ctf import CtfParams, transfer_function
 from napari_atomseg.optics.electron import interaction_constant
 from napari_atomseg.optics.modes import column_modes, row_modes, sample_spectrum

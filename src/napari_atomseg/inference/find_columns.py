@@ -21,7 +21,7 @@ from napari_atomseg.networks.zoo import Model
 
 
 def find_by_network(
-    plane: Any, model: Model, params: NetworkParams, told: PixelSizeEstimate, region: np.ndarray | None = None
+    plane: Any, model: Model, params: NetworkParams, estimate: PixelSizeEstimate, region: np.ndarray | None = None
 ) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
     """Columns of one frame by a network, not yet fitted, and what the network was told.
 
@@ -32,7 +32,7 @@ def find_by_network(
     model : Model
         For columns; see :func:`~napari_atomseg.inference.find_structures.find_structures` for the others.
     params : NetworkParams
-    told : PixelSizeEstimate
+    estimate : PixelSizeEstimate
     region : ndarray of bool, shape (Y, X), optional
         Only columns where it is True.
 
@@ -45,7 +45,7 @@ def find_by_network(
     """
     region, left_out = searched_part(plane, region)
     box = box_of(region)
-    prediction, says = yield from frame_maps(part_of(plane, box), model, NEEDED, params, told)
+    prediction, says = yield from frame_maps(part_of(plane, box), model, NEEDED, params, estimate)
     yield Progress(0, 0, "weighing candidates")
     shown = network_columns(prediction, model, params.segmentation)
     if params.alike and params.segmentation == "ours":

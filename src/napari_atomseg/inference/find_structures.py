@@ -22,7 +22,12 @@ from napari_atomseg.networks.zoo import Model
 
 
 def find_structures(
-    plane: Any, model: Model, params: NetworkParams, told: PixelSizeEstimate, region: np.ndarray | None = None, modality: str = ""
+    plane: Any,
+    model: Model,
+    params: NetworkParams,
+    estimate: PixelSizeEstimate,
+    region: np.ndarray | None = None,
+    modality: str = "",
 ) -> Generator[Progress, None, tuple[Columns, dict[str, Any]]]:
     """Structures of one frame, or of a focal series, by a network that recognises them, and what the network was told.
 
@@ -32,7 +37,7 @@ def find_structures(
     model : Model
         For structures.
     params : NetworkParams
-    told : PixelSizeEstimate
+    estimate : PixelSizeEstimate
     region : ndarray of bool, shape (Y, X), optional
         Only structures where it is True.
     modality : str
@@ -48,7 +53,7 @@ def find_structures(
     region, left_out = searched_part(plane if plane.ndim == 2 else plane[0], region)
     box = box_of(region)
     names = tuple(output.name for output in model.card.outputs)
-    prediction, says = yield from frame_maps(part_of(plane, box), model, names, params, told)
+    prediction, says = yield from frame_maps(part_of(plane, box), model, names, params, estimate)
     yield Progress(0, 0, "reading the class maps")
     found = recognised(prediction, model.card, params)
     columns = as_columns(found, prediction, model.card)

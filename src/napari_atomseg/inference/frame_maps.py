@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.core.jobs import Progress
+from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.inference.detection.columns import NEEDED, native_columns
 from napari_atomseg.inference.device import device_of
 from napari_atomseg.inference.params import NetworkParams
@@ -26,7 +26,7 @@ def frame_maps(
     model: Model,
     tasks: tuple[str, ...],
     params: NetworkParams,
-    told: PixelSizeEstimate,
+    estimate: PixelSizeEstimate,
     *,
     held: bool = False,
     averaged: bool = False,
@@ -41,7 +41,8 @@ def frame_maps(
     tasks : tuple of str
         Names of the maps.
     params : NetworkParams
-    told : PixelSizeEstimate
+    estimate : PixelSizeEstimate
+        What a pixel is taken for.
     held : bool
         The denoised image keeps to the raw one, if the parameters allow.
     averaged : bool
@@ -58,25 +59,19 @@ def frame_maps(
     ModelError
         If the model does not know such images.
     """
-    size, device = told.size, device_of(params)
     if model.card.task == STRUCTURES:
-        found = yield from predict(model, plane, size, tasks, averaged=params.averaged, device=device)
-        return found, {"pixel_size_angstrom": list(size), "pixel_size_source": told.source}
-    width = USUAL_WIDTH / float(np.mean(size))
+        found = yield from predict(model, plane, estimate.size, tasks, averaged=params.averaged, device=device_of(params))
+        return found, _size_said(estimate)
+    width = USUAL_WIDTH / float(np.mean(estimate.size))
     sign = polarity_sign(params.polarity, centre_crop(plane, SAMPLE_SIDE), width)
     needed = NEEDED if params.straighten else ("columns",) if params.alike and averaged else ()
     wanted = tuple(dict.fromkeys((*tasks, *needed)))
-    try:
-        found = yield from predict(model, plane, size, wanted, sign=sign, averaged=params.averaged, device=device)
-    except ModelError as error:
-        if not told.source.startswith(ESTIMATED):
-            raise
-        raise ModelError(f"{error} (the image gives no pixel size; this one was {told.source})") from error
-    says = {"pixel_size_angstrom": list(size), "pixel_size_source": told.source, "polarity": "bright" if sign > 0 else "dark"}
+    found = yield from _predicted(plane, model, wanted, params, estimate, sign)
+    says = _size_said(estimate) | {"polarity": "bright" if sign > 0 else "dark"}
     if params.straighten:
         yield Progress(0, 0, "comparing rows")
         shifts = row_shifts(native_columns(found, model.card), found.grid.native_shape[0])
-        says["rows"] = _rows_told(shifts, model.card.native_sampling)
+        says["rows"] = _rows_said(shifts, model.card.native_sampling)
     else:
         shifts = None
     if params.alike and held:
@@ -88,7 +83,25 @@ def frame_maps(
     return found, says
 
 
-def _rows_told(shifts: np.ndarray | None, native_sampling: float) -> str:
+def _predicted(
+    plane: Any, model: Model, tasks: tuple[str, ...], params: NetworkParams, estimate: PixelSizeEstimate, sign: float
+) -> Steps[Prediction]:
+    """The network's maps; where it knows no such pixels and their size is an estimate, the error says so."""
+    try:
+        return (
+            yield from predict(model, plane, estimate.size, tasks, sign=sign, averaged=params.averaged, device=device_of(params))
+        )
+    except ModelError as error:
+        if not estimate.source.startswith(ESTIMATED):
+            raise
+        raise ModelError(f"{error} (the image gives no pixel size; this one was {estimate.source})") from error
+
+
+def _size_said(estimate: PixelSizeEstimate) -> dict[str, Any]:
+    return {"pixel_size_angstrom": list(estimate.size), "pixel_size_source": estimate.source}
+
+
+def _rows_said(shifts: np.ndarray | None, native_sampling: float) -> str:
     if shifts is None:
         return "as scanned"
     rms = 100 * native_sampling * np.sqrt(np.mean(shifts**2, axis=0))

@@ -53,3 +53,23 @@ class NetworkParams:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorationParams:
+    """How images are restored.
+
+    Attributes
+    ----------
+    modality : str
+        Kind of the image: from its metadata (``auto``), not known (``unknown``), or one of six: the microscope, and
+        whether atoms are seen (``hr``) or not (``lr``).
+    device : {'auto', 'cpu', 'cuda', 'mps'}
+        Where the network runs; auto takes a GPU where there is one.
+    """
+
+    modality: Literal["auto", "unknown", "hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -50,14 +50,14 @@ ESTIMATED = "estimated"
 
 def estimated_size(provenance: Mapping[str, Any]) -> PixelSizeEstimate | None:
     """The size that a network was told of columns with this provenance, if it had to be estimated."""
-    told = provenance.get("network", {})
-    if not str(told.get("pixel_size_source", "")).startswith(ESTIMATED):
+    network = provenance.get("network", {})
+    if not str(network.get("pixel_size_source", "")).startswith(ESTIMATED):
         return None
-    y, x = told["pixel_size_angstrom"]
-    return PixelSizeEstimate(size=(y, x), source=told["pixel_size_source"])
+    y, x = network["pixel_size_angstrom"]
+    return PixelSizeEstimate(size=(y, x), source=network["pixel_size_source"])
 
 
-def pixel_size_told(micrograph: Micrograph, params: NetworkParams) -> tuple[float, float] | None:
+def known_pixel_size(micrograph: Micrograph, params: NetworkParams) -> tuple[float, float] | None:
     """Pixel size (y, x) in Angstrom that a network is told; None if it has to be estimated from the columns' width.
 
     Parameters

@@ -113,38 +113,19 @@ def predict(
     ModelError
         If the pixel size is out of the model's range, or the field too small.
     """
-    if model.card.task == RESTORATION:
-        raise ModelError(
-            f"the model {model.card.name} restores images and gives no maps; use it with restore, or choose one for columns or "
-            "structures"
-        )
+    _require_maps(model)
     outputs = model.card.outputs
     names = tuple(output.name for output in outputs)
     tasks = names if tasks is None else tasks
     _check_range(model, pixel_size, tasks, names)
     frames = [plane] if len(plane.shape) == 2 else [plane[number] for number in range(plane.shape[0])]
     _check_frames(model, len(frames))
-    grid = native_grid((int(plane.shape[-2]), int(plane.shape[-1])), pixel_size, model.card.native_sampling)
-    if min(grid.native_shape) < LEAST_SIDE:
-        raise ModelError(
-            f"the image has only {grid.native_shape[0]} x {grid.native_shape[1]} pixels of {model.card.native_sampling:g} Å, and "
-            f"a network needs {LEAST_SIDE} at least; check the pixel size"
-        )
+    grid = _grid_for(model, (int(plane.shape[-2]), int(plane.shape[-1])), pixel_size)
     image = torch.empty(1, len(frames), *grid.native_shape)
     for number, frame in enumerate(frames):
         image[:, number : number + 1] = yield from _native_image(frame, grid, sign)
     given, level, scale = _normalised(image, model)
-    heads = [names.index(task) for task in tasks]
-    rows, columns = grid.native_shape
-    found = np.empty((len(heads), rows, columns), np.float32)
-    spread = np.empty_like(found) if averaged else None
-    tiles = network_tiles((rows, columns), int(model.network.multiple), int(model.network.reach))  # type: ignore[arg-type]
-    for done, (inner, outer, place) in enumerate(tiles):
-        yield Progress(done, len(tiles), "asking the network")
-        mean, deviation = _maps(model, given[..., outer[0], outer[1]], heads, averaged, device)
-        found[(slice(None), *inner)] = mean[(slice(None), *place)]
-        if spread is not None:
-            spread[(slice(None), *inner)] = deviation[(slice(None), *place)]
+    found, spread = yield from _tile_by_tile(model, given, [names.index(task) for task in tasks], averaged, device)
     units = {task: unit_of(task, outputs) for task in tasks}
     maps = {task: in_counts(units[task], found[row], level, scale, sign) for row, task in enumerate(tasks)}
     wide = {} if spread is None else {task: _spread_in_counts(units[task], spread[row], scale) for row, task in enumerate(tasks)}
@@ -158,6 +139,25 @@ def _normalised(image: Tensor, model: Model) -> tuple[Tensor, float, float]:
         return locally_normalised(image, WIDTH / model.card.native_sampling), 0.0, 1.0
     dark, contrast = contrast_of(image)
     return normalised(image, dark, contrast), float(dark), float(contrast)
+
+
+def _require_maps(model: Model) -> None:
+    if model.card.task == RESTORATION:
+        raise ModelError(
+            f"the model {model.card.name} restores images and gives no maps; use it with restore, or choose one for columns or "
+            "structures"
+        )
+
+
+def _grid_for(model: Model, shape: tuple[int, int], pixel_size: tuple[float, float]) -> NativeGrid:
+    """Pixels of the model that cover an image, which has to be large enough."""
+    grid = native_grid(shape, pixel_size, model.card.native_sampling)
+    if min(grid.native_shape) < LEAST_SIDE:
+        raise ModelError(
+            f"the image has only {grid.native_shape[0]} x {grid.native_shape[1]} pixels of {model.card.native_sampling:g} Å, and "
+            f"a network needs {LEAST_SIDE} at least; check the pixel size"
+        )
+    return grid
 
 
 def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str, ...], names: tuple[str, ...]) -> None:
@@ -216,6 +216,26 @@ def _beyond(side: int, ratio: Fraction) -> int:
     """Pixels by which an image is continued so that whole native pixels cover it, and a few more."""
     unit = ratio.numerator
     return -side % unit + unit
+
+
+def _tile_by_tile(
+    model: Model, image: Tensor, heads: list[int], averaged: bool, device: str
+) -> Steps[tuple[np.ndarray, np.ndarray | None]]:
+    """Maps (T, Y', X') of a normalised image, the same as in one piece, and their spread over mirror images if wanted."""
+    found = np.empty((len(heads), *image.shape[-2:]), np.float32)
+    spread = np.empty_like(found) if averaged else None
+    tiles = network_tiles(
+        (image.shape[-2], image.shape[-1]),
+        int(model.network.multiple),  # type: ignore[arg-type]
+        int(model.network.reach),  # type: ignore[arg-type]
+    )
+    for done, (inner, outer, place) in enumerate(tiles):
+        yield Progress(done, len(tiles), "asking the network")
+        mean, deviation = _maps(model, image[..., outer[0], outer[1]], heads, averaged, device)
+        found[(slice(None), *inner)] = mean[(slice(None), *place)]
+        if spread is not None:
+            spread[(slice(None), *inner)] = deviation[(slice(None), *place)]
+    return found, spread
 
 
 def _maps(model: Model, window: Tensor, heads: list[int], averaged: bool, device: str) -> tuple[np.ndarray, np.ndarray]:

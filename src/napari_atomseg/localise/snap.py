@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from napari_atomseg.localise.detection.repair import repair
-from napari_atomseg.localise.refinement.least_squares import fit, problem
+from napari_atomseg.localise.refinement.least_squares import fit, window_problem
 from napari_atomseg.localise.refinement.shape import HEIGHT, SIGMA, X, Y, blank_model
-from napari_atomseg.localise.refinement.stages import is_diverged
+from napari_atomseg.localise.refinement.state import is_diverged
 from napari_atomseg.localise.refinement.windows import cut, window_offsets
 
 REACH_IN_SIGMA = 2.0
@@ -73,5 +73,5 @@ def _fitted(values: np.ndarray, valid: np.ndarray, at: np.ndarray, sigma: float)
     start = blank_model(1)
     start[0, [Y, X, SIGMA, HEIGHT]] = *at, sigma, np.ptp(values)
     windows = cut(values - values.mean(), valid, at[None], window_offsets(max(2.5, WINDOW_IN_SIGMA * sigma)))
-    found, _ = fit(problem(windows, np.zeros_like(windows.values), "local"), start, (Y, X, HEIGHT))
+    found, _ = fit(window_problem(windows, np.zeros_like(windows.values), "local"), start, (Y, X, HEIGHT))
     return at if is_diverged(found, start, 1.0)[0] else found[0, [Y, X]]

@@ -12,7 +12,8 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
+from napari_atomseg.optics.batch import per_image
 
 _GLYPH = (7, 5)
 """Dots of one letter, (y, x)."""
@@ -63,7 +64,7 @@ def annotation(image: Tensor, params: Sequence[AnnotationParams], seeds: Sequenc
     doi:10.1038/s41524-023-01188-0.
     """
     lowest, highest = image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True)
-    value = lowest + column([one.brightness for one in params], image) * (highest - lowest)
+    value = lowest + per_image([one.brightness for one in params], image) * (highest - lowest)
     height, width = image.shape[-2:]
     return torch.where(annotated_pixels((height, width), params, seeds).to(image.device), value, image)
 

@@ -49,15 +49,3 @@ def apply_to(chosen: Sequence[int], effect: Corruption[P], image: Tensor, params
     index = torch.tensor(chosen, device=image.device)
     changed = effect(image[index], [params[n] for n in chosen], [seeds[n] for n in chosen])
     return image.index_copy(0, index, changed)
-
-
-def column(values: Sequence[float], image: Tensor) -> Tensor:
-    """One number per sample, shaped (B, 1, 1, 1) to meet the image.
-
-    Parameters
-    ----------
-    values : sequence of float, length B
-    image : Tensor, shape (B, 1, Y, X)
-        Whose device and type are taken.
-    """
-    return torch.tensor(values, dtype=image.dtype, device=image.device).reshape(-1, 1, 1, 1)

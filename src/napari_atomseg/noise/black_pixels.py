@@ -10,9 +10,10 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import Points, Steps
 from napari_atomseg.noise.scattered_pixels import scattered_pixels
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,4 +64,4 @@ def black_pixels(image: Tensor, params: Sequence[BlackPixelsParams], seeds: Sequ
     """
     height, width = image.shape[-2:]
     black = scattered_pixels((height, width), [one.points for one in params], [one.steps for one in params], seeds, image.device)
-    return torch.where(black, image * column([one.response for one in params], image), image)
+    return torch.where(black, image * per_image([one.response for one in params], image), image)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
+from napari_atomseg.optics.batch import per_image
 
 _REACH = 4.0
 """Standard deviations after which the Gaussian is cut."""
@@ -69,7 +70,7 @@ def gaussian_weights(sigmas: Sequence[float], image: Tensor) -> list[Tensor]:
         Whose device and type are taken.
     """
     reach = max(ceil(_REACH * sigma) for sigma in sigmas)
-    sigma = column(sigmas, image)
+    sigma = per_image(sigmas, image)
     weights = [torch.exp(-0.5 * (step / sigma) ** 2) * (step <= torch.ceil(_REACH * sigma)) for step in range(reach + 1)]
     # Added up in a fixed order, so that zeros for the reach of other samples change nothing.
     total = weights[0] + 2 * sum(weights[1:], torch.zeros_like(sigma))

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.params import check
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import Level
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,6 @@ def clipping(image: Tensor, params: Sequence[ClippingParams], seeds: Sequence[in
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 39 (TEM) and 54 (STEM),
     doi:10.1038/s41524-023-01188-0.
     """
-    upper = column([inf if one.upper is None else one.upper for one in params], image)
-    lower = column([-inf if one.lower is None else one.lower for one in params], image)
+    upper = per_image([inf if one.upper is None else one.upper for one in params], image)
+    lower = per_image([-inf if one.lower is None else one.lower for one in params], image)
     return torch.minimum(torch.maximum(image, lower), upper)

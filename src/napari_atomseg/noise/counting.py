@@ -10,8 +10,9 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import DoseScale
+from napari_atomseg.optics.batch import per_image
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 """C."""
@@ -81,5 +82,5 @@ def counting(image: Tensor, params: Sequence[CountingParams], seeds: Sequence[in
     ----------
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 30, doi:10.1038/s41524-023-01188-0.
     """
-    scale = column([one.dose_scale or 1.0 for one in params], image)
+    scale = per_image([one.dose_scale or 1.0 for one in params], image)
     return seeded.poisson(image * scale, seeds) / scale

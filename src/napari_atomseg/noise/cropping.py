@@ -12,8 +12,9 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import Angle, Level
+from napari_atomseg.optics.batch import per_image
 
 _Margin = Annotated[float, Quantity(low=0, high=0.5, decimals=3)]
 _MARGINS = ("top", "bottom", "left", "right")
@@ -73,8 +74,8 @@ def cropping(image: Tensor, params: Sequence[CroppingParams], seeds: Sequence[in
     x = torch.arange(width, device=image.device) - (width - 1) / 2
     kept = _kept(y, x, params, (height, width))
     median = image.reshape(batch, -1).median(dim=1).values.reshape(-1, 1, 1, 1)
-    constant = column([one.value for one in params], image)
-    by_median = column([one.fill == "median" for one in params], image).bool()
+    constant = per_image([one.value for one in params], image)
+    by_median = per_image([one.fill == "median" for one in params], image).bool()
     return torch.where(kept, image, torch.where(by_median, median, constant))
 
 
@@ -96,7 +97,7 @@ def kept_points(points: np.ndarray, params: CroppingParams, shape: tuple[int, in
 def _kept(y: Tensor, x: Tensor, params: Sequence[CroppingParams], shape: tuple[int, int]) -> Tensor:
     """Whether places, given from the centre of the image, lie in the rectangle, shape (B, 1, Y, X) or (1, 1, 1, N)."""
     height, width = shape
-    angle, top, bottom, left, right = (column([getattr(one, name) for one in params], y) for name in ("rotation", *_MARGINS))
+    angle, top, bottom, left, right = (per_image([getattr(one, name) for one in params], y) for name in ("rotation", *_MARGINS))
     along_y = y * torch.cos(angle) + x * torch.sin(angle)
     along_x = x * torch.cos(angle) - y * torch.sin(angle)
     inside_y = (along_y >= (top - 0.5) * height) & (along_y < (0.5 - bottom) * height)

@@ -13,8 +13,9 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import DoseScale
+from napari_atomseg.optics.batch import per_image
 
 _Electrons = Annotated[float, Quantity(unit="e", low=0, high=1e6, decimals=3)]
 _HOT_FROM, _HOT_TO = 5.0, 8.0
@@ -69,7 +70,7 @@ def dark_current(image: Tensor, params: Sequence[DarkCurrentParams], seeds: Sequ
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 33, doi:10.1038/s41524-023-01188-0.
     """
     dark = seeded.poisson(dark_map(image.shape[1:], params, seeds, image.device), seeds, stream=3)
-    return image + dark / column([one.dose_scale for one in params], image)
+    return image + dark / per_image([one.dose_scale for one in params], image)
 
 
 def dark_map(
@@ -97,9 +98,9 @@ def dark_map(
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 32, doi:10.1038/s41524-023-01188-0.
     """
     body = seeded.normal(shape, seeds, device)
-    mean, sigma, hot = (column([getattr(one, name) for one in params], body) for name in ("mean", "sigma", "hot"))
+    mean, sigma, hot = (per_image([getattr(one, name) for one in params], body) for name in ("mean", "sigma", "hot"))
     # Of the logarithms: the relative variance is exp(spread^2) - 1.
-    spread = column([sqrt(log1p((one.sigma / max(one.mean, 1e-12)) ** 2)) for one in params], body)
+    spread = per_image([sqrt(log1p((one.sigma / max(one.mean, 1e-12)) ** 2)) for one in params], body)
     body = mean * torch.exp(spread * body - spread * spread / 2)
     if not bool(hot.any()):
         return body

@@ -13,8 +13,9 @@ from torch import Tensor
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import Angle
+from napari_atomseg.optics.batch import per_image
 
 _LEAST_WEIGHT = 0.05
 
@@ -99,7 +100,7 @@ def fast_scan_kernel(length: int, params: Sequence[FastScanParams]) -> Tensor:
     """
     s = torch.arange(length, dtype=torch.float64)
     alpha, beta, gamma, theta = (
-        column([getattr(one, name) for one in params], s)[:, :, 0, 0] for name in ("alpha", "beta", "gamma", "theta")
+        per_image([getattr(one, name) for one in params], s)[:, :, 0, 0] for name in ("alpha", "beta", "gamma", "theta")
     )
     first = (s == 0).double()
     detector = torch.where(alpha > 0, alpha / (4 * pi**2 * s**2 + alpha**2).clamp(min=1e-300), first)

@@ -11,7 +11,8 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,5 +54,5 @@ def fixed_pattern(image: Tensor, params: Sequence[FixedPatternParams], seeds: Se
     ----------
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 31, doi:10.1038/s41524-023-01188-0.
     """
-    gain = seeded.normal(image.shape[1:], seeds, image.device).mul_(column([one.sigma for one in params], image))
+    gain = seeded.normal(image.shape[1:], seeds, image.device).mul_(per_image([one.sigma for one in params], image))
     return gain.add_(1).mul_(image)

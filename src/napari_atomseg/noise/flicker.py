@@ -11,8 +11,9 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import Intensity
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def flicker(image: Tensor, params: Sequence[FlickerParams], seeds: Sequence[int]
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 35, doi:10.1038/s41524-023-01188-0.
     """
     height, width = image.shape[-2:]
-    white = seeded.normal(image.shape[1:], seeds, image.device).mul_(column([one.sigma for one in params], image))
+    white = seeded.normal(image.shape[1:], seeds, image.device).mul_(per_image([one.sigma for one in params], image))
     spectrum = torch.fft.rfft2(white).mul_(_pink(height, width).to(image.device))
     return torch.fft.irfft2(spectrum, s=(height, width)).add_(image)
 

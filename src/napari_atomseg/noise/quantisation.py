@@ -11,7 +11,8 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,6 @@ def quantisation(image: Tensor, params: Sequence[QuantisationParams], seeds: Seq
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 40 (TEM) and 55 (STEM),
     doi:10.1038/s41524-023-01188-0.
     """
-    gain = column([one.gain or 1.0 for one in params], image)
-    divisor = column([(one.gain or 1.0) if one.divide else 1.0 for one in params], image)
+    gain = per_image([one.gain or 1.0 for one in params], image)
+    divisor = per_image([(one.gain or 1.0) if one.divide else 1.0 for one in params], image)
     return torch.round(image * gain) / divisor

@@ -12,7 +12,8 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
+from napari_atomseg.optics.batch import per_image
 
 _Factor = Annotated[float, Quantity(low=0, high=10)]
 
@@ -62,7 +63,7 @@ def row_line(image: Tensor, params: Sequence[RowLineParams], seeds: Sequence[int
     counts = [one.lines for one in params]
     row, start, length, factor = seeded.uniform_lists(counts, 4, seeds, image.device).unbind(-1)
     longest, lowest, highest = (
-        column([getattr(one, name) for one in params], image)[:, :, 0, 0] for name in ("longest", "lowest", "highest")
+        per_image([getattr(one, name) for one in params], image)[:, :, 0, 0] for name in ("longest", "lowest", "highest")
     )
     row = (row * height).long()
     start = (start * width).floor()

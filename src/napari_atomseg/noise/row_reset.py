@@ -9,8 +9,9 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import Intensity
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,4 +53,4 @@ def row_reset(image: Tensor, params: Sequence[RowResetParams], seeds: Sequence[i
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 36, doi:10.1038/s41524-023-01188-0.
     """
     rows = seeded.normal((1, image.shape[-2], 1), seeds, image.device)
-    return image + rows * column([one.sigma for one in params], image)
+    return image + rows * per_image([one.sigma for one in params], image)

@@ -13,8 +13,9 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.noise import seeded
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import DoseScale
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +93,11 @@ def scintillator(image: Tensor, params: Sequence[ScintillatorParams], seeds: Seq
     ----------
     Lobato, Friedrich, Van Aert, npj Comput. Mater. 10, 10 (2024), Eq. 45-46, doi:10.1038/s41524-023-01188-0.
     """
-    scale = column([one.dose_scale or 1.0 for one in params], image)
-    spread = column([pulse_spread(one) for one in params], image)
+    scale = per_image([one.dose_scale or 1.0 for one in params], image)
+    spread = per_image([pulse_spread(one) for one in params], image)
     counts = seeded.poisson(image * scale, seeds)
     noise = seeded.normal(image.shape[1:], seeds, image.device, stream=1).mul_(spread)
-    single = column([one.pulses == "single" for one in params], image).bool()
+    single = per_image([one.pulses == "single" for one in params], image).bool()
     if bool(single.any()):
         noise = torch.where(single, noise * counts.sqrt(), noise)
     return counts.add_(noise).div_(scale)

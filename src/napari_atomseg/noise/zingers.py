@@ -11,9 +11,10 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.noise.batch import column, only_where
+from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import Intensity, Points, Steps
 from napari_atomseg.noise.scattered_pixels import scattered_pixels
+from napari_atomseg.optics.batch import per_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,5 +70,5 @@ def zingers(image: Tensor, params: Sequence[ZingersParams], seeds: Sequence[int]
     hit = scattered_pixels(
         (height, width), [one.points for one in params], [one.steps for one in params], [~seed for seed in seeds], image.device
     )
-    bright = image * column([one.factor for one in params], image) + column([one.burst for one in params], image)
+    bright = image * per_image([one.factor for one in params], image) + per_image([one.burst for one in params], image)
     return torch.where(hit, bright, image)

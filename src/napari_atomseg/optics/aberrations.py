@@ -16,6 +16,7 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
+from napari_atomseg.optics.batch import per_sample
 from napari_atomseg.optics.electron import ElectronVolt, wavelength
 
 Coefficient = Annotated[float, Quantity(unit="Å", low=-1e9, high=1e9, decimals=1)]
@@ -63,17 +64,6 @@ class LensParams:
 
     def __post_init__(self) -> None:
         check(self)
-
-
-def per_sample(values: Sequence[float], device: torch.device | str | None = None) -> Tensor:
-    """One number per sample of a batch as a float64 tensor of shape (B, 1, 1), ready to meet a grid.
-
-    Parameters
-    ----------
-    values : sequence of float, length B
-    device : torch.device or str, optional
-    """
-    return torch.tensor([float(value) for value in values], dtype=torch.float64, device=device)[:, None, None]
 
 
 def wavelengths(params: Sequence[LensParams], device: torch.device | str | None = None) -> Tensor:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.optics.aberrations import LensParams, chi, chi_gradient, per_sample, wavelengths
+from napari_atomseg.optics.aberrations import LensParams, chi, chi_gradient, wavelengths
 from napari_atomseg.optics.aperture import angular_grid, circular_aperture
+from napari_atomseg.optics.batch import per_sample
 from napari_atomseg.optics.electron import wavelength
 
 _OPEN = 1e3  # rad: an aperture that stops nothing

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.optics.aberrations import per_sample
+from napari_atomseg.optics.batch import per_sample
 
 _Nyquists = Annotated[float, Quantity(low=1e-3, high=1e3, decimals=3)]
 _Share = Annotated[float, Quantity(low=0, high=1, decimals=3)]

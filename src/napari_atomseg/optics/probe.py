@@ -18,8 +18,9 @@ from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.optics.aberrations import LensParams, chi, per_sample, wavelengths
+from napari_atomseg.optics.aberrations import LensParams, chi, wavelengths
 from napari_atomseg.optics.aperture import angular_grid, circular_aperture
+from napari_atomseg.optics.batch import per_sample
 from napari_atomseg.optics.electron import wavelength
 from napari_atomseg.optics.modes import column_modes, row_modes, sample_spectrum
 

@@ -104,7 +104,7 @@ def guess_mapping(path: Path | str) -> ColumnMapping:
         seen = ", ".join(name for name in names if name)[:120]
         raise ColumnsFileError(f"{path}: no positions among the columns {seen}; name two of them x and y")
     units = [split(line, delimiter) for line in lines[1:head]]
-    unit, note = _told_unit(path, layout, units, rows)
+    unit, note = _stated_unit(path, layout, units, rows)
     return replace(
         layout,
         unit=unit,
@@ -137,10 +137,10 @@ def _counted_layout(first: list[str], rows: list[list[str]]) -> ColumnMapping | 
 def _bare_layout(path: Path, rows: list[list[str]], delimiter: str) -> ColumnMapping:
     """Layout of a table without a header, whose names a comment may give, and whose first column may count the rows."""
     names = column_names(rows[0], False)
-    told = column_names(split(comment_above(path, SNIFFED_BYTES) or " ", delimiter), True)
-    axes = _named_axes(told) if len(told) == len(names) else None
+    commented = column_names(split(comment_above(path, SNIFFED_BYTES) or " ", delimiter), True)
+    axes = _named_axes(commented) if len(commented) == len(names) else None
     if axes is not None:
-        return ColumnMapping(x=axes[0], y=axes[1], frame=axes[2], has_header=False, names=told)
+        return ColumnMapping(x=axes[0], y=axes[1], frame=axes[2], has_header=False, names=commented)
     if len(names) > 2 and _counts_rows([row[0] for row in rows]):
         note = "there is no header: the first column counts the rows, the next two were taken for x and y"
         return ColumnMapping(x=names[1], y=names[2], has_header=False, names=names, index=names[0], notes=(note,))
@@ -153,7 +153,7 @@ def _counts_rows(cells: list[str]) -> bool:
     return len(cells) > 2 and any(cells == [str(first + number) for number in range(len(cells))] for first in (0, 1))
 
 
-def _told_unit(path: Path, layout: ColumnMapping, units: list[list[str]], rows: list[list[str]]) -> tuple[_Unit, str]:
+def _stated_unit(path: Path, layout: ColumnMapping, units: list[list[str]], rows: list[list[str]]) -> tuple[_Unit, str]:
     """Unit of the positions by the name of their column, a row of units below it, or a column of units; and a note.
 
     Raises
@@ -161,16 +161,16 @@ def _told_unit(path: Path, layout: ColumnMapping, units: list[list[str]], rows: 
     ColumnsFileError
         If x and y are in different units.
     """
-    told = []
+    named = []
     for name in (layout.x, layout.y):
         place = layout.names.index(name)
         below = [unit_called(row[place]) for row in units if place < len(row)]
-        told.append(_unit_of(name) or next((unit for unit in below if unit), None))
-    if None not in told and told[0] != told[1]:
-        raise ColumnsFileError(f"{path}: x is in {told[0]} and y in {told[1]}; bring both into one unit")
+        named.append(_unit_of(name) or next((unit for unit in below if unit), None))
+    if None not in named and named[0] != named[1]:
+        raise ColumnsFileError(f"{path}: x is in {named[0]} and y in {named[1]}; bring both into one unit")
     beside = next((place for place, name in enumerate(layout.names) if name.lower() in ("unit", "units")), None)
     by_column = unit_called(rows[0][beside]) if beside is not None and beside < len(rows[0]) else None
-    unit = told[0] or told[1] or by_column or "px"
+    unit = named[0] or named[1] or by_column or "px"
     return unit, "" if unit == "px" else unit_note(unit, f', as the table says ("{layout.x}")')
 
 

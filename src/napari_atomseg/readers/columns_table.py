@@ -68,7 +68,7 @@ def read_columns(
     return replace(columns, provenance={**columns.provenance, "pixel_size_source": source})
 
 
-def told_mapping(path: Path | str, unit: str | None = None, first_index: int | None = None) -> ColumnMapping:
+def mapping_for(path: Path | str, unit: str | None = None, first_index: int | None = None) -> ColumnMapping:
     """How a text table is to be read if its unit, or the number of its first pixel, is told; guessed where it is not.
 
     Parameters
@@ -89,11 +89,11 @@ def told_mapping(path: Path | str, unit: str | None = None, first_index: int | N
         raise ColumnsFileError(f"{path}: such a file sets its unit and first index itself; leave the options out")
     mapping = guess_mapping(path)
     if unit is not None:
-        told = unit_called(unit)
-        if told is None:
+        stated = unit_called(unit)
+        if stated is None:
             raise ColumnsFileError(f'{path}: positions are never in "{unit}"; choose one of A, nm, pm, um and px')
         guessed = unit_note(mapping.unit, "")
-        mapping = replace(mapping, unit=told, notes=tuple(note for note in mapping.notes if not note.startswith(guessed)))
+        mapping = replace(mapping, unit=stated, notes=tuple(note for note in mapping.notes if not note.startswith(guessed)))
     return mapping if first_index is None else replace(mapping, one_based=first_index == 1)
 
 

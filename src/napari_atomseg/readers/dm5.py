@@ -65,8 +65,8 @@ def _axes(data_group: Any, count: int, spectrum: bool) -> list[dict[str, Any]]:
     names = ["x", "y", "z", "t"]
     axes = []
     for number in range(count):
-        told = groups[number].attrs if number < len(groups) else {}
-        scale, unit = told.get("Scale", 1.0), _text(told.get("Units", ""))
+        calibration = groups[number].attrs if number < len(groups) else {}
+        scale, unit = calibration.get("Scale", 1.0), _text(calibration.get("Units", ""))
         name = names[number] if number < len(names) else None
         axes.append({"name": name, "scale": float(scale), "units": unit or None, "navigate": number >= 2})
     if spectrum and count > 1:
@@ -77,8 +77,8 @@ def _axes(data_group: Any, count: int, spectrum: bool) -> list[dict[str, Any]]:
 
 
 def _is_spectrum(tags: Mapping[str, Any]) -> bool:
-    told = tags.get("Meta Data")
-    return isinstance(told, Mapping) and str(told.get("Format", "")).lower().startswith(_SPECTRUM)
+    description = tags.get("Meta Data")
+    return isinstance(description, Mapping) and str(description.get("Format", "")).lower().startswith(_SPECTRUM)
 
 
 def _listed(group: Any) -> list[Any]:

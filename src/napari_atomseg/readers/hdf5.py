@@ -53,8 +53,8 @@ def prismatic_steps(path: Path) -> Mapping[str, float]:
         group = file.get(f"{_PRISMATIC}/metadata/metadata_0/original/simulation_parameters")
         if _PRISMATIC not in file:
             return {}
-        told = {} if group is None else {axis: group.attrs.get(f"r{axis}") for axis in "yx"}
-    return {axis: float(value) for axis, value in told.items() if value is not None} or {"y": 0.0, "x": 0.0}
+        offsets = {} if group is None else {axis: group.attrs.get(f"r{axis}") for axis in "yx"}
+    return {axis: float(value) for axis, value in offsets.items() if value is not None} or {"y": 0.0, "x": 0.0}
 
 
 def prismatic_axes(axes: list[dict[str, Any]], steps: Mapping[str, float]) -> tuple[list[dict[str, Any]], str]:

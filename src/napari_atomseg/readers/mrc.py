@@ -135,9 +135,9 @@ def pixel_size(header: Header) -> tuple[tuple[float, float] | None, tuple[str, .
     if header.axes != (0, 1, 2):
         runs = ["xyz"[axis] for axis in header.axes]
         notes = (f"columns, rows and sections run along {', '.join(runs)} in this file; it is shown as it is stored",)
-    told = _extended_size(header)
-    if told is not None:
-        return told, notes
+    size = _extended_size(header)
+    if size is not None:
+        return size, notes
     edges = [header.cell[axis] for axis in header.axes[:2]]
     grid = [header.grid[axis] for axis in header.axes[:2]]
     doubt = _why_unknown(edges, grid, header.count[:2])

@@ -105,10 +105,10 @@ def coloured(data: np.ndarray) -> np.ndarray:
 def _field_of_view(beside: Path) -> dict[str, Any]:
     """``field_of_view_x`` (and ``_y``) with their unit, at whatever depth a JSON file holds them; empty if it does not."""
     try:
-        told = json.loads(beside.read_text(encoding="utf-8"))
+        values = json.loads(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    for tree in _mappings(told):
+    for tree in _mappings(values):
         unit = tree.get("field_of_view_units", tree.get("units", "nm"))
         width, height = tree.get("field_of_view_x"), tree.get("field_of_view_y")
         if _is_size(width) and angstrom_per(str(unit)) is not None:
@@ -116,8 +116,8 @@ def _field_of_view(beside: Path) -> dict[str, Any]:
                 "field_of_view_x": float(width),  # type: ignore[arg-type]
                 "field_of_view_y": float(height) if _is_size(height) else None,  # type: ignore[arg-type]
                 "unit": str(unit),
-                "energy_kev": _kilovolts(told),
-                "original": told,
+                "energy_kev": _kilovolts(values),
+                "original": values,
             }
     return {}
 
@@ -133,9 +133,9 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
-def _kilovolts(told: Any) -> float | None:
+def _kilovolts(values: Any) -> float | None:
     """Beam energy from a text such as ``60 kV``."""
-    for tree in _mappings(told):
+    for tree in _mappings(values):
         number, _, unit = str(tree.get("voltage", "")).strip().partition(" ")
         if unit in ("kV", "keV"):
             try:

@@ -65,10 +65,10 @@ def mended(path: Path, dictionaries: Sequence[Mapping[str, Any]]) -> list[dict[s
         images = ome_images(tiff.ome_metadata)
     pixels = images if len(images) == len(dictionaries) else [None] * len(dictionaries)
     found = []
-    for dictionary, told in zip(dictionaries, pixels, strict=True):
+    for dictionary, pixels_of_image in zip(dictionaries, pixels, strict=True):
         original = dictionary.get("original_metadata") or {}
         axes = _fei_axes(_unswapped([dict(axis) for axis in dictionary["axes"]], original), original)
-        axes = _ome_axes(axes, told) if told else _imagej_axes(axes, original)
+        axes = _ome_axes(axes, pixels_of_image) if pixels_of_image else _imagej_axes(axes, original)
         found.append({**dictionary, "axes": _resolution_axes(axes, original)})
     return found
 
@@ -187,13 +187,13 @@ def _unswapped(axes: list[dict[str, Any]], original: Mapping[str, Any]) -> list[
 def _fei_axes(axes: list[dict[str, Any]], original: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Axes of FEI's images whose size stands in another section than the plugin looks into."""
     sections = [section for section in (original.get("fei_metadata") or {}).values() if isinstance(section, Mapping)]
-    told = next((section for section in sections if "PixelWidth" in section and "PixelHeight" in section), None)
-    if told is None or any(axis.get("units") for axis in axes):
+    section = next((section for section in sections if "PixelWidth" in section and "PixelHeight" in section), None)
+    if section is None or any(axis.get("units") for axis in axes):
         return axes
     for axis in axes:
         key = {"height": "PixelHeight", "width": "PixelWidth"}.get(str(axis.get("name")))
         if key:
-            axis.update(scale=_number(told[key]) or 1.0, units="m")
+            axis.update(scale=_number(section[key]) or 1.0, units="m")
     return axes
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_atomseg.core.columns import FEATURES, Columns, complete_features
 from napari_atomseg.sessions.saving import write_table
+from napari_atomseg.workflows.steps import STEPS, EditByHand, recorded
 
 UNDO_DEPTH = 200
 BY_HAND = ("manual", "snapped")
@@ -135,7 +136,7 @@ class Document:
         )
         both = self._columns.joined(made)
         rows = np.arange(len(self._columns), len(both))
-        self.apply(forgotten(both, rows))
+        self.apply(recorded(forgotten(both, rows), EditByHand(added=len(rows))))
         return rows
 
     def remove(self, rows: np.ndarray) -> None:
@@ -153,7 +154,8 @@ class Document:
         """
         moved = self._columns.positions.copy()
         moved[rows] = positions
-        self.apply(forgotten(replace(self._columns, positions=moved), np.asarray(rows)))
+        placed = forgotten(replace(self._columns, positions=moved), np.asarray(rows))
+        self.apply(recorded(placed, EditByHand(moved=len(np.atleast_1d(rows)))))
 
     # -- on disk -----------------------------------------------------------------------------------------------------
 
@@ -202,7 +204,31 @@ def remembering(left: Columns, before: Columns, rows: np.ndarray) -> Columns:
     """
     gone = before.positions[rows % len(before)]
     deleted = np.concatenate([deleted_of(before), gone]).round(3).tolist()
-    return replace(left, provenance={**before.provenance, "deleted_px": deleted})
+    provenance = {**before.provenance, "deleted_px": deleted}
+    return recorded(replace(left, provenance=provenance), EditByHand(deleted=len(gone)))
+
+
+def beside_other_frames(now: Columns, found: Columns, frame: int) -> Columns:
+    """What was found in one frame, among what there is in all other frames, in order of the frames.
+
+    Parameters
+    ----------
+    now : Columns
+        Of all frames; those of `frame` are left out.
+    found : Columns
+        Of that frame.
+    frame : int
+
+    Returns
+    -------
+    Columns
+        With the provenance of `found`, the steps of both and what a hand has deleted.
+    """
+    others = now.select(now.frame != frame)
+    both = others.joined(found)
+    deleted = {"deleted_px": now.provenance["deleted_px"]} if "deleted_px" in now.provenance else {}
+    steps = {STEPS: [*now.provenance.get(STEPS, ()), *found.provenance.get(STEPS, ())]}
+    return replace(both.select(np.argsort(both.frame, kind="stable")), provenance={**found.provenance, **deleted, **steps})
 
 
 def forgotten(columns: Columns, rows: np.ndarray) -> Columns:

@@ -18,7 +18,8 @@ from napari_atomseg.simulation.effects import without_effect
 from napari_atomseg.simulation.params import SimulationParams
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.simulation.sliced import hrtem_image_of, multislice_image_of
-from napari_atomseg.specimens.structure_file import describe_structure, read_structure
+from napari_atomseg.specimens.description import describe_structure
+from napari_atomseg.specimens.structure_file import read_structure
 
 if TYPE_CHECKING:
     from ase import Atoms

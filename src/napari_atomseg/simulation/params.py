@@ -153,7 +153,7 @@ class SimulationParams:
         return from_dict(SimulationParams, read)
 
 
-def like(params: SimulationParams, micrograph: Micrograph) -> SimulationParams:
+def on_grid_of(params: SimulationParams, micrograph: Micrograph) -> SimulationParams:
     """The same on the pixel grid of a micrograph.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 from napari_atomseg.core.jobs import Progress, mapped
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.multislice.params import MultisliceParams
+from napari_atomseg.simulation.counted import counted
 from napari_atomseg.simulation.field import field_shape, probe_of
 from napari_atomseg.simulation.params import SimulationParams, TemParams
 from napari_atomseg.simulation.progress import SimulationProgress
@@ -108,21 +109,21 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
     from napari_atomseg.imaging.multislice.periodic_image import on_grid
     from napari_atomseg.optics.ctf import CtfParams
 
-    told, how = params.tem, params.multislice
+    tem, how = params.tem, params.multislice
     ctf = CtfParams(
         energy=params.stem.energy,
-        defocus=told.defocus,
-        Cs=told.Cs,
-        C5=told.C5,
-        astigmatism=told.astigmatism,
-        astigmatism_angle=told.astigmatism_angle,
-        coma=told.coma,
-        coma_angle=told.coma_angle,
-        focal_spread=told.focal_spread,
-        angular_spread=told.angular_spread,
-        semiangle=told.aperture,
+        defocus=tem.defocus,
+        Cs=tem.Cs,
+        C5=tem.C5,
+        astigmatism=tem.astigmatism,
+        astigmatism_angle=tem.astigmatism_angle,
+        coma=tem.coma,
+        coma_angle=tem.coma_angle,
+        focal_spread=tem.focal_spread,
+        angular_spread=tem.angular_spread,
+        semiangle=tem.aperture,
     )
-    foci = [row * told.focal_step for row in range(told.images)]
+    foci = [row * tem.focal_step for row in range(tem.images)]
     # The dose is given to the field that is looked at, not to the period that it is made of.
     settings = HrtemParams(slice_thickness=how.slice_thickness, configurations=how.configurations, seed=how.seed)
     piece, periodic = _specimen(atoms, params)
@@ -131,17 +132,14 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
     image = found.image
     if periodic:
         image = on_grid(image, found.pixel_size, params.pixel_size, field_shape(atoms, params))
-    image = image[0] if told.images == 1 else image
-    if told.dose is not None:
-        rng = np.random.default_rng(how.seed)
-        electrons = told.dose * params.pixel_size**2
-        image = rng.poisson(np.maximum(image, 0) * electrons) / electrons
-    image = _through_camera(image, told)
-    return np.asarray(image, dtype=np.float32), found.notes
+    if tem.dose is not None:
+        image = counted(image, tem.dose, params.pixel_size, how.seed)
+    image = _through_camera(image, tem)
+    return np.asarray(image[0] if tem.images == 1 else image, dtype=np.float32), found.notes
 
 
 def _through_camera(image: np.ndarray, told: TemParams) -> np.ndarray:
-    """Counted electrons as a camera blurs them, signal and noise alike."""
+    """Counted electrons (T, Y, X) as a camera blurs them, signal and noise alike."""
     if told.mtf == "none":
         return image
     import torch
@@ -149,8 +147,8 @@ def _through_camera(image: np.ndarray, told: TemParams) -> np.ndarray:
     from napari_atomseg.optics.detector import MtfParams, apply_mtf
 
     camera = MtfParams(model="rational", knee=told.mtf_knee, floor=told.mtf_floor, steepness=told.mtf_steepness)
-    planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image.T).T, dtype=np.float32))[:, None]
-    return np.asarray(apply_mtf(planes, [camera] * len(planes))[:, 0].numpy()).reshape(image.shape)
+    planes = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[:, None]
+    return np.asarray(apply_mtf(planes, [camera] * len(planes))[:, 0].numpy())
 
 
 def _dividing_pixel(period: Atoms, wanted: float) -> float:

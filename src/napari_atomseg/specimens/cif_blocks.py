@@ -73,12 +73,12 @@ def read_symbols(block: Mapping[str, Any], formula: Sequence[str]) -> list[Readi
 
 
 def _read_symbol(kind: str, label: str, formula: Sequence[str]) -> Reading:
-    told = kind or label
-    if not told or (not kind and told.isdecimal()):
+    symbol = kind or label
+    if not symbol or (not kind and symbol.isdecimal()):
         raise AtomsegError(
-            f'the element of the atom "{told}" is not given; add _atom_site_type_symbol with its symbol, such as Ni'
+            f'the element of the atom "{symbol}" is not given; add _atom_site_type_symbol with its symbol, such as Ni'
         )
-    reading = element_of(told, formula)
+    reading = element_of(symbol, formula)
     if reading.fits:
         return reading
     if kind and label and set(candidates(label)) & set(formula):
@@ -86,7 +86,7 @@ def _read_symbol(kind: str, label: str, formula: Sequence[str]) -> Reading:
         return Reading(element=meant.element, note=f'the atom "{label}" of type "{kind}" is read as {meant.element}')
     if reading.note or not kind:
         raise AtomsegError(
-            f'the atom "{told}" would be {reading.element}, which is not in the file\'s formula ({" ".join(formula)}); '
+            f'the atom "{symbol}" would be {reading.element}, which is not in the file\'s formula ({" ".join(formula)}); '
             "write its element, such as Ni, as _atom_site_type_symbol, or mend the formula"
         )
     return reading

@@ -78,7 +78,7 @@ def describe_structure(structure: Atoms, repeat: str = AUTO) -> Description:
     )
 
 
-def summary(description: Description) -> str:
+def structure_summary(description: Description) -> str:
     """The same as one line."""
     parts = [description.formula, f"{description.atoms:,} atom{'s' * (description.atoms != 1)}"]
     if description.density_g_cm3 is not None:

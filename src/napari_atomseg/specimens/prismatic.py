@@ -58,8 +58,8 @@ def read_prismatic(text: str) -> tuple[Atoms, tuple[str, ...]]:
     if table[:, 5].any():
         atoms.set_array("thermal", table[:, 5])
         low, high = table[:, 5].min(), table[:, 5].max()
-        told = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        notes.append(f"thermal displacements of {told} A are those of the file")
+        spread = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        notes.append(f"thermal displacements of {spread} A are those of the file")
     return atoms, tuple(notes)
 
 

@@ -10,9 +10,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.quantities import Angstrom
+from napari_atomseg.specimens.thermal_motion import THERMAL_WIDTH
 
-THERMAL_WIDTH = 0.08
-"""Root mean square displacement of an atom along one axis at room temperature where nothing better is known, Angstrom."""
 SMEAR_STEP = 0.3
 """Distance at which parts of a smeared column cannot be told apart in any image, Angstrom."""
 LEAST_SMEAR = 0.03

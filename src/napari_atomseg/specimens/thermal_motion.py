@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.specimens.projection import THERMAL_WIDTH
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+THERMAL_WIDTH = 0.08
+"""Root mean square displacement of an atom along one axis at room temperature where nothing better is known, Angstrom."""
 THERMAL = "thermal"
 """Array of rms displacements along one axis, Angstrom."""
 

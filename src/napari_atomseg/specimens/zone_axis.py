@@ -15,7 +15,8 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import Angstrom
-from napari_atomseg.specimens.projection import THERMAL_WIDTH, Projection
+from napari_atomseg.specimens.projection import Projection
+from napari_atomseg.specimens.thermal_motion import THERMAL_WIDTH
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -101,11 +101,6 @@ def through(expected: Tensor, counted: Tensor, cameras: Sequence[MtfParams]) -> 
     return torch.cat([through_camera(scene, image, [camera]) for scene, image, camera in alone])
 
 
-def per_image(values: Sequence[float], image: Tensor) -> Tensor:
-    """One number for each image of a batch, shape (B, 1, 1, 1)."""
-    return torch.tensor(values, dtype=image.dtype, device=image.device).reshape(-1, 1, 1, 1)
-
-
 def _until_counted(steps: Sequence[Step]) -> int:
     names = [name for name, _, _ in steps]
     return names.index("counting") + 1 if "counting" in names else 0

@@ -15,10 +15,11 @@ from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns, render
 from napari_atomseg.imaging.radial_profile import RadialProfileParams, profile_widths, render_profiles
 from napari_atomseg.imaging.radial_profile import half_maximum_width as profile_half_width
 from napari_atomseg.noise.compose import Step
+from napari_atomseg.optics.batch import per_image
 from napari_atomseg.optics.probe import ProbeParams, half_maximum_width
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
 from napari_atomseg.synthesis import labels, post_processing, render_hrtem
-from napari_atomseg.synthesis.camera import camera_of, exposure, per_image, recorded, steps_of, through
+from napari_atomseg.synthesis.camera import camera_of, exposure, recorded, steps_of, through
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.scene import build_scene
 from napari_atomseg.synthesis.specimen_kinds import field_of, scene_without_atoms, specimen

@@ -21,7 +21,8 @@ from napari_atomseg.specimens.measured_cell import measured_cell
 from napari_atomseg.specimens.nanoparticles import ParticleParams, particle
 from napari_atomseg.specimens.projection import Projection
 from napari_atomseg.specimens.random_crystals import RandomCrystalParams, random_crystal
-from napari_atomseg.specimens.solids import SolidParams, solid
+from napari_atomseg.specimens.solid_params import SolidParams
+from napari_atomseg.specimens.solids import solid
 from napari_atomseg.specimens.zone_axis import ProjectedCell, fill_field, projected_cell
 from napari_atomseg.synthesis.exit_wave_specimens import EXIT_WAVE
 from napari_atomseg.synthesis.recipe_check import is_number

@@ -20,21 +20,12 @@ FINE_TUNING_RATE = 5e-4
 
 
 def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | None = None) -> tuple[Any, TrainParams]:
-    """Shape of the network and settings that a run has unless it is told others.
+    """Shape of the network and settings of a run; :func:`napari_atomseg.workflows.run_settings`, which needs no torch to import.
 
     Parameters
     ----------
-    recipe : Recipe
-    resumed : Path, optional
-        Folder with the checkpoint of a run that goes on: that run's settings.
-    start_from : str, optional
-        Model that is taught: its shape and native sampling, and a lower learning rate. Of a model with other outputs the shape
-        alone, since only its features are of use.
-
-    Raises
-    ------
-    AtomsegError
-        If there is no such checkpoint or model, no network learns from such images, or the model cannot be given them.
+    recipe, resumed, start_from
+        As there.
     """
     lesson = lesson_of(recipe)
     if resumed is not None:

@@ -10,7 +10,8 @@ from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
 from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
 from napari_atomseg.comparison.line_profile import line_profile
-from napari_atomseg.comparison.result import CompareParams, Comparison, comparison_summary
+from napari_atomseg.comparison.params import CompareParams
+from napari_atomseg.comparison.result import Comparison, comparison_summary
 from napari_atomseg.comparison.write import comparison_files, write_comparison
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.tasks import TASKS
@@ -18,12 +19,12 @@ from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
-from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import estimated_size, pixel_size_told
-from napari_atomseg.localise.detection.find import ClassicalParams
-from napari_atomseg.localise.refinement.refine import RefineParams
+from napari_atomseg.inference.params import NetworkParams, RestorationParams
+from napari_atomseg.inference.pixel_size import estimated_size, known_pixel_size
+from napari_atomseg.localise.detection.params import ClassicalParams
+from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of, params_of
-from napari_atomseg.networks.card import BEFORE
+from napari_atomseg.networks.card import BEFORE, RESTORATION
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
 from napari_atomseg.simulation.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.simulation.correction_catalogue import correction_names, corrections_that_fit, read_correction_card
@@ -40,19 +41,17 @@ from napari_atomseg.simulation.engine import simulate, simulate_again, structure
 from napari_atomseg.simulation.exit_waves import exit_wave_files, make_exit_waves
 from napari_atomseg.simulation.field import projected_atoms
 from napari_atomseg.simulation.pair_sets import PairSetParams
-from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, like
+from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, on_grid_of
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.simulation.sliced import simulation_cost
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cut_params import CutParams
-from napari_atomseg.specimens.direction import low_index_zones, parse_zone_axis
-from napari_atomseg.specimens.structure_file import (
-    describe_structure,
-    has_thickness,
-    is_structure_file,
-    read_structure,
-    structure_summary,
-)
+from napari_atomseg.specimens.cutting import has_thickness
+from napari_atomseg.specimens.description import describe_structure, structure_summary
+from napari_atomseg.specimens.direction import parse_zone_axis
+from napari_atomseg.specimens.low_index_zones import low_index_zones
+from napari_atomseg.specimens.structure_file import is_structure_file, read_structure
+from napari_atomseg.synthesis.params import SynthesisParams
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
 from napari_atomseg.training.classifier.params import ClassifierTrainParams
@@ -74,11 +73,12 @@ from napari_atomseg.workflows.lattice import (
 from napari_atomseg.workflows.measuring import WHAT, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.network_maps import maps
-from napari_atomseg.workflows.provenance import bound, finder_choice, fit_choices, left_out
+from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
-from napari_atomseg.workflows.restoration import RestorationParams, restoration_difference, restoration_spread, restore
+from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
+from napari_atomseg.workflows.restored_columns import locate_restored
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
-from napari_atomseg.workflows.training import recipe_for_crystal, run_settings, stopped_at, teach, train, training_folder
+from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
 
 __all__ = [
     "ARCHITECTURES",
@@ -91,6 +91,7 @@ __all__ = [
     "POOR_FIT",
     "PROBES",
     "RECIPES",
+    "RESTORATION",
     "SAMPLES",
     "TASKS",
     "VARIED",
@@ -118,13 +119,14 @@ __all__ = [
     "SimulationProgress",
     "Spots",
     "StemParams",
+    "SynthesisParams",
     "TemParams",
     "TrainParams",
     "accept_suggested",
     "add_model",
     "architecture_of",
+    "attach_to_image",
     "belongs_to",
-    "bound",
     "calibrate_by_lattice",
     "cluster",
     "compare",
@@ -140,6 +142,7 @@ __all__ = [
     "estimated_size",
     "exit_wave_files",
     "finder_choice",
+    "fine_tune",
     "fit_choices",
     "fit_correction",
     "fit_simulation",
@@ -147,10 +150,11 @@ __all__ = [
     "has_thickness",
     "image_of",
     "is_structure_file",
+    "known_pixel_size",
     "left_out",
-    "like",
     "line_profile",
     "locate",
+    "locate_restored",
     "low_index_zones",
     "make_exit_waves",
     "make_pair_set",
@@ -163,6 +167,7 @@ __all__ = [
     "model_names",
     "model_table",
     "models_folder",
+    "on_grid_of",
     "one_frame",
     "pair_set_cost",
     "pairs_cost",
@@ -170,7 +175,6 @@ __all__ = [
     "parse_zone_axis",
     "pixel_size_from_line",
     "pixel_size_from_spacing",
-    "pixel_size_told",
     "projected_atoms",
     "read",
     "read_columns",
@@ -199,7 +203,6 @@ __all__ = [
     "synthesis_presets",
     "synthesise",
     "synthesise_into",
-    "teach",
     "train",
     "train_classifier",
     "training_folder",

@@ -10,9 +10,10 @@ import numpy as np
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import TEM, Micrograph
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import USUAL_WIDTH, pixel_size_told
-from napari_atomseg.localise.detection.find import ClassicalParams, polarity_sign
-from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.inference.pixel_size import USUAL_WIDTH, known_pixel_size
+from napari_atomseg.localise.detection.find import polarity_sign
+from napari_atomseg.localise.detection.params import ClassicalParams
+from napari_atomseg.localise.detection.scale import SAMPLE_SIDE, centre_crop, estimate_scale
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
@@ -23,8 +24,6 @@ KNOWN_MODALITIES = {"ADF-STEM": ("adf", "haadf"), "HRTEM": TEM}
 """Modalities of images, as readers name them, by that of a network's training images."""
 KNOWN_WIDTHS = (0.25, 0.9)
 """Standard deviations of columns between which networks were trained, Angstrom."""
-SAMPLE_SIDE = 512
-"""Part of the image that tells width and polarity of its columns, in pixels."""
 FEWEST_PIXELS = 32
 """Side of the smallest image, in pixels of the network."""
 OTSU_ONLY = "Otsu's segmentation is for networks"
@@ -87,7 +86,8 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
     problem = _why_not(micrograph, index, params, network, card)
     if problem:
         return Choice(model=CLASSICAL, reason=problem)
-    return Choice(model=name, reason=f"{card.modality} image with a pixel size and columns that the network knows")
+    what = f"{card.modality} image" if micrograph.modality else f"taken for an {card.modality} image, since the file names none,"
+    return Choice(model=name, reason=f"{what} with a pixel size and columns that the network knows")
 
 
 def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkParams) -> Choice:
@@ -111,7 +111,7 @@ def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkPa
 
 def _unfit_size(micrograph: Micrograph, network: NetworkParams, card: ModelCard) -> str:
     """Why the pixel size, or the number of pixels, is none for a network, in words; empty if it is."""
-    size = pixel_size_told(micrograph, network)
+    size = known_pixel_size(micrograph, network)
     if size is None:
         return "the pixel size is unknown"
     low, high = card.sampling_range
@@ -128,7 +128,7 @@ def _why_not(micrograph: Micrograph, index: int, params: ClassicalParams, networ
     if micrograph.modality and micrograph.modality not in known:
         return f"the network {card.name} knows {card.modality} images, and this is {micrograph.modality.upper()}"
     problem = _unfit_size(micrograph, network, card)
-    size = pixel_size_told(micrograph, network)
+    size = known_pixel_size(micrograph, network)
     if problem or size is None:
         return problem
     plane = micrograph.lazy_frame(index)

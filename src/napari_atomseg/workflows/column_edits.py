@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +12,10 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.localise.detection.find import polarity_sign
-from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.scale import SAMPLE_SIDE, centre_crop, estimate_scale
 from napari_atomseg.localise.snap import snap_positions
-from napari_atomseg.workflows.provenance import bound
-
-SAMPLE_SIDE = 512
-"""Part of the image that tells the column width where no column does yet, in pixels."""
+from napari_atomseg.workflows.provenance import attach_to_image
+from napari_atomseg.workflows.steps import STEPS
 
 
 def snap(micrograph: Micrograph, columns: Columns, rows: np.ndarray) -> Columns:
@@ -92,7 +92,7 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
     ratio = np.array(micrograph.shape[-2:]) / np.array(columns.image_shape[-2:])
     kept = [name for name in columns.features if name not in ("intensity", "background", "y_std_px", "x_std_px", "fit")]
     width = columns.features["sigma_px"] * float(ratio.mean())
-    return bound(
+    return attach_to_image(
         replace(
             columns,
             # Pixel centres, not corners, lie on whole numbers.
@@ -100,8 +100,13 @@ def transfer(columns: Columns, micrograph: Micrograph) -> Columns:
             features=columns.features[kept].assign(sigma_px=width, origin="imported"),
         ),
         micrograph,
-        {**columns.provenance, "transferred_from": columns.image_name},
+        {**_without_steps(columns.provenance), "transferred_from": columns.image_name},
     )
+
+
+def _without_steps(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What was done to columns of one image was not done to those of another."""
+    return {name: value for name, value in provenance.items() if name != STEPS}
 
 
 def known_width(columns: Columns) -> float:

@@ -17,12 +17,15 @@ from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
-from napari_atomseg.localise.refinement.refine import CHOSEN, RefineParams, refine_columns
+from napari_atomseg.localise.detection.find import find_columns
+from napari_atomseg.localise.detection.params import ClassicalParams
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.refine import CHOSEN, refine_columns
 from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
 from napari_atomseg.workflows.column_edits import replaced
-from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, bound, choices_of_fits
+from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, attach_to_image, choices_of_fits
+from napari_atomseg.workflows.steps import Find, Refine, recorded
 
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
 Finder = Callable[[int], Found]
@@ -86,97 +89,95 @@ def locate(
     >>> bool(columns.features["fit"].isin(["ok", "border"]).mean() > 0.9)
     True
     """
-    chosen = model or AUTO
-    _require(chosen)
-    parts = []
+    step = Find(
+        model=str(model or AUTO),
+        classical=params or ClassicalParams(),
+        network=network or NetworkParams(),
+        fit=(refinement or RefineParams()) if refined else None,
+        frame=None if frames is None else int(frames),
+        series=series,
+        region=region is not None,
+    )
+    _require(step.model)
     indices = [0] if series else micrograph.frame_indices(frames)
-    details: dict[str, Any] = {}
-    if chosen == AUTO:
-        yield Progress(0, 0, "choosing the finder")
-        choice = choose_finder(micrograph, indices[0], params or ClassicalParams(), network or NetworkParams())
-        chosen, details = choice.model, {"model_chosen_because": choice.reason}
-    details["model"] = chosen
-    choices: list[dict[str, Any] | None] = []
-    if series and not recognises(chosen):
-        raise AtomsegError(
-            f"{chosen} looks at single images; a focal series is for a network of structures, named with the model"
-        )
-    finder = yield from _finder(micrograph, indices[0], chosen, params, network, region, series)
-    if model in (None, AUTO):
-        finder = _cross_checked(finder, chosen, micrograph, params or ClassicalParams(), network or NetworkParams(), region)
+    chosen, details = yield from _chosen(micrograph, indices[0], step)
+    finder = yield from _finder(micrograph, indices[0], chosen, step, region)
+    if step.model == AUTO:
+        finder = _cross_checked(finder, chosen, micrograph, step, region)
     # What phase contrast shows of an atom is no Gaussian; the network's place is the better one.
     refined = refined and not recognises(chosen)
+    parts, choices = [], []
     for row, index in enumerate(indices):
-        found, told = yield from with_frame_progress(finder(index), row, len(indices))
+        found, said = yield from with_frame_progress(finder(index), row, len(indices))
         if refined and len(found):
-            found = yield from with_frame_progress(_fitted(micrograph.frame(index), found, refinement), row, len(indices))
+            found = yield from with_frame_progress(_fitted(micrograph.frame(index), found, step.fit), row, len(indices))
             choices.append(found.provenance.get(CHOSEN))
         parts.append(replace(found, frame=np.full(len(found), index)))
-        details |= {**told, **{name: told.get(name) or details.get(name, "") for name in SAID_ONCE}}
+        details |= {**said, **{name: said.get(name) or details.get(name, "") for name in SAID_ONCE}}
     details = {name: value for name, value in details.items() if value or name not in SAID_ONCE}
     if refined:
         details |= choices_of_fits(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
-    return bound(join_frames(parts), micrograph, details)
+    return recorded(attach_to_image(join_frames(parts), micrograph, details), step)
+
+
+def _chosen(micrograph: Micrograph, first: int, step: Find) -> Generator[Progress, None, tuple[str, dict[str, Any]]]:
+    """Name of the finder, chosen by the first frame unless it is named, and how that was settled."""
+    chosen, details = step.model, {}
+    if chosen == AUTO:
+        yield Progress(0, 0, "choosing the finder")
+        choice = choose_finder(micrograph, first, step.classical, step.network)
+        chosen, details = choice.model, {"model_chosen_because": choice.reason}
+    if step.series and not recognises(chosen):
+        raise AtomsegError(
+            f"{chosen} looks at single images; a focal series is for a network of structures, named with the model"
+        )
+    return chosen, {**details, "model": chosen}
 
 
 def _finder(
-    micrograph: Micrograph,
-    first: int,
-    model: str,
-    params: ClassicalParams | None,
-    network: NetworkParams | None,
-    region: np.ndarray | None,
-    series: bool,
+    micrograph: Micrograph, first: int, model: str, step: Find, region: np.ndarray | None
 ) -> Generator[Progress, None, Finder]:
     """What finds the columns of a frame, not yet fitted, and says how; what holds for all frames is told by the first."""
     if model == CLASSICAL:
-        given = params or ClassicalParams()
-        return partial(_found_without, micrograph, given, region)
+        return partial(_found_without, micrograph, step.classical, region)
     from napari_atomseg.inference.cached_model import cached_model
     from napari_atomseg.inference.device import device_of
     from napari_atomseg.inference.find_columns import find_by_network
     from napari_atomseg.inference.find_structures import find_structures
     from napari_atomseg.inference.pixel_size import resolve_pixel_size
 
-    asked = network or NetworkParams()
-    ready = cached_model(model, device_of(asked))
-    size = yield from resolve_pixel_size(micrograph, first, ready, asked)
+    params = step.network
+    ready = cached_model(model, device_of(params))
+    size = yield from resolve_pixel_size(micrograph, first, ready, params)
     find = partial(find_structures, modality=micrograph.modality) if recognises(model) else find_by_network
 
     def by_network(index: int) -> Found:
-        plane = micrograph.data if series else micrograph.lazy_frame(index)
-        found, told = yield from find(plane, ready, asked, size, region)
-        return found, {"parameters": to_dict(asked), "network": told, **found.provenance}
+        plane = micrograph.data if step.series else micrograph.lazy_frame(index)
+        found, said = yield from find(plane, ready, params, size, region)
+        return found, {"parameters": to_dict(params), "network": said, **found.provenance}
 
     return by_network
 
 
-def _cross_checked(
-    finder: Finder,
-    model: str,
-    micrograph: Micrograph,
-    params: ClassicalParams,
-    network: NetworkParams,
-    region: np.ndarray | None,
-) -> Finder:
+def _cross_checked(finder: Finder, model: str, micrograph: Micrograph, step: Find, region: np.ndarray | None) -> Finder:
     """A network of columns that was chosen, held to what the classical finder sees; other finders stay as they are."""
     from napari_atomseg.inference.cross_check import cross_check
-    from napari_atomseg.inference.pixel_size import pixel_size_told
+    from napari_atomseg.inference.pixel_size import known_pixel_size
 
-    size = pixel_size_told(micrograph, network)
-    if size is None or network.segmentation != "ours" or model == CLASSICAL or recognises(model):
+    size = known_pixel_size(micrograph, step.network)
+    if size is None or step.network.segmentation != "ours" or model == CLASSICAL or recognises(model):
         return finder
 
     def checked(index: int) -> Found:
         # The network leaves much of the processor alone, so both together hardly take longer than it does by itself.
-        with alongside(_found_without(micrograph, params, region, index)) as beside:
-            found, told = yield from finder(index)
+        with alongside(_found_without(micrograph, step.classical, region, index)) as beside:
+            found, said = yield from finder(index)
             classical, _ = yield from beside
         result = cross_check(found, classical, float(np.mean(size)))
         if not result.agreed:
-            told = {**told, "model": CLASSICAL}
-        return result.columns, {**told, CROSS_CHECK: result.verdict}
+            said = {**said, "model": CLASSICAL}
+        return result.columns, {**said, CROSS_CHECK: result.verdict}
 
     return checked
 
@@ -258,4 +259,4 @@ def refine(micrograph: Micrograph, columns: Columns, *, params: RefineParams | N
         choices.append(fitted.provenance.get(CHOSEN))
         result = replaced(result, rows, fitted)
     details = {**columns.provenance, "refinement": to_dict(params or RefineParams()), **choices_of_fits(choices)}
-    return bound(result, micrograph, details)
+    return recorded(attach_to_image(result, micrograph, details), Refine(fit=params or RefineParams()))

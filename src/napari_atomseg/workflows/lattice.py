@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_atomseg.analysis.params import ScanRowsParams
 from napari_atomseg.core.columns import SCAN_SHIFT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.workflows.column_edits import replaced, snap
+from napari_atomseg.workflows.steps import EditByHand, StraightenRows, recorded
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
-    from napari_atomseg.analysis.lattice.lattice import Lattice, LatticeParams
-    from napari_atomseg.analysis.scan_rows import ScanRows, ScanRowsParams
+    from napari_atomseg.analysis.lattice.lattice import Lattice
+    from napari_atomseg.analysis.lattice.params import LatticeParams
+    from napari_atomseg.analysis.scan_rows import ScanRows
 
 
 @job
@@ -138,7 +141,7 @@ def accept_suggested(
         Look for the column under each suggestion.
     """
     added = Columns(positions=suggested.positions, frame=suggested.frame)
-    result = columns.joined(added)
+    result = recorded(columns.joined(added), EditByHand(added=len(added)))
     if not snapped:
         return result
     for done, row in enumerate(range(len(columns), len(result))):
@@ -184,4 +187,4 @@ def straighten_rows(
         freed, shifts = straighten(columns.select(rows), params)
         result = replaced(result, rows, freed)
         found.append(shifts)
-    return result, found
+    return recorded(result, StraightenRows(rows=params or ScanRowsParams())), found

@@ -12,6 +12,7 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.workflows.steps import Measure, recorded
 
 ANALYSES = {
     "rings": "napari_atomseg.analysis.ring_measurement:measure_rings",
@@ -59,7 +60,8 @@ def measure(micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = W
         module, _, function = ANALYSES[name].partition(":")
         measured = yield from getattr(import_module(module), function)(found.columns, (height, width), size)
         found = _joined(found, measured)
-    return found
+    said = {**found.columns.provenance, "measured": {"what": list(what), **found.numbers}}
+    return replace(found, columns=recorded(replace(found.columns, provenance=said), Measure(what=",".join(what))))
 
 
 def _joined(first: Measurement, second: Measurement) -> Measurement:

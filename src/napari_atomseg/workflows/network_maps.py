@@ -72,20 +72,20 @@ def maps(
     box = box_of(region)
     stacked = len(indices) > 1
     found = {task: scratch_array((len(indices), *shape) if stacked else shape) for task in tasks}
-    told: dict[str, Any] = {}
+    said: dict[str, Any] = {}
     ready = cached_model(name, device_of(params))
     size = yield from resolve_pixel_size(micrograph, indices[0], ready, params)
     for row, index in enumerate(indices):
         plane = part_of(micrograph.lazy_frame(index), box)
         steps = frame_maps(plane, ready, tasks, params, size, held="denoise" in tasks, averaged="background" in tasks)
-        prediction, told = yield from with_frame_progress(steps, row, len(indices))
+        prediction, said = yield from with_frame_progress(steps, row, len(indices))
         for task in tasks:
             target = found[task][row] if stacked else found[task]
             target[box if box is not None else ...] = prediction.on_image(task)
-    rows = f", rows {told['rows']}" if "rows" in told else ""
-    size_told = format_pixel_size(tuple(told["pixel_size_angstrom"]))
-    seen = f"{told['polarity']} columns, " if "polarity" in told else ""
-    note = f"{seen}{size_told} ({told['pixel_size_source']}){rows}"
+    rows = f", rows {said['rows']}" if "rows" in said else ""
+    size_text = format_pixel_size(tuple(said["pixel_size_angstrom"]))
+    seen = f"{said['polarity']} columns, " if "polarity" in said else ""
+    note = f"{seen}{size_text} ({said['pixel_size_source']}){rows}"
     return {
         task: Micrograph(
             data=found[task],
@@ -100,6 +100,6 @@ def maps(
     }
 
 
-def _note(task: str, name: str, params: NetworkParams, told: str) -> str:
+def _note(task: str, name: str, params: NetworkParams, said: str) -> str:
     more = COMPARED.get(task, "") if params.alike else ""
-    return f"{task} map by the network {name}: a belief, not a measurement{more} ({told})"
+    return f"{task} map by the network {name}: a belief, not a measurement{more} ({said})"

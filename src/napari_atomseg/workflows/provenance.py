@@ -40,8 +40,8 @@ def choices_of_fits(choices: list[dict[str, Any] | None]) -> dict[str, Any]:
 
 def fit_choices(columns: Columns) -> str:
     """What the fit chose by itself, in words for people; of a stack what it chose in its first frame; empty if unknown."""
-    told = columns.provenance.get(CHOSEN)
-    first = told[0] if isinstance(told, list) and told else told
+    chosen = columns.provenance.get(CHOSEN)
+    first = chosen[0] if isinstance(chosen, list) and chosen else chosen
     if not isinstance(first, dict):
         return ""
     asked = columns.provenance.get("refinement", {}).get("background")
@@ -55,7 +55,7 @@ def fit_choices(columns: Columns) -> str:
     return ", ".join(parts)
 
 
-def bound(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
+def attach_to_image(columns: Columns, micrograph: Micrograph, details: dict[str, Any]) -> Columns:
     """Columns that know their image, its calibration and how they were made; versions and time are those of the saving.
 
     Parameters

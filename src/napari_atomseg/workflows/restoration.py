@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import TEM, Micrograph
-from napari_atomseg.core.params import check
 from napari_atomseg.core.scratch import scratch_array
+from napari_atomseg.inference.params import RestorationParams
 from napari_atomseg.networks.card import RESTORATION
 from napari_atomseg.networks.catalogue import model_cards
 
@@ -22,26 +22,6 @@ if TYPE_CHECKING:
 STEM = ("haadf", "adf", "abf", "bf")
 ATOMS_SEEN = 0.6
 """Largest pixel, Angstrom, with which an image is taken to show atoms ('hr')."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestorationParams:
-    """How images are restored.
-
-    Attributes
-    ----------
-    modality : str
-        Kind of the image: from its metadata (``auto``), not known (``unknown``), or one of six: the microscope, and
-        whether atoms are seen (``hr``) or not (``lr``).
-    device : {'auto', 'cpu', 'cuda', 'mps'}
-        Where the network runs; auto takes a GPU where there is one.
-    """
-
-    modality: Literal["auto", "unknown", "hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem"] = "auto"
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @job
@@ -93,7 +73,7 @@ def restore(
         target[...] = yield from with_frame_progress(steps, row, len(indices))
         words = check_lattice(plane, target).warnings()
         warnings += [f"frame {index}: {text}" if stacked else text for text in words]
-    note = f"restored by the network {asked.name}, {asked.told}: a belief, not a measurement"
+    note = f"restored by the network {asked.name}, {asked.words}: a belief, not a measurement"
     return _like(micrograph, found, "restored", (note, *warnings))
 
 
@@ -132,7 +112,7 @@ def restoration_spread(
     for row, index in enumerate(indices):
         steps = spread_plane(asked.model, micrograph.frame(index), asked.kind, device=asked.device)
         (found[row] if stacked else found)[...] = yield from with_frame_progress(steps, row, len(indices))
-    note = f"spread of four answers of the network {asked.name}, {asked.told}: a lower bound of its error"
+    note = f"spread of four answers of the network {asked.name}, {asked.words}: a lower bound of its error"
     return _like(micrograph, found, "spread of restoration", (note,))
 
 
@@ -156,13 +136,13 @@ def restoration_difference(micrograph: Micrograph, restored: Micrograph, frames:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Asked:
-    """A network, and what it is told of a micrograph."""
+    """A network, and as what it takes a micrograph, in words too."""
 
     name: str
     model: Model
     device: str
     kind: str
-    told: str
+    words: str
 
 
 def _asked(micrograph: Micrograph, model: str | None, params: RestorationParams) -> _Asked:
@@ -179,8 +159,8 @@ def _asked(micrograph: Micrograph, model: str | None, params: RestorationParams)
     if params.modality == "auto" and kind not in kinds_of(ready):
         kind = ""
     source = "from the metadata" if params.modality == "auto" else "as set"
-    told = f"as {kind} ({source})" if kind else "its kind not known"
-    return _Asked(name=name, model=ready, device=device, kind=kind, told=told)
+    words = f"as {kind} ({source})" if kind else "its kind not known"
+    return _Asked(name=name, model=ready, device=device, kind=kind, words=words)
 
 
 def _like(micrograph: Micrograph, data: np.ndarray, what: str, notes: tuple[str, ...]) -> Micrograph:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.synthesis.params import SynthesisParams
 
 if TYPE_CHECKING:
     from napari_atomseg.synthesis.record import Record
@@ -93,10 +94,8 @@ def synthesise(
 def synthesise_into(
     recipe: str | Path,
     folder: Path,
+    params: SynthesisParams | None = None,
     *,
-    number: int = 1,
-    seed: int = 0,
-    size: int | None = None,
     labels: tuple[str, ...] = LABELS,
     workers: int = 0,
 ) -> Generator[Progress, None, int]:
@@ -108,11 +107,8 @@ def synthesise_into(
         A preset or a YAML file.
     folder : Path
         Made if it is not there.
-    number : int
-        Images.
-    seed : int
-    size : int, optional, px
-        Side of the images; by default the recipe's.
+    params : SynthesisParams, optional
+        How many, and which; records are made again as they are.
     labels : tuple of str
         Which labels are written beside each image.
     workers : int
@@ -122,7 +118,8 @@ def synthesise_into(
     from napari_atomseg.training.drawing import drawn
     from napari_atomseg.writers.atomic import make_folder, replacing
 
-    records = records_from(recipe, number, seed, size)
+    params = params or SynthesisParams()
+    records = records_from(recipe, params.number, params.seed, params.size)
     groups = groups_of(records)
     make_folder(folder)
     done = 0

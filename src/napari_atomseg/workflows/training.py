@@ -123,7 +123,7 @@ def training_folder(name: str) -> Path:
 
 
 def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | None = None) -> tuple[Any, TrainParams]:
-    """Shape of the network and settings that a run has unless it is told others.
+    """Shape of the network and settings that a run has by default.
 
     Parameters
     ----------
@@ -131,12 +131,13 @@ def run_settings(recipe: Recipe, resumed: Path | None = None, start_from: str | 
     resumed : Path, optional
         Folder with the checkpoint of a run that goes on: that run's settings.
     start_from : str, optional
-        Model that is taught: its shape and native sampling, and a lower learning rate.
+        Model that it starts from: its shape and native sampling, and a lower learning rate. Of a model with other outputs
+        the shape alone, since only its features are of use.
 
     Raises
     ------
     AtomsegError
-        If there is no such checkpoint or model, or no network learns from such images.
+        If there is no such checkpoint or model, no network learns from such images, or the model cannot be given them.
     """
     from napari_atomseg.training.run_settings import run_settings as settings_of
 
@@ -154,7 +155,7 @@ def stopped_at(folder: Path) -> int | None:
 
 
 @job
-def teach(
+def fine_tune(
     recipe: Recipe, *, minutes: float, start_from: str | None = None, name: str | None = None, device: str = "auto"
 ) -> Generator[Progress, None, ModelCard]:
     """Train for a few minutes on one crystal, in this process; see :func:`napari_atomseg.workflows.training.train`.
@@ -165,7 +166,7 @@ def teach(
     minutes : float
         The learning rate has fallen to zero when they are over.
     start_from : str, optional
-        Model that is taught; without it a network begins from nothing, for which minutes are too few.
+        Model to start from; without it a network begins from nothing, for which minutes are too few.
     name : str, optional
         Of the new model; by default the recipe's.
     device : str
@@ -173,7 +174,7 @@ def teach(
     Returns
     -------
     ModelCard
-        Of the new model; the one that was taught stays as it is.
+        Of the new model; the one that it started from stays as it is.
 
     Raises
     ------

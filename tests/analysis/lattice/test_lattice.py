@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from lattices import KNOWN, SQUARE, scene
 
-from napari_atomseg.analysis.lattice.lattice import LatticeParams, fit_lattice
+from napari_atomseg.analysis.lattice.lattice import fit_lattice
+from napari_atomseg.analysis.lattice.params import LatticeParams
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 

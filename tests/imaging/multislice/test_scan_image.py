@@ -10,10 +10,11 @@ from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.imaging.detectors import DetectorParams
+from napari_atomseg.imaging.multislice.image import MultisliceImage
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.imaging.multislice.plan import plan_image
 from napari_atomseg.imaging.multislice.scan_grid import interpolation_matrix, nyquist_step, scan_axis
-from napari_atomseg.imaging.multislice.scan_image import MultisliceImage, multislice_image, tiled
+from napari_atomseg.imaging.multislice.scan_image import multislice_image, tiled
 from napari_atomseg.optics.electron import wavelength
 from napari_atomseg.optics.probe import ProbeParams
 

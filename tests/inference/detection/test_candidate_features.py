@@ -3,7 +3,7 @@ import pytest
 from spots import draw, square_lattice
 
 from napari_atomseg.inference.detection.candidate_features import FAR, evidence
-from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
+from napari_atomseg.inference.detection.candidates import NetworkCandidates, find_candidates
 from napari_atomseg.networks.candidate_classifier import FEATURES
 
 NATIVE = 0.2
@@ -15,7 +15,7 @@ SPACING_PX = 18.0
 def candidates(positions, confidence=1.0):
     positions = np.asarray(positions, float).reshape(-1, 2)
     sure = np.broadcast_to(np.asarray(confidence, float), len(positions)).copy()
-    return Candidates(positions=positions, confidence=sure, spread=np.full(len(positions), 0.3), drawn=sure > 0)
+    return NetworkCandidates(positions=positions, confidence=sure, spread=np.full(len(positions), 0.3), drawn=sure > 0)
 
 
 def maps_of(true, level=0.2):
@@ -53,7 +53,7 @@ def test_the_same_again_and_in_any_order(scene, rng):
     told = evidence(found, maps, image, NATIVE)
     np.testing.assert_array_equal(evidence(found, maps, image, NATIVE), told)
     order = rng.permutation(len(found))
-    turned = Candidates(
+    turned = NetworkCandidates(
         positions=found.positions[order], confidence=found.confidence[order], spread=found.spread[order], drawn=found.drawn[order]
     )
     for name, seen in named(evidence(turned, maps, image, NATIVE)).items():

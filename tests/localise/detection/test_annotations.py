@@ -8,7 +8,8 @@ from spots import draw, offsets, square_lattice
 
 from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.detection.annotations import find_annotations
-from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
+from napari_atomseg.localise.detection.find import find_columns
+from napari_atomseg.localise.detection.params import ClassicalParams
 
 SHAPE = (200, 210)
 
@@ -52,4 +53,4 @@ def test_what_is_drawn_into_a_picture_is_left_out_and_named(rng, name):
 def test_a_plain_image_has_none(rng):
     image, _ = picture(rng)
     for plain in (image, rng.poisson(3, SHAPE), np.zeros(SHAPE), rng.integers(0, 2, SHAPE)):
-        assert find_annotations(np.asarray(plain, float)).told == ""
+        assert find_annotations(np.asarray(plain, float)).words == ""

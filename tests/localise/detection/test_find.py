@@ -17,7 +17,8 @@ from spots import draw, offsets, square_lattice
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.detection import find
-from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
+from napari_atomseg.localise.detection.find import find_columns
+from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.refine import refine_columns
 from napari_atomseg.readers.registry import read
 

@@ -8,7 +8,8 @@ from scipy import ndimage
 from spots import draw, offsets, square_lattice
 
 from napari_atomseg.core.jobs import run
-from napari_atomseg.localise.detection.find import ClassicalParams, find_columns
+from napari_atomseg.localise.detection.find import find_columns
+from napari_atomseg.localise.detection.params import ClassicalParams
 
 SIGMA = 3.0
 

@@ -12,7 +12,8 @@ from spots import draw
 
 from napari_atomseg.core.columns import FITS, Columns
 from napari_atomseg.core.jobs import run
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.refine import refine_columns
 
 MEASURED = ("intensity", "background", "sigma_px")
 EXTENTS = ("y_std_px", "x_std_px")

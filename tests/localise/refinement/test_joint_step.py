@@ -12,7 +12,8 @@ from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.detection.noise_level import NoiseLevel
 from napari_atomseg.localise.refinement import joint_step
 from napari_atomseg.localise.refinement.joint_step import coupled_step
-from napari_atomseg.localise.refinement.problem import RefineParams, prepare
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import prepare
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, TAIL, X, Y, blank_model, derivatives
 from napari_atomseg.localise.refinement.uncertainty import cramer_rao_bound
 from napari_atomseg.localise.refinement.windows import pairs_within
@@ -49,21 +50,23 @@ def drawn(model):
     return (model[:, HEIGHT, None] * shape).sum(axis=0).reshape(SHAPE), slopes
 
 
-def scene_of(image, model, variance=1e4, **params):
+def problem_of(image, model, variance=1e4, **params):
     """Intensities in their own unit; so noisy for the fit that no residual is a spike."""
     columns = Columns(positions=model[:, [Y, X]]).with_features(sigma_px=WIDTH)
-    scene = prepare(image, columns, RefineParams(**{**WIDE, **params}))
+    problem = prepare(image, columns, RefineParams(**{**WIDE, **params}))
     noise = NoiseLevel(gain=0.0, read_variance=variance, pedestal=0.0)
-    return replace(scene, image=np.asarray(image, np.float32), zero=0.0, unit=1.0, noise=noise)
+    return replace(problem, image=np.asarray(image, np.float32), zero=0.0, unit=1.0, noise=noise)
 
 
-def stepped(scene, model, shared=(), active=None, damping=0.0):
+def stepped(problem, model, shared=(), active=None, damping=0.0):
     active = np.arange(len(model)) if active is None else active
     canvas = np.zeros(SHAPE)
-    scene.add(canvas, model)
+    problem.add(canvas, model)
     pairs = pairs_within(model, 1e3)
     return run(
-        coupled_step(scene, canvas, model, active, pairs, JOINT, shared, np.full(len(active), damping), np.ones(len(model), bool))
+        coupled_step(
+            problem, canvas, model, active, pairs, JOINT, shared, np.full(len(active), damping), np.ones(len(model), bool)
+        )
     )
 
 
@@ -89,7 +92,7 @@ def dense(image, model, shared, active=None, damping=0.0):
 def test_a_step_is_the_least_squares_solution_of_the_whole_image(rng, model, exact, shared, damping):
     image = drawn(model)[0] + 10 + rng.normal(0, 3, SHAPE)
     model[:, HEIGHT] *= 0.97
-    step = stepped(scene_of(image, model, background="shared"), model, shared, damping=damping)
+    step = stepped(problem_of(image, model, background="shared"), model, shared, damping=damping)
     own, common = dense(image, model, shared, damping=damping)
     assert np.allclose(step.own, own, atol=2e-3 * np.abs(own).max(axis=0))
     assert np.allclose(step.shared, common, rtol=2e-3, atol=1e-5)
@@ -97,7 +100,7 @@ def test_a_step_is_the_least_squares_solution_of_the_whole_image(rng, model, exa
 
 def test_a_step_as_it_is_taken_is_nearly_so(rng, model):
     image = drawn(model)[0] + 10 + rng.normal(0, 3, SHAPE)
-    step = stepped(scene_of(image, model, background="shared"), model, (SIGMA, LEVEL))
+    step = stepped(problem_of(image, model, background="shared"), model, (SIGMA, LEVEL))
     own, common = dense(image, model, (SIGMA, LEVEL))
     assert np.allclose(step.own, own, atol=0.02 * np.abs(own).max(axis=0))
     assert np.allclose(step.shared, common, rtol=0.02, atol=1e-4)
@@ -106,7 +109,7 @@ def test_a_step_as_it_is_taken_is_nearly_so(rng, model):
 def test_columns_that_are_at_rest_are_held(rng, model, exact):
     image = drawn(model)[0] + 10 + rng.normal(0, 3, SHAPE)
     active = np.array([1, 2, 5, 6, 11])
-    step = stepped(scene_of(image, model, background="shared"), model, active=active)
+    step = stepped(problem_of(image, model, background="shared"), model, active=active)
     own, _ = dense(image, model, (), active)
     assert step.own.shape == own.shape
     assert len(step.shared) == 0
@@ -123,8 +126,8 @@ def test_a_linear_problem_is_solved_in_one_step(rng, model, exact, background, w
     image = image + 0.1 * slopes[:, 3].sum(axis=0).reshape(SHAPE)
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     image += 12 + (0.3 * (y - 28) - 0.2 * (x - 31) if background == "tilted" else 0)
-    scene = scene_of(image, model, background=background, window=window)
-    step = stepped(scene, model, (SIGMA, LEVEL) if background == "shared" else (SIGMA,))
+    problem = problem_of(image, model, background=background, window=window)
+    step = stepped(problem, model, (SIGMA, LEVEL) if background == "shared" else (SIGMA,))
     assert np.allclose(step.own, change, atol=[2e-3, 2e-3, 0.05])
     assert step.shared[0] == pytest.approx(0.1, abs=1e-3)
     if background == "shared":
@@ -147,11 +150,11 @@ def test_what_all_share_is_recovered_with_all_columns(rng, model, shared, true, 
     truth = model.copy()
     truth[:, list(shared)] = true
     background = "shared" if LEVEL in shared else "local"
-    scene = scene_of(drawn(truth)[0] + truth[:, LEVEL].mean(), model, background=background, likelihood=likelihood)
+    problem = problem_of(drawn(truth)[0] + truth[:, LEVEL].mean(), model, background=background, likelihood=likelihood)
     model[:, [Y, X]] += rng.uniform(-0.4, 0.4, (12, 2))
     model[:, HEIGHT] *= 0.8
     for _ in range(12):
-        step = stepped(scene, model, shared)
+        step = stepped(problem, model, shared)
         model[:, list(JOINT)] += step.own
         model[:, list(shared)] += step.shared
         model[:, TAIL] = np.clip(model[:, TAIL], 0, 0.9)
@@ -166,13 +169,13 @@ def test_what_all_share_is_recovered_with_all_columns(rng, model, shared, true, 
 def test_damping_shortens_the_steps_of_the_damped_alone(rng, model):
     image = drawn(model)[0] + 10 + rng.normal(0, 3, SHAPE)
     apart = model[[0, 11]]
-    scene = scene_of(image - drawn(model[1:11])[0], apart)
+    problem = problem_of(image - drawn(model[1:11])[0], apart)
     canvas = np.zeros(SHAPE)
-    scene.add(canvas, apart)
+    problem.add(canvas, apart)
     lengths = [
         run(
             coupled_step(
-                scene, canvas, apart, np.arange(2), np.zeros((0, 2), int), JOINT, (), np.array([0.0, damping]), np.ones(2, bool)
+                problem, canvas, apart, np.arange(2), np.zeros((0, 2), int), JOINT, (), np.array([0.0, damping]), np.ones(2, bool)
             )
         ).own
         for damping in (0.0, 1.0, 1e6)
@@ -184,8 +187,8 @@ def test_damping_shortens_the_steps_of_the_damped_alone(rng, model):
 
 
 def test_at_the_truth_nothing_moves(model):
-    scene = scene_of(drawn(model)[0] + 10, model, background="shared")
-    step = stepped(scene, model, (SIGMA, LEVEL))
+    problem = problem_of(drawn(model)[0] + 10, model, background="shared")
+    step = stepped(problem, model, (SIGMA, LEVEL))
     assert np.abs(step.own).max() < 1e-2
     assert np.abs(step.own[:, :2]).max() < 1e-4
     assert np.abs(step.shared).max() < 1e-2
@@ -194,28 +197,28 @@ def test_at_the_truth_nothing_moves(model):
 def test_the_level_under_each_column_is_told_before_the_step(rng, model):
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     plane = 10 + 0.3 * (y - 28) - 0.2 * (x - 31)
-    scene = scene_of(drawn(model)[0] + plane, model, background="tilted")
+    problem = problem_of(drawn(model)[0] + plane, model, background="tilted")
     centre = np.round(model[:, [Y, X]]).astype(int)
-    assert np.allclose(stepped(scene, model).levels, plane[centre[:, 0], centre[:, 1]], atol=1e-2)
+    assert np.allclose(stepped(problem, model).levels, plane[centre[:, 0], centre[:, 1]], atol=1e-2)
 
 
 def test_the_error_is_about_the_standard_deviation_of_a_position():
     lone = blank_model(1)
     lone[0, [Y, X, SIGMA, HEIGHT]] = 28.3, 31.2, WIDTH, 80.0
-    error = stepped(scene_of(drawn(lone)[0], lone, variance=9.0), lone).error
+    error = stepped(problem_of(drawn(lone)[0], lone, variance=9.0), lone).error
     assert error == pytest.approx([cramer_rao_bound(WIDTH, 80.0, 0.0, pixel_variance=9.0) / WIDTH], rel=0.01)
 
 
 def test_two_columns_at_one_place_make_a_finite_step(rng, model):
     model[1] = model[0]
-    step = stepped(scene_of(drawn(model)[0] + 10, model), model, (SIGMA,), damping=1e-2)
+    step = stepped(problem_of(drawn(model)[0] + 10, model), model, (SIGMA,), damping=1e-2)
     assert np.isfinite(step.own).all()
     assert np.isfinite(step.shared).all()
 
 
 def test_an_image_that_tells_nothing_makes_no_step(model):
-    scene = scene_of(np.full(SHAPE, np.nan), model)
-    scene = replace(scene, image=np.zeros(SHAPE, np.float32))
-    step = stepped(scene, model, (SIGMA,))
+    problem = problem_of(np.full(SHAPE, np.nan), model)
+    problem = replace(problem, image=np.zeros(SHAPE, np.float32))
+    step = stepped(problem, model, (SIGMA,))
     assert not step.own.any()
     assert not step.shared.any()

@@ -11,9 +11,9 @@ from napari_atomseg.localise.refinement.least_squares import (
     damped_solution,
     fit,
     heights_and_levels,
-    problem,
     significances,
     stepped,
+    window_problem,
 )
 from napari_atomseg.localise.refinement.shape import (
     FLATTEST,
@@ -56,7 +56,7 @@ def windows_of(model, radius=8.0):
 
 def fitted(windows, start, which=ROUND, others=None, background="local", **rest):
     others = np.zeros_like(windows.values) if others is None else others.astype(np.float32)
-    return fit(problem(windows, others, background), start, which, **rest)
+    return fit(window_problem(windows, others, background), start, which, **rest)
 
 
 def functions_of(windows, count):
@@ -66,7 +66,7 @@ def functions_of(windows, count):
 
 
 def costs(windows, model, which=ROUND, background="local"):
-    residual, _ = problem(windows, np.zeros_like(windows.values), background).linearised(model, which)
+    residual, _ = window_problem(windows, np.zeros_like(windows.values), background).linearised(model, which)
     return np.sum(residual.astype(float) ** 2, axis=1)
 
 
@@ -78,7 +78,7 @@ def test_residuals_and_derivatives_have_no_background_in_them(rng, truth, backgr
     windows.values[:] += rng.normal(0, 5, windows.values.shape)
     windows = windows.weighted(rng.uniform(0, 2, windows.values.shape))
     others = rng.uniform(0, 5, windows.values.shape)
-    residual, slopes = problem(windows, others, background).linearised(truth, ELLIPTIC)
+    residual, slopes = window_problem(windows, others, background).linearised(truth, ELLIPTIC)
     basis = functions_of(windows, count) * windows.weight[:, :, None]
     pixels = np.moveaxis(windows.centre[:, None] + windows.offsets.astype(float), 2, 0)
     for n in range(COUNT):
@@ -99,7 +99,7 @@ def test_nothing_is_left_of_the_model_itself(rng, truth, background):
     windows = windows_of(truth)
     others = rng.uniform(0, 5, windows.values.shape).astype(np.float32)
     windows.values[:] += others
-    residual, _ = problem(windows, others, background).linearised(truth, ROUND)
+    residual, _ = window_problem(windows, others, background).linearised(truth, ROUND)
     # Single precision of intensities up to 350.
     assert np.abs(residual).max() < 2e-4
 
@@ -108,7 +108,7 @@ def test_nothing_is_left_of_the_model_itself(rng, truth, background):
 def test_the_background_is_an_orthonormal_basis(rng, truth, background):
     windows = windows_of(truth)
     windows = windows.weighted(rng.uniform(0, 2, windows.values.shape) * (rng.uniform(size=windows.values.shape) > 0.3))
-    basis = problem(windows, np.zeros_like(windows.values), background).basis
+    basis = window_problem(windows, np.zeros_like(windows.values), background).basis
     product = basis @ basis.transpose(0, 2, 1)
     assert np.allclose(product, np.eye(basis.shape[1]), atol=1e-5)
 
@@ -119,7 +119,7 @@ def test_a_window_of_one_line_has_a_background_of_what_can_be_told():
     model[0, [Y, X, SIGMA, HEIGHT]] = 25, 30, 2, 50
     windows = windows_of(model)
     weight = (windows.offsets[:, 0] == 0)[None] * 1.0
-    basis = problem(windows.weighted(weight), np.zeros_like(windows.values), "tilted").basis
+    basis = window_problem(windows.weighted(weight), np.zeros_like(windows.values), "tilted").basis
     assert (basis[0] ** 2).sum(axis=1) == pytest.approx([1, 0, 1], abs=1e-6)
 
 
@@ -128,7 +128,7 @@ def test_levels_are_those_of_linear_least_squares_at_the_centre(rng, truth):
     windows.values[:] += (functions_of(windows, 3) @ [0.0, 0.7, -0.4]).astype(np.float32)
     windows = windows.weighted(rng.uniform(0.1, 2, windows.values.shape))
     for background in ("local", "tilted"):
-        levels = problem(windows, np.zeros_like(windows.values), background).levels(truth)
+        levels = window_problem(windows, np.zeros_like(windows.values), background).levels(truth)
         for n in range(COUNT):
             design = functions_of(windows, 1 if background == "local" else 3)[n] * windows.weight[n, :, None]
             data = (windows.values[n] - windows.columns(truth)[n]) * windows.weight[n]

@@ -9,7 +9,8 @@ from spots import draw, square_lattice
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.refinement.misfit import ALIKE, WEIGHTS_READ_OFF, WILDEST, inflation, sampled_rows
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.refine import refine_columns
 from napari_atomseg.localise.refinement.shape import HEIGHT, SIGMA, blank_model
 
 

@@ -9,7 +9,8 @@ from spots import draw, square_lattice
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.refine import refine_columns
 
 SHAPE = (120, 131)
 

@@ -9,8 +9,9 @@ from spots import draw, square_lattice
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
+from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.problem import prepare
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.refine import refine_columns
 from napari_atomseg.localise.refinement.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA
 
@@ -31,12 +32,12 @@ def true():
 
 def shifts_in(image, true):
     columns = Columns(positions=true).with_features(sigma_px=WIDTH)
-    scene = prepare(image.astype(np.float32), columns, RefineParams())
-    model = scene.start.copy()
-    model[:, HEIGHT], model[:, LEVEL], model[:, SIGMA] = 100 / scene.unit, (10 - scene.zero) / scene.unit, WIDTH
+    problem = prepare(image.astype(np.float32), columns, RefineParams())
+    model = problem.start.copy()
+    model[:, HEIGHT], model[:, LEVEL], model[:, SIGMA] = 100 / problem.unit, (10 - problem.zero) / problem.unit, WIDTH
     canvas = np.zeros(SHAPE)
-    scene.add(canvas, model)
-    return estimate_row_shifts(scene, canvas, model)
+    problem.add(canvas, model)
+    return estimate_row_shifts(problem, canvas, model)
 
 
 def test_small_displacements_of_single_rows_are_measured(rng, true):
@@ -69,5 +70,5 @@ def test_columns_of_a_shaken_image_are_found_better(rng, true):
 
 def test_without_columns_nothing_is_said():
     columns = Columns(positions=[[20.0, 20.0]]).with_features(sigma_px=WIDTH)
-    scene = prepare(np.zeros((40, 40), np.float32), columns, RefineParams())
-    assert not estimate_row_shifts(scene, np.zeros((40, 40)), scene.start).any()
+    problem = prepare(np.zeros((40, 40), np.float32), columns, RefineParams())
+    assert not estimate_row_shifts(problem, np.zeros((40, 40)), problem.start).any()

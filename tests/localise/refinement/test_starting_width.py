@@ -8,13 +8,14 @@ from spots import draw, square_lattice
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.refine import refine_columns
 from napari_atomseg.localise.refinement.starting_width import best_width
 
 SHAPE, SIGMA = (200, 220), 2.5
 
 
-def scene(rng, spacing=12.0):
+def problem(rng, spacing=12.0):
     true = square_lattice(SHAPE, spacing, margin=10)
     return draw(true, SIGMA, SHAPE, height=100.0, level=20.0), true + rng.normal(0, 0.4, true.shape)
 
@@ -23,18 +24,18 @@ def scene(rng, spacing=12.0):
 @pytest.mark.parametrize("spacing", [7.5, 12.0, 25.0])
 def test_a_wrong_width_is_replaced(rng, given, spacing):
     """Within what the fit comes back from; neighbours three widths apart leave the background open."""
-    clean, points = scene(rng, spacing)
+    clean, points = problem(rng, spacing)
     found = best_width(rng.poisson(clean).astype(float), np.ones(SHAPE, bool), points, given)
     assert found == pytest.approx(SIGMA, rel=0.3)
 
 
 def test_a_width_that_fits_is_kept(rng):
-    clean, points = scene(rng)
+    clean, points = problem(rng)
     assert best_width(rng.poisson(clean).astype(float), np.ones(SHAPE, bool), points, SIGMA) == SIGMA
 
 
 def test_wrong_points_do_not_move_the_width(rng):
-    clean, points = scene(rng)
+    clean, points = problem(rng)
     wrong = rng.choice(len(points), len(points) // 25, replace=False)
     points[wrong] += 6.0
     assert best_width(rng.poisson(clean).astype(float), np.ones(SHAPE, bool), points, 1.0) == pytest.approx(SIGMA, rel=0.2)
@@ -64,7 +65,7 @@ def slope(image):
 @pytest.mark.parametrize("spoil", [label, frame, slope, None], ids=["label", "frame", "slope", "placeholder widths"])
 def test_few_wrong_points_leave_the_other_fits_alone(rng, spoil):
     """Four of a hundred points stand on a label, on a frame, or have the width 1.0 of another tool; all others are fitted."""
-    clean, points = scene(rng)
+    clean, points = problem(rng)
     points = points[np.all((points > 26) & (points < np.array(SHAPE) - 26), axis=1)]
     extra = rng.uniform((156, 25), (184, 100), (len(points) // 25, 2))
     if spoil is label:
@@ -82,7 +83,7 @@ def test_few_wrong_points_leave_the_other_fits_alone(rng, spoil):
 
 
 def test_a_slope_under_the_columns_is_seen_and_said(rng):
-    clean, points = scene(rng)
+    clean, points = problem(rng)
     flat = run(refine_columns(rng.poisson(clean).astype(float), Columns(positions=points), RefineParams()))
     slope(clean)
     steep = run(refine_columns(rng.poisson(clean).astype(float), Columns(positions=points), RefineParams()))
@@ -92,7 +93,7 @@ def test_a_slope_under_the_columns_is_seen_and_said(rng):
 
 @pytest.mark.parametrize("background", ["local", "shared"])
 def test_a_background_that_does_not_fit_the_image_is_left_and_said(rng, background):
-    clean, points = scene(rng, spacing=8.0)
+    clean, points = problem(rng, spacing=8.0)
     slope(clean)
     found = run(refine_columns(rng.poisson(clean).astype(float), Columns(positions=points), RefineParams(background=background)))
     assert np.mean(found.features["fit"] != "failed") > 0.95
@@ -100,7 +101,7 @@ def test_a_background_that_does_not_fit_the_image_is_left_and_said(rng, backgrou
 
 
 def test_a_background_that_was_given_is_kept_where_it_fits(rng):
-    clean, points = scene(rng)
+    clean, points = problem(rng)
     for background in ("local", "tilted", "shared"):
         params = RefineParams(background=background)
         found = run(refine_columns(rng.poisson(clean).astype(float), Columns(positions=points), params))

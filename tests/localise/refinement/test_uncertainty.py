@@ -11,8 +11,9 @@ from spots import draw, square_lattice
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import run
 from napari_atomseg.localise.detection.noise_level import NoiseLevel
+from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.problem import prepare
-from napari_atomseg.localise.refinement.refine import RefineParams, refine_columns
+from napari_atomseg.localise.refinement.refine import refine_columns
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, SLANT, STRETCH, X, Y, blank_model
 from napari_atomseg.localise.refinement.uncertainty import (
     SHAPES_SPREAD,
@@ -45,13 +46,13 @@ def stated(model, counting=False, own=JOINT, image=None, **params):
     """Covariance (N, 2, 2) and surplus (N,), for white noise of unit variance or for counting noise."""
     expected = draw(model[:, [Y, X]], model[:, SIGMA, None], SHAPE, height=model[:, HEIGHT], level=model[0, LEVEL])
     columns = Columns(positions=model[:, [Y, X]]).with_features(sigma_px=WIDTH)
-    scene = prepare(expected, columns, RefineParams(window=4.0, **params))
+    problem = prepare(expected, columns, RefineParams(window=4.0, **params))
     noise = NoiseLevel(gain=1.0 if counting else 0.0, read_variance=0.0 if counting else 1.0, pedestal=0.0)
     image = expected if image is None else image
-    scene = replace(scene, image=image.astype(np.float32), zero=0.0, unit=1.0, noise=noise)
+    problem = replace(problem, image=image.astype(np.float32), zero=0.0, unit=1.0, noise=noise)
     canvas = np.zeros(SHAPE)
-    scene.add(canvas, model)
-    return run(covariances(scene, canvas, model, own, pairs_within(model, scene.radius + 3 * WIDTH)))
+    problem.add(canvas, model)
+    return run(covariances(problem, canvas, model, own, pairs_within(model, problem.radius + 3 * WIDTH)))
 
 
 def covariances_of(model, counting=False, own=JOINT):

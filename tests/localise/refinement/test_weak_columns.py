@@ -7,7 +7,8 @@ import pytest
 from spots import draw
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.localise.refinement.problem import RefineParams, prepare
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import prepare
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, PARAMETERS, X, Y, blank_model
 from napari_atomseg.localise.refinement.shape import SIGMA as WIDTH
 from napari_atomseg.localise.refinement.weak_columns import (
@@ -92,18 +93,18 @@ def looked(rng, drawn, model, lost, sign=1.0, by="faint"):
     """Outcome of a second look at the columns that are marked as lost, on an image of what was drawn."""
     image = draw([column[:2] for column in drawn], SIGMA, SHAPE, height=[sign * column[2] for column in drawn], level=200.0)
     image = rng.poisson(image).astype(np.float32)
-    scene = prepare(image, Columns(positions=model[:, :2]).with_features(sigma_px=SIGMA), RefineParams())
+    problem = prepare(image, Columns(positions=model[:, :2]).with_features(sigma_px=SIGMA), RefineParams())
     model = model.copy()
-    model[:, HEIGHT] *= sign / scene.unit
-    model[:, LEVEL] = (200 - scene.zero) / scene.unit
+    model[:, HEIGHT] *= sign / problem.unit
+    model[:, LEVEL] = (200 - problem.zero) / problem.unit
     if by == "faint":
         model[lost, HEIGHT] = 0
     nobody = np.zeros_like(lost)
     faint, away = (lost, nobody) if by == "faint" else (nobody, lost)
     canvas = np.zeros(SHAPE)
-    scene.add(canvas, model[~lost])
-    found, faint, away = look_again(scene, canvas, model, faint, away, sign)
-    found[:, HEIGHT] *= scene.unit
+    problem.add(canvas, model[~lost])
+    found, faint, away = look_again(problem, canvas, model, faint, away, sign)
+    found[:, HEIGHT] *= problem.unit
     return found, faint, away
 
 

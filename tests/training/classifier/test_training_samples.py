@@ -101,7 +101,7 @@ def test_a_column_found_on_the_other_side_of_the_limit_is_no_missed_one():
 
 
 def test_what_the_map_shows_goes_before_a_nearer_blob():
-    found = samples.Candidates(
+    found = samples.NetworkCandidates(
         positions=np.array([[10.0, 10.5], [10.0, 12.0], [40.0, 40.0], [40.0, 41.0], [70.0, 70.0]]),
         confidence=np.zeros(5),
         spread=np.zeros(5),

@@ -8,18 +8,16 @@ drift as in geometric phase analysis (Hytch, Snoeck and Kilaas, Ultramicroscopy 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 import numpy as np
 from scipy.spatial import QhullError, cKDTree
 
 from napari_atomseg.analysis.lattice.motif import Motif, fold, recell, superlattice
+from napari_atomseg.analysis.lattice.params import LatticeParams
 from napari_atomseg.analysis.lattice.smooth_field import SmoothField
 from napari_atomseg.analysis.lattice.translations import find_basis, reduce_basis
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Fraction, Quantity
 
 FEWEST = 10
 _WAVES = [(1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2), (2, 0), (0, 2)]
@@ -28,33 +26,6 @@ _ORDERED = 0.55  # local share of columns on sites below which there is no latti
 _CONVINCING = 22.0  # logarithm of odds; see _evidence
 _STRONGEST_BEND = 0.08  # relative: 4.6 degrees or 8 % from the rest of the lattice; what differs more is another grain
 _TOLERANCES = (0.2, 0.45)  # least and largest distance from a site, of the distance between sites
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatticeParams:
-    """How the lattice is estimated.
-
-    Attributes
-    ----------
-    tolerance : float or None
-        Largest distance of a column from its site, in units of the shortest distance between sites. By default 3.5 times
-        the scatter.
-    window : float
-        Standard deviation, in cells, of the surroundings that tell how the lattice bends.
-    occupancy : float
-        Share of cells in which a site must be occupied to belong to the motif.
-    by_intensity : bool
-        Take columns of clearly different intensity for different sites, so that the cell may be a multiple of the
-        smallest one that the positions allow.
-    """
-
-    tolerance: Fraction | None = None
-    window: Annotated[float, Quantity(unit="cells", low=1, high=50, decimals=1)] = 3.0
-    occupancy: Fraction = 0.3
-    by_intensity: bool = True
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

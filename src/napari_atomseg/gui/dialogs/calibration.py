@@ -64,7 +64,7 @@ class CalibrationDialog(QDialog):
         self.raise_()
         # The shortest window, so that all of it lies over the panel.
         self.resize(self._host.width(), self.sizeHint().height())
-        corner = self._host.head.mapToGlobal(self._host.head.rect().bottomLeft())
+        corner = self._host.image_bar.mapToGlobal(self._host.image_bar.rect().bottomLeft())
         self.move(corner)
 
     def _typed(self) -> QGroupBox:

@@ -85,7 +85,17 @@ class MappingDialog(QDialog):
 
 
 def ask_mapping(parent: QWidget, path: Path, guess: ColumnMapping) -> ColumnMapping | None:
-    """The mapping that the user confirms; None if the dialog is cancelled."""
+    """The mapping that the user confirms; None if the dialog is cancelled.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The panel.
+    path : Path
+        The table.
+    guess : ColumnMapping
+        Shown first.
+    """
     dialog = MappingDialog(path, guess, parent)
     return dialog.value() if dialog.exec() == QDialog.DialogCode.Accepted else None
 

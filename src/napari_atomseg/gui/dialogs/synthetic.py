@@ -22,7 +22,7 @@ from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.results import show_columns
 from napari_atomseg.gui.layers.conversion import image_layer_data
 from napari_atomseg.gui.widgets.controls import CountBox, teach
-from napari_atomseg.workflows import LABELS, bound, image_of, synthesis_presets, synthesise, true_columns
+from napari_atomseg.workflows import LABELS, attach_to_image, image_of, synthesis_presets, synthesise, true_columns
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host
@@ -106,7 +106,7 @@ class SyntheticDialog(QDialog):
         if self.columns.isChecked():
             micrograph = replace(image_of(batch, 0, "image"), name=name)
             true = true_columns(batch, 0)
-            session, _ = show_columns(self._host.viewer, image, bound(true, micrograph, dict(true.provenance)))
+            session, _ = show_columns(self._host.viewer, image, attach_to_image(true, micrograph, dict(true.provenance)))
             self._host.documents.watch(session)
         self._host.viewer.reset_view()
         self._host.say(f"{name}: {format_pixel_size((record.pixel_size,) * 2)}, {record.amount}.")

@@ -210,7 +210,16 @@ class DiffractogramDock(QWidget):
 
 
 def visible_part(viewer: Any, image: Image, plane: Any) -> Any:
-    """The part of a plane (Y, X) that the canvas shows; None if it is too small to transform."""
+    """The part of a plane (Y, X) that the canvas shows; None if it is too small to transform.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        Layer of the plane, which tells where it lies.
+    plane : array, shape (Y, X)
+        Numpy or lazy.
+    """
     height, width = plane.shape
     canvas = np.array(viewer.canvas.size, dtype=float)
     centre = np.array(viewer.scene.camera.center[-2:], dtype=float)

@@ -20,7 +20,8 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.quantities import believable_pixel_size, format_length, format_pixel_size
 from napari_atomseg.gui.documents.editing import ColumnsSession
-from napari_atomseg.gui.layers.conversion import KEY, UNKNOWN_COLOUR, ring_diameter, spatial_options, to_micrograph, to_points
+from napari_atomseg.gui.layers.conversion import UNKNOWN_COLOUR, ring_diameter, to_micrograph
+from napari_atomseg.gui.layers.lattice import overlooked, show_cells, show_sites
 from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.gui.widgets.lengths import LengthField
 from napari_atomseg.workflows import accept_suggested, estimate_lattice, suggest_missing
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
     from napari_atomseg.analysis.lattice.lattice import Lattice
     from napari_atomseg.gui.contract import Host
 
-LINE_COLOUR = "#56b4e9"
-VACANT_COLOUR = "#cc79a7"
-OVERLOOKED_COLOUR = "#f0e442"
-OVERLOOKED = 0.5
-"""Response, relative to the columns around, above which the image itself shows something at an empty site."""
 REACH = 0.3
 """How far a suggestion may snap, in units of the shortest distance between sites."""
 PM_PER_ANGSTROM = 100.0
@@ -195,7 +191,7 @@ class LatticeDock(QWidget):
         try:
             pixel_size = pixel_size_of_basis(estimate.lattice.basis[0], self.known_a.value(), estimate.columns.pixel_size)
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         self._host.choose_image(image)
         self._host.set_pixel_size(pixel_size, "the lattice")
@@ -216,26 +212,12 @@ class LatticeDock(QWidget):
         image, estimate = self._image(), self._estimate
         if image is None or estimate is None:
             return
-        lattice = estimate.lattice
-        name, viewer = f"{image.name} | lattice", self._host.viewer
-        lines = cell_lines(lattice, estimate.columns.positions[estimate.rows])
-        _remove(viewer, name, "lattice")
-        active = viewer.layers.selection.active
-        layer = viewer.add_vectors(
-            lines,
-            name=name,
-            edge_color=LINE_COLOUR,
-            edge_width=0.04 * lattice.site_distance,
-            vector_style="line",
-            opacity=0.8,
-            metadata={KEY: {"lattice": True}},
-            **spatial_options(image, 2),
-        )
+        layer = show_cells(self._host.viewer, image, estimate.lattice, estimate.columns.positions[estimate.rows])
         session = self._session
         if session is not None:
             # Rings stay above the lines, and clicks keep going to them.
-            viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(session.layer))
-        viewer.layers.selection.active = active
+            layers = self._host.viewer.layers
+            layers.move(layers.index(layer), layers.index(session.layer))
 
     def colour(self) -> None:
         """Colour the rings by their distance from their site; grey where they fit none."""
@@ -278,30 +260,12 @@ class LatticeDock(QWidget):
         self._host.start(steps, lambda found: self._show_suggested(session, image, found), "Looking for missing columns")
 
     def _show_suggested(self, session: ColumnsSession, image: Image, found: Columns) -> None:
-        viewer = self._host.viewer
-        _remove(viewer, f"{image.name} | suggested", "suggested")
-        if len(found) == 0 or image not in viewer.layers:
+        layer = show_sites(self._host.viewer, image, found, size=1.2 * ring_diameter(session.columns))
+        if layer is None:
             self._host.say("Every site of the lattice that has enough neighbours holds a column.")
             return
-        overlooked = found.features["response"].to_numpy(float) > OVERLOOKED
-        colours = np.where(overlooked[:, None], transform_color(OVERLOOKED_COLOUR), transform_color(VACANT_COLOUR))
-        data = to_points(found, image.ndim == 3)
-        layer = viewer.add_points(
-            data,
-            name=f"{image.name} | suggested",
-            features=found.features[["confidence", "response", "around", "sublattice"]],
-            symbol="diamond",
-            size=1.2 * ring_diameter(session.columns),
-            face_color="transparent",
-            border_color=colours,
-            border_width=0.12,
-            border_width_is_relative=True,
-            metadata={KEY: {"suggested": found}},
-            **spatial_options(image, data.shape[1]),
-        )
-        layer.mode = "select"
         self._suggested[session] = weakref.ref(layer)
-        count = int(np.count_nonzero(overlooked))
+        count = int(np.count_nonzero(overlooked(found)))
         self.refresh()
         self._host.say(
             f"{len(found):,} sites hold no column: at {count:,} (yellow) the image shows something, at {len(found) - count:,} "
@@ -377,6 +341,14 @@ def description(lattice: Lattice, pixel_size: tuple[float, float] | None) -> str
 def pixel_size_of_basis(vector: np.ndarray, length: float, pixel_size: tuple[float, float] | None) -> tuple[float, float]:
     """Pixel size (y, x) in Angstrom with which a vector (y, x) in px has a length; the ratio of the sides stays as it is.
 
+    Parameters
+    ----------
+    vector : ndarray, shape (2,), px, (y, x)
+    length : float, Å
+        That the vector has.
+    pixel_size : tuple of float, Å, (y, x), or None
+        So far; None for square pixels.
+
     Raises
     ------
     AtomsegError
@@ -385,25 +357,6 @@ def pixel_size_of_basis(vector: np.ndarray, length: float, pixel_size: tuple[flo
     sides = np.array(pixel_size or (1.0, 1.0)) / np.sqrt(np.prod(pixel_size or (1.0, 1.0)))
     step = believable_pixel_size(length / float(np.hypot(*(vector * sides))))
     return float(step * sides[0]), float(step * sides[1])
-
-
-def cell_lines(lattice: Lattice, positions: np.ndarray) -> np.ndarray:
-    """Lines between neighbouring sites 0 that hold a column, shape (M, 2, 2): start and direction (y, x), px."""
-    first = np.flatnonzero(lattice.site == 0)
-    starts = positions[first] - lattice.residual[first]
-    cells = {tuple(cell): row for row, cell in enumerate(lattice.indices[first].tolist())}
-    lines = []
-    for (one, two), row in cells.items():
-        for neighbour in ((one + 1, two), (one, two + 1)):
-            if neighbour in cells:
-                lines.append((starts[row], starts[cells[neighbour]] - starts[row]))
-    return np.array(lines).reshape(-1, 2, 2)
-
-
-def _remove(viewer: Any, name: str, kind: str) -> None:
-    """Remove our own earlier layer of that name; a layer of somebody else stays."""
-    for layer in [one for one in viewer.layers if one.name == name and kind in (one.metadata.get(KEY) or {})]:
-        viewer.layers.remove(layer)
 
 
 def _button(text: str, tip: str) -> QPushButton:

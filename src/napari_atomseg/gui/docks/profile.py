@@ -72,10 +72,10 @@ class ProfileDock(QWidget):
         self.save_button.setObjectName("save_profile")
         self.save_button.setProperty("tip", "Save the plot as PNG or SVG, and its numbers as CSV beside it.")
         self.save_button.clicked.connect(lambda: self.save())
-        self.told = QLabel()
-        self.told.setWordWrap(True)
+        self.reading = QLabel()
+        self.reading.setWordWrap(True)
         row = QHBoxLayout()
-        row.addWidget(self.told, 1)
+        row.addWidget(self.reading, 1)
         row.addWidget(QLabel("Width"))
         row.addWidget(self.width_box)
         row.addWidget(self.save_button)
@@ -87,7 +87,16 @@ class ProfileDock(QWidget):
         enable(self.save_button, False, "There is no profile yet.")
 
     def watch(self, comparison: Comparison | None, image: Image | None, layer: Shapes | None) -> None:
-        """Show the profile of another comparison, along another line."""
+        """Show the profile of another comparison, along another line.
+
+        Parameters
+        ----------
+        comparison : Comparison or None
+        image : Image or None
+            The experiment.
+        layer : Shapes or None
+            With the line.
+        """
         if layer is not self._layer:
             self._follow(layer)
         self._comparison, self._image, self._ends = comparison, image, None
@@ -135,7 +144,7 @@ class ProfileDock(QWidget):
         self.table = table if table is not None and len(table) > 1 else None
         self.plot.show_plot(LineProfile(self.table) if self.table is not None else None)
         enable(self.save_button, table is not None, "There is no profile yet.")
-        self.told.setText(EMPTY if table is None else _told(table))
+        self.reading.setText(EMPTY if table is None else _reading(table))
 
     def save(self, path: str | None = None) -> list[Path]:
         """Save the plot, by suffix as PNG or SVG, and its numbers beside it; the files written."""
@@ -153,14 +162,14 @@ class ProfileDock(QWidget):
             save_plot(LineProfile(table), picture)
             table.to_csv(numbers, index=False)
         except OSError as error:
-            self.told.setText(f"Could not be saved: {error.strerror or error}. Choose another folder.")
+            self.reading.setText(f"Could not be saved: {error.strerror or error}. Choose another folder.")
             return []
         remember("folder", str(picture.parent))
-        self.told.setText(f"Saved to {picture.name} and {numbers.name}.")
+        self.reading.setText(f"Saved to {picture.name} and {numbers.name}.")
         return [picture, numbers]
 
 
-def _told(table: pd.DataFrame) -> str:
+def _reading(table: pd.DataFrame) -> str:
     difference = (table["experimental"] - table["simulated"]).to_numpy(float)
     known = difference[np.isfinite(difference)]
     if not known.size:

@@ -211,7 +211,15 @@ class ColumnsTable(QWidget):
 
 
 def centre_on(viewer: Any, session: ColumnsSession, row: int) -> None:
-    """Move the view to one column, and to its frame; the zoom stays."""
+    """Move the view to one column, and to its frame; the zoom stays.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    session : ColumnsSession
+    row : int
+        Of the column.
+    """
     world = session.layer.data_to_world(session.layer.data[row])
     if session.layer.ndim == 3:
         viewer.dims.set_point(0, world[0])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_atomseg.gui.documents.filing import Filing
+from napari_atomseg.gui.documents.document_store import DocumentStore
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.documents.editing import ColumnsSession
@@ -18,7 +18,7 @@ class CurrentDocument(QObject):
 
     Attributes
     ----------
-    filing : Filing
+    store : DocumentStore
         Saves and recovers documents.
     snaps : bool
         Whether a point added by hand moves to the column under it.
@@ -36,10 +36,10 @@ class CurrentDocument(QObject):
 
     def __init__(self, host: BasicHost, parent: QObject) -> None:
         super().__init__(parent)
-        self.filing = Filing(host, parent)
+        self.store = DocumentStore(host, parent)
         self.snaps = True
         self.session: ColumnsSession | None = None
-        self.filing.restored.connect(self.watch)
+        self.store.restored.connect(self.watch)
 
     def watch(self, session: ColumnsSession | None) -> None:
         """Work on another document from now on."""

@@ -21,6 +21,7 @@ from napari_atomseg.core.columns import FEATURES, Columns
 from napari_atomseg.gui.layers.conversion import KEY, ring_style, to_columns, to_points
 from napari_atomseg.gui.layers.drawing_once import drawn_once
 from napari_atomseg.sessions.document import Document, forgotten, remembering
+from napari_atomseg.workflows.steps import EditByHand, recorded
 
 _sessions: weakref.WeakKeyDictionary[Points, ColumnsSession] = weakref.WeakKeyDictionary()
 
@@ -264,7 +265,7 @@ class ColumnsSession:
         count = len(self.layer.data)
         rows = np.unique(rows % count)
         # A pasted or clicked point says nothing of what was measured elsewhere.
-        added = forgotten(self._as_drawn(), rows)
+        added = recorded(forgotten(self._as_drawn(), rows), EditByHand(added=len(rows)))
         self._take(added)
         self.hand_added.emit(rows)
         if self.columns is added:  # else a listener has moved the points, drawn them and let it be heard
@@ -284,7 +285,7 @@ class ColumnsSession:
         # An assignment to layer.data names every row; only what moved has been touched.
         moved = np.flatnonzero(np.any(columns.positions != self.columns.positions, axis=1))
         if len(moved):
-            self._record(forgotten(columns, moved))
+            self._record(recorded(forgotten(columns, moved), EditByHand(moved=len(moved))))
             self.restyle()
 
     def _as_drawn(self) -> Columns:

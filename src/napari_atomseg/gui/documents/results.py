@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from napari_atomseg.gui.layers.conversion import (
     ring_diameter,
 )
 from napari_atomseg.readers.text_columns import NOTES
+from napari_atomseg.sessions.document import beside_other_frames
 from napari_atomseg.workflows import fit_choices, why_misplaced
 
 QUOTED_SHARE = 0.9
@@ -61,14 +61,6 @@ def _open_to(session: ColumnsSession, frame: int | None) -> bool:
     return not session.edited or (frame is not None and not (session.columns.frame == frame).any())
 
 
-def beside_other_frames(now: Columns, found: Columns, frame: int) -> Columns:
-    """What was found in one frame, among what there is in all other frames, in order of the frames."""
-    others = now.select(now.frame != frame)
-    both = others.joined(found)
-    deleted = {"deleted_px": now.provenance["deleted_px"]} if "deleted_px" in now.provenance else {}
-    return replace(both.select(np.argsort(both.frame, kind="stable")), provenance={**found.provenance, **deleted})
-
-
 def documents_of(viewer: Any, image: Image | None) -> list[Points]:
     """Points layers in the viewer that hold columns of an image, oldest first."""
     return [layer for layer in viewer.layers if has_session(layer) and session_of(layer).image is image and image is not None]
@@ -99,14 +91,14 @@ def precision(columns: Columns) -> str:
     if failed > (1 - QUOTED_SHARE) * tried:
         return f"{failed:,} of {tried:,} fits failed, so no typical uncertainty is given. Try another background under Fit."
     chosen = fit_choices(columns)
-    told = f" {chosen[0].upper()}{chosen[1:]}." if chosen else ""
+    choices = f" {chosen[0].upper()}{chosen[1:]}." if chosen else ""
     spread = float(columns.features[["y_std_px", "x_std_px"]].pow(2).sum(axis=1, skipna=False).pow(0.5).median()) / np.sqrt(2)
     if not np.isfinite(spread):
         return ""
     if columns.pixel_size is None:
-        return f"Median fit uncertainty {spread:.3f} px per axis (noise and misfit, without scan distortion).{told}"
+        return f"Median fit uncertainty {spread:.3f} px per axis (noise and misfit, without scan distortion).{choices}"
     picometres = spread * np.mean(columns.pixel_size) * 100
-    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise and misfit, without scan distortion).{told}"
+    return f"Median fit uncertainty {picometres:.2g} pm per axis (noise and misfit, without scan distortion).{choices}"
 
 
 def reservations(columns: Columns, micrograph: Micrograph | None) -> list[str]:

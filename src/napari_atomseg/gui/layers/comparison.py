@@ -81,6 +81,15 @@ def show_comparison(viewer: Any, image: Image, found: Comparison, frame: int) ->
     """Put a comparison into the viewer, hidden; earlier ones of the image go unless they are locked.
 
     What was active stays active: a comparison is looked at, not worked on.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        The experiment.
+    found : Comparison
+    frame : int
+        Of the experiment, counted from 0.
     """
     for kind in (REGISTERED, LEFT):
         remove_unlocked(viewer, image, kind)
@@ -121,7 +130,18 @@ def show_comparison(viewer: Any, image: Image, found: Comparison, frame: int) ->
 
 
 def show_compared(viewer: Any, image: Image, table: pd.DataFrame | None, frame: int) -> Points | None:
-    """Put compared columns into the viewer, hidden, as a layer of their own; an earlier one goes if no hand has moved it."""
+    """Put compared columns into the viewer, hidden, as a layer of their own; an earlier one goes if no hand has moved it.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        The experiment.
+    table : DataFrame or None
+        Of the comparison, one row per column; None shows none.
+    frame : int
+        Of the experiment, counted from 0.
+    """
     for layer in [one for one in viewer.layers if _kind(one) == COMPARED and source_of(one) is image]:
         made = _made.get(layer)
         if not layer.locked and made is not None and np.array_equal(layer.data, made):
@@ -164,7 +184,15 @@ def colour_by(layer: Points, quantity: str) -> float:
 
 
 def show_mixed(viewer: Any, image: Image, simulated: Image, mask: np.ndarray) -> Image:
-    """A layer that is the simulated image where the mask (Y, X) says so, and the recorded one elsewhere."""
+    """A layer that is the simulated image where the mask (Y, X) says so, and the recorded one elsewhere.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image, simulated : Image
+        The experiment, and the simulation on its pixels.
+    mask : ndarray of bool, shape (Y, X)
+    """
     frame = frame_of(viewer, image)
     described = Micrograph(data=mixture(viewer, image, simulated, mask), pixel_size=None)
     active = viewer.layers.selection.active
@@ -186,7 +214,20 @@ def show_mixed(viewer: Any, image: Image, simulated: Image, mask: np.ndarray) ->
 
 
 def mixture(viewer: Any, image: Image, simulated: Image, mask: np.ndarray) -> np.ndarray:
-    """Pixels of both images; where the simulation does not reach, the recorded one is seen."""
+    """Pixels of both images; where the simulation does not reach, the recorded one is seen.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image, simulated : Image
+        The experiment, and the simulation on its pixels.
+    mask : ndarray of bool, shape (Y, X)
+        True where the simulation is taken.
+
+    Returns
+    -------
+    ndarray, float32, shape (Y, X)
+    """
     recorded = np.asarray(image.data[frame_of(viewer, image)] if image.ndim == 3 else image.data, dtype=np.float32)
     made = np.asarray(simulated.data[0] if simulated.ndim == 3 else simulated.data, dtype=np.float32)
     return np.where(mask & np.isfinite(made), made, recorded)
@@ -208,7 +249,16 @@ def right_of(shape: tuple[int, int], share: float) -> np.ndarray:
 
 
 def profile_layer(viewer: Any, image: Image, simulated: np.ndarray) -> Shapes:
-    """The layer with the line of a profile; if there is none, a new one with a line where the simulation (Y, X) reaches."""
+    """The layer with the line of a profile; if there is none, a new one with a line where the simulation (Y, X) reaches.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        The experiment.
+    simulated : ndarray, shape (Y, X)
+        NaN where it does not reach.
+    """
     known = find_profile_layer(viewer, image)
     if known is not None and len(known.data):
         return known
@@ -261,7 +311,16 @@ def line_of(layer: Shapes, image: Image) -> tuple[np.ndarray, np.ndarray] | None
 
 
 def remove_unlocked(viewer: Any, image: Image, kind: str) -> None:
-    """Remove what shows an earlier comparison of an image, unless it is locked."""
+    """Remove what shows an earlier comparison of an image, unless it is locked.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        The experiment.
+    kind : str
+        Of layers that show a comparison.
+    """
     for layer in [one for one in viewer.layers if _kind(one) == kind and source_of(one) is image and not one.locked]:
         viewer.layers.remove(layer)
 

@@ -102,7 +102,16 @@ def pixel_size_of(layer: Layer) -> tuple[float, float] | None:
 
 
 def calibrate(layer: Layer, pixel_size: tuple[float, float] | None, source: str) -> None:
-    """Give a layer another pixel size in Angstrom (None: pixels), and remember where it came from."""
+    """Give a layer another pixel size in Angstrom (None: pixels), and remember where it came from.
+
+    Parameters
+    ----------
+    layer : Layer
+        An image, or what lies on one.
+    pixel_size : tuple of float, Å, (y, x), or None
+    source : str
+        Such as ``typed``.
+    """
     stack = layer.ndim == 3
     time_step = None
     known = layer.metadata.get(KEY, {}).get("micrograph")
@@ -130,7 +139,16 @@ def spatial_options(layer: Layer, ndim: int) -> dict[str, Any]:
 
 
 def points_layer_data(columns: Columns, image: Image | None, name: str) -> LayerData:
-    """What napari needs to make the Points layer of columns on their image."""
+    """What napari needs to make the Points layer of columns on their image.
+
+    Parameters
+    ----------
+    columns : Columns
+    image : Image or None
+        That they belong to; None if it is not open.
+    name : str
+        Of the new layer.
+    """
     stack = (image.ndim if image is not None else len(columns.image_shape or (0, 0))) == 3
     data = to_points(columns, stack)
     geometry = (

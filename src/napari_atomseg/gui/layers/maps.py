@@ -17,11 +17,14 @@ TITLES = {
     "denoise": "denoised",
     "background": "without background",
     "deblur": "deblurred",
+    "restored": "restored",
+    "difference": "minus restored",
+    "spread": "spread of restoration",
 }
 """What a map is called: by what it shows, not by what the network was told to do."""
 PROBABLE = ("columns", "mask")
 """Maps from 0 to 1."""
-LIKE_THE_IMAGE = ("denoise",)
+LIKE_THE_IMAGE = ("denoise", "restored")
 """Maps that are shown with the contrast of their image."""
 
 

@@ -15,6 +15,13 @@ ELLIPSE_CORNERS = 64
 def chosen_mask(viewer: Any, image: Image, choice: tuple[str, str] | None) -> np.ndarray | None:
     """Mask of a choice such as ``("inside", "Shapes")``, shape (Y, X); None for the whole image.
 
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+    choice : tuple of str, or None
+        ``inside`` or ``outside``, and the name of a Shapes layer.
+
     Raises
     ------
     AtomsegError

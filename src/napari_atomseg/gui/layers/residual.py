@@ -18,6 +18,15 @@ def show_residual(viewer: Any, image: Image, left: np.ndarray, frame: int) -> Im
     """Put what a fit leaves of one frame, (Y, X), above its image, in place of the last one unless that is locked.
 
     What was active stays active: a residual is looked at, not worked on.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+    left : ndarray, shape (Y, X)
+        Image minus fit, in units of the image; NaN where nothing is known.
+    frame : int
+        Counted from 0.
     """
     finite = np.abs(left[np.isfinite(left)])
     limit = max(float(np.percentile(finite, SHOWN_PERCENT)) if finite.size else 0.0, 1e-12)

@@ -22,7 +22,16 @@ _made_of: weakref.WeakKeyDictionary[Layer, weakref.ref[Points]] = weakref.WeakKe
 
 
 def structure_layer_data(atoms: Atoms, name: str, params: SimulationParams | None = None) -> LayerData:
-    """What napari needs to show a structure: a Points layer of its atoms along the beam, in nanometres."""
+    """What napari needs to show a structure: a Points layer of its atoms along the beam, in nanometres.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    name : str
+        Of the new layer.
+    params : SimulationParams, optional
+        How the structure lies in the microscope.
+    """
     params = params or SimulationParams()
     places, numbers = projected_atoms(atoms, params)
     options: dict[str, Any] = {
@@ -40,7 +49,15 @@ def structure_layer_data(atoms: Atoms, name: str, params: SimulationParams | Non
 
 
 def show_structure(layer: Points, places: np.ndarray, numbers: np.ndarray) -> None:
-    """Show the structure of a layer as it now lies in the microscope: places (N, 2) in Angstrom, and atomic numbers."""
+    """Show the structure of a layer as it now lies in the microscope: places (N, 2) in Angstrom, and atomic numbers.
+
+    Parameters
+    ----------
+    layer : Points
+    places : ndarray, shape (N, 2), Å, (y, x)
+    numbers : ndarray of int, shape (N,)
+        Atomic numbers.
+    """
     look = _look(numbers)
     with layer.events.data.blocker():
         layer.data = places
@@ -109,7 +126,15 @@ def show_simulated(viewer: Any, structure: Points, kind: str, found: Micrograph)
 
 
 def simulated_of(viewer: Any, structure: Points, kind: str) -> Image | None:
-    """The last image of a kind that was simulated of a structure, if it is still there."""
+    """The last image of a kind that was simulated of a structure, if it is still there.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    structure : Points
+    kind : str
+        Method, such as ``multislice``.
+    """
     return next((layer for layer in reversed(simulations_of(viewer, structure)) if method_of(layer) == kind), None)
 
 

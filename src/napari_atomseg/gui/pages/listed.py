@@ -3,7 +3,8 @@
 from napari_atomseg.gui.pages.columns.page import ColumnsPage
 from napari_atomseg.gui.pages.compare.page import ComparePage
 from napari_atomseg.gui.pages.networks.page import NetworksPage
+from napari_atomseg.gui.pages.restore.page import RestorePage
 from napari_atomseg.gui.pages.simulate.page import SimulatePage
 from napari_atomseg.gui.pages.train.page import TrainPage
 
-PAGES = (ColumnsPage, NetworksPage, SimulatePage, ComparePage, TrainPage)
+PAGES = (ColumnsPage, NetworksPage, RestorePage, SimulatePage, ComparePage, TrainPage)

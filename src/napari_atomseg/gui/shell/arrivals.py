@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 from napari_atomseg.gui.layers.conversion import pixel_size_of, source_of, to_micrograph, usable_image
 from napari_atomseg.gui.layers.fitting_view import corners_of, fit_view
 from napari_atomseg.gui.layers.structures import is_structure, method_of, simulations_of, structures_in
-from napari_atomseg.gui.shell.head import lies_on
+from napari_atomseg.gui.shell.image_bar import lies_on
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.shell.frame import Frame
@@ -38,9 +38,9 @@ class Arrivals(QObject):
         self._even: weakref.WeakKeyDictionary[Image, float] = weakref.WeakKeyDictionary()
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer.layers.events.removed.connect(self._even_out)
-        panel.head.calibrated.connect(self._even_out)
-        panel.head.calibrated.connect(self._lay_structures_beside)
-        panel.head.picked.connect(self.show)
+        panel.image_bar.calibrated.connect(self._even_out)
+        panel.image_bar.calibrated.connect(self._lay_structures_beside)
+        panel.image_bar.picked.connect(self.show)
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
@@ -51,7 +51,7 @@ class Arrivals(QObject):
                 self._show_whole()
             return
         if not usable_image(layer):
-            self._panel.complain(unusable_sentence(layer))
+            self._panel.show_error(unusable_sentence(layer))
             return
         if source_of(layer) is None and not method_of(layer):
             self._put_others_away(layer)
@@ -112,7 +112,7 @@ class Arrivals(QObject):
     def _say_notes(self, layer: Image) -> None:
         notes = to_micrograph(layer).notes
         if notes and not self._panel.busy:
-            self._panel.complain(f"{layer.name}: {'; '.join(notes)}.")
+            self._panel.show_error(f"{layer.name}: {'; '.join(notes)}.")
 
     def _even_out(self, event: Any = None) -> None:
         """Draw images without a pixel size as large as a calibrated one: in pixels and in nm, one of them would be a dot."""

@@ -38,15 +38,15 @@ class CloseGuard(QObject):
             return False
         if panel is None or not panel.in_charge:
             return False
-        unsaved = panel.documents.filing.unsaved_layers()
+        unsaved = panel.documents.store.unsaved_layers()
         if not unsaved:
             return False
         answer = self.ask(panel, unsaved)
         if answer == QMessageBox.StandardButton.Save:
-            if all(panel.documents.filing.save(session_of(layer)) for layer in unsaved):
+            if all(panel.documents.store.save(session_of(layer)) for layer in unsaved):
                 return False
         elif answer == QMessageBox.StandardButton.Discard:
-            panel.documents.filing.discard()
+            panel.documents.store.discard()
             return False
         event.ignore()
         return True

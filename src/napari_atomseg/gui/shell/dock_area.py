@@ -35,7 +35,7 @@ class DockArea:
             widget = kind(self._host)
             self._open[kind] = widget
             widget.destroyed.connect(lambda: self._open.pop(kind, None))
-        bring_up(self._host.viewer, widget, kind.title)
+        show_dock(self._host.viewer, widget, kind.title)
         return widget
 
     def get(self, kind: type[Widget]) -> Widget | None:
@@ -43,11 +43,18 @@ class DockArea:
         return self._open.get(kind)
 
 
-def bring_up(viewer: Any, widget: QWidget, name: str) -> None:
+def show_dock(viewer: Any, widget: QWidget, name: str) -> None:
     """Dock a widget below the image, beside what is docked there already, or bring its dock to the front.
 
     napari's cross deletes a dock and leaves the widget in it without a parent; then it is docked anew. The left docks of
     napari keep the window's whole height: above another dock they would not fit into 600 px.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    widget : QWidget
+    name : str
+        Title of the dock.
     """
     dock: Any = widget.parent()
     if not isinstance(dock, QDockWidget):

@@ -9,7 +9,7 @@ from napari_atomseg.gui.contract import Host
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_atomseg.gui.shell.head import Head
+    from napari_atomseg.gui.shell.image_bar import ImageBar
     from napari_atomseg.gui.shell.page_switcher import Pages
 
 
@@ -18,12 +18,15 @@ class Frame(Host, Protocol):
 
     Attributes
     ----------
-    head : Head
+    image_bar : ImageBar
     pages : Pages
+    destroyed : signal
+        As of a QObject.
     """
 
-    head: Head
+    image_bar: ImageBar
     pages: Pages
+    destroyed: Any
 
     def window(self) -> Any:
         """As of a QWidget."""
@@ -36,6 +39,9 @@ class Frame(Host, Protocol):
 
     def installEventFilter(self, watcher: Any) -> None:  # Qt's name
         """As of a QWidget."""
+
+    def cancel(self) -> None:
+        """Stop the job under way."""
 
     def take_as_fitted(self, *layers: Layer) -> None:
         """The view has just been fitted to layers."""

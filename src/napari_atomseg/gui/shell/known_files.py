@@ -89,7 +89,7 @@ class KnownFiles(QObject):
         if image is None or image not in self._own:
             return
         pixel_size, source = self._own.pop(image)
-        self._panel.head.calibrate_image(image, pixel_size, source)
+        self._panel.image_bar.calibrate_image(image, pixel_size, source)
         path = _file_of(image)
         if path is not None:
             dataset = to_micrograph(image).dataset
@@ -115,7 +115,7 @@ class KnownFiles(QObject):
         if pixel_size == pixel_size_of(image):
             return
         self._own[image] = micrograph.pixel_size, micrograph.pixel_size_source
-        self._panel.head.calibrate_image(image, pixel_size, str(entry["source"]))
+        self._panel.image_bar.calibrate_image(image, pixel_size, str(entry["source"]))
         self._panel.say(
             f"{escape(image.name)}: {format_pixel_size(pixel_size)}, set by hand on {entry['date']}, is used again. "
             '<a href="own_pixel_size">as the file says</a>'

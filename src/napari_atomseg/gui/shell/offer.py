@@ -35,7 +35,15 @@ class Offer(QFrame):
         self.hide()
 
     def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str]) -> None:
-        """Show a question; each button is given by its name, its text and its tooltip."""
+        """Show a question; each button is given by its name, its text and its tooltip.
+
+        Parameters
+        ----------
+        sentence : str
+            The question, rich text.
+        accept, refuse : tuple of str
+            Name, text and tooltip of each answer.
+        """
         self.sentence.setText(sentence)
         for button, (name, text, tip) in ((self.accept, accept), (self.refuse, refuse)):
             button.setObjectName(name)

@@ -54,7 +54,14 @@ class Pages(QWidget):
                 self.setCurrentIndex(place)
 
     def add(self, page: QWidget, name: str, tip: str) -> None:
-        """Add a page behind the others."""
+        """Add a page behind the others.
+
+        Parameters
+        ----------
+        page : QWidget
+        name, tip : str
+            On its button, and in the tooltip.
+        """
         button = QPushButton(name)
         button.setObjectName(f"page_{name}")
         button.setCheckable(True)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import html
 import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from napari.layers import Image, Layer
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -23,38 +20,33 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.jobs import Steps
 from napari_atomseg.gui.contract import Links, Widget
 from napari_atomseg.gui.documents.current import CurrentDocument
 from napari_atomseg.gui.foot import set_foot
-from napari_atomseg.gui.jobs.activity import Activity
-from napari_atomseg.gui.jobs.time_left import TimeLeft, duration
-from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED, Work
+from napari_atomseg.gui.jobs.workers import Work
 from napari_atomseg.gui.pages.listed import PAGES
 from napari_atomseg.gui.preferences import prefer_our_reader, prefer_our_writers, show_scale_bar_once
 from napari_atomseg.gui.shell.arrivals import Arrivals
 from napari_atomseg.gui.shell.closing import CloseGuard
 from napari_atomseg.gui.shell.dock_area import DockArea
 from napari_atomseg.gui.shell.drops import FolderDrops
-from napari_atomseg.gui.shell.head import Head
+from napari_atomseg.gui.shell.image_bar import ImageBar
+from napari_atomseg.gui.shell.job_runner import JobRunner, nothing_changed
 from napari_atomseg.gui.shell.keys import Keys
 from napari_atomseg.gui.shell.known_files import KnownFiles
 from napari_atomseg.gui.shell.layout import Layout
 from napari_atomseg.gui.shell.loading import load_later
 from napari_atomseg.gui.shell.offer import Offer
 from napari_atomseg.gui.shell.page_switcher import Pages
+from napari_atomseg.gui.shell.panel_menu import PanelMenu
 from napari_atomseg.gui.shell.ring_fading import RingFading
-from napari_atomseg.gui.shell.tools import Tools
 from napari_atomseg.gui.shell.unit_warning import warn_of_units_once
-from napari_atomseg.gui.widgets.asking import Asking
 from napari_atomseg.gui.widgets.controls import teach
 from napari_atomseg.gui.widgets.link_label import LinkLabel
+from napari_atomseg.gui.widgets.network_settings import NetworkSettings
 
 EMPTY = "Drop a micrograph here, or open a sample (File > Open Sample > AtomSeg)."
-
-
-def _nothing() -> str:
-    return NOTHING_CHANGED
 
 
 _in_charge: weakref.WeakKeyDictionary[Any, weakref.ref[AtomSegPanel]] = weakref.WeakKeyDictionary()
@@ -75,9 +67,6 @@ class AtomSegPanel(QWidget):
         # napari hands plugins a proxy whose layers are proxies too: new at every look, so nothing can be remembered by them.
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         _in_charge[self.viewer] = weakref.ref(self)
-        self._work: Work | None = None
-        self.jobs_begun = 0
-        self._activity: Activity | None = None
         self._build()
         self._connect()
         prefer_our_reader()
@@ -87,13 +76,13 @@ class AtomSegPanel(QWidget):
         QTimer.singleShot(0, self._settle)
 
     def _build(self) -> None:
-        self.head = Head(self.viewer)
-        self.image_changed, self.calibrated = self.head.image_changed, self.head.calibrated
+        self.image_bar = ImageBar(self.viewer)
+        self.image_changed, self.calibrated = self.image_bar.image_changed, self.image_bar.calibrated
         self.offer = Offer()
         self._answers: dict[str, Callable[[], object]] = {}
         self.known_files = KnownFiles(self)
         self.pages = Pages()
-        self.networks = Asking(self)
+        self.networks = NetworkSettings(self)
         self.documents = CurrentDocument(self, self)
         self._docks = DockArea(self)
         self.run_button = QPushButton()
@@ -103,10 +92,9 @@ class AtomSegPanel(QWidget):
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.progress.setMaximumHeight(self.fontMetrics().height() + 2)
-        self.status = LinkLabel(self.viewer, EMPTY)
-        self.status.setObjectName("status")
-        self.status.setTextFormat(Qt.TextFormat.RichText)
-        self.status.setWordWrap(True)
+        self.jobs = JobRunner(self, self.progress)
+        self.jobs.changed.connect(self._on_job)
+        self.status = LinkLabel(self.viewer, EMPTY, name="status")
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.status.setOpenExternalLinks(False)
         # Room for the bar also while it is hidden: no button moves when a job starts.
@@ -123,7 +111,7 @@ class AtomSegPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        for widget in (self.head, self.offer, self.pages, line):
+        for widget in (self.image_bar, self.offer, self.pages, line):
             layout.addWidget(widget)
         layout.setStretch(2, 1)
         layout.addLayout(buttons)
@@ -150,17 +138,13 @@ class AtomSegPanel(QWidget):
         self.pages.currentChanged.connect(lambda _: self.refresh_run())
         self.cancel_button.clicked.connect(self.cancel)
         self.status.linkActivated.connect(self.follow_link)
-        self.head.image_changed.connect(self._on_image)
-        self.head.calibrated.connect(self._on_calibrated)
-        self.head.set_by_hand.connect(self.known_files.note)
-        self.known_files.moved_edits_found.connect(self.documents.filing.offer_moved)
+        self.image_bar.image_changed.connect(self._on_image)
+        self.image_bar.calibrated.connect(self._on_calibrated)
+        self.image_bar.set_by_hand.connect(self.known_files.note)
+        self.known_files.moved_edits_found.connect(self.documents.store.offer_moved)
         self.offer.answered.connect(self.follow_link)
-        self.tools = Tools(self)
-        self.head.chip.clicked.connect(self.tools.calibration)
-        # Neither closeEvent nor destroyed comes to a docked widget while it can still be used; a plain dictionary
-        # outlives the Qt side and lets the static callback stop the worker.
-        self._holder: dict[str, Any] = {"work": None}
-        self.destroyed.connect(partial(_shut_down, self._holder))
+        self.menu = PanelMenu(self)
+        self.image_bar.chip.clicked.connect(self.menu.calibration)
         self._guard = CloseGuard(self)
         self.layout_of_window = Layout(self)
         self.arrivals = Arrivals(self)
@@ -168,14 +152,14 @@ class AtomSegPanel(QWidget):
         self.keys = Keys(self)
         self._folders = FolderDrops(self)
         self._folders.watch(self.viewer.window._qt_viewer)
-        set_foot(self.viewer, self.complain)
+        set_foot(self.viewer, self.show_error)
 
     def _settle(self) -> None:
         """Once the dock has its place: guard the main window and take up what is open already."""
         try:
             self._guard.watch(self.window())
             self.layout_of_window.restore()
-            self.head.refresh()
+            self.image_bar.refresh()
             for page in self.pages:
                 page.settle()
             load_later()
@@ -184,15 +168,17 @@ class AtomSegPanel(QWidget):
 
     def keep(self, name: str, work: Work) -> None:
         """Remember a short job of a page beside the panel's own, so that it ends with the window; ends the one of that name."""
-        earlier = self._holder.get(name)
-        if isinstance(earlier, Work):
-            earlier.abandon()
-        self._holder[name] = work
+        self.jobs.keep(name, work)
+
+    @property
+    def jobs_begun(self) -> int:
+        """How many long jobs there have been."""
+        return self.jobs.begun
 
     @property
     def image(self) -> Image | None:
         """The image that the pages work on."""
-        return self.head.image
+        return self.image_bar.image
 
     @property
     def in_charge(self) -> bool:
@@ -202,7 +188,7 @@ class AtomSegPanel(QWidget):
     @property
     def busy(self) -> bool:
         """True while a job runs."""
-        return self._work is not None
+        return self.jobs.work is not None
 
     def current_plane(self) -> Any:
         """The frame in view of the chosen image, shape (Y, X), lazy if the image is.
@@ -218,42 +204,41 @@ class AtomSegPanel(QWidget):
         return image.data[int(self.viewer.dims.current_step[0])] if image.ndim == 3 else image.data
 
     def start(
-        self, steps: Steps[Any], done: Any, what: str, *, heard: Any = None, over: Any = None, left: Callable[[], str] = _nothing
+        self,
+        steps: Steps[Any],
+        done: Any,
+        what: str,
+        *,
+        heard: Any = None,
+        over: Any = None,
+        left: Callable[[], str] = nothing_changed,
     ) -> None:
-        """Run a long job; `done` receives its result in the main thread, `heard` its progress, `over` hears of its end.
+        """Run a long job with progress and Cancel in the foot.
 
-        If it is cancelled or fails, the foot says what `left` gives.
+        Parameters
+        ----------
+        steps : generator
+            The job; its progress is shown in the foot.
+        done : callable
+            Takes the result, in the main thread.
+        what : str
+            Shown while it runs.
+        heard : callable, optional
+            Takes each progress.
+        over : callable, optional
+            Called at the end, however it came.
+        left : callable
+            Gives what the foot says after a cancelled or failed job.
         """
-        if self.busy:
-            return
-        work = Work(steps)
-        self._work = self._holder["work"] = work
-        self.jobs_begun += 1
-        self._left, self._activity = TimeLeft(), Activity(what, self.cancel)
-        self._holder["activity"] = self._activity
-        work.progressed.connect(self._on_progress)
-        if heard is not None:
-            work.progressed.connect(heard)
-        if over is not None:
-            work.ended.connect(over)
-        work.finished.connect(done)
-        work.failed.connect(lambda sentence, details: self._on_failed(sentence, details, left()))
-        work.warned.connect(show_info)
-        work.cancelled.connect(lambda: self.say(f"{what} cancelled; {left()}"))
-        work.ended.connect(self._on_ended)
-        self.progress.setRange(0, 0)
-        self.progress.setFormat(what)
-        self.say(f"{what} …")
-        self.refresh_run()
-        self._refresh_pages()
-        work.start()
+        if not self.busy:
+            self.jobs.start(steps, done, what, heard=heard, over=over, left=left)
 
     def cancel(self) -> None:
         """Stop the job under way."""
-        if self._work is not None:
+        if self.busy:
             self.say("Cancelling …")
             self.cancel_button.setEnabled(False)
-            self._work.cancel()
+            self.jobs.cancel()
 
     def ask(self, sentence: str, accept: tuple[str, str, str], refuse: tuple[str, str, str], then: Links) -> None:
         """Ask in a frame above the pages that stays until it is answered.
@@ -269,7 +254,7 @@ class AtomSegPanel(QWidget):
         self._answers = {name: then.get(name, lambda: None) for name, _, _ in (accept, refuse)}
         self.offer.ask(sentence, accept, refuse)
 
-    def complain(self, error: Exception | str) -> None:
+    def show_error(self, error: Exception | str) -> None:
         """Show what went wrong in the foot; nothing in it is taken for markup."""
         self.say(html.escape(str(error), quote=False))
 
@@ -277,41 +262,9 @@ class AtomSegPanel(QWidget):
         """Show one sentence of rich text in the foot; links in it are followed by the page."""
         self.status.setText(sentence)
 
-    def _on_progress(self, progress: Progress) -> None:
-        if self._activity is not None:
-            self._activity.move(progress)
-        if progress.total:
-            self.progress.setRange(0, progress.total)
-            self.progress.setValue(progress.done)
-        else:
-            self.progress.setRange(0, 0)
-        left = self._left.after(progress)
-        told = f"{progress.message}  %p%" if progress.total else progress.message
-        self.progress.setFormat(told if left is None else f"{told}, {duration(left)} left")
-
-    def _on_failed(self, sentence: str, details: str, left: str) -> None:
-        kept = "" if left == NOTHING_CHANGED else f" {left[:1].upper()}{left[1:]}"
-        self.say(html.escape(sentence, quote=False) + kept + (' <a href="details">Details</a>' if details else ""))
-        self._holder["failure"] = sentence, details
-        show_error(sentence)
-
-    def show_details(self) -> None:
-        """The traceback of the last unforeseen error, to be copied."""
-        sentence, details = self._holder.get("failure", ("", ""))
-        box = QMessageBox(QMessageBox.Icon.Warning, "AtomSeg", sentence, parent=self)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setDetailedText(details)
-        box.exec()
-
-    def _on_ended(self) -> None:
-        self._work = self._holder["work"] = None
-        if self._activity is not None:
-            self._activity.close()
-            self._activity = self._holder["activity"] = None
+    def _on_job(self) -> None:
+        """A job has begun or ended."""
         self.refresh_run()
-        self._refresh_pages()
-
-    def _refresh_pages(self) -> None:
         for page in self.pages:
             page.refresh()
 
@@ -341,15 +294,15 @@ class AtomSegPanel(QWidget):
 
     def open_files(self) -> None:
         """Ask for files and open them."""
-        self.tools.open_files()
+        self.menu.open_files()
 
     def choose_image(self, image: Image) -> None:
         """Work on another image."""
-        self.head.choose(image)
+        self.image_bar.choose(image)
 
     def set_pixel_size(self, pixel_size: tuple[float, float] | None, source: str) -> None:
         """Calibrate the chosen image and all that belongs to it."""
-        self.head.set_pixel_size(pixel_size, source)
+        self.image_bar.set_pixel_size(pixel_size, source)
 
     def take_as_fitted(self, *layers: Layer) -> None:
         """The view has just been fitted to layers."""
@@ -369,7 +322,7 @@ class AtomSegPanel(QWidget):
             self._answers.pop(link)()
             return
         ours: Links = {
-            "details": self.show_details,
+            "details": self.jobs.show_details,
             "open": self.open_files,
             "own_pixel_size": lambda: self.known_files.give_back(self.image),
         }
@@ -413,11 +366,3 @@ def scrolled(page: QWidget) -> QScrollArea:
     # What is too wide shrinks instead of being cut off.
     page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return area
-
-
-def _shut_down(holder: dict[str, Any], *_: Any) -> None:
-    for held in holder.values():
-        if isinstance(held, Work):
-            held.abandon()
-        elif isinstance(held, Activity):
-            held.close()

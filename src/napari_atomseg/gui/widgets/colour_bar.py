@@ -35,7 +35,14 @@ class ColourBar(Painted):
         return QSize(200, HEIGHT_PX)
 
     def show_range(self, title: str, unit: str, ends: tuple[float, float] | None) -> None:
-        """Show other numbers; None for none."""
+        """Show other numbers; None for none.
+
+        Parameters
+        ----------
+        title, unit : str
+        ends : tuple of float, or None
+            Numbers at the ends of the colours.
+        """
         self.setVisible(ends is not None)
         if ends is not None:
             self.low, self.high = ends

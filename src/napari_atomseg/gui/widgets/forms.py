@@ -251,6 +251,23 @@ def readable(name: str) -> str:
 
 
 def enable(button: QPushButton, on: bool, why_not: str) -> None:
-    """Enable a button, or let its tooltip say why it is disabled."""
+    """Enable a button, or let its tooltip say why it is disabled.
+
+    Parameters
+    ----------
+    button : QPushButton
+        Whose property ``tip`` is its tooltip while it is enabled.
+    on : bool
+    why_not : str
+        A sentence.
+    """
     button.setEnabled(on)
     button.setToolTip(button.property("tip") if on else why_not)
+
+
+def form_layout() -> QFormLayout:
+    """A form without margins, whose fields take the room that there is."""
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form

@@ -107,7 +107,14 @@ class PairRow(QWidget):
         return isinstance(layer, Image) or mode == BESIDE
 
     def shown(self, image: Image, other: Image, mode: str) -> tuple[Layer, ...]:
-        """The layers that show a comparison."""
+        """The layers that show a comparison.
+
+        Parameters
+        ----------
+        image, other : Image
+        mode : str
+            How they are compared.
+        """
         return image, other
 
     def clean(self) -> None:

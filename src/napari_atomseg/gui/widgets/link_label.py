@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
 AMBER = "#e6a100"
@@ -14,16 +15,21 @@ LINKS = {"light": "#0b57b0", "dark": "#5aa9ff"}
 
 
 class LinkLabel(QLabel):
-    """Rich text whose links have a colour of the theme, also after that has been changed.
+    """Rich text, in as many lines as it takes, whose links have a colour of the theme, also after that has been changed.
 
     Parameters
     ----------
     viewer : napari viewer
     text : str
+    name : str
+        By which the label is found.
     """
 
-    def __init__(self, viewer: Any, text: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, text: str = "", name: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText)
         self._viewer, self._plain = viewer, ""
         viewer.events.theme.connect(self._repaint)
         self.setText(text)

@@ -1,4 +1,4 @@
-"""High-resolution TEM images of thick specimens: multislice waves, an objective lens, a camera and its counts.
+"""High-resolution TEM images of thick specimens: multislice waves, an objective lens and a camera; noiseless.
 
 The waves are abTEM's (:mod:`.exit_wave`), averaged over snapshots of the thermal motion behind the lens.
 """
@@ -20,9 +20,10 @@ from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Angstrom, Quantity
 from napari_atomseg.imaging.hrtem import image_focal_series
 from napari_atomseg.imaging.multislice.exit_wave import multislice_exit_wave
+from napari_atomseg.imaging.multislice.image import MultisliceImage
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, through_camera
-from napari_atomseg.specimens.projection import THERMAL_WIDTH
+from napari_atomseg.specimens.thermal_motion import THERMAL_WIDTH
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,7 +35,7 @@ MOST_POINTS = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class HrtemParams:
-    """Slices, thermal motion and dose of a multislice TEM image.
+    """Slices and thermal motion of a multislice TEM image.
 
     Attributes
     ----------
@@ -43,42 +44,18 @@ class HrtemParams:
     configurations : int
         Frozen phonons: the image is a mean over so many snapshots of the thermal motion. 0 holds all atoms still.
     seed : int
-        Of the thermal motion and of the counts.
+        Random seed of the thermal motion.
     margin : float, Å
         Vacuum around a field that is no period, for waves that the lens carries aside.
-    dose : float, e/Å², optional
-        Electrons are counted; without one the image is noiseless.
     """
 
     slice_thickness: Annotated[float, Quantity(unit="Å", low=0.1, high=20)] = 2.0
     configurations: Annotated[int, Quantity(low=0, high=1000, decimals=0)] = 8
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1, decimals=0)] = 0
     margin: Annotated[float, Quantity(unit="Å", low=0, high=1000)] = 10.0
-    dose: Annotated[float, Quantity(unit="e/Å²", low=1e-6, high=1e9)] | None = None
 
     def __post_init__(self) -> None:
         check(self)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class HrtemImage:
-    """A simulated image or focal series.
-
-    Attributes
-    ----------
-    image : ndarray, float32, shape (F, Y, X)
-        Parts of the incident beam, one image for each focus.
-    pixel_size : tuple of float, Å, (y, x)
-    notes : tuple of str
-        What is to be known of it.
-    seconds : float
-        That it took.
-    """
-
-    image: np.ndarray
-    pixel_size: tuple[float, float]
-    notes: tuple[str, ...]
-    seconds: float
 
 
 def hrtem_image(
@@ -88,7 +65,7 @@ def hrtem_image(
     params: HrtemParams | None = None,
     foci: Sequence[float] = (0.0,),
     mtf: MtfParams | None = None,
-) -> Steps[HrtemImage]:
+) -> Steps[MultisliceImage]:
     """Image of a structure in a TEM, the beam running along +z.
 
     Parameters
@@ -113,7 +90,7 @@ def hrtem_image(
 
     Returns
     -------
-    HrtemImage
+    MultisliceImage
 
     Raises
     ------
@@ -135,8 +112,9 @@ def hrtem_image(
         yield Progress(number + 1, snapshots, "multislice")
     assert total is not None
     mean = _every(total / snapshots, finer)
-    recorded = _recorded(mean, params, pixel_size, mtf or MtfParams())
-    return HrtemImage(
+    expected = mean[:, None].to(torch.float32)
+    recorded = np.asarray(through_camera(expected, expected, [mtf or MtfParams()] * len(expected))[:, 0].numpy())
+    return MultisliceImage(
         image=_field(recorded, atoms, pixel_size, params),
         pixel_size=(pixel_size, pixel_size),
         notes=(),
@@ -216,18 +194,6 @@ def _every(images: torch.Tensor, finer: int) -> torch.Tensor:
         low = frequency.abs() < points / 2
         spectrum = spectrum * (low[:, None] if axis == -2 else low)
     return torch.fft.ifft2(spectrum).real[..., ::finer, ::finer].contiguous()
-
-
-def _recorded(images: torch.Tensor, params: HrtemParams, pixel_size: Angstrom, mtf: MtfParams) -> np.ndarray:
-    """Images (F, Y, X) as a camera shows them."""
-    expected = images[:, None].to(torch.float32)
-    counted = expected
-    if params.dose is not None:
-        electrons = params.dose * pixel_size**2
-        # A number that no snapshot has: the counts are independent of the motion.
-        drawn = np.random.default_rng((params.seed, 2**32)).poisson(np.maximum(expected.numpy(), 0) * electrons)
-        counted = torch.from_numpy(drawn.astype(np.float32)) / electrons
-    return np.asarray(through_camera(expected, counted, [mtf] * len(images))[:, 0].numpy())
 
 
 def _field(images: np.ndarray, atoms: Atoms, pixel_size: Angstrom, params: HrtemParams) -> np.ndarray:

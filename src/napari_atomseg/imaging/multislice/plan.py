@@ -17,7 +17,7 @@ from napari_atomseg.imaging.multislice.scan_grid import ScanAxis, nyquist_step, 
 from napari_atomseg.imaging.multislice.windows import AxisWindows, cut_windows, largest_sampling, one_window
 from napari_atomseg.optics.electron import wavelength
 from napari_atomseg.optics.probe import ProbeParams
-from napari_atomseg.specimens.projection import THERMAL_WIDTH
+from napari_atomseg.specimens.thermal_motion import THERMAL_WIDTH
 
 if TYPE_CHECKING:
     from ase import Atoms

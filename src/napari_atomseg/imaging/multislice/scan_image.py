@@ -17,6 +17,7 @@ from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.cost import blocks_of, check_memory
+from napari_atomseg.imaging.multislice.image import MultisliceImage
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.imaging.multislice.plan import Plan, plan_image
 from napari_atomseg.imaging.multislice.potential_slices import snapshot
@@ -47,27 +48,6 @@ class MultisliceProgress(Progress):
 
     partial: np.ndarray
     step: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MultisliceImage:
-    """A simulated image.
-
-    Attributes
-    ----------
-    image : ndarray, float32, shape (Y, X), or (S, Y, X) of a segmented detector
-        Fraction of the beam; pixel (i, j) lies i and j pixels from the corner of the field.
-    pixel_size : tuple of float, Å, (y, x)
-    notes : tuple of str
-        What is to be known of it.
-    seconds : float
-        That it took.
-    """
-
-    image: np.ndarray
-    pixel_size: tuple[float, float]
-    notes: tuple[str, ...]
-    seconds: float
 
 
 def multislice_image(

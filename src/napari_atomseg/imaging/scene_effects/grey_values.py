@@ -17,6 +17,7 @@ from torch import Tensor
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.optics.aberrations import Angle
+from napari_atomseg.optics.batch import per_image
 
 _Height = Annotated[float, Quantity(low=0, high=100, decimals=3)]
 _Side = Annotated[float, Quantity(low=-10, high=10, decimals=3)]
@@ -147,7 +148,7 @@ def invert_contrast(image: Tensor, params: Sequence[InversionParams]) -> Tensor:
     image : Tensor, shape (B, 1, Y, X)
     params : sequence of InversionParams, length B
     """
-    on = per_image(image, [one.inverted for one in params]) > 0
+    on = per_image([one.inverted for one in params], image) > 0
     return torch.where(on, _highest(image) - image, image)
 
 
@@ -159,7 +160,7 @@ def apply_response(image: Tensor, params: Sequence[ResponseParams]) -> Tensor:
     image : Tensor, shape (B, 1, Y, X)
     params : sequence of ResponseParams, length B
     """
-    exponent = per_image(image, [one.exponent for one in params])
+    exponent = per_image([one.exponent for one in params], image)
     return torch.where(exponent == 1, image, image.abs() ** exponent)
 
 
@@ -171,8 +172,8 @@ def add_plane(image: Tensor, params: Sequence[PlaneParams]) -> Tensor:
     image : Tensor, shape (B, 1, Y, X)
     params : sequence of PlaneParams, length B
     """
-    height = per_image(image, [one.height for one in params])
-    angle = per_image(image, [one.angle for one in params])
+    height = per_image([one.height for one in params], image)
+    angle = per_image([one.angle for one in params], image)
     y, x = pixel_places(image)
     along_y, along_x = torch.sin(angle), torch.cos(angle)
     rows, columns = image.shape[-2] - 1, image.shape[-1] - 1
@@ -190,12 +191,12 @@ def add_gaussian_background(image: Tensor, params: Sequence[GaussianBackgroundPa
     image : Tensor, shape (B, 1, Y, X)
     params : sequence of GaussianBackgroundParams, length B
     """
-    height = per_image(image, [one.height for one in params])
+    height = per_image([one.height for one in params], image)
     rows, columns = image.shape[-2:]
     y, x = pixel_places(image)
-    from_y = y - per_image(image, [one.centre_y for one in params]) * (rows - 1)
-    from_x = x - per_image(image, [one.centre_x for one in params]) * (columns - 1)
-    sigma = per_image(image, [one.sigma for one in params]) * min(rows, columns)
+    from_y = y - per_image([one.centre_y for one in params], image) * (rows - 1)
+    from_x = x - per_image([one.centre_x for one in params], image) * (columns - 1)
+    sigma = per_image([one.sigma for one in params], image) * min(rows, columns)
     bump = torch.exp(-(from_y**2 + from_x**2) / (2 * sigma**2))
     return torch.where(height == 0, image, image + height * _highest(image) * bump)
 
@@ -208,7 +209,7 @@ def add_pedestal(image: Tensor, params: Sequence[PedestalParams]) -> Tensor:
     image : Tensor, shape (B, 1, Y, X)
     params : sequence of PedestalParams, length B
     """
-    height = per_image(image, [one.height for one in params])
+    height = per_image([one.height for one in params], image)
     return torch.where(height == 0, image, image + height * _highest(image))
 
 
@@ -233,33 +234,21 @@ def scale_contrast(image: Tensor, params: Sequence[ScalingParams]) -> Tensor:
     ----------
     Lobato et al., npj Comput. Mater. 10 (2024) 10, Eq. 25-26, who do not say how c and d are chosen.
     """
-    least = per_image(image, [one.least_ratio for one in params])
-    most = per_image(image, [one.most_ratio for one in params])
+    least = per_image([one.least_ratio for one in params], image)
+    most = per_image([one.most_ratio for one in params], image)
     spread, mean = torch.std(image, (-2, -1), keepdim=True, correction=0), image.mean((-2, -1), keepdim=True)
     flat = spread <= 1e-6 * mean.abs()
     too_strong = ~flat & (spread > most * mean)
     too_weak = ~flat & ~too_strong & (spread < least * mean)
     goals = [(one.most_ratio, one.least_ratio) if one.wanted_ratio is None else (one.wanted_ratio,) * 2 for one in params]
-    highest_goal, lowest_goal = (per_image(image, [goal[end] for goal in goals]) for end in (0, 1))
+    highest_goal, lowest_goal = (per_image([goal[end] for goal in goals], image) for end in (0, 1))
     wanted = torch.where(too_strong, highest_goal, lowest_goal).clamp_min(1e-12)
     shifted = image + (spread / wanted - mean)
     result = torch.where(too_strong | too_weak, shifted, image)
     result = torch.where(too_weak, result.clamp_min(0), result)
-    on = per_image(image, [one.to_maximum for one in params]) > 0
+    on = per_image([one.to_maximum for one in params], image) > 0
     highest = _highest(result)
     return torch.where(on & (highest > 0), result / torch.where(highest > 0, highest, torch.ones_like(highest)), result)
-
-
-def per_image(image: Tensor, values: Sequence[float]) -> Tensor:
-    """One number per image, shape (B, 1, 1, 1).
-
-    Parameters
-    ----------
-    image : Tensor, shape (B, 1, Y, X)
-        Whose device and type are taken.
-    values : sequence of float, length B
-    """
-    return torch.tensor([float(value) for value in values], dtype=image.dtype, device=image.device)[:, None, None, None]
 
 
 def pixel_places(image: Tensor) -> tuple[Tensor, Tensor]:

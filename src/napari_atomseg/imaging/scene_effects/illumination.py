@@ -15,8 +15,9 @@ from torch import Tensor
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
-from napari_atomseg.imaging.scene_effects.grey_values import diagonal, per_image, pixel_places
+from napari_atomseg.imaging.scene_effects.grey_values import diagonal, pixel_places
 from napari_atomseg.optics.aberrations import Angle
+from napari_atomseg.optics.batch import per_image
 
 _Side = Annotated[float, Quantity(low=-10, high=10, decimals=3)]
 _Range = Annotated[float, Quantity(low=0.01, high=100, decimals=3)]
@@ -91,10 +92,10 @@ def light_from_line(image: Tensor, params: Sequence[LineLightParams]) -> Tensor:
     params : sequence of LineLightParams, length B
     """
     y, x = pixel_places(image)
-    angle = per_image(image, [one.angle for one in params])
+    angle = per_image([one.angle for one in params], image)
     centre_y, centre_x = (image.shape[-2] - 1) / 2, (image.shape[-1] - 1) / 2
     across = (y - centre_y) * torch.sin(angle) + (x - centre_x) * torch.cos(angle)
-    distance = (across - per_image(image, [one.offset for one in params]) * diagonal(image)).abs()
+    distance = (across - per_image([one.offset for one in params], image) * diagonal(image)).abs()
     return _lit(image, distance, params)
 
 
@@ -107,13 +108,13 @@ def light_from_point(image: Tensor, params: Sequence[PointLightParams]) -> Tenso
     params : sequence of PointLightParams, length B
     """
     y, x = pixel_places(image)
-    from_y = y - per_image(image, [one.centre_y for one in params]) * (image.shape[-2] - 1)
-    from_x = x - per_image(image, [one.centre_x for one in params]) * (image.shape[-1] - 1)
+    from_y = y - per_image([one.centre_y for one in params], image) * (image.shape[-2] - 1)
+    from_x = x - per_image([one.centre_x for one in params], image) * (image.shape[-1] - 1)
     return _lit(image, torch.hypot(from_y, from_x), params)
 
 
 def _lit(image: Tensor, distance: Tensor, params: Sequence[LineLightParams] | Sequence[PointLightParams]) -> Tensor:
-    strength = per_image(image, [one.strength for one in params])
-    light = torch.exp(-distance / (per_image(image, [one.reach for one in params]) * diagonal(image)))
-    light = torch.where(per_image(image, [one.reverse for one in params]) > 0, 1 - light, light)
+    strength = per_image([one.strength for one in params], image)
+    light = torch.exp(-distance / (per_image([one.reach for one in params], image) * diagonal(image)))
+    light = torch.where(per_image([one.reverse for one in params], image) > 0, 1 - light, light)
     return torch.where(strength == 0, image, image * (1 - strength + strength * light))

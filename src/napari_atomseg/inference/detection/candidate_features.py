@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from napari_atomseg.inference.detection.candidates import Candidates, blobness
+from napari_atomseg.inference.detection.candidates import NetworkCandidates, blobness
 from napari_atomseg.inference.detection.similar_sites import site_statistics
 from napari_atomseg.networks.candidate_classifier import CIRCLES, FEATURES, WIDTHS
 
@@ -28,12 +28,12 @@ DENSITY_AREA = 10.0
 """Area in which the image's columns are counted, square Angstrom."""
 
 
-def evidence(candidates: Candidates, maps: Mapping[str, np.ndarray], image: np.ndarray, sampling: float) -> np.ndarray:
+def evidence(candidates: NetworkCandidates, maps: Mapping[str, np.ndarray], image: np.ndarray, sampling: float) -> np.ndarray:
     """What is known of each candidate, float32, shape (N, len(FEATURES)).
 
     Parameters
     ----------
-    candidates : Candidates
+    candidates : NetworkCandidates
         At least one.
     maps : mapping of ndarray, shape (Y, X)
         ``columns`` and ``mask`` from 0 to 1; ``denoise`` and ``background`` in units of `image`.
@@ -74,7 +74,7 @@ def _side(length: float, sampling: float) -> int:
     return 2 * round(length / sampling) + 1
 
 
-def _own(candidates: Candidates, maps: Mapping[str, np.ndarray], sampling: float) -> dict[str, np.ndarray]:
+def _own(candidates: NetworkCandidates, maps: Mapping[str, np.ndarray], sampling: float) -> dict[str, np.ndarray]:
     """What the maps say of the place itself."""
     places, height = candidates.positions, maps["background"]
     smooth = ndimage.gaussian_filter(maps["denoise"], 1.0)
@@ -93,7 +93,9 @@ def _own(candidates: Candidates, maps: Mapping[str, np.ndarray], sampling: float
     }
 
 
-def _raw(candidates: Candidates, maps: Mapping[str, np.ndarray], image: np.ndarray, sampling: float) -> dict[str, np.ndarray]:
+def _raw(
+    candidates: NetworkCandidates, maps: Mapping[str, np.ndarray], image: np.ndarray, sampling: float
+) -> dict[str, np.ndarray]:
     """How the raw image stands out at each place, against its noise, its texture and its dark spots."""
     found: dict[str, np.ndarray] = {}
     window = round(TEXTURE / sampling)
@@ -118,7 +120,9 @@ def _raw(candidates: Candidates, maps: Mapping[str, np.ndarray], image: np.ndarr
     return found
 
 
-def _neighbours(candidates: Candidates, height: np.ndarray, prominence: np.ndarray, sampling: float) -> dict[str, np.ndarray]:
+def _neighbours(
+    candidates: NetworkCandidates, height: np.ndarray, prominence: np.ndarray, sampling: float
+) -> dict[str, np.ndarray]:
     """What stands around each place."""
     number = min(NEIGHBOURS + 1, len(candidates))
     places = candidates.positions
@@ -140,7 +144,7 @@ def _neighbours(candidates: Candidates, height: np.ndarray, prominence: np.ndarr
     }
 
 
-def _to_sure(candidates: Candidates, sampling: float) -> np.ndarray:
+def _to_sure(candidates: NetworkCandidates, sampling: float) -> np.ndarray:
     """Distances (N, 3) to the three nearest columns that are hardly doubted, itself left out, Angstrom, at most FAR."""
     sure = candidates.positions[candidates.confidence >= SURE]
     distance, _ = cKDTree(np.concatenate([sure, np.full((4, 2), 1e9)])).query(candidates.positions, k=4)
@@ -149,7 +153,7 @@ def _to_sure(candidates: Candidates, sampling: float) -> np.ndarray:
 
 
 def _whole(
-    candidates: Candidates,
+    candidates: NetworkCandidates,
     height: np.ndarray,
     prominence: np.ndarray,
     denoised: np.ndarray,
@@ -174,7 +178,7 @@ def _whole(
 
 
 def _like(
-    candidates: Candidates, height: np.ndarray, columns_map: np.ndarray, heights: np.ndarray, sampling: float
+    candidates: NetworkCandidates, height: np.ndarray, columns_map: np.ndarray, heights: np.ndarray, sampling: float
 ) -> dict[str, np.ndarray]:
     """What is seen in places that look alike."""
     sure = candidates.positions[candidates.confidence >= PROBABLE]

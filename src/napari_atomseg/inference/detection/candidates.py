@@ -23,7 +23,7 @@ UNKNOWN_SPREAD = 0.6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Candidates:
+class NetworkCandidates:
     """What may be a column.
 
     Attributes
@@ -46,7 +46,7 @@ class Candidates:
         return len(self.positions)
 
 
-def find_candidates(columns_map: np.ndarray, image: np.ndarray, column_width: float, sampling: float) -> Candidates:
+def find_candidates(columns_map: np.ndarray, image: np.ndarray, column_width: float, sampling: float) -> NetworkCandidates:
     """Summits of a map and blobs of an image, both of shape (Y, X) with `sampling` Angstrom per pixel.
 
     Parameters
@@ -62,7 +62,7 @@ def find_candidates(columns_map: np.ndarray, image: np.ndarray, column_width: fl
     blobs = _blobs(image, sampling)
     if len(blobs) and len(shown.positions):
         blobs = blobs[cKDTree(shown.positions).query(blobs)[0] > APART / sampling]
-    return Candidates(
+    return NetworkCandidates(
         positions=np.concatenate([shown.positions, blobs]),
         confidence=np.concatenate([shown.confidence, np.zeros(len(blobs))]),
         spread=np.concatenate([shown.spread, np.full(len(blobs), UNKNOWN_SPREAD / sampling)]),

@@ -11,7 +11,7 @@ import torch
 
 from napari_atomseg.core.columns import MAP_CONFIDENCE, NETWORK_POSITION, NETWORK_STD, SCAN_SHIFT, Columns
 from napari_atomseg.inference.detection.candidate_features import evidence, value_at
-from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
+from napari_atomseg.inference.detection.candidates import NetworkCandidates, find_candidates
 from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.localise.detection.map_columns import map_columns, otsu_columns
 from napari_atomseg.localise.detection.scale import estimate_scale
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 NEEDED = ("columns", "mask", "denoise", "background")
 """Maps that columns are read from."""
-USUAL_WIDTH = 0.45
-"""Standard deviation of a column's image where the image itself does not tell, Angstrom."""
+WIDTH_ON_MAP = 0.45
+"""Standard deviation of a column on the map freed of noise and background where the map does not tell, Angstrom. That of columns
+on recorded images is :data:`napari_atomseg.inference.pixel_size.USUAL_WIDTH`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,13 +81,13 @@ def network_columns(prediction: Prediction, model: Model, segmentation: str = "o
     return NetworkColumns(positions=positions, confidence=confidence, map_confidence=sure, spread=spread)
 
 
-def _judged(found: Candidates, prediction: Prediction, judge: CandidateClassifier, sampling: float) -> np.ndarray:
+def _judged(found: NetworkCandidates, prediction: Prediction, judge: CandidateClassifier, sampling: float) -> np.ndarray:
     if not len(found) or prediction.image is None:
         return np.zeros(0)
     maps = {task: prediction.normal(task) for task in NEEDED}
-    told = evidence(found, maps, prediction.image, sampling)
+    features = evidence(found, maps, prediction.image, sampling)
     with torch.inference_mode():
-        return np.asarray(judge(torch.from_numpy(told)).numpy(), float)
+        return np.asarray(judge(torch.from_numpy(features)).numpy(), float)
 
 
 def as_columns(shown: NetworkColumns, prediction: Prediction, card: ModelCard, least_confidence: float) -> Columns:
@@ -169,5 +170,5 @@ def _strayed(prediction: Prediction, native: np.ndarray) -> np.ndarray:
 def _width(prediction: Prediction, card: ModelCard) -> float:
     """Standard deviation of a column's image, native px, as the image freed of noise and background shows it."""
     scale = estimate_scale(np.abs(prediction.maps["background"]))
-    usual = USUAL_WIDTH / card.native_sampling
+    usual = WIDTH_ON_MAP / card.native_sampling
     return float(np.clip(scale.sigma_px, 0.5 * usual, 3 * usual)) if scale else usual

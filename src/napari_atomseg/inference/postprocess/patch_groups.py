@@ -196,12 +196,12 @@ def _like(looks: Tensor, number: int) -> tuple[Tensor, Tensor]:
     others = looks[among]
     # Twice the inner product less the square of the other: the nearest has the most.
     nearness = torch.cat([2 * others, -others.square().sum(1, keepdim=True)], dim=1).T.contiguous()
-    told = torch.cat([looks, torch.ones_like(looks[:, :1])], dim=1)
+    described = torch.cat([looks, torch.ones_like(looks[:, :1])], dim=1)
     first = torch.arange(draws) * (len(among) // draws)
     like = torch.empty((len(looks), number), dtype=torch.long)
     for start in range(0, len(looks), AT_A_TIME):
         part = slice(start, start + AT_A_TIME)
-        best, place = (told[part] @ nearness).reshape(-1, draws, len(among) // draws).max(dim=2)
+        best, place = (described[part] @ nearness).reshape(-1, draws, len(among) // draws).max(dim=2)
         like[part] = (place + first).gather(1, best.topk(number, dim=1, sorted=False).indices)
     return like, among
 

@@ -40,12 +40,12 @@ class Annotations:
     ----------
     mask : ndarray of bool, shape (Y, X)
         True where nothing may be looked for.
-    told : str
+    words : str
         In words; empty if there is nothing.
     """
 
     mask: np.ndarray
-    told: str
+    words: str
 
 
 def find_annotations(image: np.ndarray) -> Annotations:
@@ -60,20 +60,20 @@ def find_annotations(image: np.ndarray) -> Annotations:
     values = np.asarray(image, np.float32)
     finite = values[np.isfinite(values)]
     if finite.size == 0 or image.size > LARGEST_PICTURE:
-        return Annotations(mask=mask, told="")
+        return Annotations(mask=mask, words="")
     tolerance = SAME_SHADE * float(finite.max() - finite.min())
     inner = _without_frame(values, tolerance)
     mask[:] = True
     mask[inner] = False
-    parts = _told_frame(inner, image.shape)
+    parts = _frame_in_words(inner, image.shape)
     bars = _bars(values[inner], tolerance)
     if bars.any():
         mask[inner] |= bars
         parts.append("a scale bar or label")
     share = float(mask.mean())
     if not parts or share > LARGEST_SHARE:
-        return Annotations(mask=np.zeros_like(mask), told="")
-    return Annotations(mask=mask, told=f"{' and '.join(parts)} ({100 * share:.0f} % of the pixels)")
+        return Annotations(mask=np.zeros_like(mask), words="")
+    return Annotations(mask=mask, words=f"{' and '.join(parts)} ({100 * share:.0f} % of the pixels)")
 
 
 def _without_frame(values: np.ndarray, tolerance: float) -> tuple[slice, slice]:
@@ -114,7 +114,7 @@ def _shade(line: np.ndarray, tolerance: float) -> float | None:
     return float(np.median(finite[most : most + within[most]])) if within[most] > MOSTLY * len(line) else None
 
 
-def _told_frame(inner: tuple[slice, slice], shape: tuple[int, ...]) -> list[str]:
+def _frame_in_words(inner: tuple[slice, slice], shape: tuple[int, ...]) -> list[str]:
     cut = [(part.start > 0) + (part.stop < length) for part, length in zip(inner, shape, strict=True)]
     if sum(cut) == 0:
         return []

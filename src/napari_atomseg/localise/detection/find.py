@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Fraction, Pixels, Quantity
 from napari_atomseg.localise.detection.annotations import LARGEST_PICTURE, find_annotations
-from napari_atomseg.localise.detection.candidates import Candidates, find_candidates, join
+from napari_atomseg.localise.detection.params import ClassicalParams
+from napari_atomseg.localise.detection.peaks import Peaks, find_peaks, join
 from napari_atomseg.localise.detection.regions import Regions, measure_regions
 from napari_atomseg.localise.detection.repair import repair
 from napari_atomseg.localise.detection.response import band_pass
@@ -42,37 +41,6 @@ SURELY_REPEATED, NEVER_REPEATED = 0.3, 0.25
 """Recurrence at which a maximum counts in full, and what one counts that does not recur."""
 NARROWEST_FILTER = 1.2
 """A narrower Laplacian of Gaussian is not sampled well enough to be isotropic, in pixels."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassicalParams:
-    """How columns are found without a network.
-
-    Attributes
-    ----------
-    polarity : str
-        Columns bright on dark (dark-field), dark on bright (ABF, some HRTEM), or decided from the image.
-    column_sigma : float or None
-        Width (standard deviation) of a column; empty: measured from the image's autocorrelation.
-    contrast : float
-        Smallest height relative to the bright columns nearby. Lower finds fainter columns, and more clutter.
-    false_share : float
-        Largest share of noise among the columns found that is tolerated.
-    smallest_area : float
-        Columns with fewer pixels above half of their height are dropped; 0 keeps all.
-    border : float
-        Columns nearer than this to the border are flagged as `border`; empty: two column widths.
-    """
-
-    polarity: Literal["auto", "bright", "dark"] = "auto"
-    column_sigma: Annotated[float, Quantity(unit="px", low=0.7, high=500, decimals=2)] | None = None
-    contrast: Fraction = 0.5
-    false_share: Annotated[float, Quantity(low=1e-6, high=0.5, decimals=3)] = 0.05
-    smallest_area: Annotated[float, Quantity(unit="px²", low=0, high=1e6, decimals=0)] = 3.0
-    border: Pixels | None = None
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 Plane = Any
@@ -155,14 +123,14 @@ def searched_part(plane: Plane, region: np.ndarray | None) -> tuple[np.ndarray |
     -------
     searched : ndarray of bool, shape (Y, X), or None
         None is everywhere.
-    told : str
+    words : str
         Frames and bars in words; empty if there are none.
     """
     notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
-    if notes is None or not notes.told:
+    if notes is None or not notes.words:
         return region, ""
     image = ~notes.mask
-    return image if region is None else region & image, notes.told
+    return image if region is None else region & image, notes.words
 
 
 def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
@@ -184,7 +152,7 @@ def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
     shape = np.array(plane.shape)
     start, stop = np.zeros(2, int), shape
     notes = find_annotations(np.asarray(plane)) if plane.size <= LARGEST_PICTURE else None
-    if notes is not None and notes.told:
+    if notes is not None and notes.words:
         image = np.where(notes.mask, np.nan, np.asarray(plane, np.float32))
         start, stop = _bounds(~notes.mask)
     content = np.stack([start, stop])
@@ -196,7 +164,7 @@ def view_of(plane: Plane, region: np.ndarray | None) -> View | None:
     if np.any(stop <= start):
         return None
     window = tuple(slice(int(low), int(high)) for low, high in zip(start, stop, strict=True))
-    left_out = notes.told if notes is not None else ""
+    left_out = notes.words if notes is not None else ""
     shown = image[window] if left_out else plane[window]
     return View(plane=shown, start=start, content=content, shape=tuple(plane.shape), left_out=left_out)
 
@@ -225,23 +193,21 @@ def _found_in(view: View, params: ClassicalParams) -> Generator[Progress, None, 
         sigma = yield from best_filter(sign * centre_crop(middle, TRIAL_SIDE), scale, params)
     sigma = max(NARROWEST_FILTER, sigma)
     cut = Cutter(plane=plane, sign=sign, sigma=sigma, tiles=tiles_of(plane.shape, TILE_SIDE, margin=int(np.ceil(8 * sigma))))
-    candidates, otsu = yield from _search(cut)
-    if len(candidates) == 0:
+    peaks, otsu = yield from _search(cut)
+    if len(peaks) == 0:
         return _no_columns(view.shape)
     yield Progress(len(cut.tiles), 2 * len(cut.tiles), "choosing columns")
     verdict = select_columns(
-        candidates,
+        peaks,
         otsu=otsu,
         sigma=sigma,
         shape=plane.shape,
         contrast=params.contrast,
         false_share=params.false_share,
     )
-    accepted = candidates.pixel[verdict.keep]
+    accepted = peaks.pixel[verdict.keep]
     regions, background = yield from _measure(cut, accepted)
-    return _columns(
-        cut, view, params, candidates.height[verdict.keep], verdict.confidence[verdict.keep], regions, background, scale
-    )
+    return _columns(cut, view, params, peaks.height[verdict.keep], verdict.confidence[verdict.keep], regions, background, scale)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -285,11 +251,11 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
     for factor in FILTERS_IN_COLUMN_SIGMA:
         yield Progress(0, 0, "choosing the filter")
         sigma = max(NARROWEST_FILTER, factor * scale.sigma_px)
-        candidates, response = find_candidates(image, sigma)
-        if len(candidates) == 0:
+        peaks, response = find_peaks(image, sigma)
+        if len(peaks) == 0:
             continue
         verdict = select_columns(
-            candidates,
+            peaks,
             otsu=otsu_of(response),
             sigma=sigma,
             shape=image.shape,
@@ -298,7 +264,7 @@ def best_filter(image: np.ndarray, scale: ColumnScale, params: ClassicalParams) 
         )
         if verdict.recurrence is None:
             continue
-        worth = _worth(candidates.significance, verdict.recurrence)
+        worth = _worth(peaks.significance, verdict.recurrence)
         gain = _trust(factor) * float(np.sum(worth[verdict.keep]))
         if gain > most:
             best, most = sigma, gain
@@ -347,30 +313,30 @@ def polarity_sign(polarity: str, image: np.ndarray, sigma: float) -> float:
     return 1.0 if float(np.mean(around * around * around)) >= 0 else -1.0
 
 
-def _search(cut: Cutter) -> Generator[Progress, None, tuple[Candidates, float]]:
-    """Candidates of the whole image and Otsu's threshold of its response."""
+def _search(cut: Cutter) -> Generator[Progress, None, tuple[Peaks, float]]:
+    """Peaks of the whole image and Otsu's threshold of its response."""
     parts, samples = [], []
     for index, tile in enumerate(cut.tiles):
         yield Progress(index, 2 * len(cut.tiles), "searching")
-        candidates, response = find_candidates(cut.read(tile), cut.sigma)
-        parts.append(_within(candidates, tile))
+        peaks, response = find_peaks(cut.read(tile), cut.sigma)
+        parts.append(_within(peaks, tile))
         thin = max(1, int(np.sqrt(response.size * len(cut.tiles) / 4e6)))
         samples.append(response[::thin, ::thin].ravel())
     return join(parts), otsu_of(np.concatenate(samples))
 
 
-def _within(candidates: Candidates, tile: Tile) -> Candidates:
-    """Candidates of the tile's core, in pixels of the whole image."""
+def _within(peaks: Peaks, tile: Tile) -> Peaks:
+    """Peaks of the tile's core, in pixels of the whole image."""
     start = [part.start for part in tile.window]
-    pixel, dark = candidates.pixel + start, candidates.dark + start
+    pixel, dark = peaks.pixel + start, peaks.dark + start
     mine, dark_mine = tile.owns(pixel), tile.owns(dark)
-    return Candidates(
+    return Peaks(
         pixel=pixel[mine],
-        height=candidates.height[mine],
-        significance=candidates.significance[mine],
-        own=candidates.own[mine],
+        height=peaks.height[mine],
+        significance=peaks.significance[mine],
+        own=peaks.own[mine],
         dark=dark[dark_mine],
-        decoys=candidates.decoys[dark_mine],
+        decoys=peaks.decoys[dark_mine],
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage, spatial
 
-from napari_atomseg.localise.detection.candidates import Candidates
+from napari_atomseg.localise.detection.peaks import Peaks
 
 NEIGHBOURS = 10
 FAINTEST = 0.05
@@ -38,18 +38,18 @@ OF_NO_CRYSTAL = 0.25
 
 
 def recurrence_of(
-    candidates: Candidates,
+    peaks: Peaks,
     relative: np.ndarray,
     strong: np.ndarray,
     significant: np.ndarray,
     sigma: float,
     shape: tuple[int, int],
 ) -> np.ndarray | None:
-    """Recurrence of each candidate in the crystal in which it recurs most.
+    """Recurrence of each peak in the crystal in which it recurs most.
 
     Parameters
     ----------
-    candidates : Candidates
+    peaks : Peaks
         Maxima of the whole image.
     relative : ndarray, shape (N,)
         Height relative to the strong maxima around.
@@ -65,16 +65,16 @@ def recurrence_of(
     ndarray, shape (N,), or None
         From 0 to 1; None if the maxima share no set of vectors.
     """
-    found = recurrence_in_one_crystal(candidates, relative, strong, sigma, shape)
+    found = recurrence_in_one_crystal(peaks, relative, strong, sigma, shape)
     # In much noise the strong ones may be too few, and many of their partners are lost.
-    for more in (significant, candidates.significance > FAINT_SIGNIFICANCE):
+    for more in (significant, peaks.significance > FAINT_SIGNIFICANCE):
         if found is not None or significant.sum() < MANY:
             break
-        found = recurrence_in_one_crystal(candidates, relative, more, sigma, shape, SHARED_IN_NOISE)
+        found = recurrence_in_one_crystal(peaks, relative, more, sigma, shape, SHARED_IN_NOISE)
     if found is None:
         return None
     for _ in range(MOST_CRYSTALS - 1):
-        other = recurrence_in_one_crystal(candidates, relative, significant & (found < OF_NO_CRYSTAL), sigma, shape)
+        other = recurrence_in_one_crystal(peaks, relative, significant & (found < OF_NO_CRYSTAL), sigma, shape)
         if other is None:
             break
         found = np.maximum(found, other)
@@ -82,20 +82,20 @@ def recurrence_of(
 
 
 def recurrence_in_one_crystal(
-    candidates: Candidates,
+    peaks: Peaks,
     relative: np.ndarray,
     strong: np.ndarray,
     sigma: float,
     shape: tuple[int, int],
     shared: float = SHARED,
 ) -> np.ndarray | None:
-    """Share of the repeat vectors of the strong maxima at which a candidate has a partner of like height.
+    """Share of the repeat vectors of the strong maxima at which a peak has a partner of like height.
 
     None if the strong maxima share no set of vectors.
 
     Parameters
     ----------
-    candidates : Candidates
+    peaks : Peaks
     relative : ndarray, shape (N,)
         Height of each in units of that of the strong maxima around it; those of 0.05 or less have no partners.
     strong : ndarray of bool, shape (N,)
@@ -113,12 +113,12 @@ def recurrence_in_one_crystal(
         From 0 to 1; None if the strong maxima share no set of vectors.
     """
     tolerance = TOLERANCE_IN_SIGMA * sigma
-    vectors = repeat_vectors(candidates.pixel[strong], sigma, tolerance, shared)
+    vectors = repeat_vectors(peaks.pixel[strong], sigma, tolerance, shared)
     if len(vectors) < FEWEST_VECTORS or (shared < SHARED and not _of_a_lattice(vectors)):
         return None
-    able = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
-    points = candidates.pixel[able].astype(float)
-    logs = np.log(candidates.height[able])
+    able = (peaks.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
+    points = peaks.pixel[able].astype(float)
+    logs = np.log(peaks.height[able])
     tree = spatial.cKDTree(points)
     partners = np.zeros(len(points))
     possible = np.zeros(len(points))
@@ -131,7 +131,7 @@ def recurrence_in_one_crystal(
         hit[hit] = np.abs(logs[hit] - logs[other[hit]]) < SIMILAR_HEIGHT
         partners += hit & inside
         possible += inside
-    share = np.zeros(len(candidates))
+    share = np.zeros(len(peaks))
     possible = np.maximum(possible, 1)
     # Among the faintest are so many that what they give by chance is no recurrence.
     by_chance = chance + CHANCE_DEVIATIONS * np.sqrt(chance * (1 - chance) / possible)

@@ -28,6 +28,8 @@ CHANCE_LIMIT = 5.0
 """Standard deviations of a chance correlation beyond which neighbouring pixels are believed to belong together ..."""
 NEARBY, CHANCE_LIMIT_NEARBY = 2.3, 6.0
 """... and pixels up to so far apart, px, all together, which tells of wide columns in much noise."""
+SAMPLE_SIDE = 512
+"""Part of an image that tells the width and polarity of its columns, px."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import spatial
 
-from napari_atomseg.localise.detection.candidates import Candidates
 from napari_atomseg.localise.detection.crowded import among_columns
+from napari_atomseg.localise.detection.peaks import Peaks
 from napari_atomseg.localise.detection.recurrence import (
     FAINT_SIGNIFICANCE,
     FAINTEST,
@@ -41,7 +41,7 @@ SPREAD_ALIKE = 0.15
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Selection:
-    """Verdict on each candidate.
+    """Verdict on each peak.
 
     Attributes
     ----------
@@ -62,13 +62,13 @@ class Selection:
 
 
 def select_columns(
-    candidates: Candidates, *, otsu: float, sigma: float, shape: tuple[int, int], contrast: float, false_share: float
+    peaks: Peaks, *, otsu: float, sigma: float, shape: tuple[int, int], contrast: float, false_share: float
 ) -> Selection:
-    """Decide which candidates are columns.
+    """Decide which peaks are columns.
 
     Parameters
     ----------
-    candidates : Candidates
+    peaks : Peaks
         Maxima of the whole image.
     otsu : float
         Otsu's threshold of the response.
@@ -85,50 +85,48 @@ def select_columns(
     -------
     Selection
     """
-    none = np.zeros(len(candidates), bool)
-    nothing = Selection(keep=none, confidence=np.zeros(len(candidates)), clear=none, recurrence=None)
+    none = np.zeros(len(peaks), bool)
+    nothing = Selection(keep=none, confidence=np.zeros(len(peaks)), clear=none, recurrence=None)
     area = float(np.prod(shape))
-    level = significance_level(candidates.significance, sigma, area, false_share)
+    level = significance_level(peaks.significance, sigma, area, false_share)
     if not np.isfinite(level):
         return nothing
-    significant = candidates.significance > level
-    strong = significant & (candidates.height > otsu)
+    significant = peaks.significance > level
+    strong = significant & (peaks.height > otsu)
     if strong.sum() < FEWEST_VECTORS:
         strong = significant
-    relative = candidates.height / height_around(candidates, strong)
-    recurrence = recurrence_of(candidates, relative, strong, significant, sigma, shape)
-    clear = significant & (relative > FAINTEST) & clear_of_clutter(candidates)
+    relative = peaks.height / height_around(peaks, strong)
+    recurrence = recurrence_of(peaks, relative, strong, significant, sigma, shape)
+    clear = significant & (relative > FAINTEST) & clear_of_clutter(peaks)
     if recurrence is None:
         # Nothing repeats (single atoms, glass, noise): the image's own dark spots tell how high its noise reaches, and
         # without the witness of repetition the fainter half of the scale stays open.
-        if not alike(candidates.height[significant]):
-            level = max(level, _level_of_decoys(candidates, false_share))
-        keep = clear | ((candidates.significance * candidates.own > level) & (relative > 0.4 * contrast))
-        witness = np.full(len(candidates), 0.5)
+        if not alike(peaks.height[significant]):
+            level = max(level, _level_of_decoys(peaks, false_share))
+        keep = clear | ((peaks.significance * peaks.own > level) & (relative > 0.4 * contrast))
+        witness = np.full(len(peaks), 0.5)
     else:
-        faint = (candidates.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
+        faint = (peaks.significance > FAINT_SIGNIFICANCE) & (relative > FAINTEST)
         keep = clear | (significant & (relative > contrast)) | (faint & (recurrence > RECURRENCE))
-        keep |= _seen_among_columns(candidates, significant, sigma, area, contrast)
-        own = candidates.height * candidates.own
-        texture = of_texture(candidates.pixel, own, recurrence, candidates.significance > FAINT_SIGNIFICANCE)
+        keep |= _seen_among_columns(peaks, significant, sigma, area, contrast)
+        own = peaks.height * peaks.own
+        texture = of_texture(peaks.pixel, own, recurrence, peaks.significance > FAINT_SIGNIFICANCE)
         keep &= ~(texture & (relative < 1))
         witness = recurrence
-    confidence = _confidence(candidates.significance, level, relative, witness)
+    confidence = _confidence(peaks.significance, level, relative, witness)
     return Selection(keep=keep, confidence=confidence, clear=clear, recurrence=recurrence)
 
 
-def _seen_among_columns(
-    candidates: Candidates, significant: np.ndarray, sigma: float, area: float, contrast: float
-) -> np.ndarray:
+def _seen_among_columns(peaks: Peaks, significant: np.ndarray, sigma: float, area: float, contrast: float) -> np.ndarray:
     """True for maxima with columns on all sides that are fainter than those that may stand alone, shape (N,)."""
-    among = among_columns(candidates.pixel, significant)
+    among = among_columns(peaks.pixel, significant)
     if not among.any():
         return among
-    level = significance_level(candidates.significance[among], sigma, area * float(among.mean()), FALSE_AMONG_COLUMNS)
-    own = candidates.significance * candidates.own
-    dark = decoy_level(own, candidates.decoys, FALSE_AMONG_COLUMNS)
-    relative = candidates.height / height_around(candidates, significant)
-    return among & (candidates.significance > level) & (own > dark) & (relative > FAINTEST_AMONG_COLUMNS * contrast)
+    level = significance_level(peaks.significance[among], sigma, area * float(among.mean()), FALSE_AMONG_COLUMNS)
+    own = peaks.significance * peaks.own
+    dark = decoy_level(own, peaks.decoys, FALSE_AMONG_COLUMNS)
+    relative = peaks.height / height_around(peaks, significant)
+    return among & (peaks.significance > level) & (own > dark) & (relative > FAINTEST_AMONG_COLUMNS * contrast)
 
 
 def significance_level(significance: np.ndarray, sigma: float, area: float, false_share: float) -> float:
@@ -180,11 +178,11 @@ def decoy_level(significance: np.ndarray, decoys: np.ndarray, false_share: float
     return _lowest(levels, _above(decoys, levels) + 1.0, _above(significance, levels), false_share)
 
 
-def _level_of_decoys(candidates: Candidates, false_share: float) -> float:
+def _level_of_decoys(peaks: Peaks, false_share: float) -> float:
     """That of the decoys, or where there are too few columns for a share of them, well above the highest decoy."""
-    darkest = float(np.max(candidates.decoys, initial=0.0))
-    own = candidates.significance * candidates.own
-    return min(decoy_level(own, candidates.decoys, false_share), BEYOND_DECOYS * darkest)
+    darkest = float(np.max(peaks.decoys, initial=0.0))
+    own = peaks.significance * peaks.own
+    return min(decoy_level(own, peaks.decoys, false_share), BEYOND_DECOYS * darkest)
 
 
 def alike(height: np.ndarray) -> bool:
@@ -192,14 +190,14 @@ def alike(height: np.ndarray) -> bool:
     return len(height) >= FEWEST_ALIKE and float(np.std(height)) < SPREAD_ALIKE * float(np.mean(height))
 
 
-def clear_of_clutter(candidates: Candidates) -> np.ndarray:
+def clear_of_clutter(peaks: Peaks) -> np.ndarray:
     """True for maxima (N,) that stand out from all that is dark around them as nothing does that has no sign."""
-    if len(candidates.decoys) == 0:
-        return np.ones(len(candidates), bool)
-    count = min(DECOYS_AROUND, len(candidates.decoys))
-    _, near = spatial.cKDTree(candidates.dark).query(candidates.pixel, k=count)
-    around = np.quantile(candidates.decoys[near].reshape(len(candidates), count), 0.9, axis=1)
-    return np.asarray(candidates.significance * candidates.own > BEYOND_CLUTTER * around)
+    if len(peaks.decoys) == 0:
+        return np.ones(len(peaks), bool)
+    count = min(DECOYS_AROUND, len(peaks.decoys))
+    _, near = spatial.cKDTree(peaks.dark).query(peaks.pixel, k=count)
+    around = np.quantile(peaks.decoys[near].reshape(len(peaks), count), 0.9, axis=1)
+    return np.asarray(peaks.significance * peaks.own > BEYOND_CLUTTER * around)
 
 
 def _above(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -212,12 +210,12 @@ def _lowest(levels: np.ndarray, false: np.ndarray, found: np.ndarray, share: flo
     return float(levels[np.argmax(fine)]) if fine.any() else float("inf")
 
 
-def height_around(candidates: Candidates, strong: np.ndarray) -> np.ndarray:
+def height_around(peaks: Peaks, strong: np.ndarray) -> np.ndarray:
     """Median height of the nearest ten strong maxima; follows thickness and illumination.
 
     Parameters
     ----------
-    candidates : Candidates
+    peaks : Peaks
     strong : ndarray of bool, shape (N,)
         True for at least one.
 
@@ -225,10 +223,10 @@ def height_around(candidates: Candidates, strong: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (N,), in units of the image
     """
-    tree = spatial.cKDTree(candidates.pixel[strong])
+    tree = spatial.cKDTree(peaks.pixel[strong])
     count = min(NEIGHBOURS, int(strong.sum()))
-    _, near = tree.query(candidates.pixel, k=count)
-    heights = candidates.height[strong][near].reshape(len(candidates), count)
+    _, near = tree.query(peaks.pixel, k=count)
+    heights = peaks.height[strong][near].reshape(len(peaks), count)
     return np.asarray(np.median(heights, axis=1))
 
 

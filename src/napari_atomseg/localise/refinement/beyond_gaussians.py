@@ -15,9 +15,10 @@ from scipy import ndimage
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.column_profile import excess_image, learn_profile
 from napari_atomseg.localise.refinement.companions import find_companions
-from napari_atomseg.localise.refinement.problem import Scene
+from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, X, Y
-from napari_atomseg.localise.refinement.stages import State, canvas_of, refine_jointly, without_lost
+from napari_atomseg.localise.refinement.stages import refine_jointly
+from napari_atomseg.localise.refinement.state import State, canvas_of, without_lost
 
 TURNS = 2
 UNCHANGED = 2e-3
@@ -46,17 +47,19 @@ class Beyond:
     profile: bool = False
 
 
-def beyond_gaussians(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State, Beyond]]:
-    """Scene without what Gaussians cannot describe, the state of its fit, and what that was.
+def beyond_gaussians(
+    problem: RefinementProblem, state: State
+) -> Generator[Progress, None, tuple[RefinementProblem, State, Beyond]]:
+    """The problem without what Gaussians cannot describe, the state of its fit, and what that was.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     state : State
         At rest.
     """
-    bare, taken = scene, Beyond()
-    excess = np.zeros(scene.image.shape)
+    bare, taken = problem, Beyond()
+    excess = np.zeros(problem.image.shape)
     for _ in range(TURNS):
         model = without_lost(state)
         canvas = canvas_of(bare, model)
@@ -65,33 +68,33 @@ def beyond_gaussians(scene: Scene, state: State) -> Generator[Progress, None, tu
         beside = canvas_of(bare, found)
         yield Progress(0, 0, "learning the columns' profile")
         profile = learn_profile(_less(bare, beside), canvas, model)
-        excess = np.zeros(scene.image.shape) if profile is None else excess_image(bare, model, profile)
+        excess = np.zeros(problem.image.shape) if profile is None else excess_image(bare, model, profile)
         cleaned = _less(bare, beside + excess)
-        restless = _touched(scene, cleaned, model)
+        restless = _touched(problem, cleaned, model)
         taken = Beyond(companions=len(found), profile=profile is not None)
-        scene = cleaned
+        problem = cleaned
         if not restless.any():
             break
-        fitted = yield from refine_jointly(scene, state, restless)
+        fitted = yield from refine_jointly(problem, state, restless)
         before, state = state, _none_lost(state, fitted)
-        if restless.mean() < FEW or _moves_in_errors(scene, before.model, state.model) < MOVED:
+        if restless.mean() < FEW or _moves_in_errors(problem, before.model, state.model) < MOVED:
             break
-    return scene, state, taken
+    return problem, state, taken
 
 
-def _moves_in_errors(scene: Scene, before: np.ndarray, after: np.ndarray) -> float:
+def _moves_in_errors(problem: RefinementProblem, before: np.ndarray, after: np.ndarray) -> float:
     """How far the columns have moved, root mean square, in units of what the noise alone leaves uncertain of a lone one."""
     there = (after[:, HEIGHT] != 0) & np.isfinite(after).all(axis=1)
     if not there.any():
         return 0.0
     height = np.abs(after[there, HEIGHT])
     # For pixels of variance v the slopes of a Gaussian of height h hold pi h^2 / 2 whatever its width.
-    error = np.sqrt(2 / np.pi * scene.noise.variance(after[there, LEVEL] + after[there, HEIGHT] / 2)) / height
+    error = np.sqrt(2 / np.pi * problem.noise.variance(after[there, LEVEL] + after[there, HEIGHT] / 2)) / height
     moves = after[there][:, [Y, X]] - before[there][:, [Y, X]]
     return float(np.sqrt(np.mean((moves / np.maximum(error, 1e-12)[:, None]) ** 2)))
 
 
-def _touched(before: Scene, after: Scene, model: np.ndarray) -> np.ndarray:
+def _touched(before: RefinementProblem, after: RefinementProblem, model: np.ndarray) -> np.ndarray:
     """Columns in whose windows the image has changed, shape (N,)."""
     side = 2 * int(np.ceil(before.radius)) + 1
     change = ndimage.maximum_filter(np.abs(after.image - before.image), side, mode="nearest")
@@ -111,6 +114,6 @@ def _none_lost(before: State, after: State) -> State:
     )
 
 
-def _less(scene: Scene, image: np.ndarray) -> Scene:
-    """The scene without an image (Y, X)."""
-    return replace(scene, image=(scene.image - image).astype(np.float32))
+def _less(problem: RefinementProblem, image: np.ndarray) -> RefinementProblem:
+    """The problem without an image (Y, X)."""
+    return replace(problem, image=(problem.image - image).astype(np.float32))

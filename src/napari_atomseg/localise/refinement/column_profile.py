@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import BSpline
 
-from napari_atomseg.localise.refinement.least_squares import problem
-from napari_atomseg.localise.refinement.problem import Scene
+from napari_atomseg.localise.refinement.least_squares import window_problem
+from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, SIGMA, X, Y, squared_distance
 from napari_atomseg.localise.refinement.windows import Windows, add_columns, cut, pairs_of, pairs_within, window_offsets
 
@@ -58,14 +58,14 @@ class ExcessProfile:
         return _height_terms(model, self.mean, self.spread)[:, : len(self.coefficients)]
 
 
-def learn_profile(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> ExcessProfile | None:
-    """Excess of the columns of a model (N, 8) at rest on the scene's image; None unless the image asks for it.
+def learn_profile(problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray) -> ExcessProfile | None:
+    """Excess of the columns of a model (N, 8) at rest on the problem's image; None unless the image asks for it.
 
     `canvas` (Y, X) is all columns of the model together.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together, without background.
     model : ndarray, shape (N, 8)
@@ -83,10 +83,10 @@ def learn_profile(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> Excess
     mean, spread = float(heights.mean()), float(heights.std())
     size = TERMS * (1 if spread < EQUAL_HEIGHTS else 2)
     chosen = there[:: -(-len(there) // LEARNT_FROM)]
-    pairs = pairs_within(model, scene.radius + REACH * float(np.median(model[there, SIGMA])))
+    pairs = pairs_within(model, problem.radius + REACH * float(np.median(model[there, SIGMA])))
     normal, gradient, power, freedom = np.zeros((size, size)), np.zeros(size), 0.0, 0
-    for chunk in scene.chunks(chosen, 2 * size * len(scene.offsets)):
-        residual, design = _equations_of(scene, canvas, model, chunk, pairs, (mean, spread, size))
+    for chunk in problem.chunks(chosen, 2 * size * len(problem.offsets)):
+        residual, design = _equations_of(problem, canvas, model, chunk, pairs, (mean, spread, size))
         normal += np.sum(design @ design.transpose(0, 2, 1), axis=0, dtype=np.float64)
         gradient += np.sum(design @ residual[:, :, None], axis=(0, 2), dtype=np.float64)
         power += float(np.sum(residual.astype(np.float64) ** 2))
@@ -99,24 +99,24 @@ def learn_profile(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> Excess
     return ExcessProfile(coefficients=found.reshape(-1, TERMS), mean=mean, spread=spread)
 
 
-def excess_image(scene: Scene, model: np.ndarray, profile: ExcessProfile) -> np.ndarray:
+def excess_image(problem: RefinementProblem, model: np.ndarray, profile: ExcessProfile) -> np.ndarray:
     """The excess of all columns of a model together, shape (Y, X).
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     model : ndarray, shape (N, 8)
         One column a row; see :mod:`.shape`.
     profile : ExcessProfile
     """
-    found = np.zeros(scene.image.shape)
+    found = np.zeros(problem.image.shape)
     there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
     if len(there) == 0:
         return found
-    offsets = window_offsets(min(REACH * float(model[there, SIGMA].max()) + 1, scene.farthest))
+    offsets = window_offsets(min(REACH * float(model[there, SIGMA].max()) + 1, problem.farthest))
     curves = (profile.coefficients @ _splines()).astype(np.float32)
-    for chunk in scene.chunks(there, len(offsets)):
-        windows = cut(scene.image, scene.valid, model[chunk][:, [Y, X]], offsets, scene.shifts)
+    for chunk in problem.chunks(there, len(offsets)):
+        windows = cut(problem.image, problem.valid, model[chunk][:, [Y, X]], offsets, problem.shifts)
         place = _places(windows, model[chunk])
         terms = profile.height_terms(model[chunk]).astype(np.float32)
         values = sum(curve[place] * terms[:, number, None] for number, curve in enumerate(curves))
@@ -125,7 +125,7 @@ def excess_image(scene: Scene, model: np.ndarray, profile: ExcessProfile) -> np.
 
 
 def _equations_of(
-    scene: Scene,
+    problem: RefinementProblem,
     canvas: np.ndarray,
     model: np.ndarray,
     chunk: np.ndarray,
@@ -134,9 +134,9 @@ def _equations_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weighted residuals (N, P) of a chunk and derivatives by the coefficients (N, K, P), both without the column's own part."""
     mean, spread, size = kinds
-    weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
-    background = "local" if scene.params.background == "shared" else scene.params.background
-    task = problem(weighted, others, background)
+    weighted, others = problem.fitted_windows(canvas, chunk, model[chunk])
+    background = "local" if problem.params.background == "shared" else problem.params.background
+    task = window_problem(weighted, others, background)
     own = (Y, X, HEIGHT, SIGMA)
     residual, slopes = task.linearised(model[chunk], own)
     design = np.zeros((len(chunk), weighted.index.shape[1], size), np.float32)

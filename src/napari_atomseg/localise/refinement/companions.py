@@ -14,7 +14,7 @@ from napari_atomseg.localise.detection.noise_level import sampled_bands
 from napari_atomseg.localise.detection.repair import mean_without_spikes
 from napari_atomseg.localise.detection.response import DIFFERENCE, squared_gain
 from napari_atomseg.localise.refinement.least_squares import of_unit_height
-from napari_atomseg.localise.refinement.problem import Scene
+from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.recurring_sites import expected_heights, recurring_sites, tallest_apart
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, X, Y, blank_model, derivatives
 from napari_atomseg.localise.refinement.uncertainty import pseudo_inverses
@@ -36,7 +36,7 @@ MOST_BESIDE = 6
 FREE = (Y, X, HEIGHT)
 
 
-def find_companions(scene: Scene, canvas: np.ndarray, model: np.ndarray, sign: float) -> np.ndarray:
+def find_companions(problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray, sign: float) -> np.ndarray:
     """Unseen neighbours of the columns of a model (N, 8) at rest, as rows of a model (M, 8).
 
     `canvas` (Y, X) is all columns together. Bright spots (dark ones for `sign` -1) in what the model leaves over; their
@@ -45,7 +45,7 @@ def find_companions(scene: Scene, canvas: np.ndarray, model: np.ndarray, sign: f
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together, without background.
     model : ndarray, shape (N, 8)
@@ -57,20 +57,20 @@ def find_companions(scene: Scene, canvas: np.ndarray, model: np.ndarray, sign: f
     if len(there) == 0:
         return blank_model(0)
     canvas = canvas.astype(np.float32)
-    variance = _variance(scene, canvas + np.float32(np.median(there[:, LEVEL])))
-    found = _spots(scene, canvas, variance, there, sign)
+    variance = _variance(problem, canvas + np.float32(np.median(there[:, LEVEL])))
+    found = _spots(problem, canvas, variance, there, sign)
     if len(found) == 0:
         return found
-    height, error = _heights(scene, canvas, variance, there, found)
+    height, error = _heights(problem, canvas, variance, there, found)
     _, nearest = spatial.cKDTree(there[:, [Y, X]]).query(found[:, [Y, X]])
     share = sign * height / np.abs(there[nearest, HEIGHT])
     kept = (error > 0) & (sign * height > BELIEVED * error) & (share > LOWEST) & (share < HIGHEST)
     found[:, HEIGHT] = height * (1 - (error / np.where(kept, height, 1.0)) ** 2)
-    return _with_recurring(scene, canvas, variance, there, found[kept], sign)
+    return _with_recurring(problem, canvas, variance, there, found[kept], sign)
 
 
 def _with_recurring(
-    scene: Scene, canvas: np.ndarray, variance: np.ndarray, there: np.ndarray, found: np.ndarray, sign: float
+    problem: RefinementProblem, canvas: np.ndarray, variance: np.ndarray, there: np.ndarray, found: np.ndarray, sign: float
 ) -> np.ndarray:
     """Neighbours that recur at their common places beside all columns that may have them, and those that do not, as they are."""
     sites = recurring_sites(there, found)
@@ -78,7 +78,7 @@ def _with_recurring(
         return found
     recurring = np.repeat(np.median(there, axis=0)[None], len(sites.places), axis=0)
     recurring[:, [Y, X]] = sites.places
-    height, error = _heights(scene, canvas, variance, there, recurring)
+    height, error = _heights(problem, canvas, variance, there, recurring)
     sigma = float(np.median(there[:, SIGMA]))
     rows = tallest_apart(sites, sign * height, NEAREST * sigma)
     recurring = recurring[rows]
@@ -87,20 +87,20 @@ def _with_recurring(
     return np.concatenate([found[alone], recurring[recurring[:, HEIGHT] != 0]])
 
 
-def _variance(scene: Scene, expected: np.ndarray) -> np.ndarray:
+def _variance(problem: RefinementProblem, expected: np.ndarray) -> np.ndarray:
     """Variance of every pixel (Y, X); as large as differences of neighbouring pixels say, should the noise level be wrong."""
-    variance = scene.image_variance(expected)
+    variance = problem.image_variance(expected)
     ratios = []
     for rows in sampled_bands(expected.shape):
-        rest = np.where(scene.valid[rows], scene.image[rows] - expected[rows], np.float32(0))
+        rest = np.where(problem.valid[rows], problem.image[rows] - expected[rows], np.float32(0))
         ratios.append((ndimage.convolve(rest, DIFFERENCE, mode="reflect") ** 2 / variance[rows]).ravel())
     return variance * np.float32(max(1.0, mean_without_spikes(np.concatenate(ratios))))
 
 
-def _spots(scene: Scene, canvas: np.ndarray, variance: np.ndarray, there: np.ndarray, sign: float) -> np.ndarray:
+def _spots(problem: RefinementProblem, canvas: np.ndarray, variance: np.ndarray, there: np.ndarray, sign: float) -> np.ndarray:
     """Maxima of the filtered rest that no noise makes, at a fitting distance from columns; rows of a model (M, 8)."""
     sigma, level = float(np.median(there[:, SIGMA])), float(np.median(there[:, LEVEL]))
-    rest = np.where(scene.valid, scene.image - canvas - np.float32(level), np.float32(0))
+    rest = np.where(problem.valid, problem.image - canvas - np.float32(level), np.float32(0))
     width = NARROWER * sigma
     response = -sign * width**2 * ndimage.gaussian_laplace(rest, width, mode="reflect", truncate=4.0)
     around = ndimage.gaussian_filter(variance, width / np.sqrt(2), mode="reflect")
@@ -117,16 +117,16 @@ def _spots(scene: Scene, canvas: np.ndarray, variance: np.ndarray, there: np.nda
 
 
 def _heights(
-    scene: Scene, canvas: np.ndarray, variance: np.ndarray, there: np.ndarray, found: np.ndarray
+    problem: RefinementProblem, canvas: np.ndarray, variance: np.ndarray, there: np.ndarray, found: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Heights of companions and their standard deviations, each (M,)."""
     offsets = window_offsets(WINDOW * float(np.median(there[:, SIGMA])))
     _, beside = spatial.cKDTree(there[:, [Y, X]]).query(found[:, [Y, X]], k=np.arange(1, min(MOST_BESIDE, len(there)) + 1))
-    known = _information(scene, variance, there)
+    known = _information(problem, variance, there)
     size = 2 + len(FREE) * beside.shape[1]
     height, error = np.zeros(len(found)), np.full(len(found), np.inf)
-    for chunk in scene.chunks(np.arange(len(found)), size * len(offsets)):
-        windows = cut(scene.image, scene.valid, found[chunk][:, [Y, X]], offsets, scene.shifts)
+    for chunk in problem.chunks(np.arange(len(found)), size * len(offsets)):
+        windows = cut(problem.image, problem.valid, found[chunk][:, [Y, X]], offsets, problem.shifts)
         expected = canvas.ravel()[windows.index] + found[chunk, LEVEL, None]
         weight = windows.weight / np.sqrt(variance.ravel()[windows.index])
         design = np.ones((len(chunk), size, len(offsets)))
@@ -145,12 +145,12 @@ def _heights(
     return height, error
 
 
-def _information(scene: Scene, variance: np.ndarray, there: np.ndarray) -> np.ndarray:
+def _information(problem: RefinementProblem, variance: np.ndarray, there: np.ndarray) -> np.ndarray:
     """What its own window tells of each column's place and height, without its background; shape (N, 3, 3)."""
     found = np.zeros((len(there), len(FREE), len(FREE)))
     offsets = window_offsets(WINDOW * float(np.median(there[:, SIGMA])))
-    for chunk in scene.chunks(np.arange(len(there)), len(FREE) * len(offsets)):
-        windows = cut(scene.image, scene.valid, there[chunk][:, [Y, X]], offsets, scene.shifts)
+    for chunk in problem.chunks(np.arange(len(there)), len(FREE) * len(offsets)):
+        windows = cut(problem.image, problem.valid, there[chunk][:, [Y, X]], offsets, problem.shifts)
         own = there[chunk]
         weight = windows.weight / np.sqrt(variance.ravel()[windows.index])
         slopes = derivatives(*windows.distances(own), own, FREE)[1] * weight[:, None]

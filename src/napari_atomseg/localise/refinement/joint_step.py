@@ -18,9 +18,9 @@ from scipy import sparse
 from scipy.sparse import linalg
 
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.localise.refinement.least_squares import problem
+from napari_atomseg.localise.refinement.least_squares import window_problem
 from napari_atomseg.localise.refinement.parallel import each
-from napari_atomseg.localise.refinement.problem import MEDIAN_OF_SQUARES, REACH, SPIKE, TAIL_REACH, Scene
+from napari_atomseg.localise.refinement.problem import MEDIAN_OF_SQUARES, REACH, SPIKE, TAIL_REACH, RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, derivatives
 from napari_atomseg.localise.refinement.windows import add_columns, cut, pairs_of, window_offsets
 
@@ -74,7 +74,7 @@ class _Equations:
 
 
 def coupled_step(
-    scene: Scene,
+    problem: RefinementProblem,
     canvas: np.ndarray,
     model: np.ndarray,
     active: np.ndarray,
@@ -88,7 +88,7 @@ def coupled_step(
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together.
     model : ndarray, shape (M, 8)
@@ -106,7 +106,7 @@ def coupled_step(
     trusted = np.ones(len(model), bool) if trusted is None else trusted
     place = np.full(len(model), -1)
     place[active] = np.arange(len(active))
-    equations = yield from _gathered(scene, canvas, model, active, place, pairs, own, shared, trusted)
+    equations = yield from _gathered(problem, canvas, model, active, place, pairs, own, shared, trusted)
     error = 1 / np.sqrt(np.maximum(equations.blocks[:, 0, 0] + equations.blocks[:, 1, 1], 1e-30) / 2) / model[active, SIGMA]
     equations.blocks += (damping[:, None] * np.einsum("nii->ni", equations.blocks))[:, None, :] * np.eye(len(own))
     step, common = _solved(equations)
@@ -114,7 +114,7 @@ def coupled_step(
 
 
 def _gathered(
-    scene: Scene,
+    problem: RefinementProblem,
     canvas: np.ndarray,
     model: np.ndarray,
     active: np.ndarray,
@@ -125,7 +125,7 @@ def _gathered(
     trusted: np.ndarray,
 ) -> Generator[Progress, None, _Equations]:
     count, free, common = len(active), len(own), len(shared)
-    slopes_of_all = _slopes_of_all(scene, model, shared, trusted)
+    slopes_of_all = _slopes_of_all(problem, model, shared, trusted)
     equations = _Equations(
         levels=np.zeros(count),
         blocks=np.zeros((count, free, free)),
@@ -138,8 +138,8 @@ def _gathered(
         columns=[],
         cross=[],
     )
-    work = partial(_part, scene, canvas, model, place, pairs, own, slopes_of_all, LEVEL not in shared, trusted)
-    for first, (chunk, part) in enumerate(each(work, scene.chunks(active))):
+    work = partial(_part, problem, canvas, model, place, pairs, own, slopes_of_all, LEVEL not in shared, trusted)
+    for first, (chunk, part) in enumerate(each(work, problem.chunks(active))):
         yield Progress(first * len(chunk), len(active), "fitting all together")
         rows = place[chunk]
         equations.levels[rows], equations.blocks[rows], equations.gradient[rows] = part.levels, part.blocks, part.gradient
@@ -152,7 +152,7 @@ def _gathered(
         equations.corner += part.corner
         equations.corner_gradient += part.corner_gradient
     if LEVEL in shared:
-        _add_corner_of_image(equations, scene, canvas, slopes_of_all, model[active])
+        _add_corner_of_image(equations, problem, canvas, slopes_of_all, model[active])
     return equations
 
 
@@ -172,7 +172,7 @@ class _Part(NamedTuple):
 
 
 def _part(
-    scene: Scene,
+    problem: RefinementProblem,
     canvas: np.ndarray,
     model: np.ndarray,
     place: np.ndarray,
@@ -183,11 +183,11 @@ def _part(
     trusted: np.ndarray,
     chunk: np.ndarray,
 ) -> _Part:
-    weighted, others = scene.fitted_windows(canvas, chunk, model[chunk])
-    task = problem(weighted, others, scene.params.background)
+    weighted, others = problem.fitted_windows(canvas, chunk, model[chunk])
+    task = window_problem(weighted, others, problem.params.background)
     residual, slopes = task.linearised(model[chunk], own)
     common = len(slopes_of_all)
-    of_all = slopes_of_all.reshape(common, scene.image.size)[:, weighted.index].transpose(1, 0, 2) * weighted.weight[:, None]
+    of_all = slopes_of_all.reshape(common, problem.image.size)[:, weighted.index].transpose(1, 0, 2) * weighted.weight[:, None]
     of_all = task.without_background(of_all.astype(np.float32))
     of_all *= trusted[chunk][:, None, None]
     mine, other = pairs_of(chunk, pairs) if len(pairs) else (np.zeros(0, int), np.zeros(0, int))
@@ -210,12 +210,12 @@ def _part(
     )
 
 
-def trusted_columns(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> np.ndarray:
+def trusted_columns(problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray) -> np.ndarray:
     """False for columns that have no say in what all share, since they stand on a label or on nothing, shape (N,).
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together, without background.
     model : ndarray, shape (N, 8)
@@ -225,19 +225,19 @@ def trusted_columns(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> np.n
     left = np.zeros(len(model))
 
     def rest(chunk: np.ndarray) -> np.ndarray:
-        task = problem(*scene.fitted_windows(canvas, chunk, model[chunk]), scene.params.background)
+        task = window_problem(*problem.fitted_windows(canvas, chunk, model[chunk]), problem.params.background)
         residual, _ = task.linearised(model[chunk], (Y,))
         return np.asarray(np.einsum("np,np->n", residual, residual))
 
-    for chunk, found in each(rest, scene.chunks(there)):
+    for chunk, found in each(rest, problem.chunks(there)):
         left[chunk] = found
     usual = float(np.median(left[there])) if len(there) else 0.0
     return np.asarray(left <= STRANGEST * max(usual, 1e-30))
 
 
-def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...], trusted: np.ndarray) -> np.ndarray:
+def _slopes_of_all(problem: RefinementProblem, model: np.ndarray, shared: tuple[int, ...], trusted: np.ndarray) -> np.ndarray:
     """Derivative of the whole image, as the trusted columns make it, by each shared parameter, shape (S, Y, X)."""
-    found = np.zeros((len(shared), *scene.image.shape))
+    found = np.zeros((len(shared), *problem.image.shape))
     there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
     there = there[trusted[there]]
     shapes = tuple(name for name in shared if name != LEVEL)
@@ -246,25 +246,27 @@ def _slopes_of_all(scene: Scene, model: np.ndarray, shared: tuple[int, ...], tru
     if not shapes or len(there) == 0:
         return found
     reach = TAIL_REACH if TAIL in shared else REACH
-    offsets = window_offsets(min(max(reach * float(np.max(model[there, SIGMA])), scene.radius + 1.5), scene.farthest))
-    for chunk in scene.chunks(there, len(offsets)):
-        windows = cut(scene.image, scene.valid, model[chunk][:, [Y, X]], offsets, scene.shifts)
+    offsets = window_offsets(min(max(reach * float(np.max(model[there, SIGMA])), problem.radius + 1.5), problem.farthest))
+    for chunk in problem.chunks(there, len(offsets)):
+        windows = cut(problem.image, problem.valid, model[chunk][:, [Y, X]], offsets, problem.shifts)
         _, slopes = derivatives(*windows.distances(model[chunk]), model[chunk], shapes)
         for name, values in zip(shapes, slopes.transpose(1, 0, 2), strict=True):
             add_columns(found[shared.index(name)], windows, values)
     return found
 
 
-def _add_corner_of_image(equations: _Equations, scene: Scene, canvas: np.ndarray, slopes: np.ndarray, model: np.ndarray) -> None:
+def _add_corner_of_image(
+    equations: _Equations, problem: RefinementProblem, canvas: np.ndarray, slopes: np.ndarray, model: np.ndarray
+) -> None:
     """What the pixels of the whole image, each once, say of the shared parameters."""
     level, highest = float(model[0, LEVEL]), HIGHEST * float(np.median(np.abs(model[:, HEIGHT])))
-    variance = scene.image_variance(canvas + level)
-    residual = scene.image - canvas - level
+    variance = problem.image_variance(canvas + level)
+    residual = problem.image - canvas - level
     strange = residual**2 / variance
     # A spike is no electron, nor is a label; what is no higher than a column may be one that is not fitted yet.
     usual = max(1.0, float(np.median(strange)) / MEDIAN_OF_SQUARES)
     spike = (strange > SPIKE**2 * usual) & (np.abs(residual) > highest)
-    weighted = np.where(scene.valid & ~spike, slopes / variance, 0.0).reshape(len(slopes), -1)
+    weighted = np.where(problem.valid & ~spike, slopes / variance, 0.0).reshape(len(slopes), -1)
     equations.corner += weighted @ slopes.reshape(len(slopes), -1).T
     equations.corner_gradient += weighted @ residual.ravel()
 

@@ -19,7 +19,7 @@ PLACE = (Y, X)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Problem:
+class WindowProblem:
     """Windows with what is known of them while their columns are fitted.
 
     Attributes
@@ -36,8 +36,8 @@ class Problem:
     others: np.ndarray
     basis: np.ndarray
 
-    def __getitem__(self, rows: np.ndarray) -> Problem:
-        return Problem(windows=self.windows[rows], others=self.others[rows], basis=self.basis[rows])
+    def __getitem__(self, rows: np.ndarray) -> WindowProblem:
+        return WindowProblem(windows=self.windows[rows], others=self.others[rows], basis=self.basis[rows])
 
     def without_background(self, weighted: np.ndarray) -> np.ndarray:
         """The part of weighted functions (N, F, P) that no background can make."""
@@ -96,7 +96,7 @@ class Prior:
     spread: np.ndarray
 
 
-def problem(windows: Windows, others: np.ndarray, background: str) -> Problem:
+def window_problem(windows: Windows, others: np.ndarray, background: str) -> WindowProblem:
     """What is known of windows while their columns are fitted.
 
     Parameters
@@ -110,14 +110,14 @@ def problem(windows: Windows, others: np.ndarray, background: str) -> Problem:
 
     Returns
     -------
-    Problem
+    WindowProblem
     """
     count = {"local": 1, "tilted": 3, "shared": 0}[background]
-    return Problem(windows=windows, others=others, basis=_orthonormal(_functions(windows, count) * windows.weight[:, None]))
+    return WindowProblem(windows=windows, others=others, basis=_orthonormal(_functions(windows, count) * windows.weight[:, None]))
 
 
 def fit(
-    task: Problem,
+    task: WindowProblem,
     model: np.ndarray,
     which: tuple[int, ...],
     steps: int = 12,
@@ -128,7 +128,7 @@ def fit(
 
     Parameters
     ----------
-    task : Problem
+    task : WindowProblem
         N windows of P pixels.
     model : ndarray, shape (N, 8)
         Start.
@@ -293,7 +293,7 @@ def damped_solution(normal: np.ndarray, gradient: np.ndarray, damping: np.ndarra
 
 
 def _equations(
-    task: Problem, model: np.ndarray, which: tuple[int, ...], prior: Prior | None
+    task: WindowProblem, model: np.ndarray, which: tuple[int, ...], prior: Prior | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Normal matrices (N, F, F), gradients (N, F) and costs (N,)."""
     # A trial out of all bounds is turned down for its cost.

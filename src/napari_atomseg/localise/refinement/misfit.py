@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_atomseg.localise.refinement.least_squares import Problem
+from napari_atomseg.localise.refinement.least_squares import WindowProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, SIGMA, X, Y
 
 SLOPES, SHAPES = 2, 8
@@ -33,12 +33,12 @@ def sampled_rows(model: np.ndarray) -> np.ndarray:
     return np.sort(ranked[:: max(1, -(-len(ranked) // SAMPLE))])
 
 
-def power_beyond_noise(task: Problem, model: np.ndarray, shapes: int = SHAPES) -> np.ndarray:
+def power_beyond_noise(task: WindowProblem, model: np.ndarray, shapes: int = SHAPES) -> np.ndarray:
     """Mean power of the residuals of each window in shapes that a column displaced by a wrong model leaves.
 
     Parameters
     ----------
-    task : Problem
+    task : WindowProblem
         Windows whose residuals are weighted by the inverse standard deviation of each pixel.
     model : ndarray, shape (N, 8)
         The fitted column of each window; see :mod:`.shape`.
@@ -88,7 +88,7 @@ def inflation(model: np.ndarray, rows: np.ndarray, power: np.ndarray) -> np.ndar
     return factor
 
 
-def _shapes(task: Problem, model: np.ndarray) -> np.ndarray:
+def _shapes(task: WindowProblem, model: np.ndarray) -> np.ndarray:
     """Weighted shapes (N, 8, P): slopes, then products of a Gaussian of the column's width with polynomials."""
     dy, dx = task.windows.distances(model)
     sigma = model[:, SIGMA, None].astype(np.float32)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Literal
 
 import numpy as np
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.core.params import check
-from napari_atomseg.core.quantities import Quantity
 from napari_atomseg.localise.detection.noise_level import NoiseLevel, estimate_noise
-from napari_atomseg.localise.detection.scale import centre_crop, estimate_scale
+from napari_atomseg.localise.detection.scale import SAMPLE_SIDE, centre_crop, estimate_scale
 from napari_atomseg.localise.refinement.parallel import each
+from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, blank_model
 from napari_atomseg.localise.refinement.starting_width import best_width
 from napari_atomseg.localise.refinement.windows import Windows, add_columns, cut, window_offsets, window_radius
@@ -32,8 +30,6 @@ DIMMEST = 0.03
 WIDER_IF_SHARED = 1.5
 FARTHEST_WIDTH = 2.0
 """A given width that differs from the usual one by a larger factor is not believed."""
-SAMPLE_SIDE = 512
-"""Part of the image that tells the column width where no column does, px."""
 REACH, TAIL_REACH = 4.5, 12.0
 """Columns are drawn out to so many sigmas, where a Gaussian is 4e-5 of its height, and where a Lorentzian is 1 %."""
 FARTHEST_VALUE = 1e9
@@ -43,59 +39,8 @@ NOWHERE = 1e4
 """Columns are not looked for farther than this outside the image, px."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefineParams:
-    """How columns are refined.
-
-    Attributes
-    ----------
-    width : str
-        One width shared by all columns (steadier, right where the probe gives the width), or each its own. Own widths
-        are expected within 30 % of the median where the image says little.
-    shape : str
-        Round columns, or elliptic ones.
-    tails : bool
-        Give all columns a Lorentzian share, the same for all, as the tails of a probe ask for.
-    background : str
-        A flat level under each column (local), a tilted one, one constant level under the whole image (shared), or (auto)
-        flat levels unless the image shows that they do not fit. A background with which fewer than 80 % of the columns can be
-        fitted is replaced by one with which clearly more can; the columns' provenance says so.
-    likelihood : str
-        Pixels weighted by their counting noise (Poisson maximum likelihood; the gain is read from the image or given), or
-        all with the same weight (least squares).
-    gain : float or None
-        Variance for each unit of intensity: 1 for an image in counts; if left out, read from the image.
-    offset : float or None
-        Intensity where no electron arrives; if left out, the darkest of the image, or 0 where a gain is given.
-    beyond_gaussians : bool
-        Take off the image, before positions are fitted for good, neighbours that are not in the table and what the profile of all
-        columns has beyond a Gaussian; without it the fit is one of Gaussians alone.
-    row_jitter : bool
-        Estimate the displacement of single scan rows from the columns that they cross, and fit the columns without it.
-    window : float
-        Smallest radius of the fitted window in units of the column's sigma; wider where columns stand apart.
-    rounds : int
-        How often all columns are fitted together, at most; columns at rest are left alone.
-    """
-
-    width: Literal["shared", "each"] = "shared"
-    shape: Literal["round", "elliptic"] = "round"
-    tails: bool = False
-    background: Literal["auto", "local", "tilted", "shared"] = "auto"
-    likelihood: Literal["poisson", "least-squares"] = "poisson"
-    gain: Annotated[float, Quantity(low=1e-12, high=1e12, decimals=4)] | None = None
-    offset: Annotated[float, Quantity(low=-1e12, high=1e12, decimals=4)] | None = None
-    beyond_gaussians: bool = True
-    row_jitter: bool = False
-    window: Annotated[float, Quantity(low=1, high=6, decimals=1)] = 3.0
-    rounds: Annotated[int, Quantity(low=1, high=200)] = 24
-
-    def __post_init__(self) -> None:
-        check(self)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
+class RefinementProblem:
     """What stays the same while columns are refined. Intensities are counted from `zero` in steps of `unit`.
 
     Attributes
@@ -280,8 +225,8 @@ class Scene:
         return float(np.hypot(*self.offsets.T).max())
 
 
-def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
-    """Everything that the refinement of an image's columns needs; see :class:`Scene`.
+def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> RefinementProblem:
+    """Everything that the refinement of an image's columns needs; see :class:`RefinementProblem`.
 
     Parameters
     ----------
@@ -316,7 +261,7 @@ def prepare(image: np.ndarray, columns: Columns, params: RefineParams) -> Scene:
     # A background of the whole image does not need to be told from the tails window by window.
     window = params.window * (WIDER_IF_SHARED if params.background == "shared" else 1.0)
     radius = window_radius(start[:, [Y, X]], float(np.median(start[:, SIGMA])), window)
-    return Scene(
+    return RefinementProblem(
         image=scaled.astype(np.float32),
         valid=valid,
         zero=zero,

@@ -20,23 +20,15 @@ import numpy as np
 from napari_atomseg.core.columns import TAIL_SHARE, YX_CORRELATION, Columns
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.localise.refinement.beyond_gaussians import Beyond, beyond_gaussians
-from napari_atomseg.localise.refinement.problem import RefineParams, Scene, prepare
+from napari_atomseg.localise.refinement.own_widths import refine_widths
+from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.localise.refinement.problem import RefinementProblem, prepare
 from napari_atomseg.localise.refinement.recover import recover_failed
 from napari_atomseg.localise.refinement.row_shifts import estimate_row_shifts
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, TAIL, X, Y, axes
-from napari_atomseg.localise.refinement.stages import (
-    STEPS_OF_ROUNDS,
-    State,
-    canvas_of,
-    fit_amplitudes,
-    is_diverged,
-    nearest_others,
-    on_slopes,
-    refine_individually,
-    refine_jointly,
-    refine_widths,
-    stated_covariances,
-)
+from napari_atomseg.localise.refinement.stages import STEPS_OF_ROUNDS, fit_amplitudes, refine_individually, refine_jointly
+from napari_atomseg.localise.refinement.state import State, canvas_of, is_diverged, nearest_others
+from napari_atomseg.localise.refinement.stated_errors import on_slopes, stated_covariances
 
 ROW_PASSES = 3
 GOOD_SHARE = 0.8
@@ -120,29 +112,29 @@ class _Outcome:
 def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Generator[Progress, None, _Outcome]:
     """All columns fitted on a background of one kind."""
     yield Progress(0, 0, "preparing")
-    scene = prepare(image, columns, params)
-    state = yield from fit_amplitudes(scene)
+    problem = prepare(image, columns, params)
+    state = yield from fit_amplitudes(problem)
     standing = ~state.faint
     for turn, steps in enumerate(STEPS_OF_ROUNDS):
-        state = yield from refine_individually(scene, state, steps, turn)
-    state = yield from refine_jointly(scene, state)
+        state = yield from refine_individually(problem, state, steps, turn)
+    state = yield from refine_jointly(problem, state)
     if (state.faint | state.away).any():
-        state = yield from recover_failed(scene, state)
+        state = yield from recover_failed(problem, state)
     if params.row_jitter:
-        scene, state = yield from _with_rows_displaced(scene, state)
+        problem, state = yield from _with_rows_displaced(problem, state)
     if params.width == "each":
-        state = yield from refine_widths(scene, state)
+        state = yield from refine_widths(problem, state)
     described, taken = state, Beyond()
     # What tails leave over looks like slopes, and slopes would take the tails for their own.
-    sloping = params.background == "local" and not params.tails and on_slopes(scene, state)
+    sloping = params.background == "local" and not params.tails and on_slopes(problem, state)
     if params.beyond_gaussians and not (standing.any() and state.away[standing].mean() > HOPELESS):
-        scene, state, taken = yield from beyond_gaussians(scene, state)
+        problem, state, taken = yield from beyond_gaussians(problem, state)
     state.model[state.faint, HEIGHT] = 0
-    covariance = yield from stated_covariances(scene, state)
-    found = _flag_fits(columns, scene, state, covariance, described.model)
+    covariance = yield from stated_covariances(problem, state)
+    found = _flag_fits(columns, problem, state, covariance, described.model)
     chosen = {
         "background": params.background,
-        "starting_width_px": round(float(np.median(scene.start[:, SIGMA])), 3),
+        "starting_width_px": round(float(np.median(problem.start[:, SIGMA])), 3),
         "unseen_neighbours": taken.companions,
         "learnt_profile": taken.profile,
     }
@@ -156,46 +148,48 @@ def _fitted(image: np.ndarray, columns: Columns, params: RefineParams) -> Genera
     )
 
 
-def _with_rows_displaced(scene: Scene, state: State) -> Generator[Progress, None, tuple[Scene, State]]:
+def _with_rows_displaced(problem: RefinementProblem, state: State) -> Generator[Progress, None, tuple[RefinementProblem, State]]:
     """Displacements of rows and columns in turn."""
     for _ in range(ROW_PASSES):
         yield Progress(0, 0, "measuring row displacements")
         model = state.model.copy()
         model[state.faint | state.away, HEIGHT] = 0
-        scene = replace(scene, shifts=estimate_row_shifts(scene, canvas_of(scene, model), model))
-        state = yield from refine_jointly(scene, state)
-    return scene, state
+        problem = replace(problem, shifts=estimate_row_shifts(problem, canvas_of(problem, model), model))
+        state = yield from refine_jointly(problem, state)
+    return problem, state
 
 
-def _flag_fits(columns: Columns, scene: Scene, state: State, covariance: np.ndarray, described: np.ndarray) -> Columns:
+def _flag_fits(
+    columns: Columns, problem: RefinementProblem, state: State, covariance: np.ndarray, described: np.ndarray
+) -> Columns:
     """Columns with the fit where it can be believed, shaped as in the model `described` (N, 8), and the verdict on each."""
     model = state.model
     with np.errstate(invalid="ignore"):
         std = np.sqrt(np.einsum("nii->ni", covariance))
     lost = state.faint | state.away | (state.moved > 30)
-    extent = np.array(scene.image.shape) - 1.0
+    extent = np.array(problem.image.shape) - 1.0
     place = model[:, [Y, X]]
     outside = np.any((place < -0.5) | (place > extent + 0.5), axis=1)
-    failed = lost | outside | is_diverged(model, scene.start, state.sign) | ~np.isfinite(std).all(axis=1)
+    failed = lost | outside | is_diverged(model, problem.start, state.sign) | ~np.isfinite(std).all(axis=1)
     # An error bar wider than the column, or none: nothing was measured.
     failed |= np.any((std > model[:, SIGMA, None]) | (std <= 0), axis=1)
-    near = 0.6 * scene.radius
-    start = scene.start[:, [Y, X]]
+    near = 0.6 * problem.radius
+    start = problem.start[:, [Y, X]]
     border = np.any((start < near) | (start > extent - near), axis=1)
     overlap = nearest_others(place, failed) < 1.5 * model[:, SIGMA]
     verdict = np.where(failed, "failed", np.where(border, "border", np.where(overlap, "overlap", "ok")))
     good = ~failed
     major, minor, angle = axes(described)
     measured: dict[str, Any] = {
-        "intensity": scene.unit * described[:, HEIGHT],
-        "background": scene.zero + scene.unit * described[:, LEVEL],
+        "intensity": problem.unit * described[:, HEIGHT],
+        "background": problem.zero + problem.unit * described[:, LEVEL],
         "sigma_px": major,
     }
-    if scene.params.shape == "elliptic":
+    if problem.params.shape == "elliptic":
         measured |= {"sigma_minor_px": minor, "theta_rad": angle}
     kept = {name: np.where(good, values, columns.features[name].to_numpy(dtype=float)) for name, values in measured.items()}
     correlation = covariance[:, 0, 1] / np.maximum(std[:, 0] * std[:, 1], 1e-300)
-    if scene.params.tails:
+    if problem.params.tails:
         kept[TAIL_SHARE] = np.where(good, described[:, TAIL], np.nan)
     kept[YX_CORRELATION] = np.where(good, correlation, np.nan)
     return replace(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_atomseg.localise.refinement.problem import Scene
+from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL
 from napari_atomseg.localise.refinement.windows import add_columns
 
@@ -20,12 +20,12 @@ SEEN = 1.5
 MEDIAN_OF_SQUARES = 0.455
 
 
-def estimate_row_shifts(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """Displacement of each row, from a fit that already takes up those of `scene.shifts`.
+def estimate_row_shifts(problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Displacement of each row, from a fit that already takes up those of `problem.shifts`.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together.
     model : ndarray, shape (N, 8)
@@ -35,15 +35,15 @@ def estimate_row_shifts(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> 
     ndarray, shape (Y, 2), px, (y, x)
         Shrunk towards 0 as the ratio of its variance to that of its error asks for; 0 all over if nothing is to be seen.
     """
-    before = np.zeros((len(canvas), 2)) if scene.shifts is None else scene.shifts
+    before = np.zeros((len(canvas), 2)) if problem.shifts is None else problem.shifts
     there = np.flatnonzero((model[:, HEIGHT] != 0) & np.isfinite(model).all(axis=1))
     if len(there) == 0:
         return before
     usual = float(np.median(np.abs(model[there, HEIGHT])))
-    level = _levels(scene, model, there)
-    covered = (np.abs(canvas) > COVERED * usual) & scene.valid
-    residual = scene.image - canvas - level
-    variance = scene.image_variance(canvas + level)
+    level = _levels(problem, model, there)
+    covered = (np.abs(canvas) > COVERED * usual) & problem.valid
+    residual = problem.image - canvas - level
+    variance = problem.image_variance(canvas + level)
     if not covered.any():
         return before
     surplus = max(1.0, float(np.median(residual[covered] ** 2 / variance[covered])) / MEDIAN_OF_SQUARES)
@@ -69,11 +69,11 @@ def estimate_row_shifts(scene: Scene, canvas: np.ndarray, model: np.ndarray) -> 
     return found
 
 
-def _levels(scene: Scene, model: np.ndarray, there: np.ndarray) -> np.ndarray:
+def _levels(problem: RefinementProblem, model: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Background under the columns, shape (Y, X): that of the columns that reach there, weighted by what they give."""
-    levels, weights = np.zeros(scene.image.shape), np.full(scene.image.shape, 1e-12)
-    for chunk in scene.chunks(there):
-        windows = scene.windows(chunk)
+    levels, weights = np.zeros(problem.image.shape), np.full(problem.image.shape, 1e-12)
+    for chunk in problem.chunks(there):
+        windows = problem.windows(chunk)
         part = model[chunk].copy()
         part[:, HEIGHT] = 1.0
         shares = windows.columns(part)

@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.localise.refinement.least_squares import Problem, problem
+from napari_atomseg.localise.refinement.least_squares import WindowProblem, window_problem
 from napari_atomseg.localise.refinement.parallel import each
-from napari_atomseg.localise.refinement.problem import Scene
+from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import SIGMA, SLANT, STRETCH, X, Y, derivatives
 from napari_atomseg.localise.refinement.windows import pairs_of
 
@@ -61,13 +61,13 @@ def cramer_rao_bound(
 
 
 def covariances(
-    scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], pairs: np.ndarray
+    problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], pairs: np.ndarray
 ) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray]]:
     """Covariance of (y, x) of each column, and how much larger its residuals are than the noise level says.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together.
     model : ndarray, shape (N, 8)
@@ -94,8 +94,8 @@ def covariances(
     information = np.zeros((len(model), free, free))
     surplus = np.ones(len(model))
     rows, columns, crosses = [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros((0, free, free))]
-    work = partial(_known_of_each, scene, canvas, model, own, pairs)
-    for number, (chunk, known) in enumerate(each(work, scene.chunks(np.arange(len(model))))):
+    work = partial(_known_of_each, problem, canvas, model, own, pairs)
+    for number, (chunk, known) in enumerate(each(work, problem.chunks(np.arange(len(model))))):
         yield Progress(number * len(chunk), len(model), "stating uncertainties")
         information[chunk], surplus[chunk], mine, other, cross = known
         rows.append(chunk[mine])
@@ -108,15 +108,15 @@ def covariances(
     far = apart > TOUCHING
     left = _less_of_neighbours(information, first[far], second[far], cross[far])
     found = pseudo_inverses(left)
-    yield from _touching(scene, canvas, model, own, (first[~far], second[~far], cross[~far]), left, found)
+    yield from _touching(problem, canvas, model, own, (first[~far], second[~far], cross[~far]), left, found)
     return found[:, :2, :2], surplus
 
 
 def _known_of_each(
-    scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], pairs: np.ndarray, chunk: np.ndarray
+    problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], pairs: np.ndarray, chunk: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Information and surplus of a chunk of columns; and of their pairs the row in the chunk, the other, the cross term."""
-    task = weighed_task(scene, canvas, model, chunk)
+    task = weighted_problem(problem, canvas, model, chunk)
     residual, slopes = task.linearised(model[chunk], own)
     freedom = np.maximum(np.sum(task.windows.weight > 0, axis=1) - len(own) - 1, 1)
     mine, other = pairs_of(chunk, pairs)
@@ -134,19 +134,19 @@ def _add_prior(information: np.ndarray, usual: float, own: tuple[int, ...]) -> N
             information[:, own.index(name), own.index(name)] += 1 / spread**2
 
 
-def weighed_task(scene: Scene, canvas: np.ndarray, model: np.ndarray, rows: np.ndarray) -> Problem:
+def weighted_problem(problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray, rows: np.ndarray) -> WindowProblem:
     """The windows of some rows of a model (N, 8), each pixel weighted by its own noise whatever the likelihood.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns of the model together, without background.
     model : ndarray, shape (N, 8)
         One column a row; see :mod:`.shape`.
     rows : ndarray of int
     """
-    return problem(*scene.fitted_windows(canvas, rows, model[rows], each_its_own=True), scene.params.background)
+    return window_problem(*problem.fitted_windows(canvas, rows, model[rows], each_its_own=True), problem.params.background)
 
 
 def _less_of_neighbours(information: np.ndarray, first: np.ndarray, second: np.ndarray, cross: np.ndarray) -> np.ndarray:
@@ -160,7 +160,7 @@ def _less_of_neighbours(information: np.ndarray, first: np.ndarray, second: np.n
 
 
 def _touching(
-    scene: Scene,
+    problem: RefinementProblem,
     canvas: np.ndarray,
     model: np.ndarray,
     own: tuple[int, ...],
@@ -172,9 +172,9 @@ def _touching(
     first, second, cross = pairs
     free = len(own)
     common = np.zeros_like(cross)
-    for part in scene.chunks(np.arange(len(first)), 2 * len(scene.offsets)):
+    for part in problem.chunks(np.arange(len(first)), 2 * len(problem.offsets)):
         yield Progress(int(part[0]), len(first), "stating uncertainties")
-        common[part] = _common_information(scene, canvas, model, own, first[part], second[part])
+        common[part] = _common_information(problem, canvas, model, own, first[part], second[part])
     place = {pair: number for number, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True))}
     starts = np.searchsorted(first, np.arange(len(model) + 1))
     for row in np.unique(first):
@@ -197,16 +197,16 @@ def _touching(
 
 
 def _common_information(
-    scene: Scene, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], first: np.ndarray, second: np.ndarray
+    problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray, own: tuple[int, ...], first: np.ndarray, second: np.ndarray
 ) -> np.ndarray:
     """Covariance (K, F, F) of the gradients of two columns: only the pixels of both windows tell both."""
-    one, other = (weighed_task(scene, canvas, model, rows) for rows in (first, second))
+    one, other = (weighted_problem(problem, canvas, model, rows) for rows in (first, second))
     mine, theirs = one.linearised(model[first], own)[1], other.linearised(model[second], own)[1]
-    reach = int(np.abs(scene.offsets).max())
+    reach = int(np.abs(problem.offsets).max())
     side = 2 * reach + 1
     table = np.full((side + 2, side + 2), -1)
-    table[scene.offsets[:, 0] + reach + 1, scene.offsets[:, 1] + reach + 1] = np.arange(len(scene.offsets))
-    shifted = scene.offsets + (one.windows.centre - other.windows.centre)[:, None]
+    table[problem.offsets[:, 0] + reach + 1, problem.offsets[:, 1] + reach + 1] = np.arange(len(problem.offsets))
+    shifted = problem.offsets + (one.windows.centre - other.windows.centre)[:, None]
     inside = np.clip(shifted + reach + 1, 0, side + 1)
     pixel = table[inside[..., 0], inside[..., 1]]
     both = (pixel >= 0)[:, None]

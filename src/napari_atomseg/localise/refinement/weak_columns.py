@@ -6,7 +6,7 @@ import numpy as np
 from scipy import spatial
 
 from napari_atomseg.localise.refinement.least_squares import heights_and_levels
-from napari_atomseg.localise.refinement.problem import Scene
+from napari_atomseg.localise.refinement.problem import RefinementProblem
 from napari_atomseg.localise.refinement.shape import HEIGHT, LEVEL, SIGMA, X, Y
 from napari_atomseg.localise.refinement.windows import Windows
 
@@ -81,13 +81,13 @@ def too_faint(
 
 
 def look_again(
-    scene: Scene, canvas: np.ndarray, model: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
+    problem: RefinementProblem, canvas: np.ndarray, model: np.ndarray, faint: np.ndarray, away: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Search for the lost around where they were put, on what the others leave of the image; the found may be fitted again.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
     canvas : ndarray, shape (Y, X)
         All columns drawn but the lost.
     model : ndarray, shape (N, 8)
@@ -108,26 +108,26 @@ def look_again(
     """
     model, faint, away = model.copy(), faint.copy(), away.copy()
     model[faint | away, HEIGHT] = 0
-    for chunk in scene.chunks(np.flatnonzero(faint | away)):
-        windows = scene.windows(chunk)
-        others = scene.others(canvas, windows, model[chunk])
-        candidate, significance = _best_place(scene, windows, others, model[chunk], scene.start[chunk, :2], sign)
+    for chunk in problem.chunks(np.flatnonzero(faint | away)):
+        windows = problem.windows(chunk)
+        others = problem.others(canvas, windows, model[chunk])
+        candidate, significance = _best_place(problem, windows, others, model[chunk], problem.start[chunk, :2], sign)
         seen = sign * significance > SEEN_AGAIN
         seen &= ~too_faint(model, candidate[:, :2], chunk, candidate[:, HEIGHT], sign)
         seen &= _apart_from_others(model, candidate, faint | away)
-        seen &= _nearest_claimants(scene.start[chunk][:, [Y, X]], candidate, seen)
+        seen &= _nearest_claimants(problem.start[chunk][:, [Y, X]], candidate, seen)
         found = chunk[seen]
         model[found] = candidate[seen]
         faint[found] = away[found] = False
     return model, faint, away
 
 
-def handed_over(scene: Scene, model: np.ndarray, faint: np.ndarray, away: np.ndarray) -> tuple[np.ndarray, ...]:
+def handed_over(problem: RefinementProblem, model: np.ndarray, faint: np.ndarray, away: np.ndarray) -> tuple[np.ndarray, ...]:
     """Give each column that a stranger has taken to the lost one that was put nearer to it; the stranger is lost instead.
 
     Parameters
     ----------
-    scene : Scene
+    problem : RefinementProblem
         Tells where columns were put.
     model : ndarray, shape (N, 8)
         One column a row; see :mod:`.shape`.
@@ -140,7 +140,7 @@ def handed_over(scene: Scene, model: np.ndarray, faint: np.ndarray, away: np.nda
     faint, away : ndarray of bool, shape (N,)
     """
     model, faint, away = model.copy(), faint.copy(), away.copy()
-    start = scene.start[:, [Y, X]]
+    start = problem.start[:, [Y, X]]
     lost = faint | away
     there = np.flatnonzero(~lost & (model[:, HEIGHT] != 0))
     if not lost.any() or len(there) == 0:
@@ -176,11 +176,11 @@ def _nearest_claimants(start: np.ndarray, candidate: np.ndarray, seen: np.ndarra
 
 
 def _best_place(
-    scene: Scene, windows: Windows, others: np.ndarray, model: np.ndarray, centre: np.ndarray, sign: float
+    problem: RefinementProblem, windows: Windows, others: np.ndarray, model: np.ndarray, centre: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The place within 1.5 sigma of the start where a column explains most; nearer places are preferred a little."""
     best, significance, score = model.copy(), np.zeros(len(model)), np.full(len(model), -np.inf)
-    weighted = scene.weighted(windows, others, model)
+    weighted = problem.weighted(windows, others, model)
     for dy, dx in np.argwhere(np.ones((7, 7))) / 2 - 1.5:
         if np.hypot(dy, dx) > 1.52:
             continue

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from napari_atomseg.inference.detection.candidate_features import evidence
-from napari_atomseg.inference.detection.candidates import Candidates, find_candidates
+from napari_atomseg.inference.detection.candidates import NetworkCandidates, find_candidates
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.activate import activate
@@ -121,7 +121,7 @@ def _missed(true: np.ndarray, seen: np.ndarray, limit: float) -> int:
     return int((cKDTree(seen).query(true)[0] >= limit).sum())
 
 
-def _is_column(found: Candidates, true: np.ndarray, limit: float) -> np.ndarray:
+def _is_column(found: NetworkCandidates, true: np.ndarray, limit: float) -> np.ndarray:
     """One candidate for each column, (N,): the nearest that the map shows, else the nearest blob."""
     right = np.zeros(len(found), bool)
     if not len(true):

@@ -17,11 +17,12 @@ from napari_atomseg.core.jobs import Steps
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.editing import ColumnsSession
-from napari_atomseg.gui.documents.results import beside_other_frames
-from napari_atomseg.gui.pages.columns.candidates import LEAST, Candidates, at_least, least_of
+from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.asking import Asking, ModelBox, ToldBox
 from napari_atomseg.gui.widgets.forms import ResetLabel, Setting
+from napari_atomseg.gui.widgets.network_settings import ModelBox, NetworkSettings, PixelSizeBox
+from napari_atomseg.sessions.document import beside_other_frames
+from napari_atomseg.sessions.threshold import at_least, is_by_network, least_of
 from napari_atomseg.workflows import (
     AUTO,
     CLASSICAL,
@@ -48,26 +49,26 @@ class Finder(QWidget):
     ----------
     host : Host
         The panel.
-    asking : Asking
+    networks : NetworkSettings
     """
 
     chosen_changed = Signal()
 
-    def __init__(self, host: Host, asking: Asking) -> None:
+    def __init__(self, host: Host, networks: NetworkSettings) -> None:
         super().__init__()
-        self._host, self._asking = host, asking
-        self._candidates: weakref.WeakKeyDictionary[Points, Candidates] = weakref.WeakKeyDictionary()
+        self._host, self._networks = host, networks
+        self._candidates: weakref.WeakKeyDictionary[Points, ThresholdedColumns] = weakref.WeakKeyDictionary()
         self._session: ColumnsSession | None = None
         self._build()
         self.model.choose(str(recall("finder", AUTO)))
         self._on_chosen()
         self.model.currentIndexChanged.connect(self._on_chosen)
         self.least.valueChanged.connect(self._on_least)
-        asking.changed.connect(self.refresh)
-        asking.preferred.connect(self.model.choose)
+        networks.changed.connect(self.refresh)
+        networks.preferred.connect(self.model.choose)
 
     def _build(self) -> None:
-        self.model = ModelBox(self._asking, {AUTO: "auto (best for the image)", CLASSICAL: "classical (no network)"})
+        self.model = ModelBox(self._networks, {AUTO: "auto (best for the image)", CLASSICAL: "classical (no network)"})
         self.model.setObjectName("finder")
         self.least = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.least.setObjectName("least_confidence")
@@ -75,18 +76,18 @@ class Finder(QWidget):
         self.least.setDecimals(2)
         self.least.setSingleStep(0.01)
         self.least.setPageStep(0.1)
-        self.least.setValue(self._asking.params.least_confidence)
+        self.least.setValue(self._networks.params.least_confidence)
         self.least.setToolTip(
             "Columns less probable than this are not shown. Moves the points while you drag; what you made, moved or "
             "deleted by hand stays so."
         )
-        self.told = ToldBox(self._asking)
+        self.pixel_size_box = PixelSizeBox(self._networks)
         self.form = QFormLayout(self)
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.form.addRow("Finder", self.model)
         self.form.addRow(ResetLabel("Confidence", Setting(self.least, NetworkParams().least_confidence)), self.least)
-        self.form.addRow(self.told)
+        self.form.addRow(self.pixel_size_box)
         self.form.setVerticalSpacing(4)
 
     @property
@@ -107,32 +108,53 @@ class Finder(QWidget):
     def steps(
         self, micrograph: Micrograph, given: ClassicalParams, region: np.ndarray | None, frame: int | None
     ) -> Steps[Columns]:
-        """The job that finds columns with the chosen finder; a network's unsure ones are among them."""
+        """The job that finds columns with the chosen finder; a network's unsure ones are among them.
+
+        Parameters
+        ----------
+        micrograph : Micrograph
+        given : ClassicalParams
+            Of the classical finder; its polarity holds for networks too.
+        region : ndarray of bool, shape (Y, X), or None
+            Search only where it is True.
+        frame : int or None
+            The only frame, counted from 0; None for all.
+        """
         if self.model.chosen == CLASSICAL:
             return locate.steps(micrograph, model=CLASSICAL, params=given, refined=False, region=region, frames=frame)
         # Points are shown on the image as it was scanned; straightening them is a step of its own.
-        asked = replace(self._asking.params, polarity=given.polarity, least_confidence=LEAST, straighten=False)
+        asked = replace(self._networks.params, polarity=given.polarity, least_confidence=LEAST, straighten=False)
         name = self.model.chosen
         return locate.steps(micrograph, model=name, params=given, network=asked, refined=False, region=region, frames=frame)
 
-    def sure(self, found: Columns) -> Columns:
-        """Those that the threshold lets through."""
-        return at_least(found, self.least.value()) if is_by_network(found) else found
+    def sure(self, found: Columns, frame: int | None = None) -> Columns:
+        """Those that the threshold lets through, of all frames or of the only one that was searched."""
+        return at_least(found, self.least.value(), frame) if is_by_network(found) else found
 
     def keep(self, session: ColumnsSession, found: Columns, frame: int | None = None) -> None:
-        """Keep everything that was found, in one frame or in all, so that the threshold of this document can be moved."""
+        """Keep everything that was found, in one frame or in all, so that the threshold of this document can be moved.
+
+        Parameters
+        ----------
+        session : ColumnsSession
+            The document.
+        found : Columns
+            Sure or not.
+        frame : int, optional
+            The only frame that was searched.
+        """
         kept = self._candidates.pop(session.layer, None)
         if is_by_network(found):
             if frame is not None:
                 found = beside_other_frames(kept.everything if kept is not None else session.columns, found, frame)
-            self._candidates[session.layer] = Candidates(session, found)
+            self._candidates[session.layer] = ThresholdedColumns(session, found)
 
     def watch(self, session: ColumnsSession | None) -> None:
         """Move the threshold of another document from now on."""
         self._session = session
 
     @property
-    def candidates(self) -> Candidates | None:
+    def candidates(self) -> ThresholdedColumns | None:
         """What is kept of the document, if a network found it in this session."""
         try:
             return self._candidates.get(self._session.layer) if self._session is not None else None
@@ -141,7 +163,7 @@ class Finder(QWidget):
 
     def refresh(self) -> None:
         """Say what the network is told of the image, and show the threshold of the document."""
-        self.told.show_for(self._host.image, self.model.card)
+        self.pixel_size_box.show_for(self._host.image, self.model.card)
         self.least.setEnabled(not self._host.busy)
         least = least_of(self._session.columns) if self._session is not None and self.candidates is not None else None
         if least is not None and abs(least - self.least.value()) > HALF_A_STEP:
@@ -149,7 +171,7 @@ class Finder(QWidget):
             self.least.setValue(least)
             self.least.blockSignals(blocked)
             # What was dragged and undone is not what the next start begins with.
-            self._asking.tell(least_confidence=round(least, 3))
+            self._networks.change(least_confidence=round(least, 3))
 
     def _on_chosen(self, _: int = 0) -> None:
         remember("finder", self.model.chosen)
@@ -159,7 +181,7 @@ class Finder(QWidget):
         self.chosen_changed.emit()
 
     def _on_least(self, value: float) -> None:
-        self._asking.tell(least_confidence=round(float(value), 3))
+        self._networks.change(least_confidence=round(float(value), 3))
         kept = self.candidates
         if kept is None or self._host.busy or self._session is None:
             return
@@ -171,18 +193,13 @@ class Finder(QWidget):
         )
 
 
-def is_by_network(columns: Columns) -> bool:
-    """True for columns that say where a network saw them."""
-    return "network_y_px" in columns.features
-
-
-def estimate_told(found: Columns) -> str:
+def estimate_sentence(found: Columns) -> str:
     """What pixel size a network was told, where it had to be estimated; empty where it was known."""
-    told = estimated_size(found.provenance)
-    return f" The network took pixels for {format_pixel_size(told.size)}, an estimate." if told else ""
+    estimate = estimated_size(found.provenance)
+    return f" The network took pixels for {format_pixel_size(estimate.size)}, an estimate." if estimate else ""
 
 
-def finder_told(found: Columns) -> str:
+def finder_sentence(found: Columns) -> str:
     """Which finder was chosen and why, and what in the picture was not searched; empty if there is nothing to say."""
     chosen, out = finder_choice(found), left_out(found)
     return "".join([f" Found by the {chosen}." if chosen else "", f" Not searched: {out}." if out else ""])

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QApplication,
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QPushButton,
     QVBoxLayout,
@@ -24,21 +21,21 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
 from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
 from napari_atomseg.gui.documents.results import adopt, documents_of, precision, show_columns
-from napari_atomseg.gui.layers.conversion import colour_ends, pixel_size_of, to_micrograph
-from napari_atomseg.gui.pages.columns.finder import Finder, estimate_told, finder_told, nothing_found
+from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
+from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
+from napari_atomseg.gui.pages.columns.finder import Finder, estimate_sentence, finder_sentence, nothing_found
+from napari_atomseg.gui.pages.columns.hand_added import take_added
 from napari_atomseg.gui.pages.columns.quality import QualityStrip
 from napari_atomseg.gui.pages.columns.selection_view import SelectionView
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
-from napari_atomseg.gui.widgets.colour_bar import ColourBar, unit_of
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.region import RegionBox
-from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, bound, refine, snap
+from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, attach_to_image, refine
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
 
-PLAIN = "kind"
 FIRST_FIELDS = ("polarity",)
 MORE_FIELDS = ("column_sigma", "contrast", "false_share", "smallest_area", "border")
 
@@ -59,11 +56,11 @@ class ColumnsPage(QWidget):
 
     def __init__(self, host: Host) -> None:
         super().__init__()
-        self._host, self._asking = host, host.networks
+        self._host, self._networks = host, host.networks
         self._viewer = host.viewer
         self._session: ColumnsSession | None = None
         self._said: tuple[int, int, bool] | None = None
-        self.filing = host.documents.filing
+        self.store = host.documents.store
         self._build()
         self._connect()
         self._recall()
@@ -72,15 +69,13 @@ class ColumnsPage(QWidget):
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.finder = Finder(self._host, self._asking)
+        self.finder = Finder(self._host, self._networks)
         self.region = RegionBox(self._host)
         self.first = Form(ClassicalParams, FIRST_FIELDS)
         self.more = Form(ClassicalParams, MORE_FIELDS)
         self.network = Form(NetworkParams, ("averaged", "device"))
         self.fitting = Form(RefineParams)
-        self.colour = QComboBox()
-        self.colour.setObjectName("colour_by")
-        self.colour.setToolTip("What the colour of the rings shows.")
+        self.colour = ColourChoice(self._viewer)
         self.every_frame = QCheckBox("every frame of the stack")
         self.every_frame.setToolTip("Otherwise only the frame in view is searched.")
         self.snaps = QCheckBox("clicks snap to the nearest column")
@@ -102,9 +97,8 @@ class ColumnsPage(QWidget):
         form.addRow("Search", self.region)
         form.addRow(self.every_frame)
         form.addRow("Colour by", self.colour)
-        self.colour_bar = ColourBar(self._viewer)
         self.selected = SelectionView()
-        form.addRow(self.colour_bar)
+        form.addRow(self.colour.bar)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
         layout.addWidget(self.finder)
@@ -118,7 +112,7 @@ class ColumnsPage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.first.form, self.finder.form, self.finder.told.form.form)
+        align_labels(self.first.form, self.finder.form, self.finder.pixel_size_box.form.form)
 
     def _folded(self) -> QCollapsible:
         self.expert = fold("More", self.draw, self.snaps, self.more, self.network, self.fitting)
@@ -140,7 +134,6 @@ class ColumnsPage(QWidget):
         self.save_button.clicked.connect(lambda: self.save())
         self.draw.clicked.connect(self.draw_region)
         self.finder.chosen_changed.connect(self._on_finder)
-        self.colour.activated.connect(self._colour)
         layers = self._viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
@@ -149,16 +142,16 @@ class ColumnsPage(QWidget):
             form.value_changed.connect(self._remember)
         self.snaps.toggled.connect(self._on_snaps)
         self._host.documents.watched.connect(self._watch)
-        self._host.documents.coloured.connect(self._show_other_colours)
+        self._host.documents.coloured.connect(self.colour.show_other)
 
     def _recall(self) -> None:
         params = recall_params(ClassicalParams)
         self.first.set_value(params)
         self.more.set_value(params)
         self.fitting.set_value(recall_params(RefineParams))
-        self.network.set_value(self._asking.params)
-        self.network.value_changed.connect(lambda: self._asking.tell(**self.asked()))
-        self._asking.changed.connect(lambda: self.network.set_value(self._asking.params))
+        self.network.set_value(self._networks.params)
+        self.network.value_changed.connect(lambda: self._networks.change(**self.asked()))
+        self._networks.changed.connect(lambda: self.network.set_value(self._networks.params))
         self._on_finder()
         self.snaps.setChecked(bool(recall("snap", True)))
 
@@ -167,7 +160,7 @@ class ColumnsPage(QWidget):
             remember_params(self.params())
             remember_params(self.fitting.value())
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
 
     # -- values --------------------------------------------------------------------------------------------------
 
@@ -211,7 +204,7 @@ class ColumnsPage(QWidget):
         try:
             params, region = self.params(), self.region.mask(image)
         except (AtomsegError, ValueError) as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         micrograph = to_micrograph(image)
         stack = len(micrograph.shape) == 3
@@ -228,9 +221,9 @@ class ColumnsPage(QWidget):
         self.find()
 
     def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
-        columns = self.finder.sure(found)
+        columns = self.finder.sure(found, frame)
         if len(columns) == 0:
-            self._host.say(nothing_found(found, self.finder.least.value()) + finder_told(found))
+            self._host.say(nothing_found(found, self.finder.least.value()) + finder_sentence(found))
         if len(found) == 0:
             return
         before = documents_of(self._viewer, image)
@@ -242,7 +235,7 @@ class ColumnsPage(QWidget):
             place = f" in frame {frame + 1}" if frame is not None else ""
             further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
             self._host.say(
-                f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_told(found)}{estimate_told(found)}{kept} "
+                f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_sentence(found)}{estimate_sentence(found)}{kept} "
                 f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
             )
 
@@ -289,16 +282,17 @@ class ColumnsPage(QWidget):
             return
         if self._session is not None:
             self._session.changed.disconnect(self._on_changed, missing_ok=True)
-            self._session.hand_added.disconnect(self._on_hand_added, missing_ok=True)
+            self._session.hand_added.disconnect(self._hand_added, missing_ok=True)
             self._session.stepped.disconnect(self._on_stepped, missing_ok=True)
         self._session = session
         if session is not None:
             session.changed.connect(self._on_changed)
-            session.hand_added.connect(self._on_hand_added)
+            session.hand_added.connect(self._hand_added)
             session.stepped.connect(self._on_stepped)
         self.finder.watch(session)
         self.selected.watch(session)
-        self._show_colours()
+        self.colour.watch(session)
+        self.colour.show_colours()
         self.refresh()
         self._say_state()
 
@@ -314,35 +308,16 @@ class ColumnsPage(QWidget):
 
     def _on_changed(self) -> None:
         self.refresh()
-        self._show_colours()
+        self.colour.show_colours()
         self.selected.refresh()
         self._say_state()
-        self.filing.keep_soon()
+        self.store.keep_soon()
 
-    def _on_hand_added(self, rows: np.ndarray) -> None:
+    def _hand_added(self, rows: np.ndarray) -> None:
         session = self._session
-        alt = QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
         image = self._image_of(session) if session is not None else None
-        if session is None or image is None or alt or not self._host.in_charge:
-            return
-        if self.snaps.isChecked():
-            session.amend(snap(to_micrograph(image), session.columns, rows))
-        columns = session.columns
-        there = rows[standing_on(columns, rows, session.layer.size.max() / 2)]
-        if len(there):
-            # napari has not finished adding yet.
-            QTimer.singleShot(0, lambda: self._take_back(session, columns, rows, there))
-
-    def _take_back(self, session: ColumnsSession, columns: Columns, rows: np.ndarray, there: np.ndarray) -> None:
-        """Withdraw points that were added where a column is already."""
-        if session.columns is not columns:
-            return
-        if len(there) == len(rows):
-            session.withdraw()
-        else:
-            session.amend(columns.remove(there))
-        what = "A column is there already" if len(there) == 1 else f"At {len(there):,} places a column is there already"
-        self._host.say(f"{what}; nothing was added to it. Hold Alt to add a point there all the same.")
+        if session is not None and image is not None and self._host.in_charge:
+            take_added(self._host, session, image, rows, snaps=self.snaps.isChecked())
 
     def refresh(self) -> None:
         """Show what can be done now, and why not where it cannot."""
@@ -355,12 +330,7 @@ class ColumnsPage(QWidget):
         enable(self.undo_button, session is not None and session.can_undo, "Nothing to undo.")
         enable(self.redo_button, session is not None and session.can_redo, "Nothing to redo.")
         enable(self.save_button, has_columns, "There are no columns to save yet.")
-        features = [PLAIN, *session.columns.features] if session is not None else [PLAIN]
-        if [self.colour.itemText(row) for row in range(self.colour.count())] != features:
-            current = self.colour.currentText()
-            self.colour.clear()
-            self.colour.addItems(features)
-            self.colour.setCurrentText(current if current in features else PLAIN)
+        self.colour.watch(session)
         self.quality.watch(session)
         self.finder.refresh()
         image = self._host.image
@@ -379,7 +349,7 @@ class ColumnsPage(QWidget):
             self._host.documents.watch(session_of(documents[-1]) if documents else None)
         self.region.fill()
         self.refresh()
-        self.filing.offer_recovery(image)
+        self.store.offer_recovery(image)
 
     def on_calibrated(self) -> None:
         """The pixel size has changed: every document of the image follows."""
@@ -387,7 +357,7 @@ class ColumnsPage(QWidget):
         for layer in documents_of(self._viewer, image):
             session = session_of(layer)
             if image is not None and session.columns.pixel_size != pixel_size_of(image):
-                session.recalibrate(bound(session.columns, to_micrograph(image), dict(session.columns.provenance)))
+                session.recalibrate(attach_to_image(session.columns, to_micrograph(image), dict(session.columns.provenance)))
         self.refresh()
 
     def _follow(self, event: Any = None) -> None:
@@ -400,7 +370,7 @@ class ColumnsPage(QWidget):
         for layer in self._viewer.layers:
             adopt(self._viewer, layer)
         if event is not None and event.type == "removed":
-            self.filing.keep_removed(event.value)
+            self.store.keep_removed(event.value)
         if self._session is not None:
             try:
                 gone = self._session.layer not in self._viewer.layers
@@ -421,32 +391,9 @@ class ColumnsPage(QWidget):
         """Draw a region and search inside of it."""
         self.region.draw(self.run_text)
 
-    def _colour(self) -> None:
-        if self._session is not None:
-            chosen = self.colour.currentText()
-            self._session.colour_by = "" if chosen == PLAIN else chosen
-            self._session.restyle()
-        self._show_colours()
-
-    def _show_colours(self) -> None:
-        """Let the box and the bar say what the rings of the document show."""
-        session = self._session
-        shown = session.colour_by if session is not None and session.colour_by in session.columns.features else ""
-        self.colour.setCurrentText(shown or PLAIN)
-        values = session.columns.features[shown] if session is not None and shown else None
-        numbers = values is not None and values.dtype.kind in "fiub" and bool(np.isfinite(values.to_numpy(float)).any())
-        ends = colour_ends(values.to_numpy(float)) if numbers and values is not None else None
-        self.colour_bar.show_range(shown.replace("_", " ").removesuffix(f" {unit_of(shown)}"), unit_of(shown), ends)
-
-    def _show_other_colours(self, title: str, unit: str, ends: tuple[float, float]) -> None:
-        """Say that the rings show something that is no feature, until the next change."""
-        self.colour.setPlaceholderText(title)
-        self.colour.setCurrentIndex(-1)
-        self.colour_bar.show_range(title, unit, ends)
-
     def save(self, path: str | None = None) -> bool:
         """Save the current document; asks for the file unless it is given."""
-        return self._session is not None and self.filing.save(self._session, path)
+        return self._session is not None and self.store.save(self._session, path)
 
     # -- views ---------------------------------------------------------------------------------------------------
 
@@ -483,14 +430,3 @@ class ColumnsPage(QWidget):
 def state_of(session: ColumnsSession | None) -> tuple[int, int, bool] | None:
     """What the foot tells of a document: columns, flagged ones, whether they are unsaved."""
     return None if session is None else (len(session.columns), int(session.columns.flagged.sum()), session.unsaved)
-
-
-def standing_on(columns: Columns, rows: np.ndarray, reach: float) -> np.ndarray:
-    """True for those of the given rows that lie within `reach` px of another column of their frame."""
-    others = np.delete(columns.positions, rows, axis=0)
-    frames = np.delete(columns.frame, rows)
-    found = np.zeros(len(rows), bool)
-    for place, row in enumerate(rows):
-        near = others[frames == columns.frame[row]] - columns.positions[row]
-        found[place] = bool((np.hypot(*near.T) < reach).any())
-    return found

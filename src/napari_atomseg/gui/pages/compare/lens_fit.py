@@ -75,11 +75,11 @@ class LensFit(QWidget):
             "tip", "Vary the ticked quantities until the convolution with the probe is most like the image; without channelling."
         )
         self.button.clicked.connect(self.run)
-        self.told = QLabel()
-        self.told.setObjectName("fitted")
-        self.told.setWordWrap(True)
-        self.told.setTextFormat(Qt.TextFormat.RichText)
-        self.told.setToolTip("Each with its standard deviation from the noise alone; what the model cannot show is not in it.")
+        self.reading = QLabel()
+        self.reading.setObjectName("fitted")
+        self.reading.setWordWrap(True)
+        self.reading.setTextFormat(Qt.TextFormat.RichText)
+        self.reading.setToolTip("Each with its standard deviation from the noise alone; what the model cannot show is not in it.")
         self.use_button = QPushButton("Use in Simulate")
         self.use_button.setObjectName("use_fitted")
         self.use_button.setProperty("tip", "Put the fitted values into the page Simulate.")
@@ -91,7 +91,7 @@ class LensFit(QWidget):
         buttons.addWidget(self.button)
         buttons.addWidget(self.use_button)
         layout.addLayout(buttons)
-        layout.addWidget(self.told)
+        layout.addWidget(self.reading)
         self.watch(None)
 
     @property
@@ -112,7 +112,7 @@ class LensFit(QWidget):
             return "A job is running; cancel it first."
         if self._host.image is None or self._simulated is None:
             return "Choose an image and its simulation first."
-        if not self._told_of(self._simulated):
+        if not self._simulation_of(self._simulated):
             return "Only images that were simulated here know their structure: make one on the page Simulate."
         return "" if self.vary else "Tick at least one quantity."
 
@@ -121,18 +121,18 @@ class LensFit(QWidget):
         why_not = self.why_not()
         enable(self.button, not why_not, why_not)
         enable(self.use_button, self._found is not None, "Nothing has been fitted yet.")
-        self.told.setVisible(self._found is not None)
+        self.reading.setVisible(self._found is not None)
 
     def run(self) -> None:
         """Fit the ticked quantities to the image of the panel."""
         image, simulated, viewer = self._host.image, self._simulated, self._host.viewer
         if image is None or simulated is None or self.why_not():
             return
-        told, vary = self._told_of(simulated), self.vary
+        settings, vary = self._simulation_of(simulated), self.vary
         try:
-            atoms, params = structure_in(told), SimulationParams.from_json(told["params"])
+            atoms, params = structure_in(settings), SimulationParams.from_json(settings["params"])
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         frame = frame_of(viewer, image)
         steps = fit_simulation.steps(atoms, plane_of(viewer, image), params, vary=vary)
@@ -142,7 +142,7 @@ class LensFit(QWidget):
         values = [_value(name, found) for name in vary]
         self._found = found
         lines = [f"{VARIED[name].text}: {value}" for name, value in zip(vary, values, strict=True)]
-        self.told.setText("<br>".join([*lines, *(escape(sentence(note)) for note in found.notes)]))
+        self.reading.setText("<br>".join([*lines, *(escape(sentence(note)) for note in found.notes)]))
         self.refresh()
         self.fitted.emit(image, simulated, frame, found)
         said = ", ".join(f"{VARIED[name].text} {value}" for name, value in zip(vary, values, strict=True))
@@ -166,9 +166,9 @@ class LensFit(QWidget):
         self.refresh()
 
     @staticmethod
-    def _told_of(layer: Image | None) -> dict[str, Any]:
-        told = layer.metadata.get("simulation") if layer is not None else None
-        return told if isinstance(told, dict) else {}
+    def _simulation_of(layer: Image | None) -> dict[str, Any]:
+        settings = layer.metadata.get("simulation") if layer is not None else None
+        return settings if isinstance(settings, dict) else {}
 
 
 def _value(name: str, found: FittedSimulation) -> str:

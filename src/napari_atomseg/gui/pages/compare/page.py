@@ -15,10 +15,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMessageBox,
     QPushButton,
     QVBoxLayout,
@@ -31,7 +28,6 @@ from napari_atomseg.gui.docks.profile import ProfileDock
 from napari_atomseg.gui.documents.editing import session_of
 from napari_atomseg.gui.documents.results import documents_of
 from napari_atomseg.gui.layers.comparison import (
-    QUANTITIES,
     Shown,
     candidates,
     colour_by,
@@ -44,12 +40,13 @@ from napari_atomseg.gui.layers.comparison import (
 from napari_atomseg.gui.layers.conversion import pixel_size_of
 from napari_atomseg.gui.layers.fitting_view import fill_view
 from napari_atomseg.gui.layers.structures import method_of
-from napari_atomseg.gui.pages.compare.lens_fit import LensFit, sentence
+from napari_atomseg.gui.pages.compare.lens_fit import LensFit
+from napari_atomseg.gui.pages.compare.numbers import ResultNumbers, shift_text
 from napari_atomseg.gui.pages.compare.views import DIFFERENCE, ResultRow
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.folds import fold
-from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
+from napari_atomseg.gui.widgets.forms import Form, align_labels, enable, form_layout
 from napari_atomseg.gui.widgets.image_pair import OFF
 from napari_atomseg.gui.widgets.link_label import LinkLabel
 from napari_atomseg.workflows import CompareParams, compare, comparison_files, write_comparison
@@ -63,27 +60,9 @@ ONLY_SIMULATED = 'Only a simulated image is open: <a href="open">open the record
 NO_SIMULATED = 'No simulated image yet: <a href="simulate">simulate one</a>, or <a href="open">open one</a>.'
 NO_COLUMNS = "none"
 NO_RESULT = "Compare first."
-PM_PER_ANGSTROM = 100.0
 LONGEST_NAME = 32
-WELL_COVERED = 0.95
 DRAWN_MS = 20
 """Rest in which the canvas is drawn before the next thing happens."""
-NUMBERS = {
-    "one_minus_r2": (
-        "1 − R²",
-        "Share of the image's variance that the simulation does not explain; noise alone keeps it above 0.",
-    ),
-    "frms": ("FRMS", "Fractional root mean square error: the root of 1 − R²."),
-    "ssim": ("SSIM", "Mean structural similarity in small windows: 1 for equal images, 0 for nothing in common."),
-    "rotation": ("Rotation", "How far the simulation was turned, from x towards y."),
-    "magnification": (
-        "Scale",
-        "Lengths in the image in units of those in the simulation; far from 1, a pixel size is wrong.",
-    ),
-    "gain": ("Gain", "What the simulated intensities were multiplied by."),
-    "shift": ("Shift", "Where the first pixel of the simulation came to lie, (y, x) from the first pixel of the image."),
-    "offset": ("Offset", "What was added to the simulated intensities after that."),
-}
 
 
 @dataclass(frozen=True)
@@ -118,23 +97,22 @@ class ComparePage(QWidget):
     # -- how it looks ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._host.viewer)
-        self.empty.setObjectName("nothing_to_compare")
-        self.empty.setWordWrap(True)
-        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.empty = LinkLabel(self._host.viewer, name="nothing_to_compare")
         self.simulated = _list("simulated", "What is compared with the image above; simulated images come first.")
         self.simulated.setPlaceholderText("choose an image")
         self.columns = _list("compared_columns", "Columns whose intensities and places are compared one by one.")
         self.controls = QWidget()
         inside = QVBoxLayout(self.controls)
         inside.setContentsMargins(0, 0, 0, 0)
-        self.first = _form_layout()
+        self.first = form_layout()
         self.first.addRow("Simulated", self.simulated)
         self.first.addRow("Columns", self.columns)
         inside.addLayout(self.first)
         self.views = ResultRow(self._host.viewer)
         inside.addWidget(self.views)
-        inside.addWidget(self._numbers())
+        self.result = ResultNumbers()
+        self.colour = self.result.colour
+        inside.addWidget(self.result)
         inside.addLayout(self._buttons())
         for title, folded in (("Fit lens", self._lens()), ("More", self._more())):
             inside.addWidget(fold(title, folded))
@@ -143,43 +121,6 @@ class ComparePage(QWidget):
         layout.addWidget(self.empty)
         layout.addWidget(self.controls)
         layout.addStretch(1)
-
-    def _numbers(self) -> QWidget:
-        self.result = QWidget()
-        layout = QVBoxLayout(self.result)
-        layout.setContentsMargins(0, 0, 0, 0)
-        grid = QGridLayout()
-        grid.setVerticalSpacing(2)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
-        self.colour = QComboBox()
-        self.colour.setObjectName("compared_colour")
-        self.colour.setToolTip("Which difference colours the compared columns: blue negative, grey zero, orange positive.")
-        for name, text in QUANTITIES.items():
-            self.colour.addItem(text, name)
-        self.numbers: dict[str, QLabel] = {}
-        self.labels: dict[str, QLabel] = {}
-        for place, (name, (text, tip)) in enumerate(NUMBERS.items()):
-            label, value = QLabel(text), QLabel()
-            value.setObjectName(f"number_{name}")
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            for one in (label, value):
-                one.setToolTip(tip)
-            row, side = divmod(place, 2)
-            grid.addWidget(label, row, 2 * side)
-            grid.addWidget(value, row, 2 * side + 1)
-            self.numbers[name] = value
-            self.labels[name] = label
-        self.second = _form_layout()
-        self.second.addRow("Colour by", self.colour)
-        self.notes = QLabel()
-        self.notes.setObjectName("comparison_notes")
-        self.notes.setWordWrap(True)
-        self.notes.setTextFormat(Qt.TextFormat.PlainText)
-        layout.addLayout(grid)
-        layout.addLayout(self.second)
-        layout.addWidget(self.notes)
-        return self.result
 
     def _buttons(self) -> QHBoxLayout:
         self.profile_button, self.save_button = QPushButton("Profile"), QPushButton("Save …")
@@ -217,7 +158,7 @@ class ComparePage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.first, self.second)
+        align_labels(self.first, self.result.form)
         self._fill()
 
     # -- what can be done --------------------------------------------------------------------------------------------
@@ -261,7 +202,8 @@ class ComparePage(QWidget):
         self.lens.watch(self.chosen)
         self.result.setVisible(result is not None)
         if result is not None:
-            self._show_numbers(result)
+            columns = result.shown.columns
+            self.result.show_numbers(result.comparison, coloured=columns is not None and columns in self._host.viewer.layers)
 
     def _show_empty(self) -> None:
         image, some = self._host.image, self.simulated.count() > 0
@@ -329,7 +271,7 @@ class ComparePage(QWidget):
         try:
             columns, params = self._asked_columns(frame), self.form.value()
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         steps = compare.steps(plane_of(viewer, chosen), plane_of(viewer, image), columns=columns, params=params)
         begun, name = time.perf_counter(), chosen.name
@@ -347,7 +289,7 @@ class ComparePage(QWidget):
             return
         self._host.say(
             f"{escape(_short(name))} against {escape(_short(image.name))}: 1 − R² {found.one_minus_r2:.3g}, "
-            f"SSIM {found.ssim:.3g}, shift {_shift(found.shift)}; {seconds:.1f} s."
+            f"SSIM {found.ssim:.3g}, shift {shift_text(found.shift)}; {seconds:.1f} s."
         )
 
     def _on_fitted(self, image: Image, simulated: Image, frame: int, found: FittedSimulation) -> None:
@@ -374,30 +316,6 @@ class ComparePage(QWidget):
         return True
 
     # -- what came of it ---------------------------------------------------------------------------------------------
-
-    def _show_numbers(self, result: _Result) -> None:
-        found = result.comparison
-        values = {
-            "one_minus_r2": f"{found.one_minus_r2:.4g}",
-            "frms": f"{found.frms:.4g}",
-            "ssim": f"{found.ssim:.4f}",
-            "shift": _shift(found.shift),
-            "rotation": f"{round(found.rotation_deg, 2) + 0.0:.2f}°",
-            "magnification": f"{found.magnification:.4f}",
-            "gain": f"{found.gain:.4g}",
-            "offset": f"{found.offset:.4g}",
-        }
-        for name, value in values.items():
-            self.numbers[name].setText(_minus(value))
-        as_they_are = found.gain == 1 and found.offset == 0
-        for name in ("gain", "offset"):
-            self.labels[name].setVisible(not as_they_are)
-            self.numbers[name].setVisible(not as_they_are)
-        columns = result.shown.columns
-        self.second.setRowVisible(self.colour, columns is not None and columns in self._host.viewer.layers)
-        notes = [*_coverage(found), *(sentence(note) for note in found.notes)]
-        self.notes.setText(" ".join(notes))
-        self.notes.setVisible(bool(notes))
 
     def _on_colour(self, _: int = 0) -> None:
         result = self._result()
@@ -447,7 +365,7 @@ class ComparePage(QWidget):
         try:
             written = write_comparison(found, folder, force=bool(taken))
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         remember("folder", folder)
         self._host.say(f"Saved {len(written)} {'file' if len(written) == 1 else 'files'} to {escape(str(folder))}.")
@@ -457,22 +375,6 @@ class ComparePage(QWidget):
         names = " and ".join(path.name for path in taken)
         question = f"{taken[0].parent} holds {names} already. Overwrite?"
         return QMessageBox.question(self, "Save the comparison", question) == QMessageBox.StandardButton.Yes
-
-
-def _shift(shift: tuple[float, float]) -> str:
-    """A shift (y, x) in picometres where it is small, else in Angstrom."""
-    if np.hypot(*shift) < 1:
-        return _minus(", ".join(f"{PM_PER_ANGSTROM * one:+.0f}" for one in shift) + " pm")
-    return _minus(", ".join(f"{one:+.2f}" for one in shift) + " Å")
-
-
-def _coverage(found: Comparison) -> tuple[str, ...]:
-    share = float(np.isfinite(found.simulated.data).mean())
-    return (f"The simulation covers {share:.0%} of the image.",) if share < WELL_COVERED else ()
-
-
-def _minus(number: str) -> str:
-    return number.replace("-", "−") if "e" not in number else number
 
 
 def _short(name: str) -> str:
@@ -498,10 +400,3 @@ def _refill(box: QComboBox, entries: list[tuple[str, Any]], wanted: str, usual: 
         box.setItemData(row, name, Qt.ItemDataRole.ToolTipRole)
     box.setCurrentIndex(names.index(wanted) if wanted in names else usual)
     box.blockSignals(blocked)
-
-
-def _form_layout() -> QFormLayout:
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return form

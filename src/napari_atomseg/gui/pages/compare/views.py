@@ -84,7 +84,15 @@ class ResultRow(PairRow):
         self.slider.setVisible(self.mode == SPLIT)
 
     def shown(self, image: Image, other: Image, mode: str) -> tuple[Layer, ...]:
-        """The layers that show a comparison; those of mixed pixels are made for it."""
+        """The layers that show a comparison; those of mixed pixels are made for it.
+
+        Parameters
+        ----------
+        image, other : Image
+            The experiment, and the simulation on its pixels.
+        mode : str
+            How they are compared.
+        """
         if mode == DIFFERENCE and self._shown is not None:
             columns = self._shown.columns
             return (self._shown.difference,) if columns is None else (self._shown.difference, columns)

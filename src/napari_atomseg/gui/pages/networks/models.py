@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.asking import Asking, card_text
+from napari_atomseg.gui.widgets.network_settings import NetworkSettings, card_text
 from napari_atomseg.workflows import add_model, model_table, models_folder
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ class ModelsBox(QWidget):
     ----------
     host : Host
         The panel.
-    asking : Asking
+    networks : NetworkSettings
     """
 
-    def __init__(self, host: Host, asking: Asking) -> None:
+    def __init__(self, host: Host, networks: NetworkSettings) -> None:
         super().__init__()
-        self._host, self._asking = host, asking
+        self._host, self._networks = host, networks
         self._build()
-        asking.models_changed.connect(self.fill)
-        asking.announced.connect(self.choose)
+        networks.models_changed.connect(self.fill)
+        networks.announced.connect(self.choose)
         self.fill()
 
     def _build(self) -> None:
@@ -77,7 +77,7 @@ class ModelsBox(QWidget):
         self.refresh_button = _button("Refresh", "refresh_models", "Look again which models are at hand.")
         self.import_button.clicked.connect(lambda: self.ask_and_add())
         self.folder_button.clicked.connect(self.open_folder)
-        self.refresh_button.clicked.connect(self._asking.refresh)
+        self.refresh_button.clicked.connect(self._networks.refresh)
         for button in (self.import_button, self.folder_button, self.refresh_button):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
@@ -125,7 +125,7 @@ class ModelsBox(QWidget):
             self.card.setText("No model is at hand yet. Yours are kept in one folder; a model is a folder in it.")
             return
         row: dict[str, Any] = item.data(0, Qt.ItemDataRole.UserRole)
-        card = self._asking.cards.get(row["name"])
+        card = self._networks.cards.get(row["name"])
         text = card_text(card) if card is not None else f"<p>{escape(row.get('problem', 'This model cannot be read.'))}</p>"
         where = escape(row["folder"]).replace("/", "/<wbr>")
         self.card.setText(f"{text}<p style='margin: 3px 0'><b>Folder</b>&nbsp; {where}</p>")
@@ -142,7 +142,7 @@ class ModelsBox(QWidget):
         self._host.start(add_model.steps(Path(given)), self._added, "Importing the model")
 
     def _added(self, name: str) -> None:
-        self._asking.refresh()
+        self._networks.refresh()
         self.choose(name)
         self._host.say(f"{escape(name)} was imported and can be chosen.")
 
@@ -151,10 +151,10 @@ class ModelsBox(QWidget):
         try:
             folder = models_folder()
         except OSError as error:
-            self._host.complain(f"The folder of your models cannot be made: {error}.")
+            self._host.show_error(f"The folder of your models cannot be made: {error}.")
             return
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self._host.complain(f"Your models are in {folder}.")
+            self._host.show_error(f"Your models are in {folder}.")
 
 
 def _sampling(row: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -18,11 +18,11 @@ from napari_atomseg.gui.layers.maps import TITLES, show_map
 from napari_atomseg.gui.pages.networks.mask_labels import MaskRow
 from napari_atomseg.gui.pages.networks.models import ModelsBox
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.asking import NO_NETWORK, ModelBox, ToldBox
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.image_pair import BESIDE, CompareRow
 from napari_atomseg.gui.widgets.link_label import LinkLabel
+from napari_atomseg.gui.widgets.network_settings import NO_NETWORK, ModelBox, PixelSizeBox
 from napari_atomseg.gui.widgets.region import RegionBox
 from napari_atomseg.workflows import TASKS, NetworkParams, maps
 
@@ -57,7 +57,7 @@ class NetworksPage(QWidget):
 
     def __init__(self, host: Host) -> None:
         super().__init__()
-        self._host, self._asking = host, host.networks
+        self._host, self._networks = host, host.networks
         self._build()
         self._connect()
         self.model.choose(str(recall("network", "")))
@@ -65,9 +65,7 @@ class NetworksPage(QWidget):
 
     def _build(self) -> None:
         self.empty = LinkLabel(self._host.viewer, NO_NETWORK)
-        self.empty.setWordWrap(True)
-        self.empty.setTextFormat(Qt.TextFormat.RichText)
-        self.model = ModelBox(self._asking)
+        self.model = ModelBox(self._networks)
         self.model.setObjectName("network")
         self.ticks = {task: QCheckBox(TITLES[task]) for task in TASKS}
         chosen = recall("maps", list(USUAL))
@@ -84,7 +82,7 @@ class NetworksPage(QWidget):
         self.region = RegionBox(self._host)
         self.every_frame = QCheckBox("every frame of the stack")
         self.every_frame.setToolTip("Otherwise only the frame in view is looked at.")
-        self.told = ToldBox(self._asking)
+        self.pixel_size_box = PixelSizeBox(self._networks)
         self.compare = CompareRow(self._host.viewer)
         self.mask = MaskRow(self._host.viewer)
         self.first = form = QFormLayout()
@@ -98,11 +96,11 @@ class NetworksPage(QWidget):
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addLayout(form)
         inside.addWidget(self.every_frame)
-        inside.addWidget(self.told)
+        inside.addWidget(self.pixel_size_box)
         inside.addWidget(self.compare)
         inside.addWidget(self.mask)
         inside.addWidget(self._folded())
-        self.models = ModelsBox(self._host, self._asking)
+        self.models = ModelsBox(self._host, self._networks)
         self.models_fold = fold("Models", self.models)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -116,11 +114,11 @@ class NetworksPage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.first, self.told.form.form, self.compare.form)
+        align_labels(self.first, self.pixel_size_box.form.form, self.compare.form)
 
     def _folded(self) -> QCollapsible:
         self.form = Form(NetworkParams, FIELDS)
-        self.form.set_value(self._asking.params)
+        self.form.set_value(self._networks.params)
         self.draw = QPushButton("Draw region")
         self.draw.setObjectName("draw_for_maps")
         self.draw.setProperty("tip", "Draw a rectangle or polygon to look inside or outside of.")
@@ -134,10 +132,10 @@ class NetworksPage(QWidget):
 
     def _connect(self) -> None:
         self.form.value_changed.connect(self._tell)
-        self._asking.changed.connect(lambda: self.form.set_value(self._asking.params))
-        self._asking.changed.connect(self.refresh)
-        self._asking.models_changed.connect(self.on_models)
-        self._asking.preferred.connect(self.model.choose)
+        self._networks.changed.connect(lambda: self.form.set_value(self._networks.params))
+        self._networks.changed.connect(self.refresh)
+        self._networks.models_changed.connect(self.on_models)
+        self._networks.preferred.connect(self.model.choose)
         self.model.currentIndexChanged.connect(self._on_model)
         self.models_fold.toggled.connect(lambda on: on and self._soon.start())
         self.draw.clicked.connect(lambda: self.region.draw(self.run_text))
@@ -150,7 +148,7 @@ class NetworksPage(QWidget):
 
     def _tell(self) -> None:
         shown = self.form.value()
-        self._asking.tell(**{name: getattr(shown, name) for name in FIELDS})
+        self._networks.change(**{name: getattr(shown, name) for name in FIELDS})
 
     # -- what can be done --------------------------------------------------------------------------------------------
 
@@ -161,7 +159,7 @@ class NetworksPage(QWidget):
 
     def why_not(self) -> str:
         """Why no map can be made now; empty if one can."""
-        if not self._asking.cards:
+        if not self._networks.cards:
             return "No network is installed: train one, or import one under Models."
         if self._host.image is None:
             return "Open an image first."
@@ -172,7 +170,7 @@ class NetworksPage(QWidget):
         image = self._host.image
         self.every_frame.setVisible(image is not None and image.ndim == 3)
         enable(self.draw, image is not None, "Open an image first.")
-        self.told.show_for(image, self.model.card)
+        self.pixel_size_box.show_for(image, self.model.card)
         enable(self.models.import_button, not self._host.busy, "A job is running; cancel it first.")
 
     def on_image(self) -> None:
@@ -187,7 +185,7 @@ class NetworksPage(QWidget):
 
     def on_models(self) -> None:
         """The models at hand have changed."""
-        some = bool(self._asking.cards)
+        some = bool(self._networks.cards)
         self.empty.setVisible(not some)
         self.controls.setVisible(some)
         self._on_model()
@@ -229,7 +227,7 @@ class NetworksPage(QWidget):
         try:
             region = self.region.mask(image)
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         micrograph = to_micrograph(image)
         stack = len(micrograph.shape) == 3
@@ -237,7 +235,7 @@ class NetworksPage(QWidget):
         frame = None if self.every_frame.isChecked() or not stack else now
         begun, tasks = time.perf_counter(), self.tasks
         steps = maps.steps(
-            micrograph, model=self.model.chosen, tasks=tasks, params=self._asking.params, region=region, frames=frame
+            micrograph, model=self.model.chosen, tasks=tasks, params=self._networks.params, region=region, frames=frame
         )
         self._host.start(steps, lambda found: self._made(image, found, now, time.perf_counter() - begun), "Making maps")
 
@@ -256,10 +254,10 @@ class NetworksPage(QWidget):
         self.compare.choose(next(iter(found)))
         if image is self._host.image:
             self.compare.show_as(BESIDE)
-        told = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
+        pixels = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
         names = " and ".join(TITLES[task] for task in found) if len(found) < 3 else f"{len(found)} maps"
         said = (
-            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
+            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(pixels)}: a belief, not a measurement."
         )
-        straightened = self._asking.params.straighten
+        straightened = self._networks.params.straighten
         self._host.say(f"{said} {ROWS_PUT_BACK}" if straightened else said)

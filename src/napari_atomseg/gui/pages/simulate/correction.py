@@ -159,7 +159,7 @@ class CorrectionButton(QToolButton):
         try:
             atoms, params = structure_of(layer), self._subject.params()
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         target = Path(path)
         self._host.start(_cost(atoms, params), lambda cost: self._ask(atoms, params, target, cost), "Estimating the cost")
@@ -192,7 +192,7 @@ class CorrectionButton(QToolButton):
         try:
             write_correction(found, path)
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         self.choose(str(path))
         told = found.cross_validation

@@ -59,13 +59,13 @@ class LiveImage(QObject):
         try:
             params = self._subject.params()
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         begun, jobs = time.perf_counter(), self._host.jobs_begun
         work = Work(_live(structure_of(layer), params))
         self._host.keep("convolution", work)
         work.finished.connect(lambda found: self._show(layer, found, time.perf_counter() - begun, jobs))
-        work.failed.connect(lambda sentence, _: self._host.complain(sentence))
+        work.failed.connect(lambda sentence, _: self._host.show_error(sentence))
         work.start()
 
     def _show(self, layer: Points, found: tuple[Any, Any, Any], seconds: float, jobs: int) -> None:

@@ -43,7 +43,7 @@ from napari_atomseg.gui.pages.simulate.recording import RecordBox
 from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.folds import fold
-from napari_atomseg.gui.widgets.forms import Editor, Form, ResetLabel, align_labels, enable
+from napari_atomseg.gui.widgets.forms import Editor, Form, ResetLabel, align_labels, enable, form_layout
 from napari_atomseg.gui.widgets.link_label import LinkLabel
 from napari_atomseg.workflows import (
     METHODS,
@@ -58,9 +58,9 @@ from napari_atomseg.workflows import (
     describe_structure,
     has_effect,
     has_thickness,
-    like,
     low_index_zones,
     match_rotation,
+    on_grid_of,
     simulate,
 )
 from napari_atomseg.workflows import structure_summary as summary
@@ -108,10 +108,7 @@ class SimulatePage(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._host.viewer, EMPTY)
-        self.empty.setObjectName("no_structure")
-        self.empty.setWordWrap(True)
-        self.empty.setTextFormat(Qt.TextFormat.RichText)
+        self.empty = LinkLabel(self._host.viewer, EMPTY, name="no_structure")
         self.structure = ElidedComboBox()
         self.structure.setObjectName("structure")
         self.structure.setToolTip("Which structure is simulated; its cell and atoms stand below.")
@@ -137,10 +134,7 @@ class SimulatePage(QWidget):
         pixel = next(field for field in fields_of(SimulationParams) if field.name == "pixel_size")
         self.pixel = Editor(pixel)
         self.correction = CorrectionButton(self._host, self)
-        self.corrected_by = LinkLabel(self._host.viewer)
-        self.corrected_by.setObjectName("correction_explained")
-        self.corrected_by.setWordWrap(True)
-        self.corrected_by.setTextFormat(Qt.TextFormat.RichText)
+        self.corrected_by = LinkLabel(self._host.viewer, name="correction_explained")
         self.corrected_by.linkActivated.connect(self.correction.follow_link)
         self.cost = QLabel()
         self.cost.setObjectName("cost")
@@ -167,7 +161,7 @@ class SimulatePage(QWidget):
         layout.addStretch(1)
 
     def _first_form(self) -> QFormLayout:
-        form = _form_layout()
+        form = form_layout()
         row = QHBoxLayout()
         self.build_button = QPushButton("New …")
         self.build_button.setObjectName("build_particle")
@@ -179,7 +173,7 @@ class SimulatePage(QWidget):
         return form
 
     def _second_form(self) -> QFormLayout:
-        form = _form_layout()
+        form = form_layout()
         form.addRow("Method", self.method)
         form.addRow("Correction", self.correction)
         form.addRow(ResetLabel("Pixel size", self.pixel), self.pixel.widget)
@@ -256,7 +250,7 @@ class SimulatePage(QWidget):
             tem=self.tem.value(),
         )
         image = self._host.image
-        return like(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
+        return on_grid_of(found, to_micrograph(image)) if self.as_image.isChecked() and image is not None else found
 
     @property
     def run_text(self) -> str:
@@ -394,7 +388,7 @@ class SimulatePage(QWidget):
         try:
             steps = match_rotation.steps(structure_of(layer), self.params(), to_micrograph(image))
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         self._host.start(steps, self._turned, "Finding the rotation")
 
@@ -476,10 +470,3 @@ def _legend(atoms: Any, repeat: str) -> str:
     told = describe_structure(atoms, repeat)
     lines = [f"{'&nbsp; '.join(parts)}&nbsp; {escape(summary(told))}", *(f"<i>{escape(note)}</i>" for note in told.notes)]
     return "<br>".join(lines)
-
-
-def _form_layout() -> QFormLayout:
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return form

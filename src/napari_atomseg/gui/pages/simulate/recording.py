@@ -69,7 +69,7 @@ class RecordBox(QWidget):
         try:
             noisy = record(to_micrograph(image), self.form.value())
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         data, options, kind = image_layer_data(noisy)
         earlier = [one for one in self._host.viewer.layers if one.name == noisy.name and not one.locked]

@@ -1,4 +1,4 @@
-"""The page "Train": teach a network one crystal in a few minutes, with its loss as it falls."""
+"""The page "Train": fine-tune a network for one crystal in a few minutes, with its loss as it falls."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.asking import ModelBox
 from napari_atomseg.gui.widgets.controls import NumberBox
+from napari_atomseg.gui.widgets.network_settings import ModelBox
 from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.gui.widgets.region import RegionBox
 from napari_atomseg.plots.loss_curve import FEWEST, LossCurve
@@ -74,7 +74,7 @@ class TrainPage(QWidget):
 
     def __init__(self, host: Host) -> None:
         super().__init__()
-        self._host, self._asking = host, host.networks
+        self._host, self._networks = host, host.networks
         self._started = 0.0
         self._build()
         self._connect()
@@ -108,7 +108,7 @@ class TrainPage(QWidget):
         self.zone.setToolTip("Direction [u v w] of the crystal along the beam, as 1 1 0 or 1,-1,0.")
         self.region = RegionBox(self._host, "all columns")
         self.region.setToolTip("Only the columns of a good area: draw a box around it (Columns > More > Draw region).")
-        self.start_from = ModelBox(self._asking, {SCRATCH: "nothing (takes hours)"})
+        self.start_from = ModelBox(self._networks, {SCRATCH: "nothing (takes hours)"})
         self.start_from.setObjectName("start_from")
         self.minutes = NumberBox()
         self.minutes.setObjectName("minutes")
@@ -148,7 +148,7 @@ class TrainPage(QWidget):
         self.crystal.currentIndexChanged.connect(self.refresh)
         self.browse.clicked.connect(self._ask_file)
         self.file.textChanged.connect(lambda _: self._host.refresh_run())
-        self._asking.models_changed.connect(self._prefer_a_model)
+        self._networks.models_changed.connect(self._prefer_a_model)
         layers = self._host.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
@@ -159,8 +159,8 @@ class TrainPage(QWidget):
         self.region.fill()
 
     def _prefer_a_model(self) -> None:
-        if self.start_from.chosen == SCRATCH and self._asking.cards:
-            self.start_from.choose(next(iter(self._asking.cards)))
+        if self.start_from.chosen == SCRATCH and self._networks.cards:
+            self.start_from.choose(next(iter(self._networks.cards)))
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Structure of the crystal", str(recall("structures", "")), KINDS)
@@ -218,12 +218,12 @@ class TrainPage(QWidget):
         start = self.start_from.chosen
         return Lesson(
             structure=path,
-            zone=zone_of(self.zone.text()),
+            zone=workflows.parse_zone_axis(self.zone.text()),
             columns=columns,
             minutes=self.minutes.value(),
             start_from=None if start in ("", SCRATCH) else start,
             name=_folder_name(self.name.text()),
-            device=self._asking.params.device,
+            device=self._networks.params.device,
         )
 
     def _columns(self) -> Columns:
@@ -247,7 +247,7 @@ class TrainPage(QWidget):
         try:
             lesson = self.lesson()
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return
         self._show_losses(LossCurve())
         self.left.setText("Drawing the validation images …")
@@ -270,7 +270,7 @@ class TrainPage(QWidget):
         self.left.setText("")
 
     def _learnt(self, card: Any) -> None:
-        self._asking.announce(card.name)
+        self._networks.announce(card.name)
         self._host.say(f"{escape(card.name)} is ready, in the list of finders and of networks.")
         start = str(card.training.get("started_from", ""))
         stay = f"Keep {_short(start)}" if start else "Not now"
@@ -282,7 +282,7 @@ class TrainPage(QWidget):
         )
 
     def _use(self, name: str) -> None:
-        self._asking.preferred.emit(name)
+        self._networks.preferred.emit(name)
         self._host.say(f'{escape(name)} is the finder now. <a href="find">find columns</a>')
 
 
@@ -307,27 +307,10 @@ def learn(lesson: Lesson) -> Generator[Progress, None, Any]:
     """The job: the recipe of the crystal, then the training."""
     yield Progress(0, 0, "reading the crystal")
     recipe = workflows.recipe_for_crystal(lesson.structure, lesson.zone, lesson.columns)
-    steps = workflows.teach.steps(
+    steps = workflows.fine_tune.steps(
         recipe, minutes=lesson.minutes, start_from=lesson.start_from, name=lesson.name, device=lesson.device
     )
     return (yield from steps)
-
-
-def zone_of(text: str) -> tuple[int, int, int]:
-    """Direction that was typed.
-
-    Raises
-    ------
-    AtomsegError
-        If it is none.
-    """
-    try:
-        u, v, w = (int(part) for part in text.strip(" []").replace(",", " ").split())
-    except ValueError:
-        u = v = w = 0
-    if not (u or v or w):
-        raise AtomsegError(f'"{text}" is no zone axis; three whole numbers are needed, as 0 0 1.')
-    return u, v, w
 
 
 def _folder_name(text: str) -> str | None:

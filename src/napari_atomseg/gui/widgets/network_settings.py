@@ -17,7 +17,7 @@ from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.forms import Form
 from napari_atomseg.gui.widgets.link_label import AMBER
-from napari_atomseg.workflows import NetworkParams, model_cards, pixel_size_told, why_unfit
+from napari_atomseg.workflows import RESTORATION, NetworkParams, known_pixel_size, model_cards, why_unfit
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
@@ -29,7 +29,7 @@ NO_NETWORK = (
 )
 
 
-class Asking(QObject):
+class NetworkSettings(QObject):
     """The models at hand and the parameters of the next question; remembered between starts."""
 
     changed = Signal()
@@ -44,7 +44,7 @@ class Asking(QObject):
         self.params: NetworkParams = recall_params(NetworkParams)
         self.cards: Mapping[str, ModelCard] = model_cards()
 
-    def tell(self, **values: Any) -> None:
+    def change(self, **values: Any) -> None:
         """Change some of the parameters.
 
         Raises
@@ -74,14 +74,16 @@ class ModelBox(ElidedComboBox):
 
     Parameters
     ----------
-    asking : Asking
+    networks : NetworkSettings
     others : dict of str
         Texts of further entries by their data, shown first.
+    restoring : bool
+        Offer the models that restore images, instead of all others.
     """
 
-    def __init__(self, asking: Asking, others: Mapping[str, str] | None = None) -> None:
+    def __init__(self, networks: NetworkSettings, others: Mapping[str, str] | None = None, restoring: bool = False) -> None:
         super().__init__()
-        self._asking, self._others = asking, dict(others or {})
+        self._networks, self._others, self._restoring = networks, dict(others or {}), restoring
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -89,7 +91,7 @@ class ModelBox(ElidedComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.fill()
         self.currentIndexChanged.connect(self._describe)
-        asking.models_changed.connect(self.fill)
+        networks.models_changed.connect(self.fill)
 
     @property
     def chosen(self) -> str:
@@ -99,7 +101,7 @@ class ModelBox(ElidedComboBox):
     @property
     def card(self) -> ModelCard | None:
         """Card of the chosen model; None for other entries."""
-        return self._asking.cards.get(self.chosen)
+        return self._networks.cards.get(self.chosen)
 
     def choose(self, name: str) -> None:
         """Choose an entry by its name, if it is there."""
@@ -114,7 +116,9 @@ class ModelBox(ElidedComboBox):
         self.clear()
         for name, text in self._others.items():
             self.addItem(text, name)
-        for name, card in self._asking.cards.items():
+        for name, card in self._networks.cards.items():
+            if (card.task == RESTORATION) != self._restoring:
+                continue
             self.addItem(name, name)
             self.setItemData(self.count() - 1, card_summary(card), Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(max(0, self.findData(before)) if self.count() else -1)
@@ -129,17 +133,17 @@ class ModelBox(ElidedComboBox):
         self.setToolTip(card_summary(card) if card is not None else "Network to use; its card describes what it was trained on.")
 
 
-class ToldBox(QWidget):
+class PixelSizeBox(QWidget):
     """The pixel size that a network is told, where it comes from, and a way to override it.
 
     Parameters
     ----------
-    asking : Asking
+    networks : NetworkSettings
     """
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, networks: NetworkSettings) -> None:
         super().__init__()
-        self._asking = asking
+        self._networks = networks
         self.form = Form(NetworkParams, ("pixel_size",))
         self.says = QLabel()
         self.says.setObjectName("told")
@@ -149,24 +153,39 @@ class ToldBox(QWidget):
         layout.setSpacing(2)
         layout.addWidget(self.form)
         layout.addWidget(self.says)
-        self.form.set_value(asking.params)
-        self.form.value_changed.connect(lambda: asking.tell(pixel_size=self.form.value().pixel_size))
-        asking.changed.connect(lambda: self.form.set_value(asking.params))
+        self.form.set_value(networks.params)
+        self.form.value_changed.connect(lambda: networks.change(pixel_size=self.form.value().pixel_size))
+        networks.changed.connect(lambda: self.form.set_value(networks.params))
 
     def show_for(self, image: Image | None, card: ModelCard | None) -> None:
         """Say what is told of an image, and whether the model can do with it."""
-        text, bad = told_sentence(image, card, self._asking.params)
+        text, bad = pixel_size_sentence(image, card, self._networks.params)
         self.says.setText(text)
         self.says.setVisible(bool(text))
         self.says.setStyleSheet(f"color: {AMBER};" if bad else "")
 
 
-def told_sentence(image: Image | None, card: ModelCard | None, params: NetworkParams) -> tuple[str, bool]:
-    """What a network is told of an image, and whether that will not do."""
+def pixel_size_sentence(image: Image | None, card: ModelCard | None, params: NetworkParams) -> tuple[str, bool]:
+    """The pixel size that a network takes an image to have, in words, and whether that will not do.
+
+    Parameters
+    ----------
+    image : Image or None
+    card : ModelCard or None
+        Of the network.
+    params : NetworkParams
+
+    Returns
+    -------
+    sentence : str
+        Empty without an image or a network.
+    unfit : bool
+        True if the network knows no such pixels.
+    """
     if image is None or card is None:
         return "", False
     micrograph = to_micrograph(image)
-    size = pixel_size_told(micrograph, params)
+    size = known_pixel_size(micrograph, params)
     if size is None:
         return "The image has no pixel size: it is estimated from its columns, unless you set it here.", False
     problem = why_unfit(card, size)

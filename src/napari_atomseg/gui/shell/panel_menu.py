@@ -22,7 +22,7 @@ from napari_atomseg.gui.preferences import PLUGIN
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.ask_where import PICTURES, ask_where, suffixes_in
 from napari_atomseg.sessions.saving import with_suffix
-from napari_atomseg.workflows import bound, read_columns, straighten_rows, transfer
+from napari_atomseg.workflows import attach_to_image, read_columns, straighten_rows, transfer
 
 if TYPE_CHECKING:
     from napari_atomseg.analysis.scan_rows import ScanRows
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_atomseg.gui.shell.frame import Frame
 
 
-class Tools(QObject):
+class PanelMenu(QObject):
     """Less frequent work, one menu entry each.
 
     Parameters
@@ -44,7 +44,7 @@ class Tools(QObject):
         self._panel = panel
         self._calibration: CalibrationDialog | None = None
         self._synthetic: SyntheticDialog | None = None
-        menu = panel.head.menu
+        menu = panel.image_bar.menu
         menu.setToolTipsVisible(True)
         for text, action, tip in (
             ("Open files …", self.open_files, "Open micrographs with their calibration."),
@@ -97,7 +97,7 @@ class Tools(QObject):
         try:
             columns = self._read(Path(path))
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._panel.show_error(error)
             return
         if columns is None:
             return
@@ -107,7 +107,7 @@ class Tools(QObject):
             self._panel.viewer.open(path, plugin=PLUGIN)
             return
         micrograph = to_micrograph(image)
-        columns = bound(columns, micrograph, dict(columns.provenance))
+        columns = attach_to_image(columns, micrograph, dict(columns.provenance))
         session, _ = show_columns(self._panel.viewer, image, columns)
         self._panel.documents.watch(session)
         doubts = "".join(f" ({said})" for said in reservations(columns, micrograph))
@@ -158,8 +158,8 @@ class Tools(QObject):
         if self._calibration is None:
             self._calibration = CalibrationDialog(self._panel, self._panel)
             self._calibration.diffractogram_wanted.connect(lambda: self._panel.open_dock(DiffractogramDock))
-            self._panel.head.image_changed.connect(self._calibration.refresh)
-            self._panel.head.calibrated.connect(self._calibration.refresh)
+            self._panel.image_bar.image_changed.connect(self._calibration.refresh)
+            self._panel.image_bar.calibrated.connect(self._calibration.refresh)
         self._calibration.show_beside_the_image()
 
     def straighten(self) -> None:
@@ -217,7 +217,7 @@ class Tools(QObject):
             with replacing(target) as part:
                 self._panel.viewer.screenshot(str(part), canvas_only=True, flash=False)
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._panel.show_error(error)
             return
         self._panel.say(f"The view is exported to {html.escape(target.name)}.")
 
@@ -241,7 +241,7 @@ class Tools(QObject):
         try:
             written = write_overlay(micrograph, columns, with_suffix(Path(path), suffixes_in(PICTURES)), frame=frame)
         except AtomsegError as error:
-            self._panel.complain(error)
+            self._panel.show_error(error)
             return
         self._panel.say(f"The whole image is exported to {html.escape(written.name)}.")
 

@@ -25,12 +25,12 @@ from napari_atomseg.gui.documents.editing import has_session, session_of
 from napari_atomseg.gui.layers.conversion import calibrate, pixel_size_of, source_of, spatial_options, to_micrograph, usable_image
 from napari_atomseg.gui.layers.fitting_view import fit_view
 from napari_atomseg.gui.layers.structures import method_of
-from napari_atomseg.gui.shell.adoption import Adoption
+from napari_atomseg.gui.shell.calibration_from_file import CalibrationFromFile
 from napari_atomseg.gui.widgets.elided import ElidedComboBox, ElidedLabel
 from napari_atomseg.gui.widgets.link_label import AMBER
 
 
-class Head(QWidget):
+class ImageBar(QWidget):
     """Choice of the image, its facts, and the calibration chip."""
 
     image_changed = Signal()
@@ -44,7 +44,7 @@ class Head(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._image: weakref.ref[Image] | None = None
-        self._adoption = Adoption(viewer, self)
+        self._calibrator = CalibrationFromFile(viewer, self)
         self._build()
         self._connect()
 
@@ -59,16 +59,16 @@ class Head(QWidget):
         self.chip = QPushButton("no pixel size")
         self.chip.setObjectName("calibration")
         self.chip.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.tools = QToolButton()
-        self.tools.setText("☰")
-        self.tools.setObjectName("tools")
-        self.tools.setToolTip("Open, diffractogram, what the file says, export …")
-        self.tools.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.menu = QMenu(self.tools)
-        self.tools.setMenu(self.menu)
+        self.menu_button = QToolButton()
+        self.menu_button.setText("☰")
+        self.menu_button.setObjectName("tools")
+        self.menu_button.setToolTip("Open, diffractogram, what the file says, export …")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.menu_button)
+        self.menu_button.setMenu(self.menu)
         first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.chooser, 1)
-        first.addWidget(self.tools)
+        first.addWidget(self.menu_button)
         second.addWidget(self.chip, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -83,7 +83,7 @@ class Head(QWidget):
             event.connect(self.refresh)
         layers.selection.events.active.connect(self._follow_selection)
         self.chooser.activated.connect(self._choose)
-        self._adoption.calibration_found.connect(self._on_adopted)
+        self._calibrator.calibration_found.connect(self._on_adopted)
         self._viewer.dims.events.current_step.connect(self._show_facts)
 
     @property
@@ -107,7 +107,7 @@ class Head(QWidget):
         for layer in self._viewer.layers:
             layer.events.name.disconnect(self._fill)
             layer.events.name.connect(self._fill)
-            self._adoption.consider(layer)
+            self._calibrator.consider(layer)
         images = self._images()
         newest = getattr(event, "value", None) if event is not None and getattr(event, "type", "") == "inserted" else None
         if usable_image(newest) and source_of(newest) is None and not method_of(newest):
@@ -127,7 +127,15 @@ class Head(QWidget):
         self.set_by_hand.emit(image)
 
     def calibrate_image(self, image: Image, pixel_size: tuple[float, float] | None, source: str) -> None:
-        """Give the same grid to an image and to whatever was found or drawn on it."""
+        """Give the same grid to an image and to whatever was found or drawn on it.
+
+        Parameters
+        ----------
+        image : Image
+        pixel_size : tuple of float, Å, (y, x), or None
+        source : str
+            Where it comes from, such as ``typed``.
+        """
         company = [layer for layer in self._viewer.layers if lies_on(layer, image)]
         calibrate(image, pixel_size, source)
         for layer in company:

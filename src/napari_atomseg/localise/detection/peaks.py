@@ -28,7 +28,7 @@ RESPONSE_WIDTH = 1.35
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Candidates:
+class Peaks:
     """Local maxima, brightest or not.
 
     Attributes
@@ -58,9 +58,9 @@ class Candidates:
         return len(self.pixel)
 
 
-def join(parts: list[Candidates]) -> Candidates:
-    """All candidates of several tiles; at least one tile."""
-    return Candidates(
+def join(parts: list[Peaks]) -> Peaks:
+    """All peaks of several tiles; at least one tile."""
+    return Peaks(
         pixel=np.concatenate([part.pixel for part in parts]),
         height=np.concatenate([part.height for part in parts]),
         significance=np.concatenate([part.significance for part in parts]),
@@ -70,7 +70,7 @@ def join(parts: list[Candidates]) -> Candidates:
     )
 
 
-def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.ndarray]:
+def find_peaks(image: np.ndarray, sigma: float) -> tuple[Peaks, np.ndarray]:
     """Local maxima of an image for columns of width `sigma` px, and the response they stand in.
 
     Parameters
@@ -82,7 +82,7 @@ def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.nda
 
     Returns
     -------
-    candidates : Candidates
+    peaks : Peaks
     response : ndarray of float32, shape (Y, X)
     """
     repaired, valid = repair(image)
@@ -98,7 +98,7 @@ def find_candidates(image: np.ndarray, sigma: float) -> tuple[Candidates, np.nda
     bright_noise, dark_noise = noise[tuple(pixel.T)].astype(float), noise[tuple(dark.T)].astype(float)
     significance = np.minimum(height / bright_noise, _significance_of_roundness(response, pixel, height, bright_noise, sigma))
     own = own_heights(np.concatenate([pixel, dark]), np.concatenate([height, -depth]), RESPONSE_WIDTH * sigma)
-    return Candidates(
+    return Peaks(
         pixel=pixel,
         height=height,
         significance=significance,

@@ -18,7 +18,7 @@ from napari_atomseg.gui.layers.conversion import KEY, pixel_size_of, usable_imag
 from napari_atomseg.gui.preferences import PLUGIN
 
 
-class Adoption(QObject):
+class CalibrationFromFile(QObject):
     """Looks into the file of each uncalibrated image that another reader opened, once."""
 
     calibration_found = Signal(object, object)

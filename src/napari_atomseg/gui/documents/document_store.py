@@ -20,7 +20,7 @@ from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.sessions.autosave import Autosave
 from napari_atomseg.sessions.recovery import recovery_path
 from napari_atomseg.sessions.saving import usual_path
-from napari_atomseg.workflows import bound
+from napari_atomseg.workflows import attach_to_image
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.host import BasicHost
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RECOVERY_DELAY_MS = 1500
 
 
-class Filing(QObject):
+class DocumentStore(QObject):
     """The panel's hand on the disk.
 
     Parameters
@@ -66,7 +66,7 @@ class Filing(QObject):
         try:
             written = session.save(Path(path))
         except AtomsegError as error:
-            self._host.complain(error)
+            self._host.show_error(error)
             return False
         self._forget(session.columns)
         remember("folder", str(Path(path).parent))
@@ -135,7 +135,7 @@ class Filing(QObject):
         found = self._autosave.read(path)
         if image is None or image not in self._host.viewer.layers or found is None:
             return None
-        columns = bound(found[0], to_micrograph(image), dict(found[0].provenance))
+        columns = attach_to_image(found[0], to_micrograph(image), dict(found[0].provenance))
         session, _ = show_columns(self._host.viewer, image, columns)
         session.mark_unsaved()
         if path != self._autosave.path_for(columns):

@@ -1,0 +1,1 @@
+"""The page "Restore": an image without noise and distortions, by a network."""
