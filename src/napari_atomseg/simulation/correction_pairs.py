@@ -18,7 +18,8 @@ from napari_atomseg.readers.image_pairs import ImagePair, read_pair
 from napari_atomseg.simulation.convolved import BORDER, convolution_of, optics_of, shown_of
 from napari_atomseg.simulation.correction import fit_correction
 from napari_atomseg.simulation.engine import simulate
-from napari_atomseg.simulation.pair_sets import PairSetParams, PairSpecimen, draw_set, thickness_share
+from napari_atomseg.simulation.pair_set_params import PairSetParams
+from napari_atomseg.simulation.pair_sets import PairSpecimen, draw_set, thickness_share
 from napari_atomseg.simulation.params import SimulationParams
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.specimens.cutting import has_thickness

@@ -40,7 +40,7 @@ from napari_atomseg.simulation.effects import CONVOLUTIONS, PROBES, belongs_to, 
 from napari_atomseg.simulation.engine import simulate, simulate_again, structure_in
 from napari_atomseg.simulation.exit_waves import exit_wave_files, make_exit_waves
 from napari_atomseg.simulation.field import projected_atoms
-from napari_atomseg.simulation.pair_sets import PairSetParams
+from napari_atomseg.simulation.pair_set_params import PairSetParams
 from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, on_grid_of
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.simulation.sliced import simulation_cost

@@ -20,11 +20,13 @@ from napari_atomseg.imaging.correction.params import SURROUNDINGS, CorrectionPar
 from napari_atomseg.imaging.correction.registration import Offset, find_offset, register
 from napari_atomseg.imaging.correction.structure_layers import StructureOptics, structure_layers
 from napari_atomseg.imaging.correction.symmetry import Group
-from napari_atomseg.imaging.correction.variables import LOG_FLOOR, Beside, PixelVariables, Variables, blocks_of
+from napari_atomseg.imaging.correction.variables import Beside, PixelVariables, Variables, blocks_of
 from napari_atomseg.readers.image_pairs import ImagePair, common_pixel_size
 
 _SAMPLE = 30_000
 """So many pixels tell widths and principal components."""
+NOTHING = 1e-6
+"""Intensity in parts of the highest below which there is no atom near: between columns there is more."""
 
 
 def variables_of(params: CorrectionParams, scale: float, structure: StructureOptics | None = None) -> Variables:
@@ -283,7 +285,7 @@ def fitted_on(pairs: Sequence[ImagePair]) -> FittedOn:
 
 
 def _shows_vacuum(pair: ImagePair) -> bool:
-    return float(pair.convolution.min()) < LOG_FLOOR * float(pair.convolution.max())
+    return float(pair.convolution.min()) < NOTHING * float(pair.convolution.max())
 
 
 def _common(optics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
