@@ -329,5 +329,5 @@ def test_a_dropped_monolayer_says_why_it_ends(qtbot, viewer, simulate_page, tmp_
     crystal("MoS2").write(path)
     drop(viewer, path)
     wait_for_layer(qtbot, viewer, "sheet | convolution")
-    assert "empty slab of 16.9 A along c" in simulate_page.legend.text()
+    assert "empty slab of 16.9 Å along c" in simulate_page.legend.text()
     assert not visible(simulate_page.cut, "thickness")

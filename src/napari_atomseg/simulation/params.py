@@ -169,6 +169,6 @@ def on_grid_of(params: SimulationParams, micrograph: Micrograph) -> SimulationPa
     """
     y, x = micrograph.require_pixel_size()
     if abs(y - x) > 0.01 * x:
-        raise AtomsegError(f"{micrograph.name} has pixels of {y:g} x {x:g} A; images can be simulated on square ones only")
+        raise AtomsegError(f"{micrograph.name} has pixels of {y:g} x {x:g} Å; images can be simulated on square ones only")
     height, width = micrograph.shape[-2:]
     return replace(params, pixel_size=x, cut=with_field(params.cut, (height * x, width * x)))
