@@ -79,7 +79,7 @@ def main() -> None:
     for form in FORMS:
         correction = run(fit(pairs, CorrectionParams(form=form)))
         scaled = image * pairs[0].convolution.max() / image.max()
-        applied[form] = quickest(lambda correction=correction, scaled=scaled: correction.apply(scaled))
+        applied[form] = quickest(lambda correction=correction, scaled=scaled: correction.apply(scaled, extrapolate=True))
         print(f"| correction, {form} | {1e3 * applied[form]:.1f} | see below | | |")
     part = particle(PART)
     spent = run(multislice_image(part, PROBE, DETECTOR, MultisliceParams(configurations=1), PIXEL)).seconds

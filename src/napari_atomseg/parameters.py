@@ -12,6 +12,7 @@ from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams, RestorationParams
 from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.simulation.pair_set_params import PairSetParams
 from napari_atomseg.simulation.params import SimulationParams, StemParams, TemParams
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.synthesis.params import SynthesisParams
@@ -29,6 +30,7 @@ __all__ = [
     "MeasureParams",
     "MultisliceParams",
     "NetworkParams",
+    "PairSetParams",
     "RefineParams",
     "RestorationParams",
     "SimulationParams",

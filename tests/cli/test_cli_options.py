@@ -46,6 +46,12 @@ OPTIONS = {
     "--psf": "probe",
     "--psf-sigma": "0.5A",
     "--exponent": "1.2",
+    "--astigmatism": "200A",
+    "--c5": "20mm",
+    "--coma": "3000A",
+    "--focal-spread": "90A",
+    "--mtf": "rational",
+    "--dose": "1000",
 }
 
 
@@ -55,7 +61,8 @@ def command_of(name):
 
 
 NOT_PHYSICAL = {
-    "structures", "out", "simulation_method", "correction", "like", "force", "quiet", "debug", "help",  # which files, and how
+    "structures", "out", "simulation_method", "correction", "extrapolate", "like", "force", "quiet", "debug", "help",
+    "stem_astigmatism_angle", "tem_coma_angle",  # of aberrations that are zero
     "cut_seed",  # of chance, where there is any
     "multislice_device",  # where it is calculated; asked for below
 }  # fmt: skip
@@ -73,7 +80,7 @@ def folder(tmp_path_factory):
 def image_by(folder, name, method, options):
     """Exit status and image of a call."""
     words = [word for option in {**SMALL, **OWN.get(method, {}), **options}.items() for word in option]
-    words += ["--correction", str(folder / "correction.json")] if method == "corrected" else []
+    words += ["--correction", str(folder / "correction.json"), "--extrapolate"] if method == "corrected" else []
     with pytest.raises(SystemExit) as end:
         main(["simulate", str(folder / "sto.cif"), "-o", str(folder / name), "--method", method, "--force", *words])
     return end.value.code, np.asarray(read(folder / name)[0].data) if end.value.code == 0 else None
@@ -89,11 +96,15 @@ def test_no_option_is_forgotten_here():
     assert known == set(OPTIONS)
 
 
+OF_TEM = {"--c5", "--coma", "--focal-spread", "--mtf", "--dose"}
 REFUSED = {
-    "convolution": {"--configurations", "--detector"},
-    "corrected": {"--configurations", "--detector", "--defocus", "--cs", "--source-size", "--thermal"},
-    "prism": {"--psf", "--psf-sigma", "--exponent"},
-    "multislice": {"--psf", "--psf-sigma", "--exponent"},
+    "convolution": {"--configurations", "--detector", *OF_TEM},
+    "corrected": {
+        *("--configurations", "--detector", "--defocus", "--cs", "--astigmatism", "--source-size", "--thermal"),
+        *OF_TEM,
+    },
+    "prism": {"--psf", "--psf-sigma", "--exponent", *OF_TEM},
+    "multislice": {"--psf", "--psf-sigma", "--exponent", *OF_TEM},
     "hrtem": {"--psf", "--psf-sigma", "--exponent", "--semiangle", "--inner", "--outer", "--detector", "--source-size"},
 }
 

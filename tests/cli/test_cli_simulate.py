@@ -44,7 +44,7 @@ def test_multislice_of_a_still_cell(structures, tmp_path):
         (["--thickness", "0"], "thickness must lie in"),
         (["--thickness", "5 apples"], "is not a length"),
         (["--method", "magic"], "no method"),
-        (["--method", "corrected"], "fit-correction"),
+        (["--extrapolate"], "belongs to --method corrected"),
         (["--correction", "a.json"], "belongs to --method corrected"),
         (["--width", "1,2,3"], "one or two values"),
         (["--tilt", "a"], "a number was expected"),

@@ -46,7 +46,7 @@ def test_info_of_structures_for_people(structures, capsys):
     assert call("info", structures["nio"], structures["mos2"]) == 0
     said = capsys.readouterr().out
     assert "Ni4O4, 8 atoms, 6.81 g/cm³" in said
-    assert "empty slab of 16.9 A along c" in said
+    assert "empty slab of 16.9 Å along c" in said
 
 
 def test_a_structure_that_cannot_be_read_does_not_keep_others_from_being_told(structures, tmp_path, capsys):
@@ -116,7 +116,7 @@ def test_what_was_read_is_carried_by_the_image_and_made_again(tmp_path):
 
     params = SimulationParams(pixel_size=0.2, cut=CutParams(width_y=8, width_x=8), convolution=ConvolutionParams(psf="probe"))
     found = simulate(read_structure(path), params)
-    assert "0.05 to 0.1 A" in found.notes[0]
+    assert "0.05 to 0.1 Å" in found.notes[0]
     again = simulate_again(found)
     assert again.notes == found.notes
     np.testing.assert_allclose(again.data, found.data, rtol=1e-5)

@@ -24,11 +24,9 @@ from napari_atomseg.workflows import (
     CutParams,
     MultisliceParams,
     SimulationParams,
-    fit_correction,
     locate,
     read,
     simulate,
-    write_correction,
 )
 from napari_atomseg.writers.columns_csv import write_columns
 from napari_atomseg.writers.image import write_image
@@ -58,6 +56,7 @@ NOT_HERE = {
     "source": "belongs to a shell",
     "pip": "installs what is installed here",
     "napari-atomseg open": "opens a window and waits for its user; tests/gui opens it",
+    "napari-atomseg make-pairs": "simulates for an hour; tests/simulation makes small pairs",
     "napari-atomseg train": "learns for minutes to hours; tests/training learns for a moment",
 }
 """Lines that cannot run in a test, by how they begin, and why."""
@@ -125,9 +124,6 @@ def folder_of(samples, tmp_path_factory):
             shutil.copytree(samples, made[page])
             if page == "hrtem.md":
                 shutil.copy(samples / "graphene.tif", made[page] / "image.tif")
-            if page == "simulation.md":
-                fitted = fit_correction(made[page] / "pairs")
-                write_correction(fitted, made[page] / "correction.json")
             if page == "comparison.md":
                 write_columns(locate(read(made[page] / "experiment.tif")[0]), made[page] / "columns.csv")
             else:

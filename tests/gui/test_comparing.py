@@ -41,7 +41,6 @@ def scene():
 @pytest.fixture
 def compare_page(panel):
     panel.pages.turn_to_title("Compare")
-    assert panel.pages.name(3) == "Compare"
     return panel.pages["Compare"]
 
 

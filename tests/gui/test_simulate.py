@@ -209,11 +209,17 @@ def test_hrtem_series(qtbot, viewer, panel, shown, simulate_page):
 
 def test_a_correction_is_used_and_its_doubts_are_told(qtbot, viewer, panel, shown, simulate_page, tmp_path):
     simulate_page.method.setCurrentText("corrected")
-    assert "Choose a correction" in simulate_page.why_not()
-    pairs = make_pairs(crystal("SrTiO3"), simulate_page.params(), number=2)
-    write_correction(fit_correction(pairs, elements=("Pt",)), tmp_path / "c.json")
+    assert simulate_page.correction.text() == "The one that fits"
+    made = make_pairs(crystal("SrTiO3"), simulate_page.params(), number=3)
+    pairs = [replace(one, told={**one.told, "composition": {"Pt": 1.0}}) for one in made]
+    write_correction(fit_correction(pairs), tmp_path / "c.json")
     simulate_page.correction.choose(str(tmp_path / "c.json"))
     assert simulate_page.correction.text() == "c.json"
+    panel.run_button.click()
+    wait_until_idle(qtbot, panel)
+    assert "sto | corrected" not in viewer.layers
+    assert "knows nothing of" in panel.status.text()
+    simulate_page.correction.menu().actions()[-1].setChecked(True)
     panel.run_button.click()
     wait_until_idle(qtbot, panel)
     assert method_of(viewer.layers["sto | corrected"]) == "corrected"
@@ -323,5 +329,5 @@ def test_a_dropped_monolayer_says_why_it_ends(qtbot, viewer, simulate_page, tmp_
     crystal("MoS2").write(path)
     drop(viewer, path)
     wait_for_layer(qtbot, viewer, "sheet | convolution")
-    assert "empty slab of 16.9 A along c" in simulate_page.legend.text()
+    assert "empty slab of 16.9 Å along c" in simulate_page.legend.text()
     assert not visible(simulate_page.cut, "thickness")

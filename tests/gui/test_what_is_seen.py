@@ -181,10 +181,10 @@ def test_selected_columns_are_filled_and_counted(viewer, panel, page):
 def test_the_colour_bar_and_the_box_say_what_is_drawn(viewer, panel, page):
     image = add_image(viewer)
     first = columns_on(viewer, panel, image, sigma_px=np.linspace(2, 3, 25))
-    assert not page.colour_bar.isVisibleTo(page)
+    assert not page.colour.bar.isVisibleTo(page)
     page.colour.setCurrentText("sigma_px")
     page.colour.activated.emit(page.colour.currentIndex())
-    bar = page.colour_bar
+    bar = page.colour.bar
     assert bar.isVisibleTo(page)
     assert bar.title == "sigma, px"
     assert (bar.low, bar.high) == (pytest.approx(2.01, abs=0.01), pytest.approx(2.99, abs=0.01))
@@ -373,7 +373,7 @@ def test_no_page_button_stands_alone(panel):
     for row in range(panel.pages.count()):
         button = panel.pages._buttons.button(row)
         rows.setdefault(panel.pages._grid.getItemPosition(panel.pages._grid.indexOf(button))[0], []).append(button.text())
-    assert sorted(len(row) for row in rows.values()) == [2, 3]
+    assert min(len(row) for row in rows.values()) >= 2
 
 
 def test_corrected_explains_itself_and_leads_to_a_correction(viewer, panel):

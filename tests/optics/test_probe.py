@@ -8,7 +8,14 @@ from agreement import assert_agree
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.optics.electron import wavelength
-from napari_atomseg.optics.probe import ProbeParams, probe_intensity, probe_modes, probe_reach, probe_transfer
+from napari_atomseg.optics.probe import (
+    ProbeParams,
+    half_maximum_width,
+    probe_intensity,
+    probe_modes,
+    probe_reach,
+    probe_transfer,
+)
 
 ASTIGMATIC = {
     "defocus": 20.0, "astigmatism": 40.0, "astigmatism_angle": 0.4, "coma": 900.0, "coma_angle": 1.1, "trefoil": 700.0,
@@ -99,3 +106,17 @@ def test_absurd_field_is_an_error():
 
 def test_params_are_documented():
     assert all(field.help for field in fields_of(ProbeParams))
+
+
+def test_the_width_of_a_probe_is_that_of_diffraction_and_source():
+    assert half_maximum_width(ProbeParams(energy=200e3, semiangle=24.0)) == pytest.approx(0.515 * 0.02508 / 0.024, rel=0.01)
+    # A source much wider than the probe is what is seen.
+    assert half_maximum_width(ProbeParams(energy=200e3, semiangle=24.0, source_size=4.0)) == pytest.approx(4.0, rel=0.03)
+
+
+@pytest.mark.parametrize("lens", [{"defocus": 80.0}, {"Cs": 2e5}, {"astigmatism": 60.0}, {"coma": 3000.0}, {"source_size": 0.8}])
+def test_the_width_of_an_aberrated_probe_is_that_of_its_image(lens):
+    probe = ProbeParams(energy=200e3, semiangle=24.0, **lens)
+    image = probe_intensity([probe], (600, 600), 0.03)[0, 0]
+    bright = 2 * np.sqrt(float((image >= image.max() / 2).sum()) * 0.03**2 / np.pi)
+    assert half_maximum_width(probe) == pytest.approx(bright, rel=0.03)

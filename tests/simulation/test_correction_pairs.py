@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.correction.scores import Scores
+from napari_atomseg.imaging.correction.validation import predict_pair
 from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.readers.image_pairs import read_pairs
@@ -76,18 +77,31 @@ def test_a_correction_describes_its_pairs_better_than_a_line(pairs):
     gain, offset = np.polyfit(fast, slow, 1)
     for pair in pairs:
         line.add(gain * pair.convolution + offset, pair.multislice)
-        polynomial.add(correction.apply(pair.convolution, pixel_size=0.25), pair.multislice)
-    assert polynomial.one_minus_r2 < 0.7 * line.one_minus_r2
+        polynomial.add(predict_pair(correction, pair), pair.multislice)
+    assert polynomial.one_minus_r2 < 0.5 * line.one_minus_r2
+    # Three thicknesses tell a form that sees the atoms more than one that sees their image.
+    assert correction.params.form == "structure"
+    assert np.isfinite(correction.apply(pairs[0].convolution, pixel_size=0.25)).all()
 
 
 def test_corrected_images_say_what_leaves_the_range(pairs):
-    correction = fit_correction(pairs, elements=("Sr", "Ti", "O"), thickness=(3, 12), optics={"energy": 200e3})
-    thick = replace(QUICK, method="corrected", cut=replace(QUICK.cut, thickness=60))
-    with pytest.warns(AtomsegWarning, match="range"):
-        found = simulate(crystal("Pt"), thick, correction=correction)
-    said = " ".join(found.notes)
+    correction = fit_correction(pairs)
+    inside = replace(QUICK, method="corrected")
+    assert simulate(crystal("SrTiO3"), inside, correction=correction).shape == (40, 40)
+    beyond = replace(inside, cut=replace(QUICK.cut, thickness=60), stem=replace(QUICK.stem, energy=80e3))
+    with pytest.raises(AtomsegError, match=r"knows nothing of Pt.*thickness of .*outside 1.95 to 11.7 Å.*energy is 80000"):
+        simulate(crystal("Pt"), beyond, correction=correction)
+    said = " ".join(simulate(crystal("Pt"), beyond, correction=correction, extrapolate=True).notes)
     assert "Pt" in said
-    assert "60" in said
+    assert "leave the range" in said
+
+
+def test_pairs_tell_what_they_show(pairs):
+    told = fit_correction(pairs).fitted_on
+    assert told.elements == ("O", "Sr", "Ti")
+    assert told.untold == ()
+    assert told.off_scale == ()
+    assert told.optics["inner_angle"] == 40
 
 
 def test_particles_are_turned(monkeypatch):

@@ -88,7 +88,7 @@ def test_projected_atoms_stand_once_for_a_column():
     [
         (replace(SMALL, detector=DetectorParams(kind="bright_field")), "bright field detector; take an annular one"),
         (replace(SMALL, detector=DetectorParams(inner_angle=10), stem=StemParams(semiangle=24)), "inside the beam of 24 mrad"),
-        (replace(SMALL, method="corrected"), "needs a correction"),
+        (replace(SMALL, method="corrected"), "make pairs of such structures"),
     ],
 )
 def test_what_a_convolution_cannot_show_is_refused(params, words):

@@ -30,7 +30,7 @@ def test_a_sheet_has_no_density_and_says_why_it_ends():
     told = describe_structure(crystal("MoS2"))
     assert told.density_g_cm3 is None
     assert told.repeated == ("a", "b")
-    assert "16.9 A along c" in told.notes[0]
+    assert "16.9 Å along c" in told.notes[0]
     assert "90, 90, 120°" in structure_summary(told)
 
 

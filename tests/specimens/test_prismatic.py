@@ -31,7 +31,7 @@ def test_everything_is_read(tmp_path):
     assert found.positions[1] == pytest.approx([1.9525] * 3)
     assert found.arrays["occupancy"] == pytest.approx([1, 0.75, 1, 1, 1])
     assert found.arrays["thermal"] == pytest.approx([0.078, 0.069, 0.09, 0.09, 0.09])
-    assert "0.069 to 0.09 A" in found.info["notes"][0]
+    assert "0.069 to 0.09 Å" in found.info["notes"][0]
 
 
 def test_a_file_as_ase_writes_it(tmp_path):
@@ -64,7 +64,7 @@ def test_a_missing_end_is_told(tmp_path):
         ("22  1.9525", "300  1.9525", "line 4 begins with 300"),
         ("22  1.9525", "22.5  1.9525", "line 4 begins with 22.5"),
         ("0.75  0.069", "1.75  0.069", "occupancy 1.75"),
-        ("0.75  0.069", "0.75  9", "displacement 9 A"),
+        ("0.75  0.069", "0.75  9", "displacement 9 Å"),
         ("0.75  0.069", "0.75", "six numbers"),
         ("0.75  0.069", "0.75 abc", "six numbers"),
     ],

@@ -10,11 +10,10 @@ from ase.io import write
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.linear_adf import batch_columns
-from napari_atomseg.optics.probe import ProbeParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.synthesis.labels import circular_mask, deblurred, gaussian_map
 from napari_atomseg.synthesis.recipe import draw_record, presets, read_recipe, recipe_from
-from napari_atomseg.synthesis.render import LABELS, point_spread_width, render
+from napari_atomseg.synthesis.render import LABELS, render
 from napari_atomseg.synthesis.specimen_kinds import specimen
 
 PLAIN = {
@@ -106,12 +105,6 @@ def test_columns_at_and_beyond_the_border_paint_what_is_inside():
     assert float(disc[0:3, 8:13].sum()) > 5
     assert float(disc[60:, 60:].sum()) == pytest.approx(np.pi * 9 / 4, abs=4)
     assert float(disc[10:50, 20:50].sum()) == 0
-
-
-def test_the_width_of_the_probe_is_that_of_diffraction_and_source():
-    sharp = ProbeParams(energy=200e3, semiangle=24.0, source_size=0.0)
-    assert point_spread_width(sharp) == pytest.approx(0.51 * 0.02508 / 0.024, rel=1e-3)
-    assert point_spread_width(ProbeParams(energy=200e3, semiangle=24.0, source_size=0.9)) == pytest.approx(1.046, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
 from napari_atomseg.training.losses import LOSSES
@@ -58,3 +59,16 @@ def test_a_decibel_counts_the_same_in_bright_and_dim_images(targets):
         two = LOSSES["likelihood"](perfect(targets) + 2 * size * noise, targets, asked)
         steps.append(float(two - one))
     assert steps[0] == pytest.approx(steps[1], rel=1e-3)
+
+
+def test_chi_square_as_printed_takes_labels_as_they_are():
+    targets = torch.full((1, 1, 1, 2), 0.5)
+    targets[..., 0] = 1.0
+    mask = (COLUMN_OUTPUTS[0],)
+    found = torch.zeros_like(targets)
+    # 0.5 off where the label is 1, and exact where it is 0.5; the largest label is 1.
+    asked = torch.ones(1, 1, 1, 2)
+    assert float(LOSSES["printed_chi_square"](found, targets, asked, mask)) == pytest.approx(0.25 / 1.1 / 2, rel=1e-5)
+    assert float(LOSSES["chi_square"](found, targets, asked, mask)) == pytest.approx(0.25 / 0.55 / 2, rel=0.1)
+    with pytest.raises(AtomsegError, match="nowhere below zero"):
+        LOSSES["printed_chi_square"](found, targets - 1, asked, mask)

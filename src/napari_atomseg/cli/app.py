@@ -19,6 +19,7 @@ from napari_atomseg.cli.exit_waves import make_exit_waves
 from napari_atomseg.cli.files import info, models
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.measure import measure
+from napari_atomseg.cli.pairs import make_pairs
 from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.restore import restore_images
 from napari_atomseg.cli.run import run_workflow
@@ -54,6 +55,7 @@ app.command()(models)
 app.command()(simulate)
 app.command()(compare)
 app.command()(synthesise)
+app.command()(make_pairs)
 app.command()(fit_correction)
 app.command()(make_exit_waves)
 

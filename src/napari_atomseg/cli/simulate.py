@@ -24,7 +24,7 @@ PICTURES = Formats(
     what="simulated images", suffixes=(".tif", ".tiff", ".npy", ".hspy", ".zspy"), described=".tif, .npy, .hspy, .zspy"
 )
 
-LENS = ("defocus", "Cs")
+LENS = ("defocus", "Cs", "astigmatism", "astigmatism_angle")
 """Fields of the scanning lens that the lens of a transmission microscope has too."""
 
 
@@ -45,6 +45,14 @@ LENS = ("defocus", "Cs")
     FieldOption("stem.source_size"),
     FieldOption("stem.defocus"),
     FieldOption("stem.Cs", "--cs"),
+    FieldOption("tem.C5", "--c5"),
+    FieldOption("stem.astigmatism"),
+    FieldOption("stem.astigmatism_angle"),
+    FieldOption("tem.coma"),
+    FieldOption("tem.coma_angle"),
+    FieldOption("tem.focal_spread"),
+    FieldOption("tem.mtf"),
+    FieldOption("tem.dose"),
     FieldOption("detector.inner_angle", "--inner"),
     FieldOption("detector.outer_angle", "--outer"),
     FieldOption("detector.kind", "--detector"),
@@ -71,8 +79,16 @@ def simulate(
     width: Annotated[str | None, typer.Option(metavar="LENGTH[,LENGTH]", help="The field of view.", hidden=True)] = None,
     tilt: Annotated[str | None, typer.Option(metavar="MRAD,MRAD", help="Specimen mistilt about y and x in mrad.")] = None,
     correction: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Correction file of fit-correction, for --method corrected.")
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Correction for --method corrected: a file of fit-correction, or one that comes with the program.",
+            show_default="the one that fits",
+        ),
     ] = None,
+    extrapolate: Annotated[
+        bool, typer.Option("--extrapolate", help="Apply the correction though it was fitted to something else.")
+    ] = False,
     like: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Take pixel size and field from this image.")] = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -83,6 +99,8 @@ def simulate(
     """Simulate the image of an atomic structure, in fractions of the incident beam."""
     method = typed.of("simulation").get("method", "convolution")
     _refuse_wrong_method(method, correction, typed.of("detector").get("kind"))
+    if extrapolate and method != "corrected":
+        raise typer.BadParameter("it belongs to --method corrected", param_hint="--extrapolate")
     field = field or width
     _refuse_beside_like(like, bool(typed.names("simulation", "pixel_size")), field)
     parts = {group: typed.of(group) for group in ("cut", "stem", "tem", "detector", "convolution", "multislice")}
@@ -90,7 +108,7 @@ def simulate(
         tilt, ("tilt_y", "tilt_x"), "--tilt", _number
     )
     if method == "hrtem":
-        parts["tem"] = {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
+        parts["tem"] |= {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
     if parts["multislice"].get("device") == "cuda":
         parts["multislice"]["device"] = "gpu"
     own_lens = _lens_options(typed) if method == "convolution" and "psf" not in parts["convolution"] else ""
@@ -99,7 +117,13 @@ def simulate(
     params = _params(typed.of("simulation"), parts)
     _refuse_without_effect(params, typed, parts)
     request = _Request(
-        params=params, like=like, correction=correction, force=force, thick="thickness" in parts["cut"], lens=own_lens
+        params=params,
+        like=like,
+        correction=correction,
+        extrapolate=extrapolate,
+        force=force,
+        thick="thickness" in parts["cut"],
+        lens=own_lens,
     )
     targets = targets_of(structures, out, PICTURES)
     console = Console(quiet=quiet, debug=debug)
@@ -119,7 +143,8 @@ class _Request:
 
     params: SimulationParams
     like: Path | None
-    correction: Path | None
+    correction: str | None
+    extrapolate: bool
     force: bool
     thick: bool
     lens: str
@@ -142,7 +167,8 @@ def _simulate(path: Path, target: Path, request: _Request, console: Console) -> 
         console.note(f"{path.name}: nothing is repeated along the beam, so it stays whole, whatever the thickness")
     if request.lens:
         console.note(f"{path.name}: {request.lens} belongs to the probe, which takes the place of the Gaussian (--psf probe)")
-    found = run(job.steps(atoms, params, correction=request.correction), console.reporter(path))
+    steps = job.steps(atoms, params, correction=request.correction, extrapolate=request.extrapolate)
+    found = run(steps, console.reporter(path))
     write_image(found, target)
     with replacing(told) as part:
         part.write_text(json.dumps(found.metadata["simulation"], indent=1), encoding="utf-8")
@@ -153,13 +179,11 @@ def _simulate(path: Path, target: Path, request: _Request, console: Console) -> 
     console.say(f"{path.name}: {params.method}, {shape} px of {found.require_pixel_size()[0]:.4g} Angstrom -> {target}")
 
 
-def _refuse_wrong_method(method: str, correction: Path | None, detector: str | None) -> None:
+def _refuse_wrong_method(method: str, correction: str | None, detector: str | None) -> None:
     from napari_atomseg.workflows import CONVOLUTIONS, METHODS, PROBES
 
     if method not in METHODS:
         raise typer.BadParameter(f'there is no method "{method}"; choose one of {", ".join(METHODS)}', param_hint="--method")
-    if method == "corrected" and correction is None:
-        raise typer.BadParameter("corrected images need a correction; fit one with fit-correction", param_hint="--correction")
     if method != "corrected" and correction is not None:
         raise typer.BadParameter("it belongs to --method corrected", param_hint="--correction")
     if method in CONVOLUTIONS and detector not in (None, "annular"):
@@ -180,7 +204,7 @@ def _params(own: dict[str, Any], parts: dict[str, dict[str, Any]]) -> Simulation
 
 def _lens_options(typed: Typed) -> str:
     """Options that were typed which a Gaussian does not know, and the probe does, in words."""
-    lens = typed.names("stem", "defocus", "Cs", "source_size") + typed.names("cut", "thermal")
+    lens = typed.names("stem", *LENS, "source_size") + typed.names("cut", "thermal")
     return " and ".join(lens)
 
 

@@ -27,6 +27,9 @@ def synthesise(
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Labels to write; all if left out, `none` for none.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw and write, of one thread each; 0 for none.")
+    ] = 0,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -53,7 +56,7 @@ def synthesise(
 
         if (folder / "records.jsonl").exists() and not force:
             raise AtomsegError("holds images of an earlier run already; choose another folder, or --force to overwrite")
-        written = run(synthesise_into.steps(recipe, folder, params, labels=wanted), console.reporter(folder))
+        written = run(synthesise_into.steps(recipe, folder, params, labels=wanted, workers=workers), console.reporter(folder))
         console.say(f"{recipe}: {written} images -> {folder}")
 
     run_for_each(console, [out], work)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     FieldOption("run.batch"),
     FieldOption("run.patch"),
     FieldOption("run.learning_rate"),
-    FieldOption("run.loss", metavar="likelihood|chi_square"),
+    FieldOption("run.loss", metavar="likelihood|chi_square|printed_chi_square"),
+    FieldOption("run.task", metavar="all|columns|mask|denoise|background|deblur"),
     FieldOption("run.seed"),
     FieldOption("run.validate_every"),
     FieldOption("run.native_sampling"),
@@ -62,6 +63,9 @@ def train(
     refinements: Annotated[
         int | None, typer.Option(metavar="N", help="Blocks in which rows are compared and put back; 0 for none.")
     ] = None,
+    stem: Annotated[
+        int | None, typer.Option(metavar="1|2", help="Pixels along each axis that are packed into channels first; 1 for none.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw images.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Start anew where a run has left its checkpoint.")] = False,
     quiet: Quiet = False,
@@ -82,7 +86,7 @@ def train(
     if given.get("steps") is None and minutes is not None and not resume:
         # Without a number of updates, the minutes alone say when the run is over.
         given["steps"] = 0
-    shape = {"width": channels or width, "depth": depth, "row_context": row_context, "refinements": refinements}
+    shape = {"width": channels or width, "depth": depth, "row_context": row_context, "refinements": refinements, "stem": stem}
     request = _Request(
         recipe=recipe,
         crystal=crystal,

@@ -255,7 +255,7 @@ def _whole_periods(structure: Atoms, params: SimulationParams) -> SimulationPara
 def _allowed_thickness(thickness: float) -> float:
     if not thickness > 0.1:
         raise AtomsegError(
-            f"the intensities of the experiment belong to a thickness of {thickness:.2g} A; check that they are fractions of the "
+            f"the intensities of the experiment belong to a thickness of {thickness:.2g} Å; check that they are fractions of the "
             "beam, and that columns are bright in both images"
         )
     return thickness
@@ -282,7 +282,7 @@ def _fit_notes(stem: StemParams, uncertainty: dict[str, float]) -> tuple[str, ..
         )
         # The image depends on the square, of which this is three standard deviations.
         if stem.defocus < 6 * uncertainty["defocus"]:
-            notes.append(f"the image does not tell a defocus of {stem.defocus:.0f} A from focus")
+            notes.append(f"the image does not tell a defocus of {stem.defocus:.0f} Å from focus")
     if "thickness" in uncertainty:
         notes.append(
             "the thickness is that of the mean number of atoms, without channelling, and images are simulated of whole layers: "

@@ -62,6 +62,6 @@ def comparison_summary(comparison: Comparison) -> str:
     y, x = comparison.shift
     return (
         f"1-R2 {comparison.one_minus_r2:.4g}, FRMS {comparison.frms:.4g}, SSIM {comparison.ssim:.4f}, "
-        f"shift {y:.3f}, {x:.3f} A (y, x), rotation {comparison.rotation_deg:.3f} deg, "
+        f"shift {y:.3f}, {x:.3f} Å (y, x), rotation {comparison.rotation_deg:.3f} deg, "
         f"magnification {comparison.magnification:.5f}"
     )

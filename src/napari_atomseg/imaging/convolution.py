@@ -105,7 +105,7 @@ def convolve(
     reach = REACH * params.sigma
     places, numbers, _ = _around(atoms, reach)
     places, weights = _stacked(places, numbers.astype(float) ** params.exponent)
-    return _under_gaussian(places, weights, params.sigma, pixel_size, shape)
+    return under_gaussian(places, weights, params.sigma, pixel_size, shape)
 
 
 def total_scattering(atoms: Atoms, exponent: float) -> float:
@@ -120,10 +120,29 @@ def total_scattering(atoms: Atoms, exponent: float) -> float:
     return float(np.sum(atoms.numbers.astype(float) ** exponent))
 
 
-def _under_gaussian(
+def under_gaussian(
     places: np.ndarray, weights: np.ndarray, sigma: float, pixel_size: tuple[float, float], shape: tuple[int, int]
 ) -> np.ndarray:
-    image = np.zeros(shape)
+    """Images of weighted points under a Gaussian, in weights per area.
+
+    Parameters
+    ----------
+    places : ndarray, shape (N, 2), Å, (y, x)
+        Counted from the first pixel.
+    weights : ndarray, shape (N,) or (K, N)
+        For one image or for K of them.
+    sigma : float, Å
+        Standard deviation of the Gaussian.
+    pixel_size : tuple of float, Å, (y, x)
+    shape : tuple of int
+        (Y, X).
+
+    Returns
+    -------
+    ndarray, float64, shape (Y, X) or (K, Y, X)
+    """
+    given = np.atleast_2d(weights)
+    image = np.zeros((len(given), *shape))
     reach = REACH * sigma
     # Few atoms at once; many in tiles, since each reaches only a few pixels.
     tile = max(shape) if len(places) * max(shape) < MOST_AT_ONCE else TILE
@@ -132,10 +151,11 @@ def _under_gaussian(
         for columns in _pieces(shape[1], tile):
             some = strip[_near(places[strip, 1], columns, pixel_size[1], reach)]
             for part in np.array_split(some, 1 + len(some) * tile // MOST_AT_ONCE):
-                along_y = _gaussian(np.arange(*rows) * pixel_size[0], places[part, 0], sigma) * weights[part, None]
+                along_y = _gaussian(np.arange(*rows) * pixel_size[0], places[part, 0], sigma)
                 along_x = _gaussian(np.arange(*columns) * pixel_size[1], places[part, 1], sigma)
-                image[slice(*rows), slice(*columns)] += along_y.T @ along_x
-    return image
+                for one, own in zip(image, given, strict=True):
+                    one[slice(*rows), slice(*columns)] += (along_y * own[part, None]).T @ along_x
+    return image if weights.ndim == 2 else image[0]
 
 
 def _stacked(places: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

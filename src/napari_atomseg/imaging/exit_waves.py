@@ -100,7 +100,7 @@ def _checked(found: Mapping[str, np.ndarray]) -> ExitWave:
     if wave.ndim != 2 or not np.iscomplexobj(wave) or not np.isfinite(wave).all() or min(wave.shape) < 16:
         raise ValueError(f"the wave is of type {wave.dtype} and shape {wave.shape}, and not finite complex numbers (Y, X)")
     if not 1e-3 < size < 10 or not 1e3 < energy < 1e7:
-        raise ValueError(f"a pixel size of {size:g} A and an energy of {energy:g} eV make no sense")
+        raise ValueError(f"a pixel size of {size:g} Å and an energy of {energy:g} eV make no sense")
     height, width = wave.shape
     atoms = Projection(
         positions=found["positions"], numbers=found["numbers"], heights=found["heights"], field=(height * size, width * size)

@@ -14,6 +14,9 @@ from napari_atomseg.noise.batch import only_where
 from napari_atomseg.noise.quantities import DoseScale
 from napari_atomseg.optics.batch import per_image
 
+ELEMENTARY_CHARGE = 1.602176634e-19
+"""C."""
+
 
 def electrons_per_pixel(dose: float, pixel_size: Angstrom) -> float:
     """Electrons that the beam puts into one square pixel; `dose` in e/A2.
@@ -25,6 +28,18 @@ def electrons_per_pixel(dose: float, pixel_size: Angstrom) -> float:
     pixel_size : float, Angstrom
     """
     return dose * pixel_size**2
+
+
+def electrons_in_dwell(dwell_time: float, current: float) -> float:
+    """Electrons that a probe brings to one position, n = t I / e.
+
+    Parameters
+    ----------
+    dwell_time : float, µs
+    current : float, pA
+        Of the probe.
+    """
+    return dwell_time * 1e-6 * current * 1e-12 / ELEMENTARY_CHARGE
 
 
 @dataclass(frozen=True, kw_only=True)

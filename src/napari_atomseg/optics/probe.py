@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import torch
@@ -28,6 +29,8 @@ FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
 # A transfer below this does not show in an image in single precision; modes beyond are not computed.
 _FAINTEST_TRANSFER = 1e-6
 _MOST_MODES = 2048
+_STEPS_IN_WIDTH, _MOST_STEPS = 12.0, 512
+"""Samples of a probe in its diffraction limit, and along its whole width at most, where its width is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +169,31 @@ def probe_intensity(
     if centred:
         image = torch.roll(image, (shape[0] // 2, shape[1] // 2), (1, 2))
     return image[:, None]
+
+
+@lru_cache(maxsize=4096)
+def half_maximum_width(params: ProbeParams) -> float:
+    r"""Full width at half maximum of a probe with its aberrations and its source, Å.
+
+    Parameters
+    ----------
+    params : ProbeParams
+
+    Returns
+    -------
+    float, Å
+        Diameter of the disc whose area is that of the region brighter than half of the maximum, which is the full width of a
+        round probe: :math:`2 \sqrt{A / \pi}`.
+    """
+    limit = 0.5 * wavelength(params.energy) / (params.semiangle * 1e-3)
+    step = math.hypot(limit, params.source_size) / _STEPS_IN_WIDTH
+    side = next_fast_len(min(_MOST_STEPS, math.ceil(2 * probe_reach(params) / step)))
+    image = probe_intensity([params], (side, side), 2 * probe_reach(params) / side)[0, 0]
+    above = image - image.max() / 2
+    slope = torch.hypot(*torch.gradient(image)).clamp_min(1e-9 * float(image.max()))
+    # Pixels on the edge count by the share that lies inside.
+    area = float((above / slope + 0.5).clamp(0, 1).sum()) * (2 * probe_reach(params) / side) ** 2
+    return 2 * math.sqrt(area / math.pi)
 
 
 def _pupil_modes(params: Sequence[ProbeParams], extent: Sequence[float]) -> int:

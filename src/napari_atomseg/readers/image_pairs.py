@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from napari_atomseg.core.errors import AtomsegError, UnreadableFileError
 
 _SUFFIXES = (".tif", ".tiff")
 _ROLES = ("convolution", "multislice")
+_EXTRAS = ("wide", "error", "positions", "numbers")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,12 +29,32 @@ class ImagePair:
     convolution : ndarray, float64, shape (Y, X)
     multislice : ndarray, float64, shape (Y, X)
     pixel_size : float or None, Å
+    wide : ndarray, float64, shape (Y + 2 B, X + 2 B), or None
+        The convolution with what lies around the field.
+    error : ndarray, float64, shape (Y, X), or None
+        Standard error of the multislice image, from its snapshots.
+    positions : ndarray, float64, shape (N, 3), Å, (x, y, z), or None
+        The atoms of the structure, counted from the first pixel; the beam runs along z.
+    numbers : ndarray of int, shape (N,), or None
+        Their atomic numbers.
+    told : mapping
+        How the pair was made: ``optics``, ``composition``, ``thickness`` (Å), ``params``, ``specimen``; empty if it does not say.
     """
 
     name: str
     convolution: np.ndarray
     multislice: np.ndarray
     pixel_size: float | None = None
+    wide: np.ndarray | None = None
+    error: np.ndarray | None = None
+    positions: np.ndarray | None = None
+    numbers: np.ndarray | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def border(self) -> int:
+        """Pixels of the wide convolution on each side of the field."""
+        return 0 if self.wide is None else (self.wide.shape[0] - self.convolution.shape[0]) // 2
 
     def __post_init__(self) -> None:
         for role in _ROLES:
@@ -49,9 +72,25 @@ class ImagePair:
                 f"{self.name}: convolution is {_size(self.convolution)} px and multislice {_size(self.multislice)} px (y x x); "
                 "both must be on one grid"
             )
+        self._check_extras()
         size = self.pixel_size
         if size is not None and not 0 < size < 1e9:
             raise AtomsegError(f"{self.name}: the pixel size is {size:g} Å; it must be above zero")
+
+    def _check_extras(self) -> None:
+        """What came with the images belongs to them."""
+        inside = None
+        if self.wide is not None:
+            cut = slice(self.border, self.wide.shape[0] - self.border), slice(self.border, self.wide.shape[1] - self.border)
+            inside = np.asarray(self.wide[cut])
+        fitting = (inside is None or np.array_equal(inside, self.convolution)) and (
+            self.error is None or self.error.shape == self.convolution.shape
+        )
+        atoms = (self.positions is None) == (self.numbers is None) and (
+            self.positions is None or self.numbers is None or self.positions.shape == (len(self.numbers), 3)
+        )
+        if not fitting or not atoms:
+            raise AtomsegError(f"{self.name}: wide, error, positions or numbers do not belong to its images; make the pair again")
 
 
 def read_pairs(folder: Path | str) -> list[ImagePair]:
@@ -79,7 +118,7 @@ def read_pairs(folder: Path | str) -> list[ImagePair]:
             f"{folder}: there are no pairs in it; it needs .npz files with convolution and multislice, "
             "or files *_convolution.tif and *_multislice.tif"
         )
-    return [_read_archive(path) for path in archives] + [_read_pictures(*two) for two in pictures]
+    return [read_pair(path) for path in archives] + [_read_pictures(*two) for two in pictures]
 
 
 def common_pixel_size(pairs: Sequence[ImagePair]) -> float | None:
@@ -118,7 +157,18 @@ def _tif_partners(folder: Path) -> list[tuple[Path, Path]]:
     return [(roles["convolution"], roles["multislice"]) for _, roles in sorted(found.items())]
 
 
-def _read_archive(path: Path) -> ImagePair:
+def read_pair(path: Path) -> ImagePair:
+    """The pair of one ``.npz`` file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    AtomsegError
+        Says which file, what was seen, and how to mend it.
+    """
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [role for role in _ROLES if role not in archive]
@@ -127,11 +177,12 @@ def _read_archive(path: Path) -> ImagePair:
                     f"{path.name}: there is no array {' and '.join(missing)} in it, only {', '.join(archive) or 'nothing'}; "
                     "each file needs convolution and multislice"
                 )
-            images = {role: archive[role] for role in _ROLES}
+            arrays: dict[str, Any] = {name: archive[name] for name in (*_ROLES, *_EXTRAS) if name in archive}
             size = archive.get("pixel_size")
+            told: dict[str, Any] = json.loads(str(archive["told"])) if "told" in archive else {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise UnreadableFileError(f"{path.name}: it cannot be read as .npz; it may be damaged, so write it again") from error
-    return ImagePair(name=path.name, pixel_size=_one_size(path.name, size), **images)
+    return ImagePair(name=path.name, pixel_size=_one_size(path.name, size), told=told, **arrays)
 
 
 def _one_size(name: str, told: np.ndarray | None) -> float | None:
@@ -168,7 +219,12 @@ def _read_pictures(convolution: Path, multislice: Path) -> ImagePair:
             "both must be on one grid"
         )
     name = convolution.stem.removesuffix("_convolution")
-    return ImagePair(name=name, pixel_size=known[0] if known else None, **images)
+    return ImagePair(
+        name=name,
+        pixel_size=known[0] if known else None,
+        convolution=images["convolution"],
+        multislice=images["multislice"],
+    )
 
 
 def _size(image: np.ndarray) -> str:

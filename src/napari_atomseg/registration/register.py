@@ -117,7 +117,7 @@ def _require_alike(simulated: tuple[float, float], experimental: tuple[float, fl
     ratio = max(max(a / b, b / a) for a, b in zip(simulated, experimental, strict=True))
     if ratio > LARGEST_RATIO:
         raise AtomsegError(
-            f"the simulated image has pixels of {simulated[1]:g} A and the experimental one of {experimental[1]:g} A, a factor "
+            f"the simulated image has pixels of {simulated[1]:g} Å and the experimental one of {experimental[1]:g} Å, a factor "
             f"of {ratio:.0f}; correct the pixel size that is wrong, or simulate with pixels like those of the experiment"
         )
 
@@ -128,7 +128,7 @@ def _notes(placement: Placement, correlation: float, others: list[tuple[float, f
         y, x = others[0]
         many = f"at least {len(others)} other shifts are" if len(others) > 1 else "one other shift is"
         notes.append(
-            f"the images are periodic: {many} as good, the nearest {math.hypot(y, x):.2f} A away at ({y:.2f}, {x:.2f}) A (y, x); "
+            f"the images are periodic: {many} as good, the nearest {math.hypot(y, x):.2f} Å away at ({y:.2f}, {x:.2f}) A (y, x); "
             "which cell of the crystal is compared with which is not determined"
         )
     if correlation < _UNLIKE:

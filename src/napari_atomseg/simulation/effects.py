@@ -26,7 +26,10 @@ _METHODS: dict[str, tuple[str, ...]] = {
     "multislice.interpolation": ("prism",),
     **{
         f"tem.{name}": ("hrtem",)
-        for name in ("defocus", "Cs", "focal_spread", "angular_spread", "aperture", "images", "focal_step", "dose")
+        for name in (
+            *("defocus", "Cs", "C5", "astigmatism", "astigmatism_angle", "coma", "coma_angle", "focal_spread", "angular_spread"),
+            *("aperture", "images", "focal_step", "dose", "mtf", "mtf_knee", "mtf_floor", "mtf_steepness"),
+        )
     },
 }
 """Methods that know a parameter at all; those that are not named here belong to every method."""
@@ -48,6 +51,9 @@ _CONDITIONS: dict[str, tuple[Callable[[SimulationParams], bool], str]] = {
     "detector.inner_angle": (lambda params: params.detector.kind != "bright_field", "rings"),
     "detector.segments": (lambda params: params.detector.kind == "segmented", "a segmented detector"),
     "detector.rotation": (lambda params: params.detector.kind == "segmented", "a segmented detector"),
+    **dict.fromkeys(
+        ("tem.mtf_knee", "tem.mtf_floor", "tem.mtf_steepness"), (lambda params: params.tem.mtf == "rational", "a camera (mtf)")
+    ),
     "tem.focal_step": (lambda params: params.tem.images > 1, "a focal series"),
 }
 """What else must be so for a parameter to change anything, and in words what it belongs to then."""

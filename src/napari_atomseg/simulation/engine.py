@@ -12,7 +12,8 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
-from napari_atomseg.simulation.convolved import convolved_image, correction_from
+from napari_atomseg.simulation.convolved import convolved_image
+from napari_atomseg.simulation.correction_catalogue import correction_for_image
 from napari_atomseg.simulation.effects import without_effect
 from napari_atomseg.simulation.params import SimulationParams
 from napari_atomseg.simulation.progress import SimulationProgress
@@ -32,7 +33,11 @@ MODALITIES = {"annular": "haadf", "bright_field": "bf", "segmented": "adf"}
 
 @job
 def simulate(
-    structure: Atoms | str | Path, params: SimulationParams | None = None, *, correction: Correction | str | Path | None = None
+    structure: Atoms | str | Path,
+    params: SimulationParams | None = None,
+    *,
+    correction: Correction | str | Path | None = None,
+    extrapolate: bool = False,
 ) -> Generator[Progress, None, Micrograph]:
     """Image of a structure, in fractions of the incident beam.
 
@@ -41,8 +46,10 @@ def simulate(
     structure : Atoms, str or Path
         A crystal, or a particle without a cell; or a file that ase reads.
     params : SimulationParams, optional
-    correction : Correction or Path, optional
-        For the method ``corrected``.
+    correction : Correction, Path or str, optional
+        For the method ``corrected``; a file, or the name of one at hand; by default the one at hand that fits the image.
+    extrapolate : bool
+        Apply the correction though it was fitted to something else.
 
     Yields
     ------
@@ -70,14 +77,21 @@ def simulate(
     """
     atoms = read_structure(structure) if isinstance(structure, (str, Path)) else structure
     params = params or SimulationParams()
+    used = None
     if params.method in ("convolution", "corrected"):
         yield SimulationProgress(0, 1, params.method)
-        image, notes = convolved_image(atoms, params, correction_from(correction) if params.method == "corrected" else None)
+        chosen = None
+        if params.method == "corrected":
+            chosen, used = correction_for_image(correction, atoms, params)
+        image, notes = convolved_image(atoms, params, chosen, extrapolate)
+        if correction is None and used:
+            notes = (f"corrected by {used}, which was fitted to such images", *notes)
     elif params.method == "hrtem":
         image, notes = yield from hrtem_image_of(atoms, params)
     else:
         image, notes = yield from multislice_image_of(atoms, params)
-    return _micrograph(image, atoms, params, notes, correction)
+    told = {"correction": used, "extrapolate": extrapolate}
+    return _micrograph(image, atoms, params, notes, told)
 
 
 @job
@@ -92,9 +106,9 @@ def simulate_again(micrograph: Micrograph) -> Generator[Progress, None, Microgra
     told = micrograph.metadata.get("simulation")
     if not told:
         raise AtomsegError(f"{micrograph.name} carries no simulation; only images that were simulated here can be made again")
-    return (
-        yield from simulate.steps(structure_in(told), SimulationParams.from_json(told["params"]), correction=told["correction"])
-    )
+    params = SimulationParams.from_json(told["params"])
+    how = {"correction": told["correction"], "extrapolate": told.get("extrapolate", False)}
+    return (yield from simulate.steps(structure_in(told), params, **how))
 
 
 def structure_in(told: dict[str, Any]) -> Atoms:
@@ -114,7 +128,7 @@ def structure_in(told: dict[str, Any]) -> Atoms:
 
 
 def _micrograph(
-    image: np.ndarray, atoms: Atoms, params: SimulationParams, notes: tuple[str, ...], correction: Correction | str | Path | None
+    image: np.ndarray, atoms: Atoms, params: SimulationParams, notes: tuple[str, ...], correction: dict[str, Any]
 ) -> Micrograph:
     name = str(atoms.info.get("name", atoms.get_chemical_formula()))
     path = str(atoms.info.get("path", ""))
@@ -128,11 +142,7 @@ def _micrograph(
             "pbc": [bool(value) for value in atoms.pbc],
         }
         structure |= {key: atoms.arrays[key].tolist() for key in ("occupancy", "thermal") if key in atoms.arrays}
-    told = {
-        "params": to_dict(params),
-        "structure": structure,
-        "correction": str(correction) if isinstance(correction, (str, Path)) else None,
-    }
+    told = {"params": to_dict(params), "structure": structure, **correction}
     return Micrograph(
         data=image,
         pixel_size=(params.pixel_size, params.pixel_size),

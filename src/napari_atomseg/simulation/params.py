@@ -61,6 +61,16 @@ class TemParams:
         Defocus from the exit surface; positive for underfocus, as in abTEM.
     Cs : float
         Spherical aberration.
+    C5 : float
+        Spherical aberration of fifth order.
+    astigmatism : float
+        Twofold astigmatism.
+    astigmatism_angle : float
+        Azimuth of the astigmatism.
+    coma : float
+        Axial coma.
+    coma_angle : float
+        Azimuth of the coma.
     focal_spread : float
         Half width of the defocus distribution at 1/e of its height.
     angular_spread : float
@@ -73,16 +83,33 @@ class TemParams:
         Difference of defocus from image to image.
     dose : float
         Electron dose of each image, whose electrons are counted; automatic is a noiseless image.
+    mtf : str
+        Modulation transfer of the camera: none, or ``rational``, that of Madsen et al., Eq. 5, which blurs the counted electrons.
+    mtf_knee : float
+        Half of the frequency, in Nyquist frequencies, where its falling part is at one half.
+    mtf_floor : float
+        Its value at high frequency.
+    mtf_steepness : float
+        Exponent of its fall.
     """
 
     defocus: Annotated[float, Quantity(unit="Å", low=-1e6, high=1e6, decimals=1)] = 80.0
     Cs: Annotated[float, Quantity(unit="Å", low=-1e9, high=1e9, decimals=0)] = -100_000.0
+    C5: Annotated[float, Quantity(unit="Å", low=-1e9, high=1e9, decimals=0)] = 0.0
+    astigmatism: Annotated[float, Quantity(unit="Å", low=0, high=1e6, decimals=1)] = 0.0
+    astigmatism_angle: Annotated[float, Quantity(unit="rad", low=-4, high=4, decimals=3)] = 0.0
+    coma: Annotated[float, Quantity(unit="Å", low=0, high=1e6, decimals=1)] = 0.0
+    coma_angle: Annotated[float, Quantity(unit="rad", low=-4, high=4, decimals=3)] = 0.0
     focal_spread: Annotated[float, Quantity(unit="Å", low=0, high=1e4, decimals=1)] = 30.0
     angular_spread: Annotated[float, Quantity(unit="mrad", low=0, high=50, decimals=3)] = 0.1
     aperture: Annotated[float, Quantity(unit="mrad", low=0.1, high=500)] | None = None
     images: Annotated[int, Quantity(low=1, high=100)] = 1
     focal_step: Annotated[float, Quantity(unit="Å", low=-1e5, high=1e5, decimals=1)] = 20.0
     dose: Annotated[float, Quantity(unit="e/Å²", low=1e-3, high=1e9, decimals=1)] | None = None
+    mtf: Literal["none", "rational"] = "none"
+    mtf_knee: Annotated[float, Quantity(low=1e-3, high=1e3, decimals=3)] = 0.5
+    mtf_floor: Annotated[float, Quantity(low=0, high=1, decimals=3)] = 0.05
+    mtf_steepness: Annotated[float, Quantity(low=0.1, high=20, decimals=2)] = 2.5
 
     def __post_init__(self) -> None:
         check(self)
@@ -142,6 +169,6 @@ def on_grid_of(params: SimulationParams, micrograph: Micrograph) -> SimulationPa
     """
     y, x = micrograph.require_pixel_size()
     if abs(y - x) > 0.01 * x:
-        raise AtomsegError(f"{micrograph.name} has pixels of {y:g} x {x:g} A; images can be simulated on square ones only")
+        raise AtomsegError(f"{micrograph.name} has pixels of {y:g} x {x:g} Å; images can be simulated on square ones only")
     height, width = micrograph.shape[-2:]
     return replace(params, pixel_size=x, cut=with_field(params.cut, (height * x, width * x)))

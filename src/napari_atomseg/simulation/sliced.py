@@ -13,7 +13,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.simulation.counted import counted
 from napari_atomseg.simulation.field import field_shape, probe_of
-from napari_atomseg.simulation.params import SimulationParams
+from napari_atomseg.simulation.params import SimulationParams, TemParams
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.specimens.cutting import field_of
 
@@ -81,8 +81,11 @@ def multislice_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Pro
 
     found = yield from mapped(steps, with_partial_image)
     image = found.image
+    rows, columns = field_shape(atoms, params)
     if periodic:
-        image = on_grid(image, found.pixel_size, params.pixel_size, field_shape(atoms, params))
+        image = on_grid(image, found.pixel_size, params.pixel_size, (rows, columns))
+    # Of a field that holds no whole number of pixels the scan has one more, and a convolution does not.
+    image = image[..., :rows, :columns]
     notes = found.notes if _scheme(params).scheme != "tiles" else (*found.notes, ERROR_OF_WINDOWS)
     return np.asarray(image, dtype=np.float32), notes
 
@@ -111,6 +114,11 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
         energy=params.stem.energy,
         defocus=tem.defocus,
         Cs=tem.Cs,
+        C5=tem.C5,
+        astigmatism=tem.astigmatism,
+        astigmatism_angle=tem.astigmatism_angle,
+        coma=tem.coma,
+        coma_angle=tem.coma_angle,
         focal_spread=tem.focal_spread,
         angular_spread=tem.angular_spread,
         semiangle=tem.aperture,
@@ -126,7 +134,21 @@ def hrtem_image_of(atoms: Atoms, params: SimulationParams) -> Generator[Progress
         image = on_grid(image, found.pixel_size, params.pixel_size, field_shape(atoms, params))
     if tem.dose is not None:
         image = counted(image, tem.dose, params.pixel_size, how.seed)
+    image = _through_camera(image, tem)
     return np.asarray(image[0] if tem.images == 1 else image, dtype=np.float32), found.notes
+
+
+def _through_camera(image: np.ndarray, told: TemParams) -> np.ndarray:
+    """Counted electrons (T, Y, X) as a camera blurs them, signal and noise alike."""
+    if told.mtf == "none":
+        return image
+    import torch
+
+    from napari_atomseg.optics.detector import MtfParams, apply_mtf
+
+    camera = MtfParams(model="rational", knee=told.mtf_knee, floor=told.mtf_floor, steepness=told.mtf_steepness)
+    planes = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[:, None]
+    return np.asarray(apply_mtf(planes, [camera] * len(planes))[:, 0].numpy())
 
 
 def _dividing_pixel(period: Atoms, wanted: float) -> float:

@@ -108,7 +108,7 @@ def _formula(structure: Atoms, shares: np.ndarray) -> str:
 def _empty_slabs(structure: Atoms, given: Repetition) -> list[str]:
     """Why a periodic axis is not repeated."""
     return [
-        f"an empty slab of {gap:.1f} A along {axis}: nothing is repeated along it"
+        f"an empty slab of {gap:.1f} Å along {axis}: nothing is repeated along it"
         for axis, gap, goes_on, periodic in zip(AXES, given.empty, given.repeated, structure.pbc, strict=True)
         if periodic and not goes_on and gap >= EMPTY
     ]

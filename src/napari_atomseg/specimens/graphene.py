@@ -88,7 +88,7 @@ def poisson_disc(size: tuple[float, float], distance: Angstrom, rng: np.random.G
     extent = np.array(size, dtype=float)
     if not (distance > 0 and np.prod(extent) / distance**2 < MOST_POINTS):
         raise AtomsegError(
-            f"points {distance:g} A apart in {size[0]:.0f} x {size[1]:.0f} A are too many; give more distance or a smaller image"
+            f"points {distance:g} Å apart in {size[0]:.0f} x {size[1]:.0f} Å are too many; give more distance or a smaller image"
         )
     points = np.zeros((0, 2))
     expected = int(np.prod(extent) / distance**2)

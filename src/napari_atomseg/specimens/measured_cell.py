@@ -78,7 +78,7 @@ def _check(basis: np.ndarray, sites: np.ndarray, intensities: np.ndarray) -> Non
     lengths = np.linalg.norm(basis, axis=1)
     if lengths.min() < SHORTEST or lengths.max() > LONGEST:
         raise AtomsegError(
-            f"the vectors of a cell are from {SHORTEST:g} to {LONGEST:g} A long, got {lengths[0]:.3g} and {lengths[1]:.3g} A"
+            f"the vectors of a cell are from {SHORTEST:g} to {LONGEST:g} Å long, got {lengths[0]:.3g} and {lengths[1]:.3g} Å"
         )
     if abs(np.linalg.det(basis)) < 0.05 * lengths.prod():
         raise AtomsegError("the two vectors of a cell point along one line; give two that span the plane")

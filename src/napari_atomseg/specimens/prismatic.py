@@ -59,7 +59,7 @@ def read_prismatic(text: str) -> tuple[Atoms, tuple[str, ...]]:
         atoms.set_array("thermal", table[:, 5])
         low, high = table[:, 5].min(), table[:, 5].max()
         spread = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        notes.append(f"thermal displacements of {spread} A are those of the file")
+        notes.append(f"thermal displacements of {spread} Å are those of the file")
     return atoms, tuple(notes)
 
 
@@ -71,8 +71,8 @@ def _row(number: int, line: str) -> list[float]:
         raise AtomsegError(f"line {number} begins with {values[0]:g}, which is no atomic number; give one, such as 28 for Ni")
     if not 0 <= values[4] <= 1 or not 0 <= values[5] <= WIDEST_MOTION:
         raise AtomsegError(
-            f"line {number} has the occupancy {values[4]:g} and the thermal displacement {values[5]:g} A; "
-            f"shares from 0 to 1 and displacements from 0 to {WIDEST_MOTION:g} A were expected"
+            f"line {number} has the occupancy {values[4]:g} and the thermal displacement {values[5]:g} Å; "
+            f"shares from 0 to 1 and displacements from 0 to {WIDEST_MOTION:g} Å were expected"
         )
     return values
 

@@ -194,13 +194,13 @@ def fill_field(
 
 def _check_field(cell: ProjectedCell, field: tuple[float, float], thickness: Angstrom, mistilt: float) -> None:
     if not 0 < thickness <= THICKEST:
-        raise AtomsegError(f"a crystal of thickness {thickness:g} A cannot be made; give more than 0 and at most {THICKEST:g} A")
+        raise AtomsegError(f"a crystal of thickness {thickness:g} Å cannot be made; give more than 0 and at most {THICKEST:g} Å")
     if not abs(mistilt) <= STEEPEST:
         raise AtomsegError(f"a mistilt of {mistilt:g} rad is too large; at most {STEEPEST:g} rad is still near a zone axis")
     columns = field[0] * field[1] / abs(float(np.linalg.det(cell.basis))) * len(cell.sites)
     if not columns <= MOST_COLUMNS:
         raise AtomsegError(
-            f"a field of {field[0]:.0f} x {field[1]:.0f} A would hold {columns:.1g} columns; "
+            f"a field of {field[0]:.0f} x {field[1]:.0f} Å would hold {columns:.1g} columns; "
             f"give a smaller image or pixel size, up to {MOST_COLUMNS:.0g} columns"
         )
 

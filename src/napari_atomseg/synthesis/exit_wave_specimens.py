@@ -94,7 +94,7 @@ def _check(whole: ExitWave, record: Record, path: Path) -> None:
     energy = float(record.imaging["lens"].get("energy", whole.energy))
     if abs(whole.pixel_size / record.pixel_size - 1) > SAME_PIXEL_SIZE:
         raise AtomsegError(
-            f"{path}: the wave has {whole.pixel_size:g} A/px and the recipe asks for {record.pixel_size:g}; give both the same"
+            f"{path}: the wave has {whole.pixel_size:g} Å/px and the recipe asks for {record.pixel_size:g}; give both the same"
         )
     if abs(whole.energy / energy - 1) > SAME_PIXEL_SIZE:
         raise AtomsegError(f"{path}: the wave is one of {whole.energy:g} eV and the lens one for {energy:g}; give both the same")

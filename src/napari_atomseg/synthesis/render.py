@@ -12,10 +12,11 @@ from torch import Tensor
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns, render_probes
-from napari_atomseg.imaging.radial_profile import RadialProfileParams, half_maximum_width, profile_widths, render_profiles
+from napari_atomseg.imaging.radial_profile import RadialProfileParams, profile_widths, render_profiles
+from napari_atomseg.imaging.radial_profile import half_maximum_width as profile_half_width
 from napari_atomseg.noise.compose import Step
 from napari_atomseg.optics.batch import per_image
-from napari_atomseg.optics.probe import ProbeParams
+from napari_atomseg.optics.probe import ProbeParams, half_maximum_width
 from napari_atomseg.specimens.projection import ColumnTruth, Projection, columns_of
 from napari_atomseg.synthesis import labels, post_processing, render_hrtem
 from napari_atomseg.synthesis.camera import camera_of, exposure, recorded, steps_of, through
@@ -166,16 +167,6 @@ def _pixels(truth: ColumnTruth, record: Record) -> np.ndarray:
     return truth.positions / post_processing.pixel_size_after(record)
 
 
-def point_spread_width(probe: ProbeParams) -> float:
-    """Full width at half maximum of the probe with its source, Angstrom, as the diffraction limit and the source give it.
-
-    0.51 wavelengths over the semi-angle for a round aperture without aberrations (Born & Wolf, Principles of Optics, sec. 8.5).
-    """
-    from napari_atomseg.optics.electron import wavelength
-
-    return float(np.hypot(0.51 * wavelength(probe.energy) / (probe.semiangle * 1e-3), probe.source_size))
-
-
 def _clean(record: Record, projection: Projection, shape: tuple[int, int], device: torch.device | str) -> Tensor:
     """Noiseless image of atoms, shape (1, 1, Y, X)."""
     atoms, size = projection.drawn_out(), record.pixel_size
@@ -205,11 +196,11 @@ def _profile(record: Record) -> RadialProfileParams:
 def _spread(record: Record, atoms: Projection) -> float:
     """Full width at half maximum of columns, Angstrom: of the probe, or of the profile of the atoms, a mean over them."""
     if "profile" not in record.imaging:
-        return point_spread_width(_probe(record))
+        return half_maximum_width(_probe(record))
     profile = _profile(record)
     widths = profile_widths(profile).numpy()
     mean = widths[atoms.numbers - 1].mean() if len(atoms) else widths.mean()
-    return half_maximum_width(profile) * float(mean)
+    return profile_half_width(profile) * float(mean)
 
 
 def _drawn(scene: np.ndarray, device: torch.device | str) -> Tensor:

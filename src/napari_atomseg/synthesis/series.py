@@ -74,17 +74,44 @@ def batches(records: Sequence[Record], wanted: Sequence[str] = LABELS) -> Iterat
     wanted : sequence of str
         Labels.
     """
-    first = 0
-    while first < len(records):
-        last = first
-        while last < len(records) and last - first < BATCH and _kind(records[last]) == _kind(records[first]):
-            last += 1
-        try:
-            yield render(records[first:last], wanted)
-        except AtomsegError as error:
-            seeds = ", ".join(str(record.seed) for record in records[first:last])
-            raise AtomsegError(f"recipe {records[first].recipe}, seeds {seeds}: {error}") from error
-        first = last
+    return (rendered(group, wanted) for _, group in groups_of(records))
+
+
+def groups_of(records: Sequence[Record]) -> list[tuple[int, list[Record]]]:
+    """Records that are made together, each group with the number of its first one.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    """
+    found: list[tuple[int, list[Record]]] = []
+    for number, record in enumerate(records):
+        if found and len(found[-1][1]) < BATCH and _kind(found[-1][1][0]) == _kind(record):
+            found[-1][1].append(record)
+        else:
+            found.append((number, [record]))
+    return found
+
+
+def rendered(records: Sequence[Record], wanted: Sequence[str] = LABELS) -> Batch:
+    """The images of one group of records.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    wanted : sequence of str
+        Labels.
+
+    Raises
+    ------
+    AtomsegError
+        If a specimen cannot be made; names its seed.
+    """
+    try:
+        return render(records, wanted)
+    except AtomsegError as error:
+        seeds = ", ".join(str(record.seed) for record in records)
+        raise AtomsegError(f"recipe {records[0].recipe}, seeds {seeds}: {error}") from error
 
 
 def _kind(record: Record) -> tuple[tuple[int, int], int, int]:

@@ -17,11 +17,11 @@ from napari_atomseg.core.tasks import TASKS
 from napari_atomseg.imaging.linear_adf import ColumnBatch, batch_columns
 from napari_atomseg.inference.normalise import FARTHEST, contrast_of, normalised
 from napari_atomseg.inference.resample import resample
-from napari_atomseg.optics.probe import ProbeParams
+from napari_atomseg.optics.probe import ProbeParams, half_maximum_width
 from napari_atomseg.synthesis import labels
 from napari_atomseg.synthesis.recipe import Recipe, draw_record
 from napari_atomseg.synthesis.record import Record
-from napari_atomseg.synthesis.render import Batch, point_spread_width, render
+from napari_atomseg.synthesis.render import Batch, render
 
 FINENESS = (1.0, 1.0, 1.0, 0.65, 0.8, 1.3, 1.6, 2.0)
 """Native pixels in units of those that examples are recorded with: each batch is recorded at one, and resampled."""
@@ -120,7 +120,7 @@ def _examples(drawn: Batch, shape: tuple[int, int], scale: float, rng: np.random
     doubtful = _batch([places[kind == 1] for places, kind in zip(positions, seen, strict=True)])
     columns = labels.gaussian_map(visible, shape, [labels.GAUSSIAN_WIDTH / size for size in sizes])
     mask = labels.circular_mask(
-        visible, shape, [point_spread_width(probe) / size for probe, size in zip(probes, sizes, strict=True)]
+        visible, shape, [half_maximum_width(probe) / size for probe, size in zip(probes, sizes, strict=True)]
     )
     doubt = labels.circular_mask(doubtful, shape, [2 * DOUBT_RADIUS / size for size in sizes])
     weights = _intensities(drawn, scale)

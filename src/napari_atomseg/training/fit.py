@@ -113,7 +113,7 @@ def fit(
         If the checkpoint does not belong to these settings, or the loss is no longer a number.
     """
     _check(params, minutes)
-    lesson = lesson_of(recipe)
+    lesson = lesson_of(recipe, params.task)
     settings = {
         "recipe": recipe.name,
         "architecture": architecture_of(network),
@@ -161,7 +161,7 @@ def _drawn(recipe: Recipe, params: TrainParams) -> Steps[list[Examples]]:
     """The validation scenes."""
     yield Progress(0, lessons.BATCHES, PREPARING)
     shown = []
-    for batch in scenes(recipe, params.patch, params.native_sampling):
+    for batch in scenes(recipe, params.patch, params.native_sampling, params.task):
         shown.append(batch)
         yield Progress(len(shown), lessons.BATCHES, PREPARING)
     return shown

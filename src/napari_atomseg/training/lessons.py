@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -26,6 +27,8 @@ from napari_atomseg.training.validation import validate
 
 SEED = 2**30
 """Of the validation scenes; runs have smaller ones."""
+ALL = "all"
+"""All maps together."""
 BATCHES, BATCH = 6, 8
 
 
@@ -65,14 +68,54 @@ class Lesson:
     sampling_range: tuple[float, float]
 
 
-def lesson_of(recipe: Recipe) -> Lesson:
+def lesson_of(recipe: Recipe, task: str = ALL) -> Lesson:
     """Columns of STEM images; structures of TEM images of sheets, one class or more; restored images of all parts.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    task : str
+        Map that a network for columns learns alone; "all" for all of them.
 
     Raises
     ------
     AtomsegError
-        If no network learns from such images.
+        If no network learns from such images, or not this map.
     """
+    found = _whole_lesson(recipe)
+    if task == ALL:
+        return found
+    names = [output.name for output in found.outputs]
+    if found.task != COLUMNS or task not in names:
+        raise AtomsegError(f"{recipe.name}: networks learn no map {task} from it; leave the task out")
+    number = names.index(task)
+    return replace(
+        found,
+        outputs=(replace(found.outputs[number], weight=1.0),),
+        draw=OneMap(number),
+        validate=partial(validate, outputs=(replace(found.outputs[number], weight=1.0),)),
+    )
+
+
+@dataclass(frozen=True)
+class OneMap:
+    """Examples of which a network learns one map.
+
+    Attributes
+    ----------
+    number : int
+        Of the map among all.
+    """
+
+    number: int
+
+    def __call__(self, recipe: Recipe, seed: int, number: int, batch: int, patch: int, native: float) -> Examples:
+        """A batch; see :func:`~napari_atomseg.training.examples.draw_examples`."""
+        whole = draw_examples(recipe, seed, number, batch, patch, native)
+        return replace(whole, targets=whole.targets[:, self.number : self.number + 1])
+
+
+def _whole_lesson(recipe: Recipe) -> Lesson:
     if recipe.parts:
         return Lesson(
             task=RESTORATION,
@@ -119,7 +162,7 @@ def lesson_of(recipe: Recipe) -> Lesson:
     )
 
 
-def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:
+def scenes(recipe: Recipe, patch: int, native: float, task: str = ALL) -> Iterator[Examples]:
     """The validation scenes of a recipe, drawn batch by batch as they are asked for.
 
     Parameters
@@ -129,6 +172,8 @@ def scenes(recipe: Recipe, patch: int, native: float) -> Iterator[Examples]:
         Side of a scene.
     native : float, Angstrom
         Pixel size.
+    task : str
+        As for :func:`lesson_of`.
     """
-    draw = lesson_of(recipe).draw
+    draw = lesson_of(recipe, task).draw
     return (draw(recipe, SEED, number, BATCH, patch, native) for number in range(BATCHES))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.networks.activate import activate
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, RESTORED, Output
 from napari_atomseg.training.restoration_losses import RestorationWeights, restoration_loss
 
+_FAINTEST_LABEL = 0.1
 LEAST_SQUARE = 1e-5
 """Mean square error, in squares of the contrast, below which an image is good enough."""
 
@@ -69,11 +71,43 @@ def chi_square_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tupl
     low = targets.amin(dim=(2, 3), keepdim=True)
     label = targets - low
     weight = label + label.amax(dim=(2, 3), keepdim=True).clamp_min(0.1) / 10
+    return len(outputs) * ((maps - targets).square() / weight * _counted(found, asked, outputs)).mean()
+
+
+def _counted(found: Tensor, asked: Tensor, outputs: tuple[Output, ...]) -> Tensor:
+    """1 where a pixel of an output counts: all of an image, and what is asked of a map of probability."""
     counted = torch.ones_like(found)
     for number, output in enumerate(outputs):
         if output.unit == "probability":
             counted[:, number] = asked[:, 0]
-    return len(outputs) * ((maps - targets).square() / weight * counted).mean()
+    return counted
+
+
+def printed_chi_square_loss(
+    found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Output, ...] = COLUMN_OUTPUTS
+) -> Tensor:
+    r"""Modified chi-square of Lin et al. as it is printed: :math:`\langle (p - t)^2 / (t + \max(t)/10) \rangle`.
+
+    It needs targets that are nowhere below zero, as maps of probability are: else use :func:`chi_square_loss`.
+
+    Parameters
+    ----------
+    found, targets : Tensor, shape (B, C, Y, X)
+        Before the activation; the truth.
+    asked : Tensor, shape (B, 1, Y, X)
+        Where maps of probability count.
+    outputs : tuple of Output, length C
+
+    Raises
+    ------
+    AtomsegError
+        If a target lies below zero.
+    """
+    if float(targets.min()) < 0:
+        raise AtomsegError("the printed chi-square needs labels that are nowhere below zero; choose the loss chi_square")
+    # An image without columns has a label of zeros, which the printed denominator cannot bear.
+    weight = targets + targets.amax(dim=(2, 3), keepdim=True).clamp_min(_FAINTEST_LABEL) / 10
+    return len(outputs) * ((activate(found, outputs) - targets).square() / weight * _counted(found, asked, outputs)).mean()
 
 
 def paper_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Output, ...] = (RESTORED,)) -> Tensor:
@@ -96,4 +130,9 @@ def paper_loss(found: Tensor, targets: Tensor, asked: Tensor, outputs: tuple[Out
     return restoration_loss(torch.where(asked > 0, found, targets), targets, RestorationWeights())
 
 
-LOSSES = {"likelihood": likelihood_loss, "chi_square": chi_square_loss, "restoration": paper_loss}
+LOSSES = {
+    "likelihood": likelihood_loss,
+    "chi_square": chi_square_loss,
+    "printed_chi_square": printed_chi_square_loss,
+    "restoration": paper_loss,
+}

@@ -37,9 +37,12 @@ class TrainParams:
     settled : float
         Share of the updates after which batch normalisation keeps its statistics, so that the rest is learnt as it will be used:
         with few images an update, those of a batch are not those of any image.
-    loss : {'likelihood', 'chi_square', 'restoration'}
+    loss : {'likelihood', 'chi_square', 'printed_chi_square', 'restoration'}
         What is minimised. `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al.,
-        modified; `restoration`: that of Lobato et al., for networks that restore.
+        with images taken from their lowest value; `printed_chi_square`: as it is printed there; `restoration`: that of Lobato et
+        al., for networks that restore.
+    task : str
+        Map that a network for columns learns, for a network of its own as in Lin et al.; all for one network that gives them all.
     seed : int
         Random seed of weights and images.
     validate_every : int
@@ -55,7 +58,8 @@ class TrainParams:
     weight_decay: Annotated[float, Quantity(low=0, high=1.0, decimals=6)] = 1e-3
     averaging: Annotated[float, Quantity(low=0, high=0.99999, decimals=5)] = 0.999
     settled: Fraction = 1.0
-    loss: Literal["likelihood", "chi_square", "restoration"] = "likelihood"
+    loss: Literal["likelihood", "chi_square", "printed_chi_square", "restoration"] = "likelihood"
+    task: Literal["all", "columns", "mask", "denoise", "background", "deblur"] = "all"
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 0
     validate_every: _Count = 500
 

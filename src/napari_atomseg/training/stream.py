@@ -21,7 +21,8 @@ class Batches:
 
     def __call__(self, number: int) -> Examples:
         given = self.params
-        return lesson_of(self.recipe).draw(self.recipe, given.seed, number, given.batch, given.patch, given.native_sampling)
+        draw = lesson_of(self.recipe, given.task).draw
+        return draw(self.recipe, given.seed, number, given.batch, given.patch, given.native_sampling)
 
 
 def stream(recipe: Recipe, params: TrainParams, start: int, workers: int) -> Generator[Examples, None, None]:

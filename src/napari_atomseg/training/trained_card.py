@@ -37,7 +37,7 @@ def card_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path, nam
         On which it was trained.
     """
     state = checkpoint.load(folder)
-    lesson = lesson_of(recipe)
+    lesson = lesson_of(recipe, params.task)
     last = dict(state.history[-1]) if state.history else {}
     scores = {f"validation {key}": round(value, 4) for key, value in last.items() if key not in COURSE}
     # A run that starts from a model begins with a look at what that one reaches.

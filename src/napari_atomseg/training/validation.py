@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
 from napari_atomseg.localise.detection.map_columns import map_columns
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.training.examples import Examples
 from napari_atomseg.training.losses import LOSSES
@@ -20,10 +20,15 @@ MATCH = 0.6
 BORDER = 1.6
 """Columns nearer to the border are not judged, Angstrom."""
 CONFIDENCE = 0.5
-_IMAGES = [(number, output.name) for number, output in enumerate(COLUMN_OUTPUTS) if output.unit != "probability"]
 
 
-def validate(network: nn.Module, examples: Sequence[Examples], native: float, device: torch.device | str) -> dict[str, float]:
+def validate(
+    network: nn.Module,
+    examples: Sequence[Examples],
+    native: float,
+    device: torch.device | str,
+    outputs: tuple[Output, ...] = COLUMN_OUTPUTS,
+) -> dict[str, float]:
     """Loss, F1, rms distance (pm) and peak signal-to-noise ratios (dB) over fixed scenes.
 
     Columns that one may see or not count neither as found nor as missed.
@@ -36,25 +41,32 @@ def validate(network: nn.Module, examples: Sequence[Examples], native: float, de
     native : float, Angstrom
         Pixel size.
     device : torch.device or str
+    outputs : tuple of Output
+        Of the network; columns are judged on the map "columns", else on the mask.
     """
     losses, counts, square_sum = [], np.zeros(3), 0.0
-    decibels: dict[str, list[float]] = {name: [] for _, name in _IMAGES}
+    images = [(number, output.name) for number, output in enumerate(outputs) if output.unit != "probability"]
+    decibels: dict[str, list[float]] = {name: [] for _, name in images}
+    maps = len(images) < len(outputs)
     network.eval()
     with torch.no_grad():
         for batch in examples:
             found = network(batch.image.to(device)).float().cpu()
-            losses.append(float(LOSSES["likelihood"](found, batch.targets, batch.asked)))
-            for row in range(len(found)):
+            losses.append(float(LOSSES["likelihood"](found, batch.targets, batch.asked, outputs)))
+            for row in range(len(found) if maps else 0):
                 hits, square, more = _judged(found[row, 0].sigmoid(), batch.positions[row], batch.doubtful[row], native)
                 counts += (hits, *more)
                 square_sum += square
-            for head, name in _IMAGES:
+            for head, name in images:
                 decibels[name] += _decibels(found[:, head], batch.targets[:, head])
     right, false, missed = counts.tolist()
-    return {
-        "loss": float(np.mean(losses)),
+    on_columns = {
         "f1": float(2 * right / max(1.0, 2 * right + false + missed)),
         "rms_pm": 100 * float(np.sqrt(square_sum / max(1.0, right))),
+    }
+    return {
+        "loss": float(np.mean(losses)),
+        **(on_columns if maps else {}),
         **{f"psnr_{name}": float(np.mean(values)) for name, values in decibels.items()},
     }
 

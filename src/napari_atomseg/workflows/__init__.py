@@ -29,11 +29,20 @@ from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of
 from napari_atomseg.networks.card import BEFORE, RESTORATION
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
 from napari_atomseg.simulation.correction import fit_correction, read_correction, write_correction
-from napari_atomseg.simulation.correction_pairs import correction_for, make_pairs, pairs_cost, write_pairs
+from napari_atomseg.simulation.correction_catalogue import correction_names, corrections_that_fit, read_correction_card
+from napari_atomseg.simulation.correction_pairs import (
+    correction_for,
+    make_pair_set,
+    make_pairs,
+    pair_set_cost,
+    pairs_cost,
+    write_pairs,
+)
 from napari_atomseg.simulation.effects import CONVOLUTIONS, PROBES, belongs_to, has_effect
 from napari_atomseg.simulation.engine import simulate, simulate_again, structure_in
 from napari_atomseg.simulation.exit_waves import exit_wave_files, make_exit_waves
 from napari_atomseg.simulation.field import projected_atoms
+from napari_atomseg.simulation.pair_set_params import PairSetParams
 from napari_atomseg.simulation.params import METHODS, SimulationParams, StemParams, TemParams, on_grid_of
 from napari_atomseg.simulation.progress import SimulationProgress
 from napari_atomseg.simulation.sliced import simulation_cost
@@ -106,6 +115,7 @@ __all__ = [
     "Micrograph",
     "MultisliceParams",
     "NetworkParams",
+    "PairSetParams",
     "RefineParams",
     "RestorationParams",
     "SimulationParams",
@@ -126,6 +136,8 @@ __all__ = [
     "comparison_files",
     "comparison_summary",
     "correction_for",
+    "correction_names",
+    "corrections_that_fit",
     "default_network",
     "describe_structure",
     "draw_sample",
@@ -148,6 +160,7 @@ __all__ = [
     "locate_restored",
     "low_index_zones",
     "make_exit_waves",
+    "make_pair_set",
     "make_pairs",
     "map_feature",
     "map_names",
@@ -160,6 +173,7 @@ __all__ = [
     "models_folder",
     "on_grid_of",
     "one_frame",
+    "pair_set_cost",
     "pairs_cost",
     "params_of",
     "parse_zone_axis",
@@ -170,6 +184,7 @@ __all__ = [
     "read",
     "read_columns",
     "read_correction",
+    "read_correction_card",
     "read_recipe",
     "read_structure",
     "recipe_for_crystal",

@@ -21,6 +21,10 @@ class AcquisitionParams:
     ----------
     dose : float
         Electrons of the incident beam, which are counted; automatic counts none.
+    dwell_time : float
+        Time that the probe stays on a pixel; with the beam current it takes the place of the dose, n = t I / e.
+    current : float
+        Current of the probe.
     jitter_y, jitter_x : float
         Root mean square displacement of the scan rows.
     correlation : float
@@ -32,6 +36,8 @@ class AcquisitionParams:
     """
 
     dose: Annotated[float, Quantity(unit="e/Å²", low=1e-3, high=1e9, decimals=1)] | None = 5000.0
+    dwell_time: Annotated[float, Quantity(unit="µs", low=1e-3, high=1e6, decimals=3)] | None = None
+    current: Annotated[float, Quantity(unit="pA", low=1e-4, high=1e6, decimals=3)] | None = None
     jitter_y: Annotated[float, Quantity(unit="Å", low=0, high=10, decimals=3)] = 0.0
     jitter_x: Annotated[float, Quantity(unit="Å", low=0, high=10, decimals=3)] = 0.0
     correlation: Fraction = 0.6
@@ -40,6 +46,16 @@ class AcquisitionParams:
 
     def __post_init__(self) -> None:
         check(self)
+        if (self.dwell_time is None) != (self.current is None):
+            raise AtomsegError("dwell time and beam current give the electrons of a pixel together; give both or neither")
+
+    def dose_at(self, pixel_size: float) -> float | None:
+        """Electrons of the incident beam, e/Å², on square pixels of a size in Å; None if none are counted."""
+        from napari_atomseg.noise.counting import electrons_in_dwell
+
+        if self.dwell_time is None or self.current is None:
+            return self.dose
+        return electrons_in_dwell(self.dwell_time, self.current) / pixel_size**2
 
 
 def record(micrograph: Micrograph, params: AcquisitionParams) -> Micrograph:
@@ -76,8 +92,9 @@ def record(micrograph: Micrograph, params: AcquisitionParams) -> Micrograph:
             sigma_x=float(params.jitter_x * innovation), sigma_y=float(params.jitter_y * innovation), phi_x=phi, phi_y=phi
         )
         steps.append(("scan_jitter", jitter, own[0]))
-    electrons = electrons_per_pixel(params.dose, pixel) if params.dose is not None else 1.0
-    if params.dose is not None:
+    dose = params.dose_at(pixel)
+    electrons = electrons_per_pixel(dose, pixel) if dose is not None else 1.0
+    if dose is not None:
         steps.append(("counting", CountingParams(dose_scale=electrons), own[1]))
     if params.readout > 0:
         steps.append(("thermal", ThermalParams(sigma=params.readout / electrons), own[2]))
@@ -86,6 +103,6 @@ def record(micrograph: Micrograph, params: AcquisitionParams) -> Micrograph:
         micrograph,
         data=noisy,
         name=f"{micrograph.name} | recorded",
-        dose=params.dose,
+        dose=dose,
         metadata={**micrograph.metadata, "acquisition": to_dict(params)},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.synthesis.params import SynthesisParams
 
 if TYPE_CHECKING:
+    from napari_atomseg.synthesis.record import Record
     from napari_atomseg.synthesis.render import Batch
 
 LABELS = ("circular_mask", "small_mask", "gaussian", "noise_free", "background_free", "deblurred")
@@ -90,7 +92,12 @@ def synthesise(
 
 @job
 def synthesise_into(
-    recipe: str | Path, folder: Path, params: SynthesisParams | None = None, *, labels: tuple[str, ...] = LABELS
+    recipe: str | Path,
+    folder: Path,
+    params: SynthesisParams | None = None,
+    *,
+    labels: tuple[str, ...] = LABELS,
+    workers: int = 0,
 ) -> Generator[Progress, None, int]:
     """Like :func:`synthesise`, but written batch by batch into a folder; gives the number of images.
 
@@ -104,27 +111,53 @@ def synthesise_into(
         How many, and which; records are made again as they are.
     labels : tuple of str
         Which labels are written beside each image.
+    workers : int
+        Processes that draw and write, of one thread each; 0 does it here.
     """
-    from napari_atomseg.synthesis.series import batches, image_of, records_from, true_columns
+    from napari_atomseg.synthesis.series import groups_of, records_from
+    from napari_atomseg.training.drawing import drawn
     from napari_atomseg.writers.atomic import make_folder, replacing
-    from napari_atomseg.writers.columns_csv import write_columns
-    from napari_atomseg.writers.micrograph_tiff import write_tiff
 
     params = params or SynthesisParams()
     records = records_from(recipe, params.number, params.seed, params.size)
+    groups = groups_of(records)
     make_folder(folder)
     done = 0
     yield Progress(0, len(records), "drawing")
-    for batch in batches(records, labels):
-        for row in range(len(batch.records)):
-            stem = f"{done:06d}"
-            write_tiff(image_of(batch, row, "image"), folder / f"{stem}_image.tif")
-            for name in labels:
-                write_tiff(image_of(batch, row, name), folder / f"{stem}_{name}.tif")
-            write_columns(true_columns(batch, row), folder / f"{stem}_columns.csv")
-            done += 1
+    written = drawn(_Written(tuple(groups), folder, labels), 0, workers)
+    try:
+        for _ in groups:
+            done += next(written)
             yield Progress(done, len(records), "drawing")
+    finally:
+        written.close()
     # Last: a folder with records is a complete one.
     with replacing(folder / "records.jsonl") as unfinished:
         unfinished.write_text("".join(record.to_json() + "\n" for record in records), encoding="utf-8")
     return done
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The images of one group of records, written into a folder; gives their number."""
+
+    groups: tuple[tuple[int, list[Record]], ...]
+    folder: Path
+    labels: tuple[str, ...]
+
+    def __call__(self, number: int) -> int:
+        from napari_atomseg.synthesis.series import image_of, rendered, true_columns
+        from napari_atomseg.writers.columns_csv import write_columns
+        from napari_atomseg.writers.micrograph_tiff import write_tiff
+
+        if number >= len(self.groups):
+            return 0
+        first, records = self.groups[number]
+        batch = rendered(records, self.labels)
+        for row in range(len(records)):
+            stem = f"{first + row:06d}"
+            write_tiff(image_of(batch, row, "image"), self.folder / f"{stem}_image.tif", durable=False)
+            for name in self.labels:
+                write_tiff(image_of(batch, row, name), self.folder / f"{stem}_{name}.tif", durable=False)
+            write_columns(true_columns(batch, row), self.folder / f"{stem}_columns.csv", durable=False)
+        return len(records)

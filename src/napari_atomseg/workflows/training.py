@@ -89,7 +89,6 @@ def train(
 
     given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     place = folder or training_folder(name or given.name)
-    lesson = lesson_of(given)
     usual_shape, usual = run_settings(given, place if resume else None, start_from)
     if minutes is not None and not resume:
         usual = replace(usual, steps=0)
@@ -98,6 +97,7 @@ def train(
         if network is not None and network != usual_shape:
             raise AtomsegError("a network that starts from a model has that model's shape; leave out one of the two")
         before = load_model(start_from)
+    lesson = lesson_of(given, tuned.task)
     weights = dict(before.network.state_dict()) if before is not None else None
     chosen = device_of(NetworkParams(device=device))  # type: ignore[arg-type]  # checked there
     began = time.monotonic()

@@ -15,7 +15,7 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextmanager
-def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Iterator[Path]:
+def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError, durable: bool = True) -> Iterator[Path]:
     """Path of a new file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     The new file lies in the same folder, because only there is a move one indivisible step, and keeps the suffix, because
@@ -28,6 +28,8 @@ def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Ite
         The file to write.
     error : type of AtomsegError
         What to raise for a full disk, a folder without permission and the like.
+    durable : bool
+        Wait until the disk has it, so that it outlives a power failure.
 
     Yields
     ------
@@ -46,7 +48,8 @@ def replacing(path: Path | str, error: type[AtomsegError] = AtomsegError) -> Ite
         make_folder(target.parent, error)
         part = target.with_name(f".{target.stem[:60]}.{secrets.token_hex(4)}{target.suffix}")
         yield part
-        _flush_to_disk(part)
+        if durable:
+            _flush_to_disk(part)
         os.replace(part, target)
     except OSError as problem:
         raise error(_sentence(target, problem)) from problem

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ _ROWS_AT_ONCE = 1000
 """While pandas writes rows nothing else runs: so many take about 10 ms, and a window in another thread does not stand still."""
 
 
-def write_columns(columns: Columns, path: Path | str) -> tuple[Path, Path]:
+def write_columns(columns: Columns, path: Path | str, *, durable: bool = True) -> tuple[Path, Path]:
     """Write ``<stem>.csv``, one row per column, and ``<stem>.json`` beside it.
 
     Both files are complete before either takes its name.
@@ -36,6 +37,8 @@ def write_columns(columns: Columns, path: Path | str) -> tuple[Path, Path]:
         Any number of them, none included.
     path : Path or str
         The table; a suffix other than ``.csv`` is replaced.
+    durable : bool
+        Wait until the disk has it; not for one of thousands of files that can be made again.
 
     Returns
     -------
@@ -50,7 +53,10 @@ def write_columns(columns: Columns, path: Path | str) -> tuple[Path, Path]:
     table_path = Path(path).with_suffix(".csv")
     description_path = table_path.with_suffix(".json")
     text = json.dumps(description(columns), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(table_path, ColumnsFileError) as table_part, replacing(description_path, ColumnsFileError) as text_part:
+    with (
+        replacing(table_path, ColumnsFileError, durable) as table_part,
+        replacing(description_path, ColumnsFileError, durable) as text_part,
+    ):
         table = columns_table(columns)
         table.to_csv(table_part, index=False, na_rep="", lineterminator="\n", encoding="utf-8", chunksize=_ROWS_AT_ONCE)
         text_part.write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -125,6 +131,7 @@ def _image(image: Any, shape: tuple[int, ...] | None) -> dict[str, Any]:
     return known
 
 
+@lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:

@@ -16,7 +16,7 @@ _CLASSIC_LIMIT = 2**32 - 2**25
 """A classic TIFF counts its bytes with 32 bits; some are needed for the headers."""
 
 
-def write_tiff(micrograph: Micrograph, path: Path | str) -> Path:
+def write_tiff(micrograph: Micrograph, path: Path | str, *, durable: bool = True) -> Path:
     """Write intensities as float32, (Y, X) or (T, Y, X), with the pixel size in microns; not-a-number stays what it is.
 
     A lazy stack is computed and written frame by frame.
@@ -27,6 +27,8 @@ def write_tiff(micrograph: Micrograph, path: Path | str) -> Path:
         Image or stack.
     path : Path or str
         The file; a suffix other than ``.tif`` or ``.tiff`` is replaced by ``.tif``.
+    durable : bool
+        Wait until the disk has it; not for one of thousands of files that can be made again.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def write_tiff(micrograph: Micrograph, path: Path | str) -> Path:
     if target.suffix.lower() not in (".tif", ".tiff"):
         target = target.with_suffix(".tif")
     size = 4 * int(np.prod(micrograph.shape))
-    with replacing(target) as part, warnings.catch_warnings():
+    with replacing(target, durable=durable) as part, warnings.catch_warnings():
         # Stacks beyond 4 GB are outside ImageJ's own dialect, but its readers take them.
         warnings.filterwarnings("ignore", message=".*nonconformant BigTIFF.*")
         with tifffile.TiffWriter(part, imagej=True, bigtiff=size > _CLASSIC_LIMIT) as tiff:

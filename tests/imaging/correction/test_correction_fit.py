@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
 from napari_atomseg.core.jobs import run
-from napari_atomseg.imaging.correction.correction import out_of_range
+from napari_atomseg.imaging.correction.domain import FittedOn, out_of_range
 from napari_atomseg.imaging.correction.estimators import pipeline_of
 from napari_atomseg.imaging.correction.fitting import fit
 from napari_atomseg.imaging.correction.normal_equations import NormalEquations
@@ -209,9 +209,39 @@ def test_image_that_does_not_fit_is_refused(fitted):
 
 def test_intensities_beyond_the_fit_are_told(fitted):
     image = draw_pair(0).convolution
-    with pytest.warns(AtomsegWarning, match="leave the range"):
+    with pytest.raises(AtomsegError, match="leave the range"):
         fitted["robust"].apply(2 * image)
-    assert out_of_range(fitted["robust"], image) == []
+    with pytest.warns(AtomsegWarning, match="leave the range"):
+        fitted["robust"].apply(2 * image, extrapolate=True)
+    assert out_of_range(fitted["robust"].fitted_on, image) == []
+
+
+def test_faint_intensities_are_compared_as_a_ratio():
+    told = FittedOn(intensity_range=(0.01, 0.67))
+    dim = np.array([[0.00011, 0.055]])
+    assert "0.00011 to 0.055" in out_of_range(told, dim)[0]
+    assert out_of_range(told, np.array([[0.0098, 0.055]])) == []
+    # Of pairs with vacuum the floor under the logarithm is the least that there is.
+    assert out_of_range(FittedOn(intensity_range=(0.0, 0.67)), dim) == []
+
+
+def test_what_pairs_do_not_tell_is_named():
+    told = FittedOn(intensity_range=(0, 1), pixel_size=0.1, elements=("Pt",), optics={"energy": 200e3})
+    said = " ".join(told.untold)
+    assert "--semiangle" in said
+    assert "--thickness" in said
+    assert "--energy" not in said
+
+
+def test_images_on_another_scale_are_told():
+    assert FittedOn(intensity_range=(0, 1), scale=0.8).off_scale == ()
+    assert "14 times as bright" in FittedOn(intensity_range=(0, 1), scale=14).off_scale[0]
+
+
+def test_shares_of_elements_are_compared():
+    told = FittedOn(intensity_range=(0, 1), elements=("Mo", "Pt"), composition={"Mo": (0.05, 0.5), "Pt": (0.5, 0.95)})
+    assert out_of_range(told, composition={"Mo": 0.3, "Pt": 0.7}) == []
+    assert "90 % of the atoms are Mo" in out_of_range(told, composition={"Mo": 0.9, "Pt": 0.1})[0]
 
 
 def test_what_the_fit_did_not_show_is_told(fitted):
@@ -219,9 +249,8 @@ def test_what_the_fit_did_not_show_is_told(fitted):
     told = replace(
         correction.fitted_on, elements=("Pt", "Mo"), thickness=(10.0, 30.0), optics={"energy": 200e3, "detector": "haadf"}
     )
-    correction = replace(correction, fitted_on=told)
-    assert out_of_range(correction, elements=["Pt"], thickness=20.0, optics={"energy": 200e3, "Cs": 1.0}) == []
-    said = out_of_range(correction, elements=["Pt", "Au"], thickness=50.0, optics={"energy": 80e3, "detector": "bf"})
+    assert out_of_range(told, composition=["Pt"], thickness=20.0, optics={"energy": 200e3, "Cs": 1.0}) == []
+    said = out_of_range(told, composition=["Pt", "Au"], thickness=50.0, optics={"energy": 80e3, "detector": "bf"})
     assert [word in sentence for word, sentence in zip(("Au", "50 Å", "80000", "bf"), said, strict=True)] == [True] * 4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,6 +82,18 @@ def test_without_cupy_there_is_no_graphics_processor(monkeypatch):
         choose_device("gpu")
     found = choose_device("auto")
     assert (found.name, found.why) == ("cpu", "cupy is not installed")
+
+
+def test_a_graphics_processor_is_planned_for_where_cupy_finds_one(monkeypatch):
+    """A stand-in for cupy: no graphics processor has run this."""
+    runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (8 * 10**9, 10**10))
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
+    plan = plan_image(atoms(), PROBE, RING, still(device="auto"), 0.2)
+    assert (plan.device.name, plan.device.free_bytes, plan.batch) == ("gpu", 8 * 10**9, 128)
+    slow = plan_image(atoms(), PROBE, RING, still(device="cpu"), 0.2)
+    assert slow.batch < plan.batch
+    quick, usual = (cost(atoms(), PROBE, RING, still(device=device), 0.2).seconds for device in ("gpu", "cpu"))
+    assert quick < usual
 
 
 def test_a_graphics_processor_that_fails_is_said(monkeypatch):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
+from napari_atomseg.imaging.correction.domain import FittedOn, out_of_range
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.correction.symmetry import Group
 from napari_atomseg.imaging.correction.terms import (
@@ -19,37 +19,9 @@ from napari_atomseg.imaging.correction.terms import (
     number_of_terms,
     quadratic_forms,
 )
-from napari_atomseg.imaging.correction.variables import PixelVariables, Variables
+from napari_atomseg.imaging.correction.variables import Beside, PixelVariables, Variables
 
 _PIXEL_SIZE_TOLERANCE = 5e-3
-_INTENSITY_TOLERANCE = 0.05
-_OPTICS_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedOn:
-    """What the images of the fit showed, and how they were made; what is unknown is None or empty.
-
-    Attributes
-    ----------
-    pixel_size : float or None, Å
-    intensity_range : tuple of float
-        Lowest and highest intensity of the convolution images.
-    elements : tuple of str
-    thickness : tuple of float or None, Å
-        Least and greatest.
-    optics : mapping
-        Settings of the microscope by name, for example ``{"energy": 200e3, "semiangle": 24.5}`` in eV and mrad.
-    images : int
-        Number of pairs.
-    """
-
-    pixel_size: float | None = None
-    intensity_range: tuple[float, float]
-    elements: tuple[str, ...] = ()
-    thickness: tuple[float, float] | None = None
-    optics: Mapping[str, float | str] = field(default_factory=dict)
-    images: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +40,12 @@ class CrossValidated:
     left_out : float or None
         Share left out in each repeat, where there were no folds.
     seed : int
+    leave_one_out : float or None
+        1 - R² on images each of which is predicted by a fit to all others; how the form was chosen.
+    plain : float or None
+        1 - R² of the convolution images themselves, each as bright as suits all others.
+    noise : float or None
+        What of both scores is the thermal motion in the multislice images, which no form can predict.
     """
 
     one_minus_r2: float
@@ -77,6 +55,9 @@ class CrossValidated:
     repeats: int
     left_out: float | None = None
     seed: int = 0
+    leave_one_out: float | None = None
+    plain: float | None = None
+    noise: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,6 +80,8 @@ class Correction:
         So far did the multislice images of the fit lie from the convolution images; applying does not move images.
     fitted_on : FittedOn
     cross_validation : CrossValidated or None
+    image_only : Correction or None
+        Of a form that needs the atoms: what is applied where there is an image only.
     """
 
     params: CorrectionParams
@@ -110,6 +93,7 @@ class Correction:
     offset: tuple[float, float] = (0.0, 0.0)
     fitted_on: FittedOn
     cross_validation: CrossValidated | None = None
+    image_only: Correction | None = None
 
     def __post_init__(self) -> None:
         if self.centring.shape != (self.variables.count,) or self.scaling.shape != (len(self.scaling), self.variables.count):
@@ -137,7 +121,15 @@ class Correction:
         """Width in px of the edge in which the window reaches beyond the image, (s - 1) / 2."""
         return self.variables.margin
 
-    def apply(self, image: np.ndarray, *, pixel_size: float | None = None, keep_shape: bool = True) -> np.ndarray:
+    def apply(
+        self,
+        image: np.ndarray,
+        *,
+        pixel_size: float | None = None,
+        keep_shape: bool = True,
+        extrapolate: bool = False,
+        beside: Beside | None = None,
+    ) -> np.ndarray:
         """Corrected image.
 
         Parameters
@@ -149,6 +141,10 @@ class Correction:
         keep_shape : bool
             Pixels at the edge too: beyond it the image is continued as in a mirror, and the outermost pixels, which no fit
             saw, repeat the next ones (2 px; all of the edge in the paper's form). Else they are cut off, as in the paper.
+        extrapolate : bool
+            Correct an image whose intensities lie outside those of the fit, too.
+        beside : Beside, optional
+            What is known beside the image: its surroundings, and the atoms, which the form structure makes use of.
 
         Returns
         -------
@@ -157,30 +153,44 @@ class Correction:
         Raises
         ------
         AtomsegError
-            If the image or its pixel size does not fit.
+            If the image or its pixel size does not fit, or its intensities lie outside those of the fit.
 
         Warns
         -----
         AtomsegWarning
-            If intensities lie outside those of the fit, or the paper's form gets an image of limited precision.
+            If intensities lie outside those of the fit and that was allowed, or the paper's form gets an image of limited
+            precision.
         """
         self._check_pixel_size(pixel_size)
         self._check_image(image)
-        for sentence in self._doubts(image):
+        beyond = out_of_range(self.fitted_on, image)
+        if beyond and not extrapolate:
+            raise AtomsegError(" and ".join(beyond))
+        for sentence in (*beyond, *self._doubts(image)):
             warnings.warn(sentence, AtomsegWarning, stacklevel=2)
-        predicted = self.predict(image)
+        predicted = self.predict(image, beside)
         cut = self.margin
         return predicted if keep_shape or not cut else predicted[cut:-cut, cut:-cut]
 
-    def predict(self, image: np.ndarray) -> np.ndarray:
-        """Like :meth:`apply` with the edges, unchecked."""
-        pixels = PixelVariables(image, self.variables)
+    def predict(self, image: np.ndarray, beside: Beside | None = None) -> np.ndarray:
+        """Like :meth:`apply` with the edges, unchecked.
+
+        Parameters
+        ----------
+        image : ndarray, shape (Y, X)
+        beside : Beside, optional
+        """
+        if self.image_only is not None and (beside is None or beside.layers is None):
+            return self.image_only.predict(image, beside)
+        pixels = PixelVariables(image, self.variables, beside)
         predicted = np.empty(pixels.shape)
         for first, last in pixels.blocks_of_rows():
             predicted[first:last] = self._polynomial(pixels.rows(first, last)).reshape(last - first, -1)
         cut = self.params.margin
+        if not cut or (beside is not None and beside.border >= self.variables.margin):
+            return predicted
         # The kink of a mirrored image is a derivative that no pixel of the fit had: what is next to it is repeated instead.
-        return np.pad(predicted[cut:-cut, cut:-cut], cut, mode="edge") if cut else predicted
+        return np.pad(predicted[cut:-cut, cut:-cut], cut, mode="edge")
 
     def _polynomial(self, values: np.ndarray) -> np.ndarray:
         """Polynomial of variables of shape (V, N), which are overwritten; gives shape (N,)."""
@@ -208,6 +218,8 @@ class Correction:
         filters = [(linear @ self.scaling[linear_rows])[None]]
         strengths = []
         for group, matrix in zip(self.groups, matrices, strict=True):
+            if not group.products:
+                continue
             values, axes = np.linalg.eigh(matrix)
             for rows in filter(None, (group.rows, group.partners)):
                 filters.append(axes.T @ self.scaling[list(rows)])
@@ -238,68 +250,9 @@ class Correction:
             raise AtomsegError("the image has pixels that are not finite; simulate it again")
 
     def _doubts(self, image: np.ndarray) -> list[str]:
-        doubts = out_of_range(self, image)
+        doubts = []
         if self.params.form == "paper" and image.dtype != np.float64:
             doubts.append(
                 f"the paper's form needs an exact image in double precision and got {image.dtype}; the form robust takes any"
             )
         return doubts
-
-
-def out_of_range(
-    correction: Correction,
-    image: np.ndarray | None = None,
-    elements: Collection[str] | None = None,
-    thickness: float | None = None,
-    optics: Mapping[str, float | str] | None = None,
-) -> list[str]:
-    """What is asked of a correction that its fit did not show, in sentences; empty if nothing is.
-
-    Parameters
-    ----------
-    correction : Correction
-    image : ndarray, shape (Y, X), optional
-        Convolution image.
-    elements : collection of str, optional
-        Chemical symbols.
-    thickness : float, Å, optional
-    optics : mapping, optional
-        Settings by the names that the fit was told; others are not compared.
-    """
-    told = correction.fitted_on
-    sentences = []
-    if image is not None:
-        sentences += _brightness(image, told.intensity_range)
-    unseen = sorted(set(elements or ()) - set(told.elements))
-    if unseen and told.elements:
-        sentences.append(f"the correction was fitted on {', '.join(told.elements)} and knows nothing of {', '.join(unseen)}")
-    if thickness is not None and told.thickness is not None and not told.thickness[0] <= thickness <= told.thickness[1]:
-        low, high = told.thickness
-        sentences.append(
-            f"the thickness of {thickness:g} Å lies outside {low:g} to {high:g} Å, on which the correction was fitted"
-        )
-    for name, value in (optics or {}).items():
-        if name in told.optics and _differ(value, told.optics[name]):
-            sentences.append(f"{name} is {_shown(value)}, and the correction was fitted at {_shown(told.optics[name])}")
-    return sentences
-
-
-def _brightness(image: np.ndarray, fitted: tuple[float, float]) -> list[str]:
-    low, high = float(image.min()), float(image.max())
-    room = _INTENSITY_TOLERANCE * (fitted[1] - fitted[0])
-    if low >= fitted[0] - room and high <= fitted[1] + room:
-        return []
-    return [
-        f"intensities from {low:.4g} to {high:.4g} leave the range {fitted[0]:.4g} to {fitted[1]:.4g} of the fit; "
-        "beyond it the polynomial is a guess, so scale the image as the fitted ones were, or fit pairs like it"
-    ]
-
-
-def _differ(one: float | str, other: float | str) -> bool:
-    if isinstance(one, str) or isinstance(other, str):
-        return one != other
-    return abs(one - other) > _OPTICS_TOLERANCE * max(abs(one), abs(other))
-
-
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"

@@ -9,10 +9,11 @@ from sklearn.pipeline import Pipeline
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.imaging.correction.normal_equations import NormalEquations
 from napari_atomseg.imaging.correction.params import CorrectionParams
+from napari_atomseg.imaging.correction.structure_layers import number_of_layers
 from napari_atomseg.imaging.correction.symmetry import Group, all_orientations, principal_filters
 from napari_atomseg.imaging.correction.terms import evaluate, monomials, symmetric_terms
 
-RIDGES = {"paper": 1e-12, "robust": 1e-5, "better": 1e-5}
+RIDGES = {"paper": 1e-12, "robust": 1e-5, "better": 1e-5, "structure": 1e-4}
 """Penalty of each form on its standardised terms; the paper has none, and the smallest keeps the sums solvable."""
 _NO_WIDTH = 1e-9
 
@@ -88,6 +89,8 @@ class SymmetricTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Of the patch, whose pixels are the first variables; the others are the same for every orientation by themselves.
     components : int
         At most so many principal components.
+    layers : int
+        So many of the last variables have terms of first degree only.
 
     Attributes
     ----------
@@ -98,9 +101,10 @@ class SymmetricTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Which responses are multiplied with each other.
     """
 
-    def __init__(self, side: int = 15, components: int = 36) -> None:
+    def __init__(self, side: int = 15, components: int = 36, layers: int = 0) -> None:
         self.side = side
         self.components = components
+        self.layers = layers
 
     def fit(self, X: np.ndarray, y: object = None) -> SymmetricTerms:
         """Principal components of patches, from variables of shape (N, V)."""
@@ -118,8 +122,10 @@ class SymmetricTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         inverse = np.divide(1, widths, out=np.zeros_like(widths), where=widths > 0)
         self.scaling_[len(filters) :, pixels:] = np.diag(inverse)
         self.centring_ = centring
-        first = Group(rows=(*groups[0].rows, *range(len(filters), len(filters) + others)), linear=True)
-        self.groups_ = (first, *groups[1:])
+        added = range(len(filters), len(filters) + others)
+        first = Group(rows=(*groups[0].rows, *added[: others - self.layers]), linear=True)
+        last = (Group(rows=tuple(added[others - self.layers :]), linear=True, products=False),) if self.layers else ()
+        self.groups_ = (first, *groups[1:], *last)
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -131,7 +137,8 @@ def pipeline_of(params: CorrectionParams) -> Pipeline:
     """The unfitted steps of a form: from variables, shape (N, V), to multislice intensities."""
     regression = NormalEquations(RIDGES[params.form] if params.ridge is None else params.ridge)
     if params.form != "paper":
-        return Pipeline([("terms", SymmetricTerms(params.patch, params.components)), ("regression", regression)])
+        layers = number_of_layers(params.depths) if params.form == "structure" else 0
+        return Pipeline([("terms", SymmetricTerms(params.window, params.components, layers)), ("regression", regression)])
     whole = params.interactions or params.degree == 1
     terms = PolynomialTerms(params.degree, params.interactions)
     return Pipeline([("inputs", Whitening(uncorrelated=whole)), ("terms", terms), ("regression", regression)])

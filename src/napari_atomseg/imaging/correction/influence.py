@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_atomseg.imaging.correction.correction import Correction
-from napari_atomseg.imaging.correction.fitting import inside
+from napari_atomseg.imaging.correction.fitting import inputs_of, inside
 from napari_atomseg.imaging.correction.normal_equations import NormalEquations
-from napari_atomseg.imaging.correction.registration import register
 from napari_atomseg.imaging.correction.terms import evaluate, monomials, symmetric_terms
-from napari_atomseg.imaging.correction.variables import PixelVariables, blocks_of
+from napari_atomseg.imaging.correction.variables import blocks_of
 from napari_atomseg.readers.image_pairs import ImagePair
 
 
@@ -57,7 +56,7 @@ class _Terms:
 
     def __init__(self, correction: Correction, pair: ImagePair) -> None:
         self._correction = correction
-        self._pixels = PixelVariables(register(pair.convolution, correction.offset), correction.variables)
+        self._pixels = inputs_of(pair, correction.variables, correction.offset)
         self.places = np.flatnonzero(inside(pair.convolution.shape, correction.params.margin))
         self.actual = pair.multislice.ravel()
         self.shape = pair.convolution.shape

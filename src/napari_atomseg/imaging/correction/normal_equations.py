@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
@@ -72,9 +75,38 @@ class NormalEquations(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         target = vectors[:, kept].T @ (inverse * (self._vector[1:] / count - means * mean))
         slopes = inverse * (vectors[:, kept] @ (target / (values[kept] + self.ridge)))
         self.coef_ = np.concatenate([[mean - means @ slopes], slopes])
-        explained = 2 * self.coef_ @ self._vector - self.coef_ @ self.normal_matrix_ @ self.coef_
-        self.residual_variance_ = max(float(self._squares - explained) / float(count), 0.0)
+        self.residual_variance_ = self.squared_errors(self.coef_) / float(count)
         return self
+
+    def take(self, parts: Sequence[NormalEquations]) -> NormalEquations:
+        """Take over the sums of others of the same terms, in place of its own."""
+        whole = functools.reduce(NormalEquations.plus, parts)
+        self.normal_matrix_, self._vector, self._squares = whole.normal_matrix_, whole._vector, whole._squares
+        return self
+
+    def plus(self, other: NormalEquations) -> NormalEquations:
+        """The sums of both, not yet solved.
+
+        Parameters
+        ----------
+        other : NormalEquations
+            Of the same terms.
+        """
+        found = NormalEquations(self.ridge)
+        found.normal_matrix_ = self.normal_matrix_ + other.normal_matrix_
+        found._vector = self._vector + other._vector
+        found._squares = self._squares + other._squares
+        return found
+
+    def squared_errors(self, coefficients: np.ndarray) -> float:
+        """Sum of the squared errors of given coefficients on all that was taken in."""
+        explained = 2 * coefficients @ self._vector - coefficients @ self.normal_matrix_ @ coefficients
+        return max(float(self._squares - explained), 0.0)
+
+    @property
+    def scatter(self) -> float:
+        """Sum of the squared distances of the values from their mean."""
+        return float(self._squares - self._vector[0] ** 2 / self.normal_matrix_[0, 0])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Values, shape (N,), of terms of shape (N, T)."""

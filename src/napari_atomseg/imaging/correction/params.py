@@ -22,9 +22,11 @@ class CorrectionParams:
     Attributes
     ----------
     form : str
-        Form of the correction. ``robust``: principal components of a patch, symmetric under the flips and rotations of the
-        image; ``paper``: the polynomial of Combs et al., Eq. 5-8, for exact images in double precision only; ``better``: like
-        robust, with Gaussian means of wider surroundings.
+        Form of the correction. ``auto``: the simplest one that predicts images left out one by one about as well as the best of
+        them, from a quadratic of one pixel upwards; ``robust``: principal components of a patch, symmetric under the flips and
+        rotations of the image; ``paper``: the polynomial of Combs et al., Eq. 5-8, for exact images in double precision only;
+        ``better``: like robust, with Gaussian means of wider surroundings; ``structure``: the pixel, and what the atoms tell of
+        the depth at which each lies, for pairs that hold them.
     side : int, px
         Odd side s of the paper's grid of input pixels.
     degree : int
@@ -37,6 +39,8 @@ class CorrectionParams:
         Odd side of the patch of the forms robust and better.
     components : int
         At most so many principal components of that patch.
+    depths : int
+        Depths in a column of which the form structure has layers: 1, or 3 where there are many pairs.
     ridge : float or None
         Penalty on the standardised terms; None takes what suits the form.
     pixels : int
@@ -54,13 +58,14 @@ class CorrectionParams:
         tuned.
     """
 
-    form: Literal["robust", "paper", "better"] = "robust"
+    form: Literal["auto", "robust", "paper", "better", "structure"] = "auto"
     side: Annotated[int, Quantity(unit="px", low=1, high=15)] = 5
     degree: Annotated[int, Quantity(low=1, high=5)] = 2
     log: bool = True
     interactions: bool = True
     patch: Annotated[int, Quantity(unit="px", low=3, high=31)] = 15
     components: Annotated[int, Quantity(low=1, high=100)] = 36
+    depths: Literal[1, 3] = 3
     ridge: Annotated[float, Quantity(low=0, high=1, decimals=10)] | None = None
     pixels: Annotated[int, Quantity(low=0, high=10**9)] = 20_000
     split: Literal["image", "block", "pixel"] = "image"
@@ -83,6 +88,11 @@ class CorrectionParams:
             )
         if self.left_out is not None and not 0 < self.left_out < 1:
             raise AtomsegError(f"CorrectionParams.left_out must lie between 0 and 1, got {self.left_out:g}")
+
+    @property
+    def window(self) -> int:
+        """Side in px of the square of pixels that the form looks at."""
+        return {"paper": self.side, "structure": 1}.get(self.form, self.patch)
 
     @property
     def margin(self) -> int:

@@ -11,8 +11,10 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict, to_dict
-from napari_atomseg.imaging.correction.correction import Correction, CrossValidated, FittedOn
+from napari_atomseg.imaging.correction.correction import Correction, CrossValidated
+from napari_atomseg.imaging.correction.domain import FittedOn
 from napari_atomseg.imaging.correction.params import CorrectionParams
+from napari_atomseg.imaging.correction.structure_layers import DEPTHS, StructureOptics
 from napari_atomseg.imaging.correction.symmetry import Group
 from napari_atomseg.imaging.correction.variables import Variables
 
@@ -27,9 +29,13 @@ def to_json(correction: Correction) -> str:
     Of the names, ``side``, ``degree``, ``log`` and ``interactions`` say which polynomial it is, ``inputs`` what it is made
     of, and ``params`` what the fit was told.
     """
+    return json.dumps(_tree(correction), indent=None, allow_nan=False, ensure_ascii=False)
+
+
+def _tree(correction: Correction) -> dict[str, Any]:
     params, variables = correction.params, correction.variables
     whole = params.form == "paper"
-    tree = {
+    return {
         "format": FORMAT,
         "form": params.form,
         "side": variables.side,
@@ -43,14 +49,15 @@ def to_json(correction: Correction) -> str:
         "params": to_dict(params),
         "inputs": {
             "scale": variables.scale,
+            "structure": None if variables.structure is None else asdict(variables.structure),
             "surroundings_px": list(variables.surroundings),
             "centring": correction.centring.tolist(),
             "scaling": correction.scaling.tolist(),
             "groups": [asdict(group) for group in correction.groups],
         },
         "coefficients": correction.coefficients.tolist(),
+        "image_only": None if correction.image_only is None else _tree(correction.image_only),
     }
-    return json.dumps(tree, indent=None, allow_nan=False, ensure_ascii=False)
 
 
 def from_json(text: str) -> Correction:
@@ -83,6 +90,7 @@ def _correction(tree: Mapping[str, Any]) -> Correction:
         log=bool(tree["log"]),
         surroundings=tuple(_above_zero("surroundings_px", one) for one in inputs["surroundings_px"]),
         scale=_above_zero("scale", inputs["scale"]),
+        structure=_optional(inputs.get("structure"), _structure_optics),
     )
     _agree(tree, params, variables)
     scaling = _numbers("scaling", inputs["scaling"], 2)
@@ -96,14 +104,20 @@ def _correction(tree: Mapping[str, Any]) -> Correction:
         offset=_pair("offset_px", tree["offset_px"]),
         fitted_on=_fitted_on(tree),
         cross_validation=_optional(tree["cross_validation"], _cross_validated),
+        image_only=_optional(tree.get("image_only"), _correction),
     )
+
+
+def _structure_optics(told: Mapping[str, Any]) -> StructureOptics:
+    depths = _whole("depths", told["depths"], 3)
+    if depths not in DEPTHS:
+        raise AtomsegError(f"depths must be one of {', '.join(map(str, DEPTHS))}, got {depths}; {_AGAIN}")
+    return StructureOptics(depths=depths, **{name: float(value) for name, value in told.items() if name != "depths"})
 
 
 def _agree(tree: Mapping[str, Any], params: CorrectionParams, variables: Variables) -> None:
     """The fields that people read say the same as those that are used."""
-    paper = params.form == "paper"
-    side = params.side if paper else params.patch
-    expected = (params.form, side, params.degree, params.log, params.interactions)
+    expected = (params.form, params.window, params.degree, params.log, params.interactions)
     told = (tree["form"], variables.side, tree["degree"], tree["log"], tree["interactions"])
     if expected != told:
         raise AtomsegError(f"form, side, degree, log and interactions are {told} in one place and {expected} in params; {_AGAIN}")
@@ -111,7 +125,12 @@ def _agree(tree: Mapping[str, Any], params: CorrectionParams, variables: Variabl
 
 def _groups(told: Any, responses: int) -> tuple[Group, ...]:
     groups = tuple(
-        Group(rows=tuple(map(int, one["rows"])), partners=tuple(map(int, one["partners"])), linear=bool(one["linear"]))
+        Group(
+            rows=tuple(map(int, one["rows"])),
+            partners=tuple(map(int, one["partners"])),
+            linear=bool(one["linear"]),
+            products=bool(one.get("products", True)),
+        )
         for one in told
     )
     rows = sorted(row for group in groups for row in (*group.rows, *group.partners))
@@ -127,6 +146,9 @@ def _fitted_on(tree: Mapping[str, Any]) -> FittedOn:
         pixel_size=_optional(tree["pixel_size"], lambda one: _above_zero("pixel_size", one)),
         intensity_range=_pair("intensity_range", tree["intensity_range"]),
         elements=tuple(str(one) for one in tree["elements"]),
+        # Files of earlier versions tell neither composition nor scale.
+        composition={str(symbol): _pair("composition", shares) for symbol, shares in (tree.get("composition") or {}).items()},
+        scale=_optional(tree.get("scale"), lambda one: _above_zero("scale", one)),
         thickness=_optional(tree["thickness"], lambda one: _pair("thickness", one)),
         optics={str(name): value if isinstance(value, str) else float(value) for name, value in optics.items()},
         images=_whole("images", tree["images"], 10**9),
@@ -143,6 +165,9 @@ def _cross_validated(told: Mapping[str, Any]) -> CrossValidated:
         repeats=int(told["repeats"]),
         left_out=_optional(told.get("left_out"), float),
         seed=int(told.get("seed", 0)),
+        leave_one_out=_optional(told.get("leave_one_out"), float),
+        plain=_optional(told.get("plain"), float),
+        noise=_optional(told.get("noise"), float),
     )
 
 

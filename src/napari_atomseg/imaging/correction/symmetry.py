@@ -36,11 +36,14 @@ class Group:
         For each its partner, where products are summed over both; else empty.
     linear : bool
         Also terms of first degree; legal only for what no flip changes.
+    products : bool
+        Terms of second degree.
     """
 
     rows: tuple[int, ...]
     partners: tuple[int, ...] = ()
     linear: bool = False
+    products: bool = True
 
 
 def project(patches: np.ndarray, representation: str) -> np.ndarray:

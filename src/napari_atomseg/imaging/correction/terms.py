@@ -102,7 +102,7 @@ def evaluate(values: np.ndarray, terms: tuple[Monomial, ...]) -> np.ndarray:
 
 def number_of_symmetric_terms(groups: Sequence[Group]) -> int:
     """Terms of :func:`symmetric_terms`, with the constant."""
-    return 1 + sum(len(one.rows) * (len(one.rows) + 1) // 2 + one.linear * len(one.rows) for one in groups)
+    return 1 + sum(one.products * len(one.rows) * (len(one.rows) + 1) // 2 + one.linear * len(one.rows) for one in groups)
 
 
 def symmetric_terms(responses: np.ndarray, groups: Sequence[Group]) -> np.ndarray:
@@ -126,6 +126,8 @@ def symmetric_terms(responses: np.ndarray, groups: Sequence[Group]) -> np.ndarra
             design[filled : filled + len(group.rows)] = values[list(group.rows)]
             filled += len(group.rows)
     for group in groups:
+        if not group.products:
+            continue
         first, second = np.triu_indices(len(group.rows))
         rows = np.array(group.rows)
         block = design[filled : filled + len(first)]
@@ -157,8 +159,11 @@ def quadratic_forms(coefficients: np.ndarray, groups: Sequence[Group]) -> tuple[
     filled = 1 + linear
     matrices = []
     for group in groups:
-        upper = np.triu_indices(len(group.rows))
         matrix = np.zeros((len(group.rows), len(group.rows)))
+        if not group.products:
+            matrices.append(matrix)
+            continue
+        upper = np.triu_indices(len(group.rows))
         matrix[upper] = coefficients[filled : filled + len(upper[0])]
         filled += len(upper[0])
         matrices.append((matrix + matrix.T) / 2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.imaging.correction.correction import Correction, CrossValidated
-from napari_atomseg.imaging.correction.fitting import check_pairs, fit, inside
+from napari_atomseg.imaging.correction.fitting import beside, check_pairs, fit, inside
 from napari_atomseg.imaging.correction.params import CorrectionParams
 from napari_atomseg.imaging.correction.registration import register
 from napari_atomseg.imaging.correction.scores import Scores
@@ -117,7 +117,9 @@ def predict_pair(correction: Correction, pair: ImagePair) -> np.ndarray:
     correction : Correction
     pair : ImagePair
     """
-    return correction.predict(register(pair.convolution, correction.offset))
+    return correction.predict(
+        register(pair.convolution, correction.offset), beside(pair, correction.variables, correction.offset)
+    )
 
 
 def _as_part(steps: Steps[Correction], place: int, total: int) -> Steps[Correction]:

@@ -11,15 +11,37 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.imaging.correction.structure_layers import StructureOptics
+
 LOG_FLOOR = 1e-3
 """Added to the scaled intensity under the logarithm, since vacuum has none; scores hardly depend on it between 1e-4 and 0.1."""
 _BLOCK = 8192
 _PIXELS_IN_CACHE = 2048
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Beside:
+    """What is known beside a convolution image.
+
+    Attributes
+    ----------
+    wide : ndarray, shape (Y + 2 B, X + 2 B), or None
+        The image with what lies around it.
+    layers : ndarray, shape (L, Y, X), or None
+        Of :func:`~napari_atomseg.imaging.correction.structure_layers.structure_layers`.
+    border : int, px
+        B.
+    """
+
+    wide: np.ndarray | None = None
+    layers: np.ndarray | None = None
+    border: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Variables:
-    """The variables of one pixel, in this order: window row by row, logarithm, surroundings.
+    """The variables of one pixel, in this order: window row by row, logarithm, surroundings, layers of the structure.
 
     Attributes
     ----------
@@ -31,17 +53,20 @@ class Variables:
         Standard deviations of Gaussian means around the pixel.
     scale : float
         Intensities are divided by this first.
+    structure : StructureOptics or None
+        With the layers of the structure, which depend on this.
     """
 
     side: int
     log: bool
     surroundings: tuple[float, ...]
     scale: float
+    structure: StructureOptics | None = None
 
     @property
     def count(self) -> int:
         """Number of variables."""
-        return self.side**2 + self.log + len(self.surroundings)
+        return self.side**2 + self.log + len(self.surroundings) + (0 if self.structure is None else self.structure.layers)
 
     @property
     def margin(self) -> int:
@@ -50,23 +75,39 @@ class Variables:
 
 
 class PixelVariables:
-    """The variables of all pixels of one image; the image goes on beyond its edges as in a mirror.
+    """The variables of all pixels of one image; unless its surroundings are known, it goes on beyond its edges as in a mirror.
 
     Parameters
     ----------
     image : ndarray, shape (Y, X)
     variables : Variables
+    beside : Beside, optional
+        Takes the place of the mirror, and holds the layers of the structure.
+
+    Raises
+    ------
+    AtomsegError
+        If the variables need the structure and it is not given.
     """
 
-    def __init__(self, image: np.ndarray, variables: Variables) -> None:
-        scaled = np.asarray(image, dtype=np.float64) / variables.scale
-        self.shape = scaled.shape
+    def __init__(self, image: np.ndarray, variables: Variables, beside: Beside | None = None) -> None:
+        beside = beside or Beside()
+        self.shape = image.shape
         self._side = variables.side
-        self._padded = np.pad(scaled, variables.margin, mode="reflect")
-        layers = [np.log(np.maximum(scaled, 0) + LOG_FLOOR)] if variables.log else []
+        whole = np.asarray(image if beside.wide is None else beside.wide, dtype=np.float64) / variables.scale
+        border, margin = (0 if beside.wide is None else beside.border), variables.margin
+        missing = max(margin - border, 0)
+        self._padded = _cut(np.pad(whole, missing, mode="reflect"), border + missing - margin)
+        layers = [np.log(np.maximum(whole, 0) + LOG_FLOOR)] if variables.log else []
         # "mirror" is what NumPy calls "reflect": the pixel at the edge is not repeated.
-        layers += [gaussian_filter(scaled, sigma, mode="mirror") for sigma in variables.surroundings]
-        self._layers = layers
+        layers += [gaussian_filter(whole, sigma, mode="mirror") for sigma in variables.surroundings]
+        self._layers = [_cut(layer, border) for layer in layers]
+        if variables.structure is not None:
+            if beside.layers is None:
+                raise AtomsegError(
+                    "this correction needs the structure beside the image; simulate the structure, or take another form"
+                )
+            self._layers += list(beside.layers / variables.scale)
 
     def rows(self, first: int, last: int) -> np.ndarray:
         """Variables of whole rows of pixels; one row of the result is one variable.
@@ -107,6 +148,11 @@ class PixelVariables:
         step = max(1, _PIXELS_IN_CACHE // self.shape[1])
         for first in range(0, self.shape[0], step):
             yield first, min(first + step, self.shape[0])
+
+
+def _cut(image: np.ndarray, margin: int) -> np.ndarray:
+    """An image without its margin."""
+    return image[margin:-margin, margin:-margin] if margin else image
 
 
 def blocks_of(places: np.ndarray) -> Iterator[np.ndarray]:

@@ -95,7 +95,7 @@ def _placed(atoms: Atoms, pixel_size: Angstrom, slice_thickness: Angstrom) -> tu
     stretch = gpts * pixel_size / lengths[:2]
     if min(gpts) < 16 or np.abs(stretch - 1).max() > LARGEST_STRAIN:
         raise AtomsegError(
-            f"a cell of {lengths[0]:g} x {lengths[1]:g} A cannot be divided into pixels of {pixel_size:g} A; repeat the cell"
+            f"a cell of {lengths[0]:g} x {lengths[1]:g} Å cannot be divided into pixels of {pixel_size:g} Å; repeat the cell"
         )
     placed = atoms.copy()
     placed.positions[:, :2] *= stretch

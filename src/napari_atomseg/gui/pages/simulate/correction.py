@@ -17,7 +17,15 @@ from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED
 from napari_atomseg.gui.layers.structures import structure_of
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.ask_where import ask_where
-from napari_atomseg.workflows import SimulationParams, correction_for, fit_correction, pairs_cost, write_correction
+from napari_atomseg.workflows import (
+    SimulationParams,
+    correction_for,
+    correction_names,
+    corrections_that_fit,
+    fit_correction,
+    pairs_cost,
+    write_correction,
+)
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host
@@ -53,14 +61,24 @@ class CorrectionButton(QToolButton):
         self._show()
 
     @property
-    def path(self) -> str:
-        """File of the correction in use; empty if there is none."""
-        path = str(recall("correction", ""))
-        return path if path and Path(path).is_file() else ""
+    def chosen(self) -> str | None:
+        """File or name of the correction in use; None for the one that fits the image."""
+        told = str(recall("correction", ""))
+        return told if told and (Path(told).is_file() or told in correction_names()) else None
+
+    @property
+    def extrapolate(self) -> bool:
+        """Whether it is applied to images that it was not fitted to, too."""
+        return self._extrapolate.isChecked()
 
     def _menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
+        automatic = menu.addAction("The one that fits")
+        automatic.setToolTip("Of those that come with the program and your own.")
+        automatic.triggered.connect(lambda _=False: self.choose(""))
+        self._named = menu.addMenu("One that fits, by name")
+        self._named.aboutToShow.connect(self._list_fitting)
         for text, action, tip in (
             ("Choose a file …", self.choose, "A correction that was fitted before (JSON)."),
             ("Fit to a folder of pairs …", self.fit, "Pairs of convolution and multislice images (.npz or .tif)."),
@@ -73,16 +91,36 @@ class CorrectionButton(QToolButton):
             entry = menu.addAction(text)
             entry.setToolTip(tip)
             entry.triggered.connect(lambda _=False, chosen=action: chosen())
+        self._extrapolate = menu.addAction("Apply beyond its fit")
+        self._extrapolate.setCheckable(True)
+        self._extrapolate.setToolTip("Correct images with other elements, intensities or optics than those of the fit, too.")
+        self._extrapolate.toggled.connect(lambda _: self.chosen_anew.emit())
         return menu
+
+    def _list_fitting(self) -> None:
+        """The corrections at hand that hold for the image that the page asks for."""
+        self._named.clear()
+        for name in self._fitting():
+            self._named.addAction(name).triggered.connect(lambda _=False, chosen=name: self.choose(chosen))
+        if self._named.isEmpty():
+            self._named.addAction("None fits").setEnabled(False)
+
+    def _fitting(self) -> list[str]:
+        layer = self._subject.layer
+        try:
+            return [] if layer is None else corrections_that_fit(structure_of(layer), self._subject.params())
+        except AtomsegError:
+            return []
 
     def explanation(self) -> str:
         """What a correction is, and how to get one; rich text with links for :meth:`follow_link`."""
         ways = (
             '<a href="choose">choose a file</a>, <a href="fit">fit one to a folder of pairs</a>, or <a href="make">make pairs</a>'
         )
-        if self.path:
-            return f"{EXPLAINED} In use: {escape(Path(self.path).name)}; or {ways}."
-        return f"{EXPLAINED} None is chosen yet: {ways} of this structure."
+        used = self.chosen or next(iter(self._fitting()), "")
+        if used:
+            return f"{EXPLAINED} In use: {escape(Path(used).name)}; or {ways}."
+        return f"{EXPLAINED} None at hand fits: {ways} of this structure."
 
     def follow_link(self, link: str) -> None:
         """Do what a link of the explanation says."""
@@ -90,17 +128,19 @@ class CorrectionButton(QToolButton):
         ways[link]()
 
     def choose(self, path: str | None = None) -> None:
-        """Choose the file of a correction."""
+        """Choose a correction by its file or its name; an empty text is the one that fits, None asks for a file."""
         if path is None:
             path, _ = QFileDialog.getOpenFileName(self, "Correction", str(recall("folder", "")), "Corrections (*.json)")
-        if path:
-            remember("correction", path)
-            self._show()
-            self.chosen_anew.emit()
+            if not path:
+                return
+        remember("correction", path)
+        self._show()
+        self.chosen_anew.emit()
 
     def _show(self) -> None:
-        self.setText(Path(self.path).name if self.path else "Choose …")
-        self.setToolTip(self.path or "None chosen yet: choose one, or let one be fitted.")
+        chosen = self.chosen
+        self.setText("The one that fits" if chosen is None else Path(chosen).name)
+        self.setToolTip(chosen or "Of those at hand, the one that was fitted to such images.")
 
     def fit(self, folder: str | None = None, path: str | None = None) -> None:
         """Fit a correction to a folder of pairs."""

@@ -263,8 +263,6 @@ class SimulatePage(QWidget):
         """Why nothing can be simulated now; empty if it can."""
         if self.layer is None:
             return "Drop a structure first."
-        if self.method.currentText() == "corrected" and not self.correction.path:
-            return "Choose a correction first, or let one be fitted."
         try:
             self.params()
         except AtomsegError as error:
@@ -279,7 +277,8 @@ class SimulatePage(QWidget):
         corrected = self.method.currentText() == "corrected"
         self.second.setRowVisible(self.correction, corrected)
         self.corrected_by.setVisible(corrected)
-        self.corrected_by.setText(self.correction.explanation())
+        if corrected:
+            self.corrected_by.setText(self.correction.explanation())
         hrtem = self.method.currentText() == "hrtem"
         self.detector.setVisible(not hrtem)
         self.tem.setVisible(hrtem)
@@ -411,8 +410,8 @@ class SimulatePage(QWidget):
         if layer is None or self.why_not():
             return
         params = self.params()
-        correction = self.correction.path if params.method == "corrected" else None
-        steps = simulate.steps(structure_of(layer), params, correction=correction)
+        used = self.correction.chosen if params.method == "corrected" else None
+        steps = simulate.steps(structure_of(layer), params, correction=used, extrapolate=self.correction.extrapolate)
         self._begun = time.perf_counter()
         self._made_last = None
         self._host.start(
