@@ -10,9 +10,9 @@ from napari_atomseg.core.columns import GRAIN, SITE
 
 CELL_COLUMNS = (
     GRAIN, *SITE, "y_px", "x_px", "a_angstrom", "a_angstrom_std", "b_angstrom", "b_angstrom_std",
-    "angle_deg", "angle_deg_std", "ratio", "ratio_std",
+    "angle_deg", "angle_deg_std", "tilt_deg", "ratio", "ratio_std",
 )  # fmt: skip
-"""Header of the table of cells; the ratio is b / a."""
+"""Header of the table of cells; the ratio is b / a; tilts of octahedra are not measured yet."""
 
 
 def unit_cells(grain: Indexed, number: int, sublattice: int, size: tuple[float, float]) -> pd.DataFrame:
@@ -66,6 +66,7 @@ def unit_cells(grain: Indexed, number: int, sublattice: int, size: tuple[float, 
     for name, value in values.items():
         found[name] = value
         found[f"{name}_std"] = np.sqrt(np.sum(slopes[name] ** 2 * variance, axis=(1, 2)))
+    found["tilt_deg"] = np.nan
     return pd.DataFrame(found, columns=list(CELL_COLUMNS))
 
 
