@@ -7,6 +7,7 @@ from conftest import add_image
 from napari.layers import Image, Vectors
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.gui.docks.measured_profile import MeasuredProfileDock
 from napari_atomseg.gui.documents.results import show_columns
 
 A, PX, SIDE = 3.9, 0.2, 240
@@ -71,6 +72,21 @@ def test_arrows_and_maps_are_layers_of_the_image(measuring, panel, viewer, idle)
     assert mapped.data.shape == (SIDE, SIDE)
     assert np.isfinite(mapped.data[SIDE // 2, SIDE // 2])
     assert viewer.layers.selection.active is session.layer
+
+
+def test_a_profile_follows_the_feature_and_is_saved_with_its_numbers(measuring, panel, idle, tmp_path):
+    page, _, _ = measuring
+    page.run()
+    idle(panel)
+    page.profile_button.click()
+    dock = panel.dock(MeasuredProfileDock)
+    assert dock.table["mean"].abs().max() < 0.01
+    page.colour.setCurrentText("polar_x_angstrom")
+    page.colour.activated.emit(0)
+    assert dock.table["mean"].abs().max() > 0.1
+    written = dock.save(str(tmp_path / "profile.pdf"))
+    assert [path.name for path in written] == ["profile.pdf", "profile.csv"]
+    assert all(path.stat().st_size > 50 for path in written)
 
 
 def test_columns_and_tables_are_saved_together(measuring, panel, idle, tmp_path):

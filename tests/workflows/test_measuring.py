@@ -129,7 +129,16 @@ def test_the_command_line_measures_against_a_structure(perovskite, tmp_path, cap
     given = ["--structure", tmp_path / "srtio3.cif", "--zone-axis", "0,0,1"]
 
     def call(what, *more):
-        words = ["measure", tmp_path / "columns.csv", tmp_path / "image.tif", "--what", what, "-o", tmp_path / "out.csv", "--force"]
+        words = [
+            "measure",
+            tmp_path / "columns.csv",
+            tmp_path / "image.tif",
+            "--what",
+            what,
+            "-o",
+            tmp_path / "out.csv",
+            "--force",
+        ]
         with pytest.raises(SystemExit) as end:
             main([str(word) for word in (*words, *more)])
         return end.value.code

@@ -72,7 +72,7 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
-from napari_atomseg.workflows.measuring import WHAT, map_feature, measure
+from napari_atomseg.workflows.measuring import WHAT, map_feature, measure, profile_feature
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
@@ -180,6 +180,7 @@ __all__ = [
     "pixel_size_from_line",
     "pixel_size_from_spacing",
     "plus_minus",
+    "profile_feature",
     "projected_atoms",
     "read",
     "read_columns",

@@ -17,6 +17,7 @@ from napari_atomseg.workflows.steps import Measure, recorded
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from napari_atomseg.analysis.lattice.column_cell import ColumnCell
 
@@ -123,6 +124,48 @@ def _joined(first: Measurement, second: Measurement) -> Measurement:
     return replace(second, tables={**first.tables, **second.tables}, numbers=numbers, summary=summary)
 
 
+def profile_feature(
+    columns: Columns, name: str, angle_deg: float = 0.0, *, frame: int = 0, step: float | None = None
+) -> pd.DataFrame:
+    """A feature along a direction, averaged across it; see :func:`napari_atomseg.analysis.feature_profile.feature_profile`.
+
+    Parameters
+    ----------
+    columns : Columns
+        With a pixel size.
+    name : str
+        Of a feature that is a number.
+    angle_deg : float
+        Direction of the profile, degrees from +x clockwise on the screen.
+    frame : int
+    step : float, Angstrom, optional
+        Width of a strip.
+
+    Returns
+    -------
+    DataFrame
+        ``distance_angstrom``, ``mean``, ``mean_std``, ``columns``.
+
+    Raises
+    ------
+    AtomsegError
+        If there is no such feature, or too few columns have it.
+    """
+    from math import radians
+
+    from napari_atomseg.analysis.feature_profile import feature_profile
+
+    part = columns.of_frame(frame)
+    return feature_profile(part.positions_angstrom, _number(part, name), radians(angle_deg), step)
+
+
+def _number(columns: Columns, name: str) -> np.ndarray:
+    """Values of a feature that is a number."""
+    if name not in columns.features or columns.features[name].dtype.kind not in "fiub":
+        raise AtomsegError(f"the columns have no number {name}; measure it first")
+    return columns.features[name].to_numpy(float)
+
+
 @job
 def map_feature(columns: Columns, name: str, shape: tuple[int, int], *, frame: int = 0) -> Generator[Progress, None, np.ndarray]:
     """A feature of the columns of one frame as an image; see :func:`napari_atomseg.analysis.feature_map.feature_map`.
@@ -149,7 +192,5 @@ def map_feature(columns: Columns, name: str, shape: tuple[int, int], *, frame: i
     from napari_atomseg.analysis.feature_map import feature_map
 
     yield Progress(0, 0, "drawing the map")
-    if name not in columns.features or columns.features[name].dtype.kind not in "fiub":
-        raise AtomsegError(f"the columns have no number {name}; measure it first")
     part = columns.of_frame(frame)
-    return feature_map(part.positions, part.features[name].to_numpy(float), shape)
+    return feature_map(part.positions, _number(part, name), shape)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushBut
 
 from napari_atomseg.core.columns import DISPLACEMENT, POLAR, STRAIN, SUBLATTICE, TEMPLATE, Columns
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.measured_profile import MeasuredProfileDock
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
 from napari_atomseg.gui.layers.measured import show_arrows, show_feature_map
@@ -91,13 +92,16 @@ class MeasurePage(QWidget):
         self.colour.setObjectName("measured_colour")
         self.arrows_button = _button("Arrows", "arrows", "Draw polarisation, else displacement, as arrows coloured by direction.")
         self.map_button = _button("Map", "feature_map", "Make an image of the feature that the rings show.")
+        self.profile_button = _button("Profile", "feature_profile", "Plot the feature that the rings show along a direction.")
         self.save_button = _button(
             "Save …", "save_measured", "Save the columns, and sites, cells or rings as tables beside them."
         )
         self.undo_button = _button("Undo", "undo_measured", "Take the last change of the columns back.")
         buttons = QGridLayout()
-        for place, button in enumerate((self.arrows_button, self.map_button, self.undo_button, self.save_button)):
-            buttons.addWidget(button, place // 2, place % 2)
+        for place, button in enumerate((self.arrows_button, self.map_button, self.profile_button)):
+            buttons.addWidget(button, 0, 2 * place, 1, 2)
+        buttons.addWidget(self.undo_button, 1, 0, 1, 3)
+        buttons.addWidget(self.save_button, 1, 3, 1, 3)
         self.shown = QFormLayout()
         self.shown.setContentsMargins(0, 0, 0, 0)
         self.shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -119,6 +123,8 @@ class MeasurePage(QWidget):
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
         self.arrows_button.clicked.connect(self.show_arrows)
         self.map_button.clicked.connect(self.show_map)
+        self.profile_button.clicked.connect(lambda: self._host.open_dock(MeasuredProfileDock).refresh())
+        self.colour.activated.connect(self._on_colour)
         self.save_button.clicked.connect(lambda: self.save())
         self.undo_button.clicked.connect(self._undo)
         self._host.documents.watched.connect(self.refresh)
@@ -182,6 +188,7 @@ class MeasurePage(QWidget):
             enable(self.arrows_button, some and not busy, BUSY if busy else "Measure polarisation or displacement first.")
             shown = session is not None and bool(session.colour_by)
             enable(self.map_button, shown and not busy, BUSY if busy else "Choose a number under Colour by first.")
+            enable(self.profile_button, shown, "Choose a number under Colour by first.")
             enable(self.save_button, session is not None and not busy, BUSY if busy else "Find or open columns first.")
             enable(self.undo_button, session is not None and session.can_undo and not busy, "There is nothing to undo.")
         except RuntimeError:
@@ -194,6 +201,12 @@ class MeasurePage(QWidget):
 
     def on_calibrated(self) -> None:
         """The image has another pixel size."""
+        self.refresh()
+
+    def _on_colour(self, _: int) -> None:
+        dock = self._host.dock(MeasuredProfileDock)
+        if dock is not None:
+            dock.refresh()
         self.refresh()
 
     def _on_ticks(self) -> None:
@@ -230,7 +243,7 @@ class MeasurePage(QWidget):
         if first:
             session.colour_by = first
             session.restyle()
-        self.refresh()
+        self._on_colour(0)
         arrows = '<a href="arrows">arrows</a> · ' if set(what) & set(ARROWS) else ""
         said = found.summary[:1].upper() + found.summary[1:]
         self._host.say(f'{escape(said)}. {arrows}<a href="table">table</a> · <a href="save-measured">save</a>')
