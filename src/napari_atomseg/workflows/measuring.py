@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_atomseg.analysis.measurement import Measurement, Setting
 from napari_atomseg.analysis.params import MeasureParams
-from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.columns import SUBLATTICE, Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
@@ -125,7 +125,13 @@ def _joined(first: Measurement, second: Measurement) -> Measurement:
 
 
 def profile_feature(
-    columns: Columns, name: str, angle_deg: float = 0.0, *, frame: int = 0, step: float | None = None
+    columns: Columns,
+    name: str,
+    angle_deg: float = 0.0,
+    *,
+    frame: int = 0,
+    step: float | None = None,
+    sublattice: int | None = None,
 ) -> pd.DataFrame:
     """A feature along a direction, averaged across it; see :func:`napari_atomseg.analysis.feature_profile.feature_profile`.
 
@@ -140,6 +146,8 @@ def profile_feature(
     frame : int
     step : float, Angstrom, optional
         Width of a strip.
+    sublattice : int, optional
+        Only its columns.
 
     Returns
     -------
@@ -156,13 +164,15 @@ def profile_feature(
     from napari_atomseg.analysis.feature_profile import feature_profile
 
     part = columns.of_frame(frame)
+    if sublattice is not None:
+        part = part.select(_number(part, SUBLATTICE) == sublattice)
     return feature_profile(part.positions_angstrom, _number(part, name), radians(angle_deg), step)
 
 
 def _number(columns: Columns, name: str) -> np.ndarray:
     """Values of a feature that is a number."""
     if name not in columns.features or columns.features[name].dtype.kind not in "fiub":
-        raise AtomsegError(f"the columns have no number {name}; measure it first")
+        raise AtomsegError(f"the columns have no number {name}; measure it first, or choose another feature")
     return columns.features[name].to_numpy(float)
 
 

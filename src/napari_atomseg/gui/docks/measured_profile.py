@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_atomseg.core.columns import POLAR
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.ask_where import ask_where, suffixes_in
-from napari_atomseg.gui.widgets.colour_bar import unit_of
+from napari_atomseg.gui.widgets.colour_bar import title_of, unit_of
 from napari_atomseg.gui.widgets.controls import CountBox
 from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.gui.widgets.plot_view import PlotView
@@ -55,6 +56,13 @@ class MeasuredProfileDock(QWidget):
         self.angle.setSuffix(" °")
         self.angle.setToolTip("Direction of the profile, from the right clockwise; an interface across it is averaged.")
         self.angle.valueChanged.connect(self.refresh)
+        self.sublattice = CountBox()
+        self.sublattice.setObjectName("profile_sublattice")
+        self.sublattice.setRange(-1, 50)
+        self.sublattice.setSpecialValueText("all")
+        self.sublattice.setValue(-1)
+        self.sublattice.setToolTip("Only the columns of this sublattice.")
+        self.sublattice.valueChanged.connect(self.refresh)
         self.save_button = QPushButton("Save …")
         self.save_button.setProperty("tip", "Save the plot as PNG, SVG or PDF, and its numbers as CSV beside it.")
         self.save_button.clicked.connect(lambda: self.save())
@@ -62,6 +70,8 @@ class MeasuredProfileDock(QWidget):
         self.reading.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(self.reading, 1)
+        row.addWidget(QLabel("Sublattice"))
+        row.addWidget(self.sublattice)
         row.addWidget(QLabel("Direction"))
         row.addWidget(self.angle)
         row.addWidget(self.save_button)
@@ -89,13 +99,15 @@ class MeasuredProfileDock(QWidget):
         if session is not None and session.alive and session.colour_by:
             name = session.colour_by
             frame = int(self._host.viewer.dims.current_step[0]) if session.layer.ndim == 3 else 0
+            chosen = self.sublattice.value() if self.sublattice.value() >= 0 else None
             try:
-                self.table = profile_feature(session.columns, name, self.angle.value(), frame=frame)
+                if name in POLAR and chosen is None:
+                    raise AtomsegError("choose a sublattice: seen from each other, two sublattices point opposite ways")
+                self.table = profile_feature(session.columns, name, self.angle.value(), frame=frame, sublattice=chosen)
                 said = f"{len(self.table)} strips; error bars are standard errors of their means."
             except AtomsegError as error:
                 said = str(error)
-            title = name.replace("_", " ").removesuffix(f" {unit_of(name)}")
-            self._quantity = f"{title}, {unit_of(name)}" if unit_of(name) else title
+            self._quantity = f"{title_of(name)}, {unit_of(name)}" if unit_of(name) else title_of(name)
         self.reading.setText(said)
         self.plot.show_plot(FeatureProfile(self.table, self._quantity) if self.table is not None else None)
         enable(self.save_button, self.table is not None, "There is no profile yet.")

@@ -72,3 +72,9 @@ class ColourBar(Painted):
 def unit_of(feature: str) -> str:
     """Unit of a feature, from its name; empty if it has none."""
     return next((unit for end, unit in UNITS.items() if feature.endswith(end)), "")
+
+
+def title_of(feature: str) -> str:
+    """A feature in words, without its unit."""
+    end = next((end for end in UNITS if end.startswith("_") and feature.endswith(end)), "")
+    return feature.removesuffix(end).replace("_", " ")

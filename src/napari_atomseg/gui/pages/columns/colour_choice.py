@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import colour_ends
-from napari_atomseg.gui.widgets.colour_bar import ColourBar, unit_of
+from napari_atomseg.gui.widgets.colour_bar import ColourBar, title_of, unit_of
 
 PLAIN = "kind"
 
@@ -56,7 +56,7 @@ class ColourChoice(QComboBox):
         values = session.columns.features[shown] if session is not None and shown else None
         numbers = values is not None and values.dtype.kind in "fiub" and bool(np.isfinite(values.to_numpy(float)).any())
         ends = colour_ends(values.to_numpy(float)) if numbers and values is not None else None
-        self.bar.show_range(shown.replace("_", " ").removesuffix(f" {unit_of(shown)}"), unit_of(shown), ends)
+        self.bar.show_range(title_of(shown), unit_of(shown), ends)
 
     def show_other(self, title: str, unit: str, ends: tuple[float, float]) -> None:
         """Say that the rings show something that is no feature, until the next change.

@@ -186,7 +186,7 @@ class MeasurePage(QWidget):
             features = list(session.columns.features) if session is not None else []
             some = any(names[0] in features for names in ARROWS.values())
             enable(self.arrows_button, some and not busy, BUSY if busy else "Measure polarisation or displacement first.")
-            shown = session is not None and bool(session.colour_by)
+            shown = session is not None and session.colour_by in _numbers(session)
             enable(self.map_button, shown and not busy, BUSY if busy else "Choose a number under Colour by first.")
             enable(self.profile_button, shown, "Choose a number under Colour by first.")
             enable(self.save_button, session is not None and not busy, BUSY if busy else "Find or open columns first.")
@@ -278,7 +278,11 @@ class MeasurePage(QWidget):
         if session is None or image is None or not session.colour_by or image not in self._host.viewer.layers:
             return
         name, frame = session.colour_by, int(self._host.viewer.dims.current_step[0]) if image.ndim == 3 else 0
-        steps = map_feature.steps(session.columns, name, image.data.shape[-2:], frame=frame)
+        columns = session.columns
+        if name in POLAR:
+            # Seen from each other, two sublattices point opposite ways.
+            columns = columns.select(columns.features[SUBLATTICE].to_numpy() != self.form.value().sublattice)
+        steps = map_feature.steps(columns, name, image.data.shape[-2:], frame=frame)
         self._host.start(steps, lambda plane: self._mapped(image, name, plane, frame), "Drawing the map")
 
     def _mapped(self, image: Image, name: str, plane: np.ndarray, frame: int) -> None:
@@ -314,6 +318,11 @@ class MeasurePage(QWidget):
         names = ", ".join(one.name for one in (Path(path), *paths.values()))
         self._host.say(f"Saved {escape(names)}.")
         return [Path(path), *paths.values()]
+
+
+def _numbers(session: ColumnsSession) -> list[str]:
+    """Features of a document that are numbers."""
+    return list(session.columns.features.select_dtypes("number").columns)
 
 
 def _button(text: str, name: str, tip: str) -> QPushButton:
