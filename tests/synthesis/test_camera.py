@@ -133,7 +133,8 @@ def test_a_share_of_the_images_has_profiles_and_both_kinds_make_one_batch():
 
 @pytest.mark.parametrize("name", ["hrtem", "lrtem"])
 def test_images_of_a_tem_look_as_the_paper_has_them(name, tmp_path):
-    records = [draw_record(read_recipe(name), seed, 64) for seed in range(24)]
+    recipe = read_recipe(name)
+    records = [draw_record(recipe, seed, 64) for seed in range(24)]
     batch = render(records, ("noise_free", "background_free", "circular_mask"))
     ratio = batch.labels["noise_free"].std((1, 2, 3)) / batch.labels["noise_free"].mean((1, 2, 3))
     plain_rows = [

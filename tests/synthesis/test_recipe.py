@@ -134,7 +134,8 @@ def test_what_is_no_record_is_refused(text):
 
 @pytest.mark.parametrize("name", ["hrstem", "hrsem", "hrtem"])
 def test_solids_and_their_supports_are_drawn_from_the_ranges_of_lobato_et_al(name):
-    records = [draw_record(read_recipe(name), seed, 32) for seed in range(600)]
+    recipe = read_recipe(name)
+    records = [draw_record(recipe, seed, 32) for seed in range(600)]
     drawn = [record.specimen for record in records if record.specimen["kind"] == "solid"]
     for part in ("", "support_"):
         ranges = {"space_group": (1, 230), "species": (1, 16), "least_distance": (0.95, 7), "glass_distance": (0.95, 1.6)}
@@ -151,7 +152,8 @@ def test_solids_and_their_supports_are_drawn_from_the_ranges_of_lobato_et_al(nam
 
 @pytest.mark.parametrize("name", ["hrstem", "lrstem", "hrsem", "lrsem"])
 def test_jitter_and_contrast_have_the_ranges_of_lobato_et_al(name):
-    records = [draw_record(read_recipe(name), seed, 32) for seed in range(400)]
+    recipe = read_recipe(name)
+    records = [draw_record(recipe, seed, 32) for seed in range(400)]
     sigma = [step[1]["sigma_x"] for one in records for step in one.noise if "sigma_x" in step[1]]
     assert np.mean(sigma) == pytest.approx(0.4, abs=0.05)
     scaling = [step[1] for one in records for step in one.scene if step[0] == "scaling"]

@@ -31,7 +31,8 @@ def plain(**change):
 
 @pytest.mark.parametrize("name", presets())
 def test_the_same_records_give_the_same_images_in_any_batch(name):
-    records = [draw_record(read_recipe(name), seed, 48) for seed in range(6)]
+    recipe = read_recipe(name)
+    records = [draw_record(recipe, seed, 48) for seed in range(6)]
     together = render(records)
     for row, record in enumerate(records):
         alone = render([record])

@@ -42,7 +42,8 @@ def particle(seed: int = 1, **change: object) -> Record:
 @pytest.mark.parametrize(("name", "foci", "classes"), [(SERIES, 3, 14), (SHEET, 1, 1)])
 def test_a_record_gives_one_image_in_any_batch_and_bit_for_bit_in_the_same(name, foci, classes):
     wanted = (*LABELS, "class_maps", "upsampled_gaussian", "upsampled_noise_free")
-    records = [draw_record(read_recipe(name), seed, 64) for seed in range(3)]
+    recipe = read_recipe(name)
+    records = [draw_record(recipe, seed, 64) for seed in range(3)]
     together, again = render(records, wanted), render(records, wanted)
     assert together.image.shape == (3, foci, 64, 64)
     assert together.labels["class_maps"].shape == (3, classes + 1, 64, 64)
@@ -172,7 +173,8 @@ def test_records_of_earlier_versions_are_read():
 
 
 def test_particles_of_single_images_are_tilted_by_up_to_five_degrees_about_either_zone_axis():
-    records = [draw_record(read_recipe("nanoparticle_hrtem"), seed, 64) for seed in range(400)]
+    recipe = read_recipe("nanoparticle_hrtem")
+    records = [draw_record(recipe, seed, 64) for seed in range(400)]
     tilts = np.rad2deg([np.hypot(one.specimen["tilt_y"], one.specimen["tilt_x"]) for one in records])
     assert 4.5 < tilts.max() <= 5.0
     assert {one.specimen["zone"] for one in records} == {"110", "111"}
@@ -184,6 +186,7 @@ def test_particles_of_single_images_are_tilted_by_up_to_five_degrees_about_eithe
 
 @pytest.mark.parametrize(("name", "low", "high"), [(SHEET, 10, 1e6), ("nanoparticle_hrtem", 10, 1e4), (SERIES, 100, 1e4)])
 def test_the_doses_of_madsen_et_al_are_reached(name, low, high):
-    doses = [draw_record(read_recipe(name), seed, 64).dose for seed in range(400)]
+    recipe = read_recipe(name)
+    doses = [draw_record(recipe, seed, 64).dose for seed in range(400)]
     assert low <= min(doses) < 1.1 * low
     assert high / 1.1 < max(doses) <= high

@@ -10,6 +10,7 @@ from napari_atomseg.inference.whole_normalisation import cut_off, mean_and_devia
 from napari_atomseg.networks.architectures import build_network
 from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
 from napari_atomseg.synthesis.recipe import draw_record, read_recipe, recipe_from
+from napari_atomseg.training import lessons
 from napari_atomseg.training.fit import fit
 from napari_atomseg.training.lessons import lesson_of, scenes
 from napari_atomseg.training.params import TrainParams
@@ -89,7 +90,8 @@ def test_the_true_image_has_no_error(recipe):
     assert reached["psnr gain"] > 50
 
 
-def test_a_small_network_learns_to_take_noise_off(recipe, tmp_path):
+def test_a_small_network_learns_to_take_noise_off(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons, "BATCHES", 2)
     lesson = lesson_of(recipe)
     small = CgrdnParams(features=8, growth=4, layers=2, blocks=1, groups=1, conditions=lesson.network.conditions)
     params = TrainParams(steps=40, batch=4, patch=32, validate_every=40, warm_up=5, learning_rate=5e-3, loss="restoration")

@@ -26,6 +26,8 @@ STREAK = 0.05
 INVENTED_SHARE = 0.5
 """Share of the restored image's spots that the recorded one may lack: high orders drown in noise."""
 FEWEST_SPOTS = 4
+EMPTY = 0.1
+"""Deviation of a restored image, in units of that of the recorded one, below which nothing is seen in it."""
 SMALLEST_SIDE = 32
 
 
@@ -78,7 +80,8 @@ def check_lattice(recorded: np.ndarray, restored: np.ndarray) -> LatticeCheck:
     relative = _relative(before)
     spots, recorded_spots = _spots(_relative(after)), _spots(relative)
     around = ndimage.maximum_filter(relative, 3, mode="wrap")
-    missing = int(np.sum(around[tuple(spots.T)] < SEEN))
+    seen = float(restored[good].std()) > EMPTY * float(recorded[good].std()) if good.any() else False
+    missing = int(np.sum(around[tuple(spots.T)] < SEEN)) if seen else 0
     strength = before[tuple(recorded_spots.T)]
     # Rows that are displaced draw each spot out into a streak, whose summits are no spots.
     places = tuple(recorded_spots[strength > STREAK * strength.max(initial=0)].T)

@@ -1,0 +1,46 @@
+"""The network that restores and comes with the plugin, on scenes that no training draws."""
+
+import numpy as np
+import pytest
+
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.synthesis.recipe import draw_record, read_recipe
+from napari_atomseg.synthesis.render import render
+from napari_atomseg.workflows import RestorationParams, model_cards, restore
+
+KINDS = ("hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem")
+SEED = 2**43
+
+
+def restored(image, kind):
+    return restore(Micrograph(data=image, name="scene"), model="restore", params=RestorationParams(modality=kind))
+
+
+def decibels(found, true):
+    return 20 * np.log10(np.ptp(true)) - 10 * np.log10(np.mean((found - true) ** 2))
+
+
+def test_its_card_says_what_it_is():
+    card = model_cards()["restore"]
+    assert card.modality == ", ".join(KINDS)
+    assert (card.task, card.training["started_from"]) == ("restoration", "adf-columns")
+
+
+def test_images_of_all_kinds_come_nearer_to_their_scenes():
+    gains = {}
+    for kind in KINDS:
+        recipe = read_recipe(kind)
+        made = [render([draw_record(recipe, SEED + seed, 128)], ("noise_free",)) for seed in range(4)]
+        pairs = [(one.image[0, 0].numpy(), one.labels["noise_free"][0, 0].numpy()) for one in made]
+        gains[kind] = [decibels(np.asarray(restored(noisy, kind).data), true) - decibels(noisy, true) for noisy, true in pairs]
+    assert all(np.mean(gain) > 1 for gain in gains.values()), gains
+    assert np.mean(list(gains.values())) > 6, gains
+
+
+@pytest.mark.parametrize("kind", ["unknown", "hrstem", "hrtem"])
+def test_an_empty_field_stays_empty(rng, kind):
+    noise = rng.poisson(10, (256, 256)).astype(np.float32)
+    found = restored(noise, kind)
+    assert np.std(found.data) < 0.1 * np.std(noise)
+    assert np.mean(found.data) == pytest.approx(10, rel=0.02)
+    assert not any("invented" in note for note in found.notes)
