@@ -227,3 +227,17 @@ def test_frames_are_measured_each_by_itself_and_one_without_lattice_is_left_out(
     assert len(first["lattices"]) == 1
     assert not second["lattices"]
     assert "no lattice" in second["verdicts"][0]
+
+
+def test_a_column_without_an_error_spoils_no_number_of_the_others():
+    crystal_ = Perovskite()
+    columns = crystal_.columns(noise=0.02)
+    std = columns.features["y_std_px"].to_numpy().copy()
+    std[[3, 77]] = np.nan
+    shape = (int((crystal_.side + 16) / PX),) * 2
+    setting = Setting(shape=shape, size=(PX, PX), asked=EVERYTHING)
+    found = run(measure_lattices(columns.with_features(y_std_px=std), setting))
+    assert np.isnan(found.columns.features["displacement_y_angstrom_std"][3])
+    for polar in found.numbers["lattices"][0]["polarisation"]:
+        assert polar["error_of_one_angstrom"] == pytest.approx(0.02 * np.sqrt(1.25), rel=0.1)
+    assert np.isfinite(found.columns.features["strain_xx_std"]).all()

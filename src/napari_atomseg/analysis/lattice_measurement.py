@@ -183,7 +183,7 @@ def _by_sublattice(grain: Indexed, polar: np.ndarray, std: np.ndarray) -> list[d
     """Mean vector and usual length of each sublattice, and the usual error of one vector along one axis."""
     found = []
     for site in range(len(grain.motif)):
-        mine = (grain.site == site) & np.isfinite(polar).all(axis=1)
+        mine = (grain.site == site) & np.isfinite(polar).all(axis=1) & np.isfinite(std).all(axis=1)
         if not mine.any():
             continue
         mean = polar[mine].mean(axis=0)
