@@ -68,6 +68,10 @@ def test_arrows_and_maps_are_layers_of_the_image(measuring, panel, viewer, idle)
     assert len(arrows.data) < 100
     page.map_button.click()
     idle(panel)
+    # This image is empty.
+    page.phase_button.click()
+    idle(panel)
+    assert "no two waves" in panel.status.text()
     (mapped,) = [layer for layer in viewer.layers if isinstance(layer, Image) and "strain xx" in layer.name]
     assert mapped.data.shape == (SIDE, SIDE)
     assert np.isfinite(mapped.data[SIDE // 2, SIDE // 2])

@@ -72,7 +72,7 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
-from napari_atomseg.workflows.measuring import WHAT, map_feature, measure, profile_feature
+from napari_atomseg.workflows.measuring import WHAT, image_strain, map_feature, measure, profile_feature
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
@@ -152,6 +152,7 @@ __all__ = [
     "has_effect",
     "has_thickness",
     "image_of",
+    "image_strain",
     "is_structure_file",
     "known_pixel_size",
     "left_out",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_atomseg.analysis.lattice.column_cell import ColumnCell
+    from napari_atomseg.analysis.phase_analysis import PhaseStrain
 
 LATTICES = "napari_atomseg.analysis.lattice_measurement:measure_lattices"
 ANALYSES = {
@@ -167,6 +168,40 @@ def profile_feature(
     if sublattice is not None:
         part = part.select(_number(part, SUBLATTICE) == sublattice)
     return feature_profile(part.positions_angstrom, _number(part, name), radians(angle_deg), step)
+
+
+@job
+def image_strain(
+    micrograph: Micrograph, columns: Columns, *, frame: int = 0, width: float = 1.0
+) -> Generator[Progress, None, PhaseStrain]:
+    """Strain and rotation of the image itself by geometric phase analysis, beside those of the columns.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    columns : Columns
+        Whose lattice tells the two waves.
+    frame : int
+    width : float
+        See :func:`napari_atomseg.analysis.phase_analysis.phase_strain`.
+
+    Returns
+    -------
+    PhaseStrain
+        Maps of shape (Y, X), without errors.
+
+    Raises
+    ------
+    AtomsegError
+        If columns or image show no lattice.
+    """
+    from napari_atomseg.analysis.lattice.lattice import fit_lattice
+    from napari_atomseg.analysis.phase_analysis import phase_strain
+
+    yield Progress(0, 0, "fitting the lattice")
+    basis = fit_lattice(columns.of_frame(frame)).basis
+    yield Progress(0, 0, "measuring phases")
+    return phase_strain(micrograph.frame(frame), basis, width)
 
 
 def _number(columns: Columns, name: str) -> np.ndarray:

@@ -24,7 +24,7 @@ from napari_atomseg.gui.settings import recall, recall_params, remember, remembe
 from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
-from napari_atomseg.workflows import WHAT, Measurement, MeasureParams, map_feature, measure
+from napari_atomseg.workflows import WHAT, Measurement, MeasureParams, image_strain, map_feature, measure
 from napari_atomseg.writers.tables import table_paths, write_tables
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ class MeasurePage(QWidget):
         self.colour.setObjectName("measured_colour")
         self.arrows_button = _button("Arrows", "arrows", "Draw polarisation, else displacement, as arrows coloured by direction.")
         self.map_button = _button("Map", "feature_map", "Make an image of the feature that the rings show.")
+        self.phase_button = _button(
+            "Image strain", "image_strain", "The same strain from the image itself, by geometric phase analysis; without errors."
+        )
         self.profile_button = _button("Profile", "feature_profile", "Plot the feature that the rings show along a direction.")
         self.save_button = _button(
             "Save …", "save_measured", "Save the columns, and sites, cells or rings as tables beside them."
@@ -100,8 +103,8 @@ class MeasurePage(QWidget):
         buttons = QGridLayout()
         for place, button in enumerate((self.arrows_button, self.map_button, self.profile_button)):
             buttons.addWidget(button, 0, 2 * place, 1, 2)
-        buttons.addWidget(self.undo_button, 1, 0, 1, 3)
-        buttons.addWidget(self.save_button, 1, 3, 1, 3)
+        for place, button in enumerate((self.undo_button, self.phase_button, self.save_button)):
+            buttons.addWidget(button, 1, 2 * place, 1, 2)
         self.shown = QFormLayout()
         self.shown.setContentsMargins(0, 0, 0, 0)
         self.shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -123,6 +126,7 @@ class MeasurePage(QWidget):
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
         self.arrows_button.clicked.connect(self.show_arrows)
         self.map_button.clicked.connect(self.show_map)
+        self.phase_button.clicked.connect(self.show_image_strain)
         self.profile_button.clicked.connect(lambda: self._host.open_dock(MeasuredProfileDock).refresh())
         self.colour.activated.connect(self._on_colour)
         self.save_button.clicked.connect(lambda: self.save())
@@ -188,6 +192,8 @@ class MeasurePage(QWidget):
             enable(self.arrows_button, some and not busy, BUSY if busy else "Measure polarisation or displacement first.")
             shown = session is not None and session.colour_by in _numbers(session)
             enable(self.map_button, shown and not busy, BUSY if busy else "Choose a number under Colour by first.")
+            strained = session is not None and session.colour_by in STRAIN
+            enable(self.phase_button, strained and not busy, BUSY if busy else "Choose a strain under Colour by first.")
             enable(self.profile_button, shown, "Choose a number under Colour by first.")
             enable(self.save_button, session is not None and not busy, BUSY if busy else "Find or open columns first.")
             enable(self.undo_button, session is not None and session.can_undo and not busy, "There is nothing to undo.")
@@ -290,6 +296,17 @@ class MeasurePage(QWidget):
             layer = show_feature_map(self._host.viewer, image, name, plane, frame)
             low, high = layer.contrast_limits
             self._host.say(f"Map of {escape(name.replace('_', ' '))}: colours from {low:.3g} to {high:.3g}.")
+
+    def show_image_strain(self) -> None:
+        """Make an image of the strain that the rings show, from the phases of the image."""
+        session = self._session
+        image = session.image if session is not None else None
+        if session is None or image is None or session.colour_by not in STRAIN or image not in self._host.viewer.layers:
+            return
+        name, frame = session.colour_by, int(self._host.viewer.dims.current_step[0]) if image.ndim == 3 else 0
+        steps = image_strain.steps(to_micrograph(image), session.columns, frame=frame)
+        shown = f"{name} of the image"
+        self._host.start(steps, lambda found: self._mapped(image, shown, getattr(found, name), frame), "Measuring phases")
 
     def _undo(self) -> None:
         session = self._session
