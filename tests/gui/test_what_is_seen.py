@@ -381,7 +381,7 @@ def test_corrected_explains_itself_and_leads_to_a_correction(viewer, panel):
     page.method.setCurrentText("corrected")
     page.refresh()
     text = page.corrected_by.text()
-    assert "None is chosen yet" in text
+    assert "None at hand fits" in text
     for link in ("choose", "fit", "make"):
         assert f'href="{link}"' in text
 
