@@ -33,7 +33,7 @@ def test_a_folder_of_numbers_and_pictures(files, capsys):
     words = ["compare", files / "model.tif", files / "recorded.npy", "-o", files / "out", "--pixel-size", "20pm"]
     assert call(*words, "--columns", files / "columns.csv") == 0
     said = capsys.readouterr().out
-    for word in ("1-R2", "FRMS", "SSIM", "shift 0.500, 0.500 A", "rotation", "magnification 1.0000"):
+    for word in ("1-R2", "FRMS", "SSIM", "shift 0.500, 0.500 Å", "rotation", "magnification 1.0000"):
         assert word in said
     told = json.loads((files / "out" / "comparison.json").read_text())
     assert told["gain"] == pytest.approx(2, rel=1e-3)

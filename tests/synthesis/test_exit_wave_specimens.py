@@ -87,7 +87,7 @@ def test_an_image_is_that_of_the_phase_object_it_was_made_of(folder):
     ("change", "message"),
     [
         ({"image": {"size": 200, "pixel_size": SIZE}}, "too few"),
-        ({"image": {"size": 64, "pixel_size": 0.1}}, "0.12 A/px and the recipe asks for 0.1"),
+        ({"image": {"size": 64, "pixel_size": 0.1}}, "0.12 Å/px and the recipe asks for 0.1"),
         ({"imaging": {"lens": {"energy": 300e3}}}, "80000 eV and the lens one for 300000"),
         ({"specimens": [{"kind": "exit_wave", "folder": "nowhere"}]}, "no such folder"),
         ({"specimens": [{"kind": "exit_wave"}]}, "needs a folder"),
