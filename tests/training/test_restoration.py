@@ -141,3 +141,13 @@ def test_an_empty_field_is_an_example_like_others():
     found = restoration_examples(dark, dark, np.array([0, 1]), np.array([True, False]), 2, np.random.default_rng(0))
     assert bool(found.image.isfinite().all())
     assert bool(found.targets.isfinite().all())
+
+
+def test_parts_of_a_recipe_are_followed_as_often_as_they_weigh():
+    recipe = recipe_from({"name": "mine", "parts": {"lrstem": 3, "lrsem": 1}}, "mine.yaml")
+    drawn = [draw_record(recipe, seed, 32).recipe for seed in range(400)]
+    # Four standard deviations of a binomial distribution.
+    assert drawn.count("lrstem") / len(drawn) == pytest.approx(0.75, abs=4 * (0.75 * 0.25 / 400) ** 0.5)
+    for weight in (0, -1, "much", True):
+        with pytest.raises(AtomsegError, match="number above 0"):
+            recipe_from({"name": "mine", "parts": {"lrstem": weight}}, "mine.yaml")

@@ -55,7 +55,9 @@ class Recipe:
         In order; each names one effect, with its ``probability`` and the distributions of its parameters. Of those that stem from
         one ``one_of`` at most one happens (:mod:`.steps`).
     parts : tuple of Recipe
-        Recipes of which each image follows one, all as often; nothing else counts then but the name.
+        Recipes of which each image follows one; nothing else counts then but the name.
+    part_weights : tuple of float
+        How often each of them is followed, beside the others; all as often if left out.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Recipe:
     classes: int = 1
     mean: Any = None
     parts: tuple[Recipe, ...] = ()
+    part_weights: tuple[float, ...] = ()
 
 
 def presets() -> list[str]:
@@ -140,11 +143,12 @@ def recipe_from(values: Any, where: str) -> Recipe:
 def _of_parts(values: Mapping[str, Any], where: str) -> Recipe:
     """A recipe that names others."""
     names, unknown = values["parts"], sorted(set(values) - set(KNOWN_OF_PARTS))
-    if unknown or not isinstance(names, list) or not names or "name" not in values:
+    if unknown or not isinstance(names, list | Mapping) or not names or "name" not in values:
         raise AtomsegError(
-            f"{where}: a recipe of parts has a name, a sentence (about) and a list of recipes (parts), and nothing else; "
-            f"unknown {', '.join(unknown) or 'nothing'}"
+            f"{where}: a recipe of parts has a name, a sentence (about) and a list of recipes (parts), or of recipes with their "
+            f"weights, and nothing else; unknown {', '.join(unknown) or 'nothing'}"
         )
+    weights = _part_weights(names, where) if isinstance(names, Mapping) else ()
     parts = tuple(read_recipe(str(name)) for name in names)
     if any(part.parts for part in parts):
         raise AtomsegError(f"{where}: parts of a recipe have no parts themselves; name their recipes")
@@ -159,7 +163,23 @@ def _of_parts(values: Mapping[str, Any], where: str) -> Recipe:
         scene=(),
         noise=(),
         parts=parts,
+        part_weights=weights,
     )
+
+
+def _part_weights(given: Mapping[str, Any], where: str) -> tuple[float, ...]:
+    for name, weight in given.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
+            raise AtomsegError(f"{where}: the weight of part {name} is a number above 0, not {weight}")
+    return tuple(float(weight) for weight in given.values())
+
+
+def _part(recipe: Recipe, rng: np.random.Generator) -> int:
+    """Place of the part that an image follows."""
+    if not recipe.part_weights:
+        return int(rng.integers(len(recipe.parts)))
+    weights = np.array(recipe.part_weights)
+    return int(rng.choice(len(weights), p=weights / weights.sum()))
 
 
 def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
@@ -173,7 +193,7 @@ def draw_record(recipe: Recipe, seed: int, size: int | None = None) -> Record:
         Side of the image in px, instead of the recipe's.
     """
     if recipe.parts:
-        return draw_record(recipe.parts[int(np.random.default_rng([seed, 0x9A27]).integers(len(recipe.parts)))], seed, size)
+        return draw_record(recipe.parts[_part(recipe, np.random.default_rng([seed, 0x9A27]))], seed, size)
     rng = np.random.default_rng([seed, 0x5EED])
     side = int(size or draw_number(recipe.image["size"], rng, "image.size", SIDES))
     pixel_size = draw_number(recipe.image["pixel_size"], rng, "image.pixel_size", PIXEL_SIZES)
