@@ -14,7 +14,7 @@ def fold_normalisation(network: nn.Module) -> None:
     Parameters
     ----------
     network : nn.Module
-        In evaluation mode. Convolutions that stand right before their normalisation in an ``nn.Sequential`` are changed, all others
+        In evaluation mode. Convolutions that stand right before their normalisation in an ``nn.Sequential`` are changed, others
         are left as they are.
     """
     for part in list(network.modules()):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Points
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_atomseg.core.columns import Columns
@@ -19,7 +19,7 @@ from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.forms import ResetLabel, Setting
+from napari_atomseg.gui.widgets.forms import ResetLabel, Setting, form_layout
 from napari_atomseg.gui.widgets.network_settings import ModelBox, NetworkSettings, PixelSizeBox
 from napari_atomseg.sessions.document import beside_other_frames
 from napari_atomseg.sessions.threshold import at_least, is_by_network, least_of
@@ -82,9 +82,7 @@ class Finder(QWidget):
             "deleted by hand stays so."
         )
         self.pixel_size_box = PixelSizeBox(self._networks)
-        self.form = QFormLayout(self)
-        self.form.setContentsMargins(0, 0, 0, 0)
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form = form_layout(self)
         self.form.addRow("Finder", self.model)
         self.form.addRow(ResetLabel("Confidence", Setting(self.least, NetworkParams().least_confidence)), self.least)
         self.form.addRow(self.pixel_size_box)
