@@ -16,7 +16,8 @@ from napari_atomseg.gui.widgets.forms import form_layout
 
 BLINK_MS = 500
 OFF, BESIDE, BLINK = "off", "beside", "blink"
-PER_ROW = 3
+MOST_IN_A_ROW, PER_ROW = 4, 3
+"""Buttons that still fit beside each other, and how many stand in a row where they are more."""
 
 
 @dataclass
@@ -63,8 +64,9 @@ class PairRow(QWidget):
     def _build_buttons(self, tips: Mapping[str, tuple[str, str]]) -> None:
         group, rows = QButtonGroup(self), QVBoxLayout()
         rows.setSpacing(4)
+        per_row = len(tips) if len(tips) <= MOST_IN_A_ROW else PER_ROW
         for place, (mode, (text, tip)) in enumerate(tips.items()):
-            if place % PER_ROW == 0:
+            if place % per_row == 0:
                 row = QHBoxLayout()
                 row.setSpacing(4)
                 rows.addLayout(row)
