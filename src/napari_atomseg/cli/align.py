@@ -59,9 +59,8 @@ def align_frames(
             console.note(f"{out.name}: {found.numbers['verdict']}")
         dropped = found.numbers["dropped_frames"]
         if dropped:
-            console.note(
-                f"{out.name}: left out, since they show nothing or something else: frames {', '.join(map(str, dropped))}"
-            )
+            which = ", ".join(map(str, dropped))
+            console.note(f"{out.name}: frames {which} are left out: they show nothing, or something else than the others")
         console.say(f"{found.average.notes[-2 if found.numbers['verdict'] else -1]} -> {out}")
 
     run_for_each(console, {inputs[0]: out}, work)

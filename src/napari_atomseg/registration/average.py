@@ -26,8 +26,8 @@ class Average:
     frames : ndarray of int, shape (Y, X)
         How many frames reach each pixel.
     noise : float
-        Standard deviation of the noise of a pixel, from the averages of every other frame; what was not put in its place is
-        in it. NaN with fewer than two frames.
+        Standard deviation of the noise of a pixel that all frames reach, from the averages of every other frame; what was not put
+        in its place is in it. NaN with fewer than two frames.
     noise_of_one : float
         The same of one frame, from its pixels.
     """
@@ -75,12 +75,13 @@ def average(
         sums[place % 2][known] += weight * image[known]
         totals[place % 2][known] += weight
         count += known
-        noises.append(pixel_noise(frame_of(int(k))))
+        noises.append(pixel_noise(frame_of(int(k)), over_all=True))
         if kept is not None:
             kept[place] = image
     total = totals.sum(axis=0)
     mean = np.where(total > 0, sums.sum(axis=0) / np.where(total > 0, total, 1), np.nan)
-    both = (totals > 0).all(axis=0)
+    everywhere = count == len(good)
+    both = everywhere if everywhere.any() else (totals > 0).all(axis=0)
     halves = sums / np.where(totals > 0, totals, 1)
     noise = float((halves[0] - halves[1])[both].std() / 2) if both.sum() > 1 else float("nan")
     image = mean if kept is None else _medians(kept)
