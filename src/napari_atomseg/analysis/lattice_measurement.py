@@ -16,16 +16,17 @@ from napari_atomseg.analysis.lattice.missing_sites import missing_sites
 from napari_atomseg.analysis.lattice.polarisation import polarisation
 from napari_atomseg.analysis.lattice.reference import Reference, reference_of
 from napari_atomseg.analysis.lattice.strain import local_fit, strain_of
+from napari_atomseg.analysis.lattice.tilts import octahedra_of
 from napari_atomseg.analysis.lattice.unit_cells import CELL_COLUMNS, unit_cells
-from napari_atomseg.analysis.lattice_numbers import lattice_numbers, summary_of, verdicts_of
+from napari_atomseg.analysis.lattice_numbers import lattice_numbers, octahedra_numbers, summary_of, verdicts_of
 from napari_atomseg.analysis.measurement import Measurement, Setting
-from napari_atomseg.core.columns import DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, Columns, std_of
+from napari_atomseg.core.columns import DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, TILT, Columns, std_of
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 
 SUBLATTICES, DISPLACED, STRAINED, POLARISED, CELLS = "sublattices", "displacement", "strain", "polarisation", "cells"
 SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", "existence_probability", "frame")
-_FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN}
+_FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN, CELLS: (TILT,)}
 
 
 def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, None, Measurement]:
@@ -111,11 +112,13 @@ class _Frame:
             reference = reference_of(grain.basis, self._setting.cell) if self._setting.cell is not None else None
             numbers = lattice_numbers(lattice, grain, number, reference)
             if set(self._setting.asked) - {SUBLATTICES}:
-                numbers |= self._of_grain(grain, rows, number, reference)
+                numbers |= self._of_grain(grain, rows, lattice, number, reference)
             found.append(numbers)
         return found
 
-    def _of_grain(self, grain: Indexed, rows: np.ndarray, number: int, reference: Reference | None) -> dict[str, Any]:
+    def _of_grain(
+        self, grain: Indexed, rows: np.ndarray, lattice: Lattice, number: int, reference: Reference | None
+    ) -> dict[str, Any]:
         """Displacement, strain, polarisation and cells of one grain."""
         asked, params = self._setting.asked, self._setting.params
         basis = reference.basis if reference is not None else grain.basis
@@ -139,7 +142,12 @@ class _Frame:
             self._write(POLAR, rows, polar, std)
             numbers["polarisation"] = _by_sublattice(grain, polar, std)
         if CELLS in asked:
-            self.cells.append(unit_cells(grain, number, params.sublattice, self._setting.size))
+            octahedra = octahedra_of(grain, lattice.intensity)
+            if octahedra is not None:
+                values, std = octahedra.tilt[:, None], octahedra.std[:, None]
+                self._write((TILT,), rows[octahedra.rows], values, std)
+                numbers["octahedra"] = octahedra_numbers(octahedra)
+            self.cells.append(unit_cells(grain, number, params.sublattice, self._setting.size, octahedra))
         return numbers
 
     def _write(self, names: Sequence[str], rows: np.ndarray, values: np.ndarray, std: np.ndarray) -> None:

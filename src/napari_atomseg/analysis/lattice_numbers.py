@@ -10,6 +10,7 @@ import numpy as np
 from napari_atomseg.analysis.lattice.indexed import Indexed
 from napari_atomseg.analysis.lattice.lattice import Lattice
 from napari_atomseg.analysis.lattice.reference import Reference
+from napari_atomseg.analysis.lattice.tilts import Octahedra
 
 FEWEST_PX = 12.0
 """Pixels along a cell below which the fits of neighbouring columns disturb each other."""
@@ -68,6 +69,23 @@ def lattice_numbers(lattice: Lattice, grain: Indexed, number: int, reference: Re
             "mean_strain_xy": float(reference.strain[0, 1]),
         }
     return found
+
+
+def octahedra_numbers(octahedra: Octahedra) -> dict[str, Any]:
+    """Sublattices and tilts of the octahedra of a grain; plain values.
+
+    Parameters
+    ----------
+    octahedra : Octahedra
+    """
+    return {
+        "centre_sublattices": list(octahedra.centres),
+        "anion_sublattices": list(octahedra.anions),
+        "octahedra": len(octahedra.rows),
+        "tilt_mean_deg": float(np.mean(octahedra.tilt)),
+        "tilt_alternating_deg": abs(octahedra.alternating),
+        "tilt_alternating_deg_std": octahedra.alternating_std if np.isfinite(octahedra.alternating_std) else None,
+    }
 
 
 def verdicts_of(grains: Sequence[Lattice], numbers: Sequence[Mapping[str, Any]], count: int) -> list[str]:
