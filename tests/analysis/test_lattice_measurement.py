@@ -96,6 +96,28 @@ def test_stated_errors_are_those_that_are_made():
     assert 0.45 < share(pulls["angle"]) < 0.95
 
 
+@pytest.mark.parametrize("field", ["none", "sine"])
+def test_at_borders_strain_is_hardly_noisier_than_inside_and_its_errors_are_right(field):
+    crystal_ = Perovskite(n=16, field=field, angle=0.0)
+    border = np.abs(crystal_.ideal).max(axis=1) > crystal_.side / 2 - 2 * A
+    truth = 0.01 * np.cos(2 * np.pi * crystal_.ideal[:, 1] / crystal_.side) if field == "sine" else 0.0
+    errors, pulls = [], []
+    for seed in range(6):
+        table = crystal_.measured(what=("strain",), noise=0.025, seed=seed).columns.features
+        error = table["strain_xx"].to_numpy() - truth
+        errors.append(error - error.mean())
+        pulls.append(errors[-1] / table["strain_xx_std"].to_numpy())
+    rms = [np.sqrt(np.mean(np.square([one[where] for one in errors]))) for where in (border, ~border)]
+    assert rms[0] < 1.6 * rms[1]
+    assert np.sqrt(np.mean(np.square(errors))) < 1.75e-3
+    assert share([one[border] for one in pulls]) == pytest.approx(0.68, abs=0.08)
+
+
+def test_windows_wider_than_the_grain_are_no_error():
+    table = Perovskite(n=9).measured(what=("strain",), params=MeasureParams(window=20), noise=0.02).columns.features
+    assert np.isfinite(table["strain_xx"]).all()
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.03])
 def test_errors_that_are_not_known_or_too_small_are_found_in_the_scatter(noise):
     crystal_ = Perovskite()

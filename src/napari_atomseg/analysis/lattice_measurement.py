@@ -121,10 +121,9 @@ class _Frame:
     ) -> dict[str, Any]:
         """Displacement, strain, polarisation and cells of one grain."""
         asked, params = self._setting.asked, self._setting.params
-        basis = reference.basis if reference is not None else grain.basis
         numbers: dict[str, Any] = {}
         # The scatter about the neighbourhood says whether the errors of the fits are all there is.
-        fit = local_fit(grain, basis, params.sublattice, params.window)
+        fit = local_fit(grain, reference.basis if reference is not None else None, params.sublattice, params.window)
         grain = grain.scaled(fit.excess)
         fit = fit.scaled(fit.excess if np.isnan(grain.excess) else grain.excess)
         numbers["scatter_over_fit_errors"] = None if np.isnan(grain.excess) else grain.excess
