@@ -184,14 +184,14 @@ def test_a_structure_is_recognised_in_multiples_of_its_cell_and_another_one_refu
         reference_of(cell.basis * 1.15, cell)
 
 
-def grains(angle, second=1.0):
+def grains(angle, second=1.0, seed=0):
     """Two crystals side by side, the right one turned and of another size."""
     cells = np.stack(np.mgrid[-40:40, -40:40], -1).reshape(-1, 2)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     left, right = cells * A, cells * A * second @ turn.T
     left = left[(np.abs(left).max(axis=1) < 40) & (left[:, 1] < -1)]
     right = right[(np.abs(right).max(axis=1) < 40) & (right[:, 1] > 1)]
-    places = np.concatenate([left, right]) + 45 + np.random.default_rng(0).normal(0, 0.03, (len(left) + len(right), 2))
+    places = np.concatenate([left, right]) + 45 + np.random.default_rng(seed).normal(0, 0.03, (len(left) + len(right), 2))
     features = pd.DataFrame({"intensity": 1.0, "y_std_px": 0.3, "x_std_px": 0.3}, index=range(len(places)))
     return Columns(positions=places / PX, features=features, pixel_size=(PX, PX)), np.repeat([0, 1], [len(left), len(right)])
 
@@ -208,8 +208,13 @@ def test_grains_are_measured_each_by_itself(angle, second):
     assert any("several lattices: 2 grains" in said for said in found.numbers["verdicts"])
     sides = {one["grain"]: one for one in found.numbers["lattices"]}
     assert sides[1 - number]["a_angstrom"] == pytest.approx(A * second, abs=0.01)
-    table = found.columns.features[far]
-    assert np.nanmedian(np.abs(table["strain_xx"] / table["strain_xx_std"])) == pytest.approx(0.67, abs=0.1)
+    # Neighbouring columns share their errors: one image alone scatters by 10 %.
+    pulls = []
+    for seed in range(4):
+        setting = Setting(shape=(900, 900), size=(PX, PX), asked=("strain",))
+        table = run(measure_lattices(grains(angle, second, seed)[0], setting)).columns.features[far]
+        pulls.append(table["strain_xx"] / table["strain_xx_std"])
+    assert np.nanmedian(np.abs(pulls)) == pytest.approx(0.67, abs=0.1)
 
 
 def test_what_cannot_be_measured_says_what_it_needs():

@@ -215,7 +215,7 @@ def _nearest(held: np.ndarray, distance: np.ndarray, count: int) -> np.ndarray:
 def _solve(
     offsets: np.ndarray, weights: np.ndarray, moved: np.ndarray, std: np.ndarray, bend: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients (n, 2, 2) and their variances, of fits with weights (n, K) and second-order terms of known usual squares (2, 3)."""
+    """Gradients (n, 2, 2) and their variances, of fits with weights (n, K) and second-order terms of usual squares (2, 3)."""
     first = _design(offsets)[:, :_PARAMETERS]
     normal = np.einsum("nk,ka,kb->nab", weights, first, first)
     used = np.count_nonzero(weights, axis=1)
