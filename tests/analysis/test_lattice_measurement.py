@@ -206,6 +206,7 @@ def test_grains_are_measured_each_by_itself(angle, second):
     assert np.mean(grain[far & (side == 0)] == number) > 0.98
     assert np.mean(grain[far & (side == 1)] == 1 - number) > 0.98
     assert any("several lattices: 2 grains" in said for said in found.numbers["verdicts"])
+    assert any("turned by 20.0°" in said for said in found.numbers["verdicts"]) == (second == 1.0)
     sides = {one["grain"]: one for one in found.numbers["lattices"]}
     assert sides[1 - number]["a_angstrom"] == pytest.approx(A * second, abs=0.01)
     # Neighbouring columns share their errors: one image alone scatters by 10 %.

@@ -15,6 +15,7 @@ from napari_atomseg.analysis.lattice.tilts import Octahedra
 FEWEST_PX = 12.0
 """Pixels along a cell below which the fits of neighbouring columns disturb each other."""
 _BENT = 0.005  # standard error of a side, relative to it
+_SAME_CELL = 0.02  # relative difference of sides
 _MOSTLY = 0.8  # of the columns have to stand on sites
 
 
@@ -102,6 +103,7 @@ def verdicts_of(grains: Sequence[Lattice], numbers: Sequence[Mapping[str, Any]],
     said = []
     if len(grains) > 1:
         said.append(f"several lattices: {len(grains)} grains, each measured by itself")
+        said += [f"the cell of grain {which} is that of grain 0, turned by {turn:.1f}°" for which, turn in _turned(numbers)]
     narrow = min(one["cell_px"] for one in numbers)
     if narrow < FEWEST_PX:
         said.append(f"fewer than {FEWEST_PX:.0f} px a cell ({narrow:.1f} px): errors of strain are larger than stated")
@@ -114,6 +116,22 @@ def verdicts_of(grains: Sequence[Lattice], numbers: Sequence[Mapping[str, Any]],
     if on < _MOSTLY:
         said.append(f"only {on:.0%} of the columns stand on a site of a lattice")
     return said
+
+
+def _turned(numbers: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    """Grains with the cell of the first one, and by how many degrees they are turned against it, up to its symmetry."""
+    first = numbers[0]
+    square = abs(first["a_angstrom"] / first["b_angstrom"] - 1) < _SAME_CELL
+    period = (
+        90.0 if square and abs(first["angle_deg"] - 90) < 2 else 60.0 if square and abs(first["angle_deg"] - 120) < 2 else 180.0
+    )
+    found = []
+    for other in numbers[1:]:
+        sides = max(abs(other[side] / first[side] - 1) for side in ("a_angstrom", "b_angstrom"))
+        if sides < _SAME_CELL and abs(other["angle_deg"] - first["angle_deg"]) < 2:
+            turn = other["direction_of_a_deg"] - first["direction_of_a_deg"]
+            found.append((int(other["grain"]), abs(turn - period * round(turn / period))))
+    return found
 
 
 def summary_of(numbers: Mapping[str, Any]) -> str:

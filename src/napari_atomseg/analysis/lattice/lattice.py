@@ -130,7 +130,7 @@ def fit_lattice(columns: Columns, params: LatticeParams | None = None, basis: np
     -------
     Lattice
         Of several grains, the one with the most columns; the others' columns fit no site. Grains turned by
-        less than about four degrees are followed as a bend.
+        less than about four degrees are followed as a bend; :func:`.grains.find_grains` parts them.
 
     Raises
     ------
