@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,22 +10,31 @@ import pandas as pd
 
 from napari_atomseg.analysis.lattice.displacement import displacements
 from napari_atomseg.analysis.lattice.grains import find_grains
+from napari_atomseg.analysis.lattice.guided import hinted_bases
 from napari_atomseg.analysis.lattice.indexed import Indexed, indexed
-from napari_atomseg.analysis.lattice.lattice import Lattice
+from napari_atomseg.analysis.lattice.labels import Labels, labels_of
+from napari_atomseg.analysis.lattice.lattice import FEWEST, Lattice
 from napari_atomseg.analysis.lattice.missing_sites import missing_sites
 from napari_atomseg.analysis.lattice.polarisation import polarisation
 from napari_atomseg.analysis.lattice.reference import Reference, reference_of
 from napari_atomseg.analysis.lattice.strain import local_fit, strain_of
 from napari_atomseg.analysis.lattice.tilts import octahedra_of
 from napari_atomseg.analysis.lattice.unit_cells import CELL_COLUMNS, unit_cells
-from napari_atomseg.analysis.lattice_numbers import lattice_numbers, octahedra_numbers, summary_of, verdicts_of
+from napari_atomseg.analysis.lattice_numbers import (
+    lattice_numbers,
+    octahedra_numbers,
+    summary_of,
+    verdicts_of,
+    verdicts_of_reference,
+)
 from napari_atomseg.analysis.measurement import Measurement, Setting
-from napari_atomseg.core.columns import DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, TILT, Columns, std_of
+from napari_atomseg.core.columns import COLUMN_ATOMS, DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, TILT, Columns, std_of
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 
 SUBLATTICES, DISPLACED, STRAINED, POLARISED, CELLS = "sublattices", "displacement", "strain", "polarisation", "cells"
 SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", "existence_probability", "frame")
+_AS_MANY = 0.95  # columns on sites of the structure's own cell, of those on a multiple of it
 _FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN, CELLS: (TILT,)}
 
 
@@ -49,7 +58,7 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         If the columns of a single image show no lattice; of a stack that frame is left out, and a verdict says so.
     """
     frames = np.unique(columns.frame)
-    features = _unknown(len(columns), setting.asked)
+    features = _unknown(len(columns), setting.asked, setting.cell is not None)
     sites: list[pd.DataFrame] = []
     cells: list[pd.DataFrame] = []
     numbers: list[dict[str, Any]] = []
@@ -57,7 +66,7 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         yield Progress(done, len(frames), "fitting lattices")
         rows = np.flatnonzero(columns.frame == frame)
         try:
-            grains = find_grains(columns.select(rows))
+            grains, guided = _grains_of(columns.select(rows), setting)
         except AtomsegError as error:
             if len(frames) == 1:
                 raise
@@ -74,7 +83,7 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
                 "lattices": found,
                 "missing_sites": missing,
                 "extra_columns": extra,
-                "verdicts": verdicts_of(grains, found, len(rows)),
+                "verdicts": [*verdicts_of(grains, found, len(rows)), *verdicts_of_reference(found, setting, guided)],
             }
         )
     tables = {"sites": _joined(sites, SITE_COLUMNS)}
@@ -87,6 +96,61 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         numbers=numbers[0] if single else {"frames": numbers},
         summary=summary_of(numbers[0]) if single else f"lattices of {len(numbers)} frames",
     )
+
+
+def _grains_of(columns: Columns, setting: Setting) -> tuple[list[Lattice], bool]:
+    """Lattices of the grains, and whether only the structure's cell told them."""
+    if setting.cell is None:
+        return find_grains(columns), False
+    failure: AtomsegError | None = None
+    alone: list[Lattice] = []
+    try:
+        alone = find_grains(columns)
+        first = next(one for one in _references(alone, setting) if one is not None)
+        if abs(first.multiple - 1) < 1e-6:
+            return alone, False
+    except AtomsegError as error:
+        failure = error
+    guided = _guided(columns, setting)
+    # Another multiple of the cell is as good only where it holds more columns.
+    if guided and (failure is not None or _columns_on(guided) >= _AS_MANY * _columns_on(alone)):
+        return guided, True
+    if failure is not None:
+        raise failure
+    return alone, False
+
+
+def _guided(columns: Columns, setting: Setting) -> list[Lattice]:
+    """Lattices found with the cell of the structure in mind, of that cell itself; empty if there are none."""
+    assert setting.cell is not None
+    known = columns.positions[np.isfinite(columns.positions).all(axis=1)]
+    hints = hinted_bases(known, setting.cell.basis / np.asarray(setting.size)) if len(known) >= FEWEST else []
+    try:
+        grains = find_grains(columns, hints=hints) if hints else []
+        whole = grains and any(one is not None and abs(one.multiple - 1) < 1e-6 for one in _references(grains, setting))
+    except AtomsegError:
+        return []
+    return grains if whole else []
+
+
+def _columns_on(grains: Sequence[Lattice]) -> int:
+    return sum(int(np.count_nonzero(one.site >= 0)) for one in grains)
+
+
+def _references(grains: Sequence[Lattice], setting: Setting) -> list[Reference | None]:
+    """The structure's lattice in place of each grain's; None for grains of something else, and an error if all are that."""
+    assert setting.cell is not None
+    found: list[Reference | None] = []
+    failure: AtomsegError | None = None
+    for lattice in grains:
+        try:
+            found.append(reference_of(lattice.basis * np.asarray(setting.size), setting.cell))
+        except AtomsegError as error:
+            found.append(None)
+            failure = failure or error
+    if failure is not None and not any(found):
+        raise failure
+    return found
 
 
 class _Frame:
@@ -102,6 +166,8 @@ class _Frame:
     def measured(self) -> list[dict[str, Any]]:
         """Write the features of each grain; its numbers."""
         found = []
+        known = self._setting.cell is not None
+        references = _references(self._grains, self._setting) if known else [None] * len(self._grains)
         for number, lattice in enumerate(self._grains):
             grain = indexed(self._columns, lattice, self._setting.size, self._setting.params.sublattice)
             rows = self._rows[grain.rows]
@@ -109,15 +175,26 @@ class _Frame:
             self._features[SUBLATTICE][rows] = grain.site
             for name, values in zip(SITE, grain.indices.T, strict=True):
                 self._features[name][rows] = values
-            reference = reference_of(grain.basis, self._setting.cell) if self._setting.cell is not None else None
-            numbers = lattice_numbers(lattice, grain, number, reference)
+            reference = labels = None
+            if references[number] is not None and self._setting.cell is not None:
+                reference = reference_of(grain.basis, self._setting.cell)
+                labels = labels_of(reference, self._setting.cell, grain.motif, lattice.intensity)
+            if labels is not None:
+                self._features[COLUMN_ATOMS][rows] = np.array(labels.contents, dtype=object)[grain.site]
+            numbers = lattice_numbers(lattice, grain, number, reference, labels)
             if set(self._setting.asked) - {SUBLATTICES}:
-                numbers |= self._of_grain(grain, rows, lattice, number, reference)
+                numbers |= self._of_grain(grain, rows, lattice, reference, numbers, labels)
             found.append(numbers)
         return found
 
     def _of_grain(
-        self, grain: Indexed, rows: np.ndarray, lattice: Lattice, number: int, reference: Reference | None
+        self,
+        grain: Indexed,
+        rows: np.ndarray,
+        lattice: Lattice,
+        reference: Reference | None,
+        known: Mapping[str, Any],
+        labels: Labels | None,
     ) -> dict[str, Any]:
         """Displacement, strain, polarisation and cells of one grain."""
         asked, params = self._setting.asked, self._setting.params
@@ -141,12 +218,12 @@ class _Frame:
             self._write(POLAR, rows, polar, std)
             numbers["polarisation"] = _by_sublattice(grain, polar, std)
         if CELLS in asked:
-            octahedra = octahedra_of(grain, lattice.intensity)
+            octahedra = octahedra_of(grain, lattice.intensity, labels.contents if labels is not None else ())
             if octahedra is not None:
                 values, std = octahedra.tilt[:, None], octahedra.std[:, None]
                 self._write((TILT,), rows[octahedra.rows], values, std)
                 numbers["octahedra"] = octahedra_numbers(octahedra)
-            self.cells.append(unit_cells(grain, number, params.sublattice, self._setting.size, octahedra))
+            self.cells.append(unit_cells(grain, known["grain"], params.sublattice, self._setting.size, octahedra))
         return numbers
 
     def _write(self, names: Sequence[str], rows: np.ndarray, values: np.ndarray, std: np.ndarray) -> None:
@@ -176,9 +253,11 @@ class _Frame:
         return pd.concat(tables, ignore_index=True)
 
 
-def _unknown(count: int, asked: Sequence[str]) -> dict[str, np.ndarray]:
+def _unknown(count: int, asked: Sequence[str], named: bool) -> dict[str, np.ndarray]:
     """Features to be filled in, unknown as yet."""
     features: dict[str, np.ndarray] = {GRAIN: np.full(count, -1)}
+    if named:
+        features[COLUMN_ATOMS] = np.full(count, "", dtype=object)
     features |= {name: np.full(count, np.nan) for name in (SUBLATTICE, *SITE)}
     for what in asked:
         for name in _FEATURES.get(what, ()):

@@ -8,18 +8,24 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.analysis.lattice.indexed import Indexed
+from napari_atomseg.analysis.lattice.labels import Labels
 from napari_atomseg.analysis.lattice.lattice import Lattice
 from napari_atomseg.analysis.lattice.reference import Reference
 from napari_atomseg.analysis.lattice.tilts import Octahedra
+from napari_atomseg.analysis.measurement import Setting
 
 FEWEST_PX = 12.0
 """Pixels along a cell below which the fits of neighbouring columns disturb each other."""
+PM_PER_ANGSTROM = 100.0
 _BENT = 0.005  # standard error of a side, relative to it
+_SCALE = 0.01  # difference from the structure that is said
 _SAME_CELL = 0.02  # relative difference of sides
 _MOSTLY = 0.8  # of the columns have to stand on sites
 
 
-def lattice_numbers(lattice: Lattice, grain: Indexed, number: int, reference: Reference | None = None) -> dict[str, Any]:
+def lattice_numbers(
+    lattice: Lattice, grain: Indexed, number: int, reference: Reference | None = None, labels: Labels | None = None
+) -> dict[str, Any]:
     """Sides, angle and motif of a lattice, each with one standard deviation; plain values.
 
     Parameters
@@ -31,6 +37,8 @@ def lattice_numbers(lattice: Lattice, grain: Indexed, number: int, reference: Re
         Of the grain.
     reference : Reference, optional
         Of a known structure.
+    labels : Labels, optional
+        Atoms of the sublattices.
     """
     basis, std = grain.basis, grain.basis_std
     length = np.hypot(*basis.T)
@@ -69,6 +77,10 @@ def lattice_numbers(lattice: Lattice, grain: Indexed, number: int, reference: Re
             "mean_strain_yy": float(reference.strain[0, 0]),
             "mean_strain_xy": float(reference.strain[0, 1]),
         }
+    if labels is not None:
+        for one, atoms in zip(found["sublattices"], labels.contents, strict=True):
+            one["atoms"] = atoms
+        found["reference"] |= {"columns_not_seen": list(labels.unseen), "sites_rms_angstrom": labels.rms}
     return found
 
 
@@ -115,6 +127,40 @@ def verdicts_of(grains: Sequence[Lattice], numbers: Sequence[Mapping[str, Any]],
     on = sum(int(one["columns"]) for one in numbers) / max(count, 1)
     if on < _MOSTLY:
         said.append(f"only {on:.0%} of the columns stand on a site of a lattice")
+    return said
+
+
+def verdicts_of_reference(numbers: Sequence[Mapping[str, Any]], setting: Setting, guided: bool) -> list[str]:
+    """What lattices say beside that of the structure: scale, drift, and what calibrating by it would do.
+
+    Parameters
+    ----------
+    numbers : sequence of mapping
+        Of :func:`lattice_numbers`.
+    setting : Setting
+    guided : bool
+        Whether the vectors were only found with the structure's cell in mind.
+    """
+    if setting.cell is None:
+        return []
+    said = []
+    if guided:
+        said.append(f"the columns alone do not show this lattice; it was looked for with the cell of {setting.cell.name}")
+    others = [str(one["grain"]) for one in numbers if "reference" not in one]
+    if others:
+        said.append(f"grain {', '.join(others)} is no multiple of {setting.cell.name}; its strain is against its own mean")
+    for one in (one for one in numbers[:1] if "reference" in one):
+        along_x, along_y, shear = (one["reference"][f"mean_strain_{name}"] for name in ("xx", "yy", "xy"))
+        scale, apart, skew = (along_x + along_y) / 2, abs(along_x - along_y), abs(2 * shear)
+        if max(abs(scale), apart, skew) < _SCALE:
+            continue
+        now = np.multiply(setting.size, PM_PER_ANGSTROM)
+        y, x = now / (1 + np.array([along_y, along_x]))
+        said.append(
+            f"against {setting.cell.name} lengths are {abs(scale):.1%} too {'large' if scale > 0 else 'small'}, x and y "
+            f"differ by {apart:.1%} and angles between them by {np.degrees(skew):.1f}° (drift, scan or strain); if the structure is "
+            f"right, calibrating by the lattice would make a pixel {y:.3f} pm high and {x:.3f} pm wide in place of {now[0]:.3f} and {now[1]:.3f} pm"
+        )
     return said
 
 

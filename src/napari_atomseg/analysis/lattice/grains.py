@@ -7,10 +7,12 @@ rotation jumps along a line is two grains with a low-angle boundary between.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial import cKDTree
 
-from napari_atomseg.analysis.lattice.lattice import Lattice, among_all, fit_lattice
+from napari_atomseg.analysis.lattice.lattice import Lattice, among_all, fit_lattice, no_lattice
 from napari_atomseg.analysis.lattice.low_angle import parts_of
 from napari_atomseg.analysis.lattice.params import LatticeParams
 from napari_atomseg.core.columns import Columns
@@ -28,7 +30,7 @@ _SEAM = 2.3  # distances of columns: left-overs of a low-angle boundary are no f
 _LIKE = 0.05  # of their length: vectors that differ by less are the same
 
 
-def find_grains(columns: Columns, params: LatticeParams | None = None) -> list[Lattice]:
+def find_grains(columns: Columns, params: LatticeParams | None = None, hints: Sequence[np.ndarray] = ()) -> list[Lattice]:
     """Lattices of the grains of an image, that with the most columns first.
 
     Parameters
@@ -36,6 +38,8 @@ def find_grains(columns: Columns, params: LatticeParams | None = None) -> list[L
     columns : Columns
         Of one image or frame.
     params : LatticeParams, optional
+    hints : sequence of ndarray, shape (2, 2), px
+        Vectors to be tried, of a known structure; without any, they are looked for.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def find_grains(columns: Columns, params: LatticeParams | None = None) -> list[L
     turned = False
     while len(found) < _MOST_GRAINS and (not found or np.count_nonzero(left) >= fewest):
         try:
-            grains = _without_low_angles(columns, left, _best_lattice(columns.select(left), params), params, fewest)
+            grains = _without_low_angles(columns, left, _best_lattice(columns.select(left), params, hints), params, fewest)
         except AtomsegError:
             if not found:
                 raise
@@ -114,24 +118,24 @@ def _is_seam(lattice: Lattice, found: list[Lattice], columns: Columns) -> bool:
     return bool(np.median(distance) < _SEAM * np.sqrt(abs(np.linalg.det(found[0].basis)) / len(found[0].motif)))
 
 
-def _best_lattice(columns: Columns, params: LatticeParams | None) -> Lattice:
+def _best_lattice(columns: Columns, params: LatticeParams | None, hints: Sequence[np.ndarray] = ()) -> Lattice:
     """The lattice with the best odds, with vectors from the whole image or, if it leaves columns over, from a part."""
-    failure: AtomsegError | None = None
+    failure = no_lattice()
     candidates = []
-    try:
-        candidates.append(fit_lattice(columns, params))
-        if candidates[0].explained > _WHOLE:
-            return candidates[0]
-    except AtomsegError as error:
-        failure = error
-    if len(columns) > 1.5 * _OF_PART:
-        for basis in _local_vectors(columns, params):
-            try:
-                candidates.append(fit_lattice(columns, params, basis))
-            except AtomsegError:
-                continue
+    if not hints:
+        try:
+            candidates.append(fit_lattice(columns, params))
+            if candidates[0].explained > _WHOLE:
+                return candidates[0]
+        except AtomsegError as error:
+            failure = error
+    local = _local_vectors(columns, params) if not hints and len(columns) > 1.5 * _OF_PART else ()
+    for basis in (*hints, *local):
+        try:
+            candidates.append(fit_lattice(columns, params, basis))
+        except AtomsegError:
+            continue
     if not candidates:
-        assert failure is not None
         raise failure
     # Of multiples of one cell that serve as well, the smallest.
     best = max(_worth(one) for one in candidates)
