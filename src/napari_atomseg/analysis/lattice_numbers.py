@@ -157,9 +157,10 @@ def verdicts_of_reference(numbers: Sequence[Mapping[str, Any]], setting: Setting
         now = np.multiply(setting.size, PM_PER_ANGSTROM)
         y, x = now / (1 + np.array([along_y, along_x]))
         said.append(
-            f"against {setting.cell.name} lengths are {abs(scale):.1%} too {'large' if scale > 0 else 'small'}, x and y "
-            f"differ by {apart:.1%} and angles between them by {np.degrees(skew):.1f}° (drift, scan or strain); if the structure is "
-            f"right, calibrating by the lattice would make a pixel {y:.3f} pm high and {x:.3f} pm wide in place of {now[0]:.3f} and {now[1]:.3f} pm"
+            f"against {setting.cell.name} lengths are {abs(scale):.1%} too {'large' if scale > 0 else 'small'}, x and y differ "
+            f"by {apart:.1%} and their angle by {np.degrees(skew):.1f}° (drift, scan or strain); if the structure is right, "
+            f"calibrating by the lattice would make a pixel {y:.3f} pm high and {x:.3f} pm wide in place of {now[0]:.3f} and "
+            f"{now[1]:.3f} pm"
         )
     return said
 
