@@ -15,7 +15,7 @@ import numpy as np
 from napari_atomseg.analysis.lattice_numbers import plus_minus
 from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.analysis.params import MeasureParams
-from napari_atomseg.core.columns import DISPLACEMENT, POLAR, STRAIN, SUBLATTICE, TEMPLATE, TILT, Columns
+from napari_atomseg.core.columns import DISPLACEMENT, GRAIN, POLAR, STRAIN, SUBLATTICE, TEMPLATE, TILT, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
@@ -149,6 +149,9 @@ def _params(provenance: Mapping[str, Any]) -> MeasureParams:
 def _plots(image: np.ndarray, columns: Columns) -> Generator[tuple[str, list[tuple[Plot, tuple[int, int]]]], None, None]:
     """Captions, and what is drawn above each."""
     table, places = columns.features, columns.positions
+    if GRAIN in table and table[GRAIN].max() > 0:
+        picture = ColumnPicture(image, places, table[GRAIN].to_numpy(float), "grain (columns)", kinds=True)
+        yield "Grains; none: on no lattice, as at boundaries.", [(picture, PICTURE_PX)]
     if SUBLATTICE in table:
         picture = ColumnPicture(image, places, table[SUBLATTICE].to_numpy(float), "sublattice (columns)", kinds=True)
         yield "Sublattices, 0 the brightest.", [(picture, PICTURE_PX)]
