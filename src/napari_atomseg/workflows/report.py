@@ -77,7 +77,7 @@ def report(micrograph: Micrograph, found: Measurement, path: Path | str, *, fram
     columns = found.columns.select(rows)
     image = np.asarray(micrograph.frame(frame), np.float32)
     figures = []
-    plots = list(_plots(image, columns))
+    plots = _plots(image, columns)
     for done, (caption, drawn) in enumerate(plots):
         yield Progress(done, len(plots), "drawing")
         pictures = "".join(f'<img alt="{escape(caption)}" src="data:image/png;base64,{_png(*one)}">' for one in drawn)
@@ -146,8 +146,16 @@ def _params(provenance: Mapping[str, Any]) -> MeasureParams:
     return MeasureParams(**steps[-1].get("measuring", {})) if steps else MeasureParams()
 
 
-def _plots(image: np.ndarray, columns: Columns) -> Generator[tuple[str, list[tuple[Plot, tuple[int, int]]]], None, None]:
+_Shown = tuple[str, list[tuple[Plot, tuple[int, int]]]]
+
+
+def _plots(image: np.ndarray, columns: Columns) -> list[_Shown]:
     """Captions, and what is drawn above each."""
+    return [*_kinds(image, columns), *_arrows(image, columns), *_values(image, columns)]
+
+
+def _kinds(image: np.ndarray, columns: Columns) -> Generator[_Shown, None, None]:
+    """Grains, sublattices and local structures."""
     table, places = columns.features, columns.positions
     if GRAIN in table and table[GRAIN].max() > 0:
         picture = ColumnPicture(image, places, table[GRAIN].to_numpy(float), "grain (columns)", kinds=True)
@@ -155,23 +163,35 @@ def _plots(image: np.ndarray, columns: Columns) -> Generator[tuple[str, list[tup
     if SUBLATTICE in table:
         picture = ColumnPicture(image, places, table[SUBLATTICE].to_numpy(float), "sublattice (columns)", kinds=True)
         yield "Sublattices, 0 the brightest.", [(picture, PICTURE_PX)]
+    if TEMPLATE in table:
+        names, kind = np.unique(table[TEMPLATE].astype(str), return_inverse=True)
+        picture = ColumnPicture(image, places, kind.astype(float), "local structure (columns)", kinds=True)
+        yield ", ".join(f"{row} {name}" for row, name in enumerate(names)), [(picture, PICTURE_PX)]
+
+
+def _arrows(image: np.ndarray, columns: Columns) -> Generator[_Shown, None, None]:
+    """Polarisation and displacement, with the wheel of their colours."""
+    table = columns.features
+    against = _params(columns.provenance).sublattice
     for title, names in (("polarisation", POLAR), ("displacement", DISPLACEMENT)):
         if names[0] in table and table[names[0]].notna().any():
             vectors = table[list(names)].to_numpy(float)
-            if title == "polarisation" and SUBLATTICE in table:
-                vectors = np.where((table[SUBLATTICE] == 0).to_numpy()[:, None], np.nan, vectors)
+            if title == "polarisation":
+                # Seen from their neighbours, these point the other way.
+                vectors = np.where((table[SUBLATTICE] == against).to_numpy()[:, None], np.nan, vectors)
             wheel = ColourWheel(title, f"{full_colour(vectors) * 100:.3g} pm")
-            yield f"{title.capitalize()} of the columns.", [(ArrowPicture(image, places, vectors), PICTURE_PX), (wheel, WHEEL_PX)]
+            picture = ArrowPicture(image, columns.positions, vectors)
+            yield f"{title.capitalize()} of the columns.", [(picture, PICTURE_PX), (wheel, WHEEL_PX)]
+
+
+def _values(image: np.ndarray, columns: Columns) -> Generator[_Shown, None, None]:
+    """Strain, rotation and tilt with their histograms."""
     for name in (*STRAIN, TILT):
-        if name in table and table[name].notna().any():
-            values = table[name].to_numpy(float)
+        if name in columns.features and columns.features[name].notna().any():
+            values = columns.features[name].to_numpy(float)
+            picture = ColumnPicture(image, columns.positions, values, quantity_of(name))
             spread = ColumnsHistogram(values, quantity_of(name))
-            picture = ColumnPicture(image, places, values, quantity_of(name))
             yield f"{quantity_of(name).capitalize()}.", [(picture, PICTURE_PX), (spread, PLOT_PX)]
-    if TEMPLATE in table:
-        kinds, kind = np.unique(table[TEMPLATE].astype(str), return_inverse=True)
-        picture = ColumnPicture(image, places, kind.astype(float), "local structure (columns)", kinds=True)
-        yield ", ".join(f"{row} {name}" for row, name in enumerate(kinds)), [(picture, PICTURE_PX)]
 
 
 def _png(plot: Plot, size: tuple[int, int]) -> str:
