@@ -48,7 +48,9 @@ class Perovskite:
 
     def measured(self, what=EVERYTHING, params=None, cell=None, **seen):
         shape = (int((self.side + 16) / PX),) * 2
-        setting = Setting(shape=shape, size=(PX, PX), asked=what, params=params or MeasureParams(), cell=cell)
+        setting = Setting(
+            shape=shape, size=(PX, PX), asked=what, params=params or MeasureParams(), cells=() if cell is None else (cell,)
+        )
         return run(measure_lattices(self.columns(**seen), setting))
 
 

@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 
 from napari_atomseg.analysis.lattice.displacement import displacements
-from napari_atomseg.analysis.lattice.grains import find_grains
-from napari_atomseg.analysis.lattice.guided import hinted_bases
 from napari_atomseg.analysis.lattice.indexed import Indexed, indexed
 from napari_atomseg.analysis.lattice.labels import Labels, labels_of
-from napari_atomseg.analysis.lattice.lattice import FEWEST, Lattice
+from napari_atomseg.analysis.lattice.lattice import Lattice
 from napari_atomseg.analysis.lattice.missing_sites import missing_sites
 from napari_atomseg.analysis.lattice.polarisation import polarisation
-from napari_atomseg.analysis.lattice.reference import Reference, reference_of
+from napari_atomseg.analysis.lattice.reference import Reference
 from napari_atomseg.analysis.lattice.strain import local_fit, strain_of
+from napari_atomseg.analysis.lattice.structures import grains_of, structure_of
 from napari_atomseg.analysis.lattice.tilts import octahedra_of
 from napari_atomseg.analysis.lattice.unit_cells import CELL_COLUMNS, unit_cells
 from napari_atomseg.analysis.lattice_numbers import (
@@ -34,7 +33,6 @@ from napari_atomseg.core.jobs import Progress
 
 SUBLATTICES, DISPLACED, STRAINED, POLARISED, CELLS = "sublattices", "displacement", "strain", "polarisation", "cells"
 SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", "existence_probability", "frame")
-_AS_MANY = 0.95  # columns on sites of the structure's own cell, of those on a multiple of it
 _FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN, CELLS: (TILT,)}
 
 
@@ -58,7 +56,7 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         If the columns of a single image show no lattice; of a stack that frame is left out, and a verdict says so.
     """
     frames = np.unique(columns.frame)
-    features = _unknown(len(columns), setting.asked, setting.cell is not None)
+    features = _unknown(len(columns), setting.asked, bool(setting.cells))
     sites: list[pd.DataFrame] = []
     cells: list[pd.DataFrame] = []
     numbers: list[dict[str, Any]] = []
@@ -66,7 +64,8 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         yield Progress(done, len(frames), "fitting lattices")
         rows = np.flatnonzero(columns.frame == frame)
         try:
-            grains, guided = _grains_of(columns.select(rows), setting)
+            found_grains = grains_of(columns.select(rows), setting.size, setting.cells)
+            grains = found_grains.lattices
         except AtomsegError as error:
             if len(frames) == 1:
                 raise
@@ -83,7 +82,7 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
                 "lattices": found,
                 "missing_sites": missing,
                 "extra_columns": extra,
-                "verdicts": [*verdicts_of(grains, found, len(rows)), *verdicts_of_reference(found, setting, guided)],
+                "verdicts": [*verdicts_of(grains, found, len(rows)), *verdicts_of_reference(found, setting, found_grains.guided)],
             }
         )
     tables = {"sites": _joined(sites, SITE_COLUMNS)}
@@ -96,61 +95,6 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         numbers=numbers[0] if single else {"frames": numbers},
         summary=summary_of(numbers[0]) if single else f"lattices of {len(numbers)} frames",
     )
-
-
-def _grains_of(columns: Columns, setting: Setting) -> tuple[list[Lattice], bool]:
-    """Lattices of the grains, and whether only the structure's cell told them."""
-    if setting.cell is None:
-        return find_grains(columns), False
-    failure: AtomsegError | None = None
-    alone: list[Lattice] = []
-    try:
-        alone = find_grains(columns)
-        first = next(one for one in _references(alone, setting) if one is not None)
-        if abs(first.multiple - 1) < 1e-6:
-            return alone, False
-    except AtomsegError as error:
-        failure = error
-    guided = _guided(columns, setting)
-    # Another multiple of the cell is as good only where it holds more columns.
-    if guided and (failure is not None or _columns_on(guided) >= _AS_MANY * _columns_on(alone)):
-        return guided, True
-    if failure is not None:
-        raise failure
-    return alone, False
-
-
-def _guided(columns: Columns, setting: Setting) -> list[Lattice]:
-    """Lattices found with the cell of the structure in mind, of that cell itself; empty if there are none."""
-    assert setting.cell is not None
-    known = columns.positions[np.isfinite(columns.positions).all(axis=1)]
-    hints = hinted_bases(known, setting.cell.basis / np.asarray(setting.size)) if len(known) >= FEWEST else []
-    try:
-        grains = find_grains(columns, hints=hints) if hints else []
-        whole = grains and any(one is not None and abs(one.multiple - 1) < 1e-6 for one in _references(grains, setting))
-    except AtomsegError:
-        return []
-    return grains if whole else []
-
-
-def _columns_on(grains: Sequence[Lattice]) -> int:
-    return sum(int(np.count_nonzero(one.site >= 0)) for one in grains)
-
-
-def _references(grains: Sequence[Lattice], setting: Setting) -> list[Reference | None]:
-    """The structure's lattice in place of each grain's; None for grains of something else, and an error if all are that."""
-    assert setting.cell is not None
-    found: list[Reference | None] = []
-    failure: AtomsegError | None = None
-    for lattice in grains:
-        try:
-            found.append(reference_of(lattice.basis * np.asarray(setting.size), setting.cell))
-        except AtomsegError as error:
-            found.append(None)
-            failure = failure or error
-    if failure is not None and not any(found):
-        raise failure
-    return found
 
 
 class _Frame:
@@ -166,8 +110,6 @@ class _Frame:
     def measured(self) -> list[dict[str, Any]]:
         """Write the features of each grain; its numbers."""
         found = []
-        known = self._setting.cell is not None
-        references = _references(self._grains, self._setting) if known else [None] * len(self._grains)
         for number, lattice in enumerate(self._grains):
             grain = indexed(self._columns, lattice, self._setting.size, self._setting.params.sublattice)
             rows = self._rows[grain.rows]
@@ -175,10 +117,7 @@ class _Frame:
             self._features[SUBLATTICE][rows] = grain.site
             for name, values in zip(SITE, grain.indices.T, strict=True):
                 self._features[name][rows] = values
-            reference = labels = None
-            if references[number] is not None and self._setting.cell is not None:
-                reference = reference_of(grain.basis, self._setting.cell)
-                labels = labels_of(reference, self._setting.cell, grain.motif, lattice.intensity)
+            reference, labels = self._structure_of(grain, lattice)
             if labels is not None:
                 self._features[COLUMN_ATOMS][rows] = np.array(labels.contents, dtype=object)[grain.site]
             numbers = lattice_numbers(lattice, grain, number, reference, labels)
@@ -186,6 +125,16 @@ class _Frame:
                 numbers |= self._of_grain(grain, rows, lattice, reference, numbers, labels)
             found.append(numbers)
         return found
+
+    def _structure_of(self, grain: Indexed, lattice: Lattice) -> tuple[Reference | None, Labels | None]:
+        """The known structure in place of the grain, and the atoms of its sublattices; None of a grain of something else."""
+        if not self._setting.cells:
+            return None, None
+        try:
+            reference, cell = structure_of(grain.basis, self._setting.cells)
+        except AtomsegError:
+            return None, None
+        return reference, labels_of(reference, cell, grain.motif, lattice.intensity)
 
     def _of_grain(
         self,

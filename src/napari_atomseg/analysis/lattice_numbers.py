@@ -141,14 +141,17 @@ def verdicts_of_reference(numbers: Sequence[Mapping[str, Any]], setting: Setting
     guided : bool
         Whether the vectors were only found with the structure's cell in mind.
     """
-    if setting.cell is None:
+    if not setting.cells:
         return []
+    names = " or ".join(cell.name for cell in setting.cells)
     said = []
+    if len(setting.cells) > 1:
+        said += [f"grain {one['grain']} is {one['reference']['structure']}" for one in numbers if "reference" in one]
     if guided:
-        said.append(f"the columns alone do not show this lattice; it was looked for with the cell of {setting.cell.name}")
+        said.append(f"the columns alone do not show this lattice; it was looked for with the cell of {names}")
     others = [str(one["grain"]) for one in numbers if "reference" not in one]
     if others:
-        said.append(f"grain {', '.join(others)} is no multiple of {setting.cell.name}; its strain is against its own mean")
+        said.append(f"grain {', '.join(others)} is no multiple of {names}; its strain is against its own mean")
     for one in (one for one in numbers[:1] if "reference" in one):
         along_x, along_y, shear = (one["reference"][f"mean_strain_{name}"] for name in ("xx", "yy", "xy"))
         scale, apart, skew = (along_x + along_y) / 2, abs(along_x - along_y), abs(2 * shear)
@@ -157,10 +160,10 @@ def verdicts_of_reference(numbers: Sequence[Mapping[str, Any]], setting: Setting
         now = np.multiply(setting.size, PM_PER_ANGSTROM)
         y, x = now / (1 + np.array([along_y, along_x]))
         said.append(
-            f"against {setting.cell.name} lengths are {abs(scale):.1%} too {'large' if scale > 0 else 'small'}, x and y differ "
-            f"by {apart:.1%} and their angle by {np.degrees(skew):.1f}° (drift, scan or strain); if the structure is right, "
-            f"calibrating by the lattice would make a pixel {y:.3f} pm high and {x:.3f} pm wide in place of {now[0]:.3f} and "
-            f"{now[1]:.3f} pm"
+            f"against {one['reference']['structure']} lengths are {abs(scale):.1%} too {'large' if scale > 0 else 'small'}, x "
+            f"and y differ by {apart:.1%} and their angle by {np.degrees(skew):.1f}° (drift, scan or strain); if the structure "
+            f"is right, calibrating by the lattice would make a pixel {y:.3f} pm high and {x:.3f} pm wide in place of "
+            f"{now[0]:.3f} and {now[1]:.3f} pm"
         )
     return said
 

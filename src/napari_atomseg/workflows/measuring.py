@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_atomseg.analysis.measurement import Measurement, Setting
-from napari_atomseg.analysis.params import MeasureParams
+from napari_atomseg.analysis.params import MeasureParams, several
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
@@ -78,12 +78,12 @@ def measure(
     if size is None:
         raise MissingCalibrationError(f"{micrograph.name}: lengths are measured, and the pixel size is unknown; set it first")
     height, width = micrograph.shape[-2:]
-    cell = _cell_of(params)
+    cells = _cells_of(params)
     found = Measurement(columns=columns, tables={}, numbers={})
     for place in dict.fromkeys(ANALYSES[name] for name in what):
         module, _, function = place.partition(":")
         asked = tuple(name for name in what if ANALYSES[name] == place)
-        setting = Setting(shape=(height, width), size=size, asked=asked, params=params, cell=cell)
+        setting = Setting(shape=(height, width), size=size, asked=asked, params=params, cells=cells)
         measured = yield from getattr(import_module(module), function)(found.columns, setting)
         found = _joined(found, measured)
     said = {**found.columns.provenance, "measured": {"what": list(what), **found.numbers}}
@@ -100,15 +100,16 @@ def _check_asked(what: Sequence[str], params: MeasureParams) -> None:
             raise AtomsegError(f"{name} has no effect on {', '.join(what)}; it is for {', '.join(used_by)}")
 
 
-def _cell_of(params: MeasureParams) -> ColumnCell | None:
-    """Columns of the structure that lattices are compared with; None if there is none."""
+def _cells_of(params: MeasureParams) -> tuple[ColumnCell, ...]:
+    """Columns of the structures that lattices are compared with."""
     if not params.structure:
-        return None
+        return ()
     from napari_atomseg.analysis.lattice.column_cell import column_cell
     from napari_atomseg.specimens.direction import parse_zone_axis
     from napari_atomseg.specimens.structure_file import read_structure
 
-    return column_cell(read_structure(params.structure), parse_zone_axis(params.zone_axis))
+    pairs = zip(several(params.structure), several(params.zone_axis), strict=True)
+    return tuple(column_cell(read_structure(path), parse_zone_axis(axis)) for path, axis in pairs)
 
 
 def _joined(first: Measurement, second: Measurement) -> Measurement:

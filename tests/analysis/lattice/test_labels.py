@@ -35,7 +35,7 @@ def seen(cell, sites, cells=8, noise=0.03, seed=0, turn=0.4, mirror=False, kept=
 
 
 def measured(columns, cell, what=("sublattices",)):
-    return run(measure_lattices(columns, Setting(shape=(900, 900), size=(PX, PX), asked=what, cell=cell)))
+    return run(measure_lattices(columns, Setting(shape=(900, 900), size=(PX, PX), asked=what, cells=(cell,))))
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -100,3 +100,22 @@ def test_a_wrong_pixel_size_is_said_with_what_the_lattice_would_make_of_it():
     assert "differ by 1.0%" in said
     high, wide = map(float, re.search(r"([0-9.]+) pm high and ([0-9.]+) pm wide", said).groups())
     assert [high, wide] == pytest.approx([10 / 1.04, 10 / 1.03], abs=0.01)
+
+
+def test_two_phases_are_told_apart_and_named():
+    film, ground = (column_cell(crystal(name), (0, 0, 1)) for name in ("SrTiO3", "TiO2"))
+    left, _ = seen(film, [0, 1], cells=11, turn=0.0)
+    right, _ = seen(ground, [0, 1], cells=9, turn=0.15)
+    shifted = right.positions + np.array([0, left.positions[:, 1].max() - right.positions[:, 1].min() + 25])
+    both = left.joined(Columns(positions=shifted, features=right.features[["intensity", "y_std_px", "x_std_px"]]))
+    setting = Setting(shape=(900, 1200), size=(PX, PX), asked=("strain",), cells=(film, ground))
+    found = run(measure_lattices(both, setting))
+    side = np.repeat([0, 1], [len(left), len(right)])
+    grain = found.columns.features["grain"].to_numpy()
+    named = [one["reference"]["structure"] for one in found.numbers["lattices"]]
+    assert sorted(named) == ["SrTiO3 [0 0 1]", "TiO2 [0 0 1]"]
+    for number, name in enumerate(named):
+        mine = side[grain == number]
+        assert np.mean(mine == (name.startswith("TiO2"))) > 0.97
+    assert any("is SrTiO3" in said for said in found.numbers["verdicts"])
+    assert np.abs(found.columns.features["strain_xx"]).median() < 0.01

@@ -29,6 +29,8 @@ class Reference:
         Mean strain of the seen lattice, in the order (y, x).
     name : str
         Formula and zone axis.
+    misfit : float
+        Strain, and a little for a multiple of the cell.
     matrices : tuple of ndarray, shape (2, 2)
         Each way of laying the structure on the lattice that fits as well: the vectors that it makes of those of the structure
         are the seen ones, up to rotation, mirroring and strain.
@@ -38,6 +40,7 @@ class Reference:
     multiple: float
     strain: np.ndarray
     name: str
+    misfit: float
     matrices: tuple[np.ndarray, ...]
 
 
@@ -82,7 +85,9 @@ def reference_of(basis: np.ndarray, cell: ColumnCell) -> Reference:
     least, _, multiple, turned = min(fits, key=lambda one: one[0])
     strain = np.linalg.solve(turned, basis) - np.eye(2)
     alike = [matrix for cost, matrix, area, _ in fits if cost <= least + _AS_WELL and abs(area - multiple) < 1e-6]
-    return Reference(basis=turned, multiple=multiple, strain=(strain + strain.T) / 2, name=cell.name, matrices=tuple(alike))
+    return Reference(
+        basis=turned, multiple=multiple, strain=(strain + strain.T) / 2, name=cell.name, misfit=least, matrices=tuple(alike)
+    )
 
 
 def _multiples() -> list[np.ndarray]:
