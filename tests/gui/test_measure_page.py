@@ -130,6 +130,7 @@ def test_directions_have_a_wheel_and_an_image_and_cells_have_maps(measuring, pan
     idle(panel)
     (directions,) = [layer for layer in viewer.layers if layer.name.endswith("polarisation, direction")]
     assert directions.rgb
+    assert "shown in colours" not in panel.status.text()
     # Displaced to the right: red.
     red, green, blue, _ = directions.data[SIDE // 2, SIDE // 2]
     assert red > 0.8

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SELECTED = "#ff4fd8"
 """Colour of what is selected, in plots and on the image."""
 _SPARE = 0.04  # of an axis, beyond the outermost values
-_MOST_BARS = 60
+_FEWEST_BARS, _MOST_BARS = 16, 60
 _POINT, _MANY = 5.0, 3000
 
 
@@ -137,7 +137,7 @@ class ColumnsHistogram:
         known = self.x[np.isfinite(self.x)]
         low, high = _ends(known)
         width = 2 * np.subtract(*np.percentile(known, (75, 25))) / np.cbrt(len(known)) if len(known) else 0.0
-        bars = int(np.clip((high - low) / width, 4, _MOST_BARS)) if width > 0 else 12
+        bars = int(np.clip((high - low) / width, _FEWEST_BARS, _MOST_BARS)) if width > 0 else _FEWEST_BARS
         return np.linspace(low, high, bars + 1)
 
     @cached_property
