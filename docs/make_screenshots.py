@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from qtpy.QtCore import QSettings, QStandardPaths
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -42,11 +42,12 @@ def main():
     QStandardPaths.setTestModeEnabled(True)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, tempfile.mkdtemp())
     IMAGES.mkdir(exist_ok=True)
+    found()
     measured()
     simulated()
 
 
-def measured():
+def found():
     """Columns of a sample, and a diffractogram."""
     from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
     from napari_atomseg.gui.docks.table import ColumnsTable
@@ -77,6 +78,68 @@ def measured():
     panel.open_dock(DiffractogramDock)
     spin(1.5)
     shoot(viewer, "diffractogram.png")
+    viewer.close()
+
+
+def domains(cells=12, polar=0.15):
+    """A film of lead titanate whose titanium is displaced to the right, beyond a wall in the middle to the left."""
+    import numpy as np
+    from ase import Atoms
+
+    side = 3.95
+    index = np.stack(np.mgrid[:cells, :cells], -1).reshape(-1, 2)
+    lead = index * side
+    moved = np.where(index[:, 1] < cells // 2, polar, -polar)
+    titanium = (index + 0.5) * side + np.stack([0 * moved, moved], axis=1)
+    places = np.concatenate([lead, titanium])
+    atoms = Atoms([*["Pb"] * len(lead), *["Ti"] * len(titanium)], positions=np.column_stack([places, 0 * places[:, 0]]))
+    atoms.set_cell([cells * side, cells * side, side])
+    atoms.pbc = True
+    return atoms
+
+
+def measured():
+    """Polarisation at a domain wall: arrows, the wheel, and a plot that is linked with the columns."""
+    from napari.layers import Layer
+
+    from napari_atomseg.gui.docks.columns_plot import ColumnsPlotDock
+    from napari_atomseg.gui.launch import make_window
+    from napari_atomseg.gui.layers.conversion import image_layer_data
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
+    from napari_atomseg.workflows import AcquisitionParams, CutParams, SimulationParams, record, simulate
+
+    params = SimulationParams(cut=CutParams(zone_axis="0,0,1", thickness=60, width_y=46, width_x=46))
+    scene = record(simulate(domains(), params), AcquisitionParams(dose=1e5))
+    viewer = make_window([], None)
+    window = viewer.window._qt_window
+    window.resize(1280, 900)
+    window.show()
+    panel = window.findChild(AtomSegPanel)
+    data, options, kind = image_layer_data(scene)
+    layer = viewer.add_layer(Layer.create(data, {**options, "name": "PbTiO3 [001]", "metadata": {}}, kind))
+    panel.choose_image(layer)
+    panel.run_button.click()
+    wait(panel)
+    panel.pages["Columns"].refine_button.click()
+    wait(panel)
+    panel.pages.turn_to_title("Measure")
+    panel.run_button.click()
+    wait(panel)
+    page = panel.pages["Measure"]
+    page.colour.setCurrentText("polar_x_angstrom")
+    page.colour.apply_choice()
+    page.views.show_arrows()
+    dock = panel.open_dock(ColumnsPlotDock)
+    dock.x.setCurrentText("x_px")
+    dock.y.setCurrentText("polar_x_angstrom")
+    dock.refresh()
+    table = page.session.columns.features
+    page.session.layer.selected_data = set(table.index[(table["sublattice"] == 1) & (table["polar_x_angstrom"] < -0.1)])
+    spin(0.5)
+    viewer.reset_view()
+    scroll = next(area for area in panel.findChildren(QScrollArea) if area.isAncestorOf(page))
+    scroll.ensureWidgetVisible(page.views.wheel)
+    shoot(viewer, "measure.png")
     viewer.close()
 
 

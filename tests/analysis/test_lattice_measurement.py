@@ -48,7 +48,9 @@ class Perovskite:
 
     def measured(self, what=EVERYTHING, params=None, cell=None, **seen):
         shape = (int((self.side + 16) / PX),) * 2
-        setting = Setting(shape=shape, size=(PX, PX), asked=what, params=params or MeasureParams(), cell=cell)
+        setting = Setting(
+            shape=shape, size=(PX, PX), asked=what, params=params or MeasureParams(), cells=() if cell is None else (cell,)
+        )
         return run(measure_lattices(self.columns(**seen), setting))
 
 
@@ -94,6 +96,28 @@ def test_stated_errors_are_those_that_are_made():
     # Sixty and thirty numbers: their share itself scatters by 6 and 9 %.
     assert 0.5 < share(pulls["a"]) < 0.86
     assert 0.45 < share(pulls["angle"]) < 0.95
+
+
+@pytest.mark.parametrize("field", ["none", "sine"])
+def test_at_borders_strain_is_hardly_noisier_than_inside_and_its_errors_are_right(field):
+    crystal_ = Perovskite(n=16, field=field, angle=0.0)
+    border = np.abs(crystal_.ideal).max(axis=1) > crystal_.side / 2 - 2 * A
+    truth = 0.01 * np.cos(2 * np.pi * crystal_.ideal[:, 1] / crystal_.side) if field == "sine" else 0.0
+    errors, pulls = [], []
+    for seed in range(6):
+        table = crystal_.measured(what=("strain",), noise=0.025, seed=seed).columns.features
+        error = table["strain_xx"].to_numpy() - truth
+        errors.append(error - error.mean())
+        pulls.append(errors[-1] / table["strain_xx_std"].to_numpy())
+    rms = [np.sqrt(np.mean(np.square([one[where] for one in errors]))) for where in (border, ~border)]
+    assert rms[0] < 1.6 * rms[1]
+    assert np.sqrt(np.mean(np.square(errors))) < 1.75e-3
+    assert share([one[border] for one in pulls]) == pytest.approx(0.68, abs=0.08)
+
+
+def test_windows_wider_than_the_grain_are_no_error():
+    table = Perovskite(n=9).measured(what=("strain",), params=MeasureParams(window=20), noise=0.02).columns.features
+    assert np.isfinite(table["strain_xx"]).all()
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.03])
@@ -162,14 +186,14 @@ def test_a_structure_is_recognised_in_multiples_of_its_cell_and_another_one_refu
         reference_of(cell.basis * 1.15, cell)
 
 
-def grains(angle, second=1.0):
+def grains(angle, second=1.0, seed=0):
     """Two crystals side by side, the right one turned and of another size."""
     cells = np.stack(np.mgrid[-40:40, -40:40], -1).reshape(-1, 2)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     left, right = cells * A, cells * A * second @ turn.T
     left = left[(np.abs(left).max(axis=1) < 40) & (left[:, 1] < -1)]
     right = right[(np.abs(right).max(axis=1) < 40) & (right[:, 1] > 1)]
-    places = np.concatenate([left, right]) + 45 + np.random.default_rng(0).normal(0, 0.03, (len(left) + len(right), 2))
+    places = np.concatenate([left, right]) + 45 + np.random.default_rng(seed).normal(0, 0.03, (len(left) + len(right), 2))
     features = pd.DataFrame({"intensity": 1.0, "y_std_px": 0.3, "x_std_px": 0.3}, index=range(len(places)))
     return Columns(positions=places / PX, features=features, pixel_size=(PX, PX)), np.repeat([0, 1], [len(left), len(right)])
 
@@ -184,10 +208,16 @@ def test_grains_are_measured_each_by_itself(angle, second):
     assert np.mean(grain[far & (side == 0)] == number) > 0.98
     assert np.mean(grain[far & (side == 1)] == 1 - number) > 0.98
     assert any("several lattices: 2 grains" in said for said in found.numbers["verdicts"])
+    assert any("turned by 20.0°" in said for said in found.numbers["verdicts"]) == (second == 1.0)
     sides = {one["grain"]: one for one in found.numbers["lattices"]}
     assert sides[1 - number]["a_angstrom"] == pytest.approx(A * second, abs=0.01)
-    table = found.columns.features[far]
-    assert np.nanmedian(np.abs(table["strain_xx"] / table["strain_xx_std"])) == pytest.approx(0.67, abs=0.1)
+    # Neighbouring columns share their errors: one image alone scatters by 10 %.
+    pulls = []
+    for seed in range(4):
+        setting = Setting(shape=(900, 900), size=(PX, PX), asked=("strain",))
+        table = run(measure_lattices(grains(angle, second, seed)[0], setting)).columns.features[far]
+        pulls.append(table["strain_xx"] / table["strain_xx_std"])
+    assert np.nanmedian(np.abs(pulls)) == pytest.approx(0.67, abs=0.1)
 
 
 def test_what_cannot_be_measured_says_what_it_needs():

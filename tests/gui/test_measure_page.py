@@ -60,8 +60,8 @@ def test_arrows_and_maps_are_layers_of_the_image(measuring, panel, viewer, idle)
     page, session, _ = measuring
     page.run()
     idle(panel)
-    page.show_arrows()
-    page.show_arrows()
+    page.views.show_arrows()
+    page.views.show_arrows()
     (arrows,) = [layer for layer in viewer.layers if isinstance(layer, Vectors)]
     assert arrows.scale == pytest.approx(session.image.scale)
     assert np.all(arrows.data[:, 1, 1] > 0)
@@ -114,3 +114,40 @@ def test_a_structure_without_zone_axis_is_refused_in_the_foot(measuring, panel, 
     page.reference._editors["structure"].set_value("some.cif")
     page.run()
     assert session.columns is before
+
+
+def test_directions_have_a_wheel_and_an_image_and_cells_have_maps(measuring, panel, viewer, idle):
+    page, _, _ = measuring
+    for name, tick in page.ticks.items():
+        tick.setChecked(name in ("polarisation", "cells"))
+    page.run()
+    idle(panel)
+    assert page.views.wheel.isHidden()
+    page.links["arrows"]()
+    assert not page.views.wheel.isHidden()
+    assert float(page.views.wheel.plot.rim.removesuffix(" pm")) == pytest.approx(15, abs=2)
+    page.links["directions"]()
+    idle(panel)
+    (directions,) = [layer for layer in viewer.layers if layer.name.endswith("polarisation, direction")]
+    assert directions.rgb
+    assert "shown in colours" not in panel.status.text()
+    # Displaced to the right: red.
+    red, green, blue, _ = directions.data[SIDE // 2, SIDE // 2]
+    assert red > 0.8
+    assert max(green, blue) < 0.35
+    page.views.show_cell_map("ratio")
+    idle(panel)
+    (cells,) = [layer for layer in viewer.layers if "cell ratio" in layer.name]
+    assert np.nanmedian(cells.data) == pytest.approx(1, abs=0.01)
+
+
+def test_a_report_is_written_from_the_page(measuring, panel, idle, tmp_path):
+    page, _, _ = measuring
+    assert not page.report_button.isEnabled()
+    page.run()
+    idle(panel)
+    page.views.write_report(str(tmp_path / "report.html"))
+    idle(panel)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") >= 5
+    assert "polar displacements were measured" in text

@@ -143,7 +143,10 @@ def test_the_command_line_measures_against_a_structure(perovskite, tmp_path, cap
             main([str(word) for word in (*words, *more)])
         return end.value.code
 
-    assert call("strain,cells", *given) == 0
+    assert call("strain,cells", *given, "--report", tmp_path / "page.html") == 0
+    assert "data:image/png" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert call("strain,cells", *given, "--report", tmp_path / "page.pdf") == 2
+    assert set(pd.read_csv(tmp_path / "out.csv")["column_atoms"]) == {"Sr", "Ti O"}
     said = json.loads((tmp_path / "out.json").read_text())
     lattice = said["measured"]["lattices"][0]
     assert "[0 0 1]" in lattice["reference"]["structure"]

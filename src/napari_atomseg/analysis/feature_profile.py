@@ -40,14 +40,13 @@ def feature_profile(positions: np.ndarray, values: np.ndarray, angle: float, ste
     Neighbouring columns share errors, of strain for instance. So the standard error of a mean is that of the means of eight
     parts of the strip, not of single columns; NaN where fewer than two parts hold columns.
     """
-    known = np.isfinite(values) & np.isfinite(positions).all(axis=1)
+    distance = profile_distance(positions, values, angle)
+    known = np.isfinite(distance)
     if np.count_nonzero(known) < 3:
         raise AtomsegError("fewer than three columns have this feature, so there is no profile of it; measure it first")
-    places, value = positions[known], np.asarray(values, float)[known]
-    along = places @ np.array([np.sin(angle), np.cos(angle)])
+    places, value, along = positions[known], np.asarray(values, float)[known], distance[known]
     across = places @ np.array([np.cos(angle), -np.sin(angle)])
     step = step or float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
-    along = along - along.min()
     strip = np.floor(along / step + 1e-6).astype(int)
     part = np.minimum(_PARTS * (across - across.min()) / max(np.ptp(across), 1e-9), _PARTS - 1).astype(int)
     rows = []
@@ -57,3 +56,16 @@ def feature_profile(positions: np.ndarray, values: np.ndarray, angle: float, ste
         error = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else np.nan
         rows.append((float(along[mine].mean()), float(value[mine].mean()), error, int(mine.sum())))
     return pd.DataFrame(rows, columns=["distance_angstrom", "mean", "mean_std", "columns"])
+
+
+def profile_distance(positions: np.ndarray, values: np.ndarray, angle: float) -> np.ndarray:
+    """Distance (N,) of each column along the profile, Angstrom, from the first one; NaN of those without a value.
+
+    Parameters
+    ----------
+    positions, values, angle
+        As of :func:`feature_profile`.
+    """
+    along = positions @ np.array([np.sin(angle), np.cos(angle)])
+    known = np.isfinite(values) & np.isfinite(along)
+    return np.asarray(np.where(known, along - along[known].min(initial=np.inf), np.nan))

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from napari_atomseg.analysis.lattice.displacement import displacements
-from napari_atomseg.analysis.lattice.grains import find_grains
 from napari_atomseg.analysis.lattice.indexed import Indexed, indexed
+from napari_atomseg.analysis.lattice.labels import Labels, labels_of
 from napari_atomseg.analysis.lattice.lattice import Lattice
 from napari_atomseg.analysis.lattice.missing_sites import missing_sites
 from napari_atomseg.analysis.lattice.polarisation import polarisation
-from napari_atomseg.analysis.lattice.reference import Reference, reference_of
+from napari_atomseg.analysis.lattice.reference import Reference
 from napari_atomseg.analysis.lattice.strain import local_fit, strain_of
+from napari_atomseg.analysis.lattice.structures import grains_of, structure_of
+from napari_atomseg.analysis.lattice.tilts import octahedra_of
 from napari_atomseg.analysis.lattice.unit_cells import CELL_COLUMNS, unit_cells
-from napari_atomseg.analysis.lattice_numbers import lattice_numbers, summary_of, verdicts_of
+from napari_atomseg.analysis.lattice_numbers import (
+    lattice_numbers,
+    octahedra_numbers,
+    summary_of,
+    verdicts_of,
+    verdicts_of_reference,
+)
 from napari_atomseg.analysis.measurement import Measurement, Setting
-from napari_atomseg.core.columns import DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, Columns, std_of
+from napari_atomseg.core.columns import COLUMN_ATOMS, DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, TILT, Columns, std_of
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 
 SUBLATTICES, DISPLACED, STRAINED, POLARISED, CELLS = "sublattices", "displacement", "strain", "polarisation", "cells"
 SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", "existence_probability", "frame")
-_FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN}
+_FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN, CELLS: (TILT,)}
 
 
 def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, None, Measurement]:
@@ -48,7 +56,7 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         If the columns of a single image show no lattice; of a stack that frame is left out, and a verdict says so.
     """
     frames = np.unique(columns.frame)
-    features = _unknown(len(columns), setting.asked)
+    features = _unknown(len(columns), setting.asked, bool(setting.cells))
     sites: list[pd.DataFrame] = []
     cells: list[pd.DataFrame] = []
     numbers: list[dict[str, Any]] = []
@@ -56,7 +64,8 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
         yield Progress(done, len(frames), "fitting lattices")
         rows = np.flatnonzero(columns.frame == frame)
         try:
-            grains = find_grains(columns.select(rows))
+            found_grains = grains_of(columns.select(rows), setting.size, setting.cells)
+            grains = found_grains.lattices
         except AtomsegError as error:
             if len(frames) == 1:
                 raise
@@ -73,7 +82,7 @@ def measure_lattices(columns: Columns, setting: Setting) -> Generator[Progress, 
                 "lattices": found,
                 "missing_sites": missing,
                 "extra_columns": extra,
-                "verdicts": verdicts_of(grains, found, len(rows)),
+                "verdicts": [*verdicts_of(grains, found, len(rows)), *verdicts_of_reference(found, setting, found_grains.guided)],
             }
         )
     tables = {"sites": _joined(sites, SITE_COLUMNS)}
@@ -108,20 +117,39 @@ class _Frame:
             self._features[SUBLATTICE][rows] = grain.site
             for name, values in zip(SITE, grain.indices.T, strict=True):
                 self._features[name][rows] = values
-            reference = reference_of(grain.basis, self._setting.cell) if self._setting.cell is not None else None
-            numbers = lattice_numbers(lattice, grain, number, reference)
+            reference, labels = self._structure_of(grain, lattice)
+            if labels is not None:
+                self._features[COLUMN_ATOMS][rows] = np.array(labels.contents, dtype=object)[grain.site]
+            numbers = lattice_numbers(lattice, grain, number, reference, labels)
             if set(self._setting.asked) - {SUBLATTICES}:
-                numbers |= self._of_grain(grain, rows, number, reference)
+                numbers |= self._of_grain(grain, rows, lattice, reference, numbers, labels)
             found.append(numbers)
         return found
 
-    def _of_grain(self, grain: Indexed, rows: np.ndarray, number: int, reference: Reference | None) -> dict[str, Any]:
+    def _structure_of(self, grain: Indexed, lattice: Lattice) -> tuple[Reference | None, Labels | None]:
+        """The known structure in place of the grain, and the atoms of its sublattices; None of a grain of something else."""
+        if not self._setting.cells:
+            return None, None
+        try:
+            reference, cell = structure_of(grain.basis, self._setting.cells)
+        except AtomsegError:
+            return None, None
+        return reference, labels_of(reference, cell, grain.motif, lattice.intensity)
+
+    def _of_grain(
+        self,
+        grain: Indexed,
+        rows: np.ndarray,
+        lattice: Lattice,
+        reference: Reference | None,
+        known: Mapping[str, Any],
+        labels: Labels | None,
+    ) -> dict[str, Any]:
         """Displacement, strain, polarisation and cells of one grain."""
         asked, params = self._setting.asked, self._setting.params
-        basis = reference.basis if reference is not None else grain.basis
         numbers: dict[str, Any] = {}
         # The scatter about the neighbourhood says whether the errors of the fits are all there is.
-        fit = local_fit(grain, basis, params.sublattice, params.window)
+        fit = local_fit(grain, reference.basis if reference is not None else None, params.sublattice, params.window)
         grain = grain.scaled(fit.excess)
         fit = fit.scaled(fit.excess if np.isnan(grain.excess) else grain.excess)
         numbers["scatter_over_fit_errors"] = None if np.isnan(grain.excess) else grain.excess
@@ -139,7 +167,12 @@ class _Frame:
             self._write(POLAR, rows, polar, std)
             numbers["polarisation"] = _by_sublattice(grain, polar, std)
         if CELLS in asked:
-            self.cells.append(unit_cells(grain, number, params.sublattice, self._setting.size))
+            octahedra = octahedra_of(grain, lattice.intensity, labels.contents if labels is not None else ())
+            if octahedra is not None:
+                values, std = octahedra.tilt[:, None], octahedra.std[:, None]
+                self._write((TILT,), rows[octahedra.rows], values, std)
+                numbers["octahedra"] = octahedra_numbers(octahedra)
+            self.cells.append(unit_cells(grain, known["grain"], params.sublattice, self._setting.size, octahedra))
         return numbers
 
     def _write(self, names: Sequence[str], rows: np.ndarray, values: np.ndarray, std: np.ndarray) -> None:
@@ -169,9 +202,11 @@ class _Frame:
         return pd.concat(tables, ignore_index=True)
 
 
-def _unknown(count: int, asked: Sequence[str]) -> dict[str, np.ndarray]:
+def _unknown(count: int, asked: Sequence[str], named: bool) -> dict[str, np.ndarray]:
     """Features to be filled in, unknown as yet."""
     features: dict[str, np.ndarray] = {GRAIN: np.full(count, -1)}
+    if named:
+        features[COLUMN_ATOMS] = np.full(count, "", dtype=object)
     features |= {name: np.full(count, np.nan) for name in (SUBLATTICE, *SITE)}
     for what in asked:
         for name in _FEATURES.get(what, ()):

@@ -28,15 +28,15 @@ class Setting:
     asked : tuple of str
         Names of the analyses, where one function serves several.
     params : MeasureParams
-    cell : ColumnCell or None
-        Columns of a known structure that lattices are compared with.
+    cells : tuple of ColumnCell
+        Columns of known structures that lattices are compared with.
     """
 
     shape: tuple[int, int]
     size: tuple[float, float]
     asked: tuple[str, ...] = ()
     params: MeasureParams = field(default_factory=MeasureParams)
-    cell: ColumnCell | None = None
+    cells: tuple[ColumnCell, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

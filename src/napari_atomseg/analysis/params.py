@@ -39,8 +39,9 @@ class MeasureParams:
         Radius of the surroundings from which the strain at a column is fitted, in units of the root of the cell's area.
     structure : str
         File of the structure that is the reference of strain, instead of the mean lattice of each grain; needs a zone axis.
+        Of several phases, files with ; between.
     zone_axis : str
-        Direction of that structure along the beam, such as 1,1,0.
+        Direction of that structure along the beam, such as 1,1,0; of several structures one for each, with ; between.
     """
 
     sublattice: Annotated[int, Quantity(low=0, high=50)] = 0
@@ -52,3 +53,16 @@ class MeasureParams:
         check(self)
         if bool(self.structure) != bool(self.zone_axis):
             raise AtomsegError("a structure and its zone axis belong together: give both, or neither")
+        files, axes = several(self.structure), several(self.zone_axis)
+        if len(files) != len(axes):
+            raise AtomsegError(f"there are {len(files)} structures and {len(axes)} zone axes: give one for each, with ; between")
+
+
+def several(text: str) -> list[str]:
+    """Parts of a text with semicolons between.
+
+    Parameters
+    ----------
+    text : str
+    """
+    return [part.strip() for part in text.split(";") if part.strip()]

@@ -34,6 +34,9 @@ def measure(
         ),
     ],
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT.csv", help="The table with the new features.")],
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE.html", help="Also a page with pictures, numbers, parameters and origin.")
+    ] = None,
     unit: Unit = None,
     first_index: FirstIndex = None,
     pixel_size: PixelSize = None,
@@ -48,6 +51,7 @@ def measure(
     from napari_atomseg.parameters import MeasureParams
     from napari_atomseg.workflows import WHAT
     from napari_atomseg.workflows import measure as job
+    from napari_atomseg.workflows import report as write_report
 
     asked = tuple(part.strip() for part in what.split(",") if part.strip())
     if not asked or set(asked) - set(WHAT):
@@ -55,6 +59,9 @@ def measure(
     require_units(unit, first_index)
     size = pixel_size_of(pixel_size)
     params = typed.params("measure", MeasureParams)
+    page = Path(report) if report else None
+    if page is not None and page.suffix.lower() not in (".html", ".htm"):
+        raise typer.BadParameter(f'a page with the suffix .html, not "{report}"', param_hint="--report")
     target = next(iter(targets_of([columns], out).values()))
     console = Console(quiet=quiet, debug=debug)
 
@@ -63,9 +70,11 @@ def measure(
         given = read_table(columns, micrograph, unit, first_index, console)
         found = run(job.steps(micrograph, given, what=asked, params=params), console.reporter(path))
         tables = table_paths(found.tables, target)
-        refuse_existing([*files_of(target), *tables.values()], force)
+        refuse_existing([*files_of(target), *tables.values(), *((page,) if page is not None else ())], force)
         write(found.columns, target)
         write_tables(found.tables, tables)
+        if page is not None:
+            run(write_report.steps(micrograph, found, page), console.reporter(path))
         console.say(f"{columns.name}: {found.summary} -> {target}")
 
     run_for_each(console, [image], work)

@@ -57,6 +57,8 @@ GRAIN, SITE = "grain", ("site_u", "site_v")
 DISPLACEMENT = ("displacement_y_angstrom", "displacement_x_angstrom")
 POLAR = ("polar_y_angstrom", "polar_x_angstrom")
 STRAIN = ("strain_xx", "strain_yy", "strain_xy", "rotation_rad")
+TILT = "tilt_deg"
+COLUMN_ATOMS = "column_atoms"
 TEMPLATE, TEMPLATE_MATCH, TEMPLATE_ROTATION = "template", "template_match", "template_rotation_rad"
 TEMPLATE_STRAIN = ("template_strain_xx", "template_strain_yy", "template_strain_xy")
 
@@ -116,6 +118,8 @@ SOMETIMES = (
     *_measured(STRAIN[1], "", "strain along y", "measure strain"),
     *_measured(STRAIN[2], "", "shear strain", "measure strain"),
     *_measured(STRAIN[3], "rad", "rotation of the lattice, positive clockwise on the screen", "measure strain"),
+    Feature(COLUMN_ATOMS, "", "atoms of the structure's column that it is, such as Ti O", "measure with a structure", ""),
+    *_measured(TILT, "degrees", "turn of the anion octahedron around the column, clockwise on the screen", "measure cells"),
     Feature(TEMPLATE, "", "structure that the neighbours form, or none", "measure templates", ""),
     Feature(TEMPLATE_MATCH, "0 to 1", "how well the neighbours match it", "measure templates"),
     *_measured(TEMPLATE_ROTATION, "rad", "how far it is turned, clockwise on the screen", "measure templates"),

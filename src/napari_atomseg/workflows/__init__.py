@@ -74,11 +74,20 @@ from napari_atomseg.workflows.lattice import (
     straighten_rows,
     suggest_missing,
 )
-from napari_atomseg.workflows.measuring import WHAT, image_strain, map_feature, measure, profile_feature
+from napari_atomseg.workflows.measured_views import (
+    image_strain,
+    map_cells,
+    map_feature,
+    map_vectors,
+    profile_distances,
+    profile_feature,
+)
+from napari_atomseg.workflows.measuring import WHAT, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
+from napari_atomseg.workflows.report import report
 from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
 from napari_atomseg.workflows.restored_columns import locate_restored
 from napari_atomseg.workflows.series import AlignedSeries, align
@@ -170,8 +179,10 @@ __all__ = [
     "make_exit_waves",
     "make_pair_set",
     "make_pairs",
+    "map_cells",
     "map_feature",
     "map_names",
+    "map_vectors",
     "maps",
     "match_rotation",
     "measure",
@@ -188,6 +199,7 @@ __all__ = [
     "pixel_size_from_line",
     "pixel_size_from_spacing",
     "plus_minus",
+    "profile_distances",
     "profile_feature",
     "projected_atoms",
     "read",
@@ -200,6 +212,7 @@ __all__ = [
     "record",
     "refine",
     "rejection_at",
+    "report",
     "residual",
     "restoration_difference",
     "restoration_spread",

@@ -8,19 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_atomseg.analysis.measurement import Measurement, Setting
-from napari_atomseg.analysis.params import MeasureParams
-from napari_atomseg.core.columns import SUBLATTICE, Columns
+from napari_atomseg.analysis.params import MeasureParams, several
+from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.workflows.steps import Measure, recorded
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
     from napari_atomseg.analysis.lattice.column_cell import ColumnCell
-    from napari_atomseg.analysis.phase_analysis import PhaseStrain
 
 LATTICES = "napari_atomseg.analysis.lattice_measurement:measure_lattices"
 ANALYSES = {
@@ -82,12 +78,12 @@ def measure(
     if size is None:
         raise MissingCalibrationError(f"{micrograph.name}: lengths are measured, and the pixel size is unknown; set it first")
     height, width = micrograph.shape[-2:]
-    cell = _cell_of(params)
+    cells = _cells_of(params)
     found = Measurement(columns=columns, tables={}, numbers={})
     for place in dict.fromkeys(ANALYSES[name] for name in what):
         module, _, function = place.partition(":")
         asked = tuple(name for name in what if ANALYSES[name] == place)
-        setting = Setting(shape=(height, width), size=size, asked=asked, params=params, cell=cell)
+        setting = Setting(shape=(height, width), size=size, asked=asked, params=params, cells=cells)
         measured = yield from getattr(import_module(module), function)(found.columns, setting)
         found = _joined(found, measured)
     said = {**found.columns.provenance, "measured": {"what": list(what), **found.numbers}}
@@ -104,15 +100,16 @@ def _check_asked(what: Sequence[str], params: MeasureParams) -> None:
             raise AtomsegError(f"{name} has no effect on {', '.join(what)}; it is for {', '.join(used_by)}")
 
 
-def _cell_of(params: MeasureParams) -> ColumnCell | None:
-    """Columns of the structure that lattices are compared with; None if there is none."""
+def _cells_of(params: MeasureParams) -> tuple[ColumnCell, ...]:
+    """Columns of the structures that lattices are compared with."""
     if not params.structure:
-        return None
+        return ()
     from napari_atomseg.analysis.lattice.column_cell import column_cell
     from napari_atomseg.specimens.direction import parse_zone_axis
     from napari_atomseg.specimens.structure_file import read_structure
 
-    return column_cell(read_structure(params.structure), parse_zone_axis(params.zone_axis))
+    pairs = zip(several(params.structure), several(params.zone_axis), strict=True)
+    return tuple(column_cell(read_structure(path), parse_zone_axis(axis)) for path, axis in pairs)
 
 
 def _joined(first: Measurement, second: Measurement) -> Measurement:
@@ -123,119 +120,3 @@ def _joined(first: Measurement, second: Measurement) -> Measurement:
         numbers["frames"] = [{**one, **other} for one, other in frames]
     summary = "; ".join(text for text in (first.summary, second.summary) if text)
     return replace(second, tables={**first.tables, **second.tables}, numbers=numbers, summary=summary)
-
-
-def profile_feature(
-    columns: Columns,
-    name: str,
-    angle_deg: float = 0.0,
-    *,
-    frame: int = 0,
-    step: float | None = None,
-    sublattice: int | None = None,
-) -> pd.DataFrame:
-    """A feature along a direction, averaged across it; see :func:`napari_atomseg.analysis.feature_profile.feature_profile`.
-
-    Parameters
-    ----------
-    columns : Columns
-        With a pixel size.
-    name : str
-        Of a feature that is a number.
-    angle_deg : float
-        Direction of the profile, degrees from +x clockwise on the screen.
-    frame : int
-    step : float, Angstrom, optional
-        Width of a strip.
-    sublattice : int, optional
-        Only its columns.
-
-    Returns
-    -------
-    DataFrame
-        ``distance_angstrom``, ``mean``, ``mean_std``, ``columns``.
-
-    Raises
-    ------
-    AtomsegError
-        If there is no such feature, or too few columns have it.
-    """
-    from math import radians
-
-    from napari_atomseg.analysis.feature_profile import feature_profile
-
-    part = columns.of_frame(frame)
-    if sublattice is not None:
-        part = part.select(_number(part, SUBLATTICE) == sublattice)
-    return feature_profile(part.positions_angstrom, _number(part, name), radians(angle_deg), step)
-
-
-@job
-def image_strain(
-    micrograph: Micrograph, columns: Columns, *, frame: int = 0, width: float = 1.0
-) -> Generator[Progress, None, PhaseStrain]:
-    """Strain and rotation of the image itself by geometric phase analysis, beside those of the columns.
-
-    Parameters
-    ----------
-    micrograph : Micrograph
-    columns : Columns
-        Whose lattice tells the two waves.
-    frame : int
-    width : float
-        See :func:`napari_atomseg.analysis.phase_analysis.phase_strain`.
-
-    Returns
-    -------
-    PhaseStrain
-        Maps of shape (Y, X), without errors.
-
-    Raises
-    ------
-    AtomsegError
-        If columns or image show no lattice.
-    """
-    from napari_atomseg.analysis.lattice.lattice import fit_lattice
-    from napari_atomseg.analysis.phase_analysis import phase_strain
-
-    yield Progress(0, 0, "fitting the lattice")
-    basis = fit_lattice(columns.of_frame(frame)).basis
-    yield Progress(0, 0, "measuring phases")
-    return phase_strain(micrograph.frame(frame), basis, width)
-
-
-def _number(columns: Columns, name: str) -> np.ndarray:
-    """Values of a feature that is a number."""
-    if name not in columns.features or columns.features[name].dtype.kind not in "fiub":
-        raise AtomsegError(f"the columns have no number {name}; measure it first, or choose another feature")
-    return columns.features[name].to_numpy(float)
-
-
-@job
-def map_feature(columns: Columns, name: str, shape: tuple[int, int], *, frame: int = 0) -> Generator[Progress, None, np.ndarray]:
-    """A feature of the columns of one frame as an image; see :func:`napari_atomseg.analysis.feature_map.feature_map`.
-
-    Parameters
-    ----------
-    columns : Columns
-    name : str
-        Of a feature that is a number.
-    shape : tuple of int, px
-        (Y, X) of the image.
-    frame : int
-
-    Returns
-    -------
-    image : ndarray, shape (Y, X)
-        In the unit of the feature; NaN away from columns.
-
-    Raises
-    ------
-    AtomsegError
-        If there is no such feature, or too few columns have it.
-    """
-    from napari_atomseg.analysis.feature_map import feature_map
-
-    yield Progress(0, 0, "drawing the map")
-    part = columns.of_frame(frame)
-    return feature_map(part.positions, _number(part, name), shape)

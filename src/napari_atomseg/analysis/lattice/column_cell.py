@@ -91,7 +91,7 @@ def _written(symbol: str, count: float) -> str:
 
 
 def _named(crystal: Atoms, zone: tuple[int, int, int]) -> str:
-    return f"{crystal.get_chemical_formula(mode='reduce')} [{' '.join(map(str, zone))}]"
+    return f"{crystal.get_chemical_formula(mode='metal', empirical=True)} [{' '.join(map(str, zone))}]"
 
 
 def _linked(sites: np.ndarray, basis: np.ndarray, reach: float) -> np.ndarray:

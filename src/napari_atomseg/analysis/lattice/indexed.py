@@ -11,6 +11,7 @@ from napari_atomseg.core.columns import NETWORK_STD, Columns
 from napari_atomseg.core.errors import AtomsegError
 
 _MARGIN = 6  # cells around the grain, so that neighbours may be looked up beyond its edge
+_BY_CHANCE = 1.0  # excess that noise alone shows at times, times the root of the number of columns
 _PARAMETERS = 3  # of a lattice, along each axis
 
 
@@ -61,7 +62,9 @@ class Indexed:
         """The same with the errors as the scatter shows them to be; see `excess`."""
         if not np.isfinite(self.std).any():
             return replace(self, std=np.full(self.std.shape, excess), excess=np.nan)
-        factor = max(excess, 1.0)
+        # As much more comes by chance.
+        usual = 1 + _BY_CHANCE / np.sqrt(np.bincount(self.site).max())
+        factor = excess if excess > usual else 1.0
         return replace(self, std=self.std * factor, excess=factor)
 
 

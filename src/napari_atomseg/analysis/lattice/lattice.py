@@ -21,6 +21,14 @@ from napari_atomseg.core.errors import AtomsegError
 
 FEWEST = 10
 _WAVES = [(1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2), (2, 0), (0, 2)]
+# Two waves that tell where the lattice is, by how much each pair is preferred. Those that belong to a finer lattice leave the
+# places of islands open by a part of the cell; but of a superstructure they are the only clear ones.
+_WAVE_PAIRS = {
+    (one, two): 1.0 if abs(area) == 1 else 0.3
+    for one in _WAVES
+    for two in _WAVES
+    if (area := one[0] * two[1] - one[1] * two[0]) != 0
+}
 _CLEAREST = 0.05  # share of columns that must agree on a translation: random points reach 0.03
 _ORDERED = 0.55  # local share of columns on sites below which there is no lattice, or another grain's
 _CONVINCING = 22.0  # logarithm of odds; see _evidence
@@ -122,7 +130,7 @@ def fit_lattice(columns: Columns, params: LatticeParams | None = None, basis: np
     -------
     Lattice
         Of several grains, the one with the most columns; the others' columns fit no site. Grains turned by
-        less than about four degrees are followed as a bend.
+        less than about four degrees are followed as a bend; :func:`.grains.find_grains` parts them.
 
     Raises
     ------
@@ -254,8 +262,7 @@ def _wave_shift(field: SmoothField, positions: np.ndarray, fractional: np.ndarra
     weight = np.maximum(field.sums(positions, np.ones(len(positions))), 1e-9)
     waves = {wave: field.sums(positions, np.exp(2j * np.pi * (fractional @ np.array(wave, float)))) / weight for wave in _WAVES}
     clarity = {wave: float(np.mean(field.at(np.abs(grid), positions) ** 2)) for wave, grid in waves.items()}
-    pairs = [(one, two) for one in _WAVES for two in _WAVES if abs(one[0] * two[1] - one[1] * two[0]) == 1]
-    pair = max(pairs, key=lambda both: min(clarity[both[0]], clarity[both[1]]))
+    pair = max(_WAVE_PAIRS, key=lambda both: min(clarity[both[0]], clarity[both[1]]) * _WAVE_PAIRS[both])
     seen = weight > 0.05 * weight.max()
     phases = []
     for wave in pair:

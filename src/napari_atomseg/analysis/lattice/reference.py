@@ -11,6 +11,7 @@ from napari_atomseg.core.errors import AtomsegError
 
 _LARGEST = 4  # multiple of one cell in the other
 _MOST = 0.08  # relative difference up to which the lattice is that of the structure
+_AS_WELL = 0.01  # strain by which ways of laying the structure on the lattice may differ
 _SIMPLE = 0.01  # strain that a multiple has to save, times the logarithm of the multiple
 
 
@@ -28,12 +29,19 @@ class Reference:
         Mean strain of the seen lattice, in the order (y, x).
     name : str
         Formula and zone axis.
+    misfit : float
+        Strain, and a little for a multiple of the cell.
+    matrices : tuple of ndarray, shape (2, 2)
+        Each way of laying the structure on the lattice that fits as well: the vectors that it makes of those of the structure
+        are the seen ones, up to rotation, mirroring and strain.
     """
 
     basis: np.ndarray
     multiple: float
     strain: np.ndarray
     name: str
+    misfit: float
+    matrices: tuple[np.ndarray, ...]
 
 
 def reference_of(basis: np.ndarray, cell: ColumnCell) -> Reference:
@@ -56,7 +64,7 @@ def reference_of(basis: np.ndarray, cell: ColumnCell) -> Reference:
     handednesses are tried, as a crystal may be seen from either side. With the gradient F that turns the structure's vectors into
     the seen ones, F = R U by polar decomposition; U is the mean strain.
     """
-    best: tuple[float, Reference] | None = None
+    fits = []
     for mirror in (np.eye(2), np.diag([-1.0, 1.0])):
         for whole in _multiples():
             for matrix in (whole, np.linalg.inv(whole)):
@@ -66,18 +74,20 @@ def reference_of(basis: np.ndarray, cell: ColumnCell) -> Reference:
                     continue
                 left, stretch, right = np.linalg.svd(gradient)
                 multiple = abs(float(np.linalg.det(matrix)))
-                cost = float(np.hypot(*(stretch - 1))) + _SIMPLE * abs(np.log(multiple))
-                if np.max(np.abs(stretch - 1)) > _MOST or (best is not None and cost >= best[0]):
-                    continue
-                turned = vectors @ (left @ right)
-                strain = np.linalg.solve(turned, basis) - np.eye(2)
-                best = cost, Reference(basis=turned, multiple=multiple, strain=(strain + strain.T) / 2, name=cell.name)
-    if best is None:
+                if np.max(np.abs(stretch - 1)) <= _MOST:
+                    cost = float(np.hypot(*(stretch - 1))) + _SIMPLE * abs(np.log(multiple))
+                    fits.append((cost, matrix, multiple, vectors @ (left @ right)))
+    if not fits:
         raise AtomsegError(
             f"the columns have a cell of {_described(basis)}, which is no multiple of that of {cell.name}, "
             f"{_described(cell.basis)}, within {_MOST:.0%}; check pixel size, structure and zone axis"
         )
-    return best[1]
+    least, _, multiple, turned = min(fits, key=lambda one: one[0])
+    strain = np.linalg.solve(turned, basis) - np.eye(2)
+    alike = [matrix for cost, matrix, area, _ in fits if cost <= least + _AS_WELL and abs(area - multiple) < 1e-6]
+    return Reference(
+        basis=turned, multiple=multiple, strain=(strain + strain.T) / 2, name=cell.name, misfit=least, matrices=tuple(alike)
+    )
 
 
 def _multiples() -> list[np.ndarray]:

@@ -158,7 +158,7 @@ def _offsets(tree: cKDTree, sources: np.ndarray, vectors: np.ndarray, far: float
     """From where plus and minus each vector leads to the nearest column, (2, M, N, 2); NaN in vacuum."""
     both = np.stack([vectors, -vectors])
     places = sources[None, None] + both[:, :, None]
-    distance, found = tree.query(places.reshape(-1, 2), distance_upper_bound=far)
+    distance, found = tree.query(places.reshape(-1, 2), distance_upper_bound=far, workers=-1)
     # Long vectors lead out of the image more often than short ones, which must not speak against them.
     hull = ConvexHull(tree.data).equations
     beyond = np.max(places.reshape(-1, 2) @ hull[:, :2].T + hull[:, 2], axis=1) > 0.1 * far

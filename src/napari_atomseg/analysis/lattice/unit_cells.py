@@ -6,16 +6,19 @@ import numpy as np
 import pandas as pd
 
 from napari_atomseg.analysis.lattice.indexed import Indexed
-from napari_atomseg.core.columns import GRAIN, SITE
+from napari_atomseg.analysis.lattice.tilts import Octahedra
+from napari_atomseg.core.columns import GRAIN, SITE, TILT, std_of
 
 CELL_COLUMNS = (
     GRAIN, *SITE, "y_px", "x_px", "a_angstrom", "a_angstrom_std", "b_angstrom", "b_angstrom_std",
-    "angle_deg", "angle_deg_std", "tilt_deg", "ratio", "ratio_std",
+    "angle_deg", "angle_deg_std", TILT, std_of(TILT), "ratio", "ratio_std",
 )  # fmt: skip
-"""Header of the table of cells; the ratio is b / a; tilts of octahedra are not measured yet."""
+"""Header of the table of cells; the ratio is b / a."""
 
 
-def unit_cells(grain: Indexed, number: int, sublattice: int, size: tuple[float, float]) -> pd.DataFrame:
+def unit_cells(
+    grain: Indexed, number: int, sublattice: int, size: tuple[float, float], octahedra: Octahedra | None = None
+) -> pd.DataFrame:
     """One row for each cell whose four corners hold a column.
 
     Parameters
@@ -27,6 +30,8 @@ def unit_cells(grain: Indexed, number: int, sublattice: int, size: tuple[float, 
         Row of the motif at the corners.
     size : tuple of float, Angstrom, (y, x)
         Pixel size.
+    octahedra : Octahedra, optional
+        Of the grain; a cell of several has the tilt of the one on the first of their sublattices.
 
     Notes
     -----
@@ -66,8 +71,18 @@ def unit_cells(grain: Indexed, number: int, sublattice: int, size: tuple[float, 
     for name, value in values.items():
         found[name] = value
         found[f"{name}_std"] = np.sqrt(np.sum(slopes[name] ** 2 * variance, axis=(1, 2)))
-    found["tilt_deg"] = np.nan
-    return pd.DataFrame(found, columns=list(CELL_COLUMNS))
+    return pd.DataFrame(found).merge(_tilts(grain, octahedra), how="left", on=list(SITE))[list(CELL_COLUMNS)]
+
+
+def _tilts(grain: Indexed, octahedra: Octahedra | None) -> pd.DataFrame:
+    """Tilt of the octahedron of each cell that has one."""
+    if octahedra is None:
+        return pd.DataFrame({**dict.fromkeys(SITE, np.zeros(0, int)), TILT: np.zeros(0), std_of(TILT): np.zeros(0)})
+    mine = grain.site[octahedra.rows] == octahedra.centres[0]
+    cells = grain.indices[octahedra.rows[mine]]
+    return pd.DataFrame(
+        {SITE[0]: cells[:, 0], SITE[1]: cells[:, 1], TILT: octahedra.tilt[mine], std_of(TILT): octahedra.std[mine]}
+    )
 
 
 def _through(along: np.ndarray, by_a: np.ndarray, by_b: np.ndarray) -> np.ndarray:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from napari.layers import Shapes
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.ask_where import PICTURES, ask_where, suffixes_in
+from napari_atomseg.gui.docks.plot_dock import PlotDock
 from napari_atomseg.gui.widgets.controls import CountBox
-from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.plots.line_profile import LineProfile
-from napari_atomseg.plots.picture import save_plot
-from napari_atomseg.sessions.saving import with_suffix
 from napari_atomseg.workflows import line_profile
 
 if TYPE_CHECKING:
@@ -28,11 +22,10 @@ if TYPE_CHECKING:
     from napari_atomseg.workflows import Comparison
 
 EMPTY = "Move the line, or draw another one: the last line counts."
-LEAST_PX = 120
 LIVE_MS = 30
 
 
-class ProfileDock(QWidget):
+class ProfileDock(PlotDock):
     """Plot of both images along the line of a Shapes layer.
 
     Parameters
@@ -45,46 +38,23 @@ class ProfileDock(QWidget):
     tip = "Both images along a line."
 
     def __init__(self, host: Host) -> None:
-        super().__init__()
-        self.setObjectName("ProfileDock")
+        super().__init__(PlotView(host.viewer, EMPTY), "profile", "Profile of the image and its simulation")
         self._comparison: Comparison | None = None
         self._image: Image | None = None
         self._layer: Shapes | None = None
         self._ends: tuple[np.ndarray, np.ndarray] | None = None
         self.table: pd.DataFrame | None = None
-        self.plot = PlotView(host.viewer, EMPTY)
-        self.plot.setMinimumHeight(LEAST_PX)
-        self.plot.setAccessibleName("Profile of the image and its simulation")
-        self._build()
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(LIVE_MS)
-        self._soon.timeout.connect(self.update_plot)
-
-    def _build(self) -> None:
         self.width_box = CountBox()
         self.width_box.setObjectName("profile_width")
         self.width_box.setRange(1, 999)
         self.width_box.setSuffix(" px")
         self.width_box.setToolTip("The profile is averaged over this width across the line.")
         self.width_box.valueChanged.connect(self._on_width)
-        self.save_button = QPushButton("Save …")
-        self.save_button.setObjectName("save_profile")
-        self.save_button.setProperty("tip", "Save the plot as PNG or SVG, and its numbers as CSV beside it.")
-        self.save_button.clicked.connect(lambda: self.save())
-        self.reading = QLabel()
-        self.reading.setWordWrap(True)
-        row = QHBoxLayout()
-        row.addWidget(self.reading, 1)
-        row.addWidget(QLabel("Width"))
-        row.addWidget(self.width_box)
-        row.addWidget(self.save_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(2)
-        layout.addWidget(self.plot, 1)
-        layout.addLayout(row)
-        enable(self.save_button, False, "There is no profile yet.")
+        self.add_control(self.width_box, "Width")
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(LIVE_MS)
+        self._soon.timeout.connect(self.update_plot)
 
     def watch(self, comparison: Comparison | None, image: Image | None, layer: Shapes | None) -> None:
         """Show the profile of another comparison, along another line.
@@ -142,31 +112,8 @@ class ProfileDock(QWidget):
 
     def _show(self, table: pd.DataFrame | None) -> None:
         self.table = table if table is not None and len(table) > 1 else None
-        self.plot.show_plot(LineProfile(self.table) if self.table is not None else None)
-        enable(self.save_button, table is not None, "There is no profile yet.")
+        self.show_plot(LineProfile(self.table) if self.table is not None else None, self.table)
         self.reading.setText(EMPTY if table is None else _reading(table))
-
-    def save(self, path: str | None = None) -> list[Path]:
-        """Save the plot, by suffix as PNG or SVG, and its numbers beside it; the files written."""
-        table = self.table
-        if table is None:
-            return []
-        if path is None:
-            start = str(Path(str(recall("folder", ""))) / "profile.png")
-            path = ask_where(self, "Save the profile", start, PICTURES)
-        if not path:
-            return []
-        picture = with_suffix(Path(path), suffixes_in(PICTURES))
-        numbers = picture.with_suffix(".csv")
-        try:
-            save_plot(LineProfile(table), picture)
-            table.to_csv(numbers, index=False)
-        except OSError as error:
-            self.reading.setText(f"Could not be saved: {error.strerror or error}. Choose another folder.")
-            return []
-        remember("folder", str(picture.parent))
-        self.reading.setText(f"Saved to {picture.name} and {numbers.name}.")
-        return [picture, numbers]
 
 
 def _reading(table: pd.DataFrame) -> str:

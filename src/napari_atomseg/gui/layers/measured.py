@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import hsv_to_rgb
 from napari.layers import Image, Vectors
 
 from napari_atomseg.core.columns import SUBLATTICE, Columns
 from napari_atomseg.gui.layers.conversion import DIFFERENCE, KEY, derive, ring_diameter, spatial_options
+from napari_atomseg.plots.colour_wheel import direction_colours
 
 ARROW_SHARE = 1.5
 """Usual length of an arrow in units of the diameter of a ring."""
@@ -59,8 +59,7 @@ def show_arrows(
         frame = columns.frame[known]
         arrows = np.concatenate([np.stack([frame, 0 * frame], axis=1)[..., None], arrows], axis=2)
     _remove(viewer, f"{image.name} | {title}", "arrows")
-    hue = np.mod(np.arctan2(*vectors[known].T) / (2 * np.pi), 1.0)
-    colours = np.column_stack([hsv_to_rgb(np.column_stack([hue, np.ones_like(hue), np.ones_like(hue)])), np.ones_like(hue)])
+    colours = direction_colours(vectors[known])
     active = viewer.layers.selection.active
     layer: Vectors = viewer.add_vectors(
         arrows,
@@ -96,20 +95,39 @@ def show_feature_map(viewer: Any, image: Image, name: str, plane: np.ndarray, fr
     signed = low < 0 < high
     end = max(-low, high)
     limits = (-end, end) if signed else (low, high if high > low else low + 1e-12)
+    look = {"colormap": DIFFERENCE if signed else "viridis", "contrast_limits": limits}
+    return _insert(viewer, image, plane, frame, title, name, **look)
+
+
+def show_direction_map(viewer: Any, image: Image, title: str, planes: np.ndarray, largest: float, frame: int) -> Image:
+    """Vectors between the columns as an image: the colour is the direction, the brightness the length.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+    title : str
+        Of the layer, after the name of the image.
+    planes : ndarray, shape (Y, X, 2), (y, x)
+        NaN away from columns.
+    largest : float
+        Length of the full colour, in the unit of the vectors.
+    frame : int
+        Of a stack.
+    """
+    name = f"{image.name} | {title}, direction"
+    _remove(viewer, name, "feature")
+    return _insert(viewer, image, direction_colours(planes, largest).astype(np.float32), frame, name, title, rgb=True)
+
+
+def _insert(viewer: Any, image: Image, plane: np.ndarray, frame: int, name: str, feature: str, **look: Any) -> Image:
+    """A layer above its image, in its place; what is chosen stays chosen."""
     geometry = spatial_options(image, image.ndim)
     if image.ndim == 3:
         plane = plane[None]
         geometry["translate"] = (geometry["translate"][0] + frame * geometry["scale"][0], *geometry["translate"][1:])
     active = viewer.layers.selection.active
-    layer = Image(
-        plane,
-        name=title,
-        colormap=DIFFERENCE if signed else "viridis",
-        contrast_limits=limits,
-        opacity=0.7,
-        metadata={KEY: {"feature": name}},
-        **geometry,
-    )
+    layer = Image(plane, name=name, opacity=0.7, metadata={KEY: {"feature": feature}}, **look, **geometry)
     derive(layer, image)
     viewer.layers.insert(viewer.layers.index(image) + 1, layer)
     viewer.layers.selection.active = active

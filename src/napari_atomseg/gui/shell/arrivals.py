@@ -51,7 +51,9 @@ class Arrivals(QObject):
                 self._show_whole()
             return
         if not usable_image(layer):
-            self._panel.show_error(unusable_sentence(layer))
+            # A map in colours that we made is no image to work on, and no mistake.
+            if source_of(layer) is None:
+                self._panel.show_error(unusable_sentence(layer))
             return
         if source_of(layer) is None and not method_of(layer):
             self._put_others_away(layer)

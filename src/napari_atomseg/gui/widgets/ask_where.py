@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 from napari_atomseg.sessions.saving import with_suffix
 
 PICTURES = "PNG (*.png);;SVG (*.svg)"
+PLOTS = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 
 
 def ask_where(parent: QWidget, title: str, proposed: Path | str, kinds: str) -> str:

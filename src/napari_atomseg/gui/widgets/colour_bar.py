@@ -14,8 +14,6 @@ from napari_atomseg.gui.widgets.painted import Painted
 from napari_atomseg.plots.picture import FONT_PX
 
 HEIGHT_PX, BAR_PX, STOPS = 30, 10, 16
-UNITS = {"_px": "px", "_angstrom": "Å", "_pm": "pm", "_rad": "rad", "_deg": "°", "cross_section": "Å²"}
-"""Units by the end of a feature's name."""
 
 
 class ColourBar(Painted):
@@ -67,14 +65,3 @@ class ColourBar(Painted):
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{self.low:.4g}")
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, self.title)
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{self.high:.4g}")
-
-
-def unit_of(feature: str) -> str:
-    """Unit of a feature, from its name; empty if it has none."""
-    return next((unit for end, unit in UNITS.items() if feature.endswith(end)), "")
-
-
-def title_of(feature: str) -> str:
-    """A feature in words, without its unit."""
-    end = next((end for end in UNITS if end.startswith("_") and feature.endswith(end)), "")
-    return feature.removesuffix(end).replace("_", " ")

@@ -9,7 +9,8 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import colour_ends
-from napari_atomseg.gui.widgets.colour_bar import ColourBar, title_of, unit_of
+from napari_atomseg.gui.widgets.colour_bar import ColourBar
+from napari_atomseg.plots.quantity import title_of, unit_of
 
 PLAIN = "kind"
 

@@ -9,27 +9,29 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.core.columns import DISPLACEMENT, POLAR, STRAIN, SUBLATTICE, TEMPLATE, Columns
+from napari_atomseg.core.columns import STRAIN, SUBLATTICE, TEMPLATE, Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.measured_profile import MeasuredProfileDock
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
-from napari_atomseg.gui.layers.measured import show_arrows, show_feature_map
 from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
 from napari_atomseg.gui.pages.measure.sentences import described
+from napari_atomseg.gui.pages.measure.views import ARROWS, CELL_MAPS, MeasuredViews
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
-from napari_atomseg.workflows import WHAT, Measurement, MeasureParams, image_strain, map_feature, measure
+from napari_atomseg.workflows import (
+    WHAT,
+    Measurement,
+    MeasureParams,
+    measure,
+)
 from napari_atomseg.writers.tables import table_paths, write_tables
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from napari_atomseg.gui.contract import Host, Links
 
 TITLES = {
@@ -44,7 +46,6 @@ TITLES = {
 """Of each analysis: what the page calls it, and what it gives."""
 FIRST_SHOWN = {"strain": STRAIN[0], "sublattices": SUBLATTICE, "templates": TEMPLATE}
 """What rings show first after an analysis, the first one that was asked for."""
-ARROWS = {"polarisation": POLAR, "displacement": DISPLACEMENT}
 BUSY = "A job is running; cancel it first."
 
 
@@ -66,6 +67,7 @@ class MeasurePage(QWidget):
         super().__init__()
         self._host = host
         self._found: weakref.WeakKeyDictionary[ColumnsSession, Measurement] = weakref.WeakKeyDictionary()
+        self.views = MeasuredViews(host, self)
         self._build()
         self._connect()
         self.form.set_value(recall_params(MeasureParams))
@@ -96,15 +98,24 @@ class MeasurePage(QWidget):
             "Image strain", "image_strain", "The same strain from the image itself, by geometric phase analysis; without errors."
         )
         self.profile_button = _button("Profile", "feature_profile", "Plot the feature that the rings show along a direction.")
+        self.plot_button = _button(
+            "Plot", "plot_columns", "Histogram of the feature, or one against another; draw in it to select columns."
+        )
         self.save_button = _button(
             "Save …", "save_measured", "Save the columns, and sites, cells or rings as tables beside them."
         )
+        self.cells_button = _button("Cell map", "cell_map", "Make an image of the sides, angle or tilt of the unit cells.")
+        self.report_button = _button("Report …", "report", "Write pictures, numbers and parameters on one page (HTML).")
         self.undo_button = _button("Undo", "undo_measured", "Take the last change of the columns back.")
         buttons = QGridLayout()
-        for place, button in enumerate((self.arrows_button, self.map_button, self.profile_button)):
-            buttons.addWidget(button, 0, 2 * place, 1, 2)
-        for place, button in enumerate((self.undo_button, self.phase_button, self.save_button)):
-            buttons.addWidget(button, 1, 2 * place, 1, 2)
+        rows = (
+            (self.arrows_button, self.map_button, self.phase_button),
+            (self.plot_button, self.profile_button, self.cells_button),
+            (self.undo_button, self.report_button, self.save_button),
+        )
+        for row, line in enumerate(rows):
+            for place, button in enumerate(line):
+                buttons.addWidget(button, row, place)
         self.shown = QFormLayout()
         self.shown.setContentsMargins(0, 0, 0, 0)
         self.shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -117,6 +128,7 @@ class MeasurePage(QWidget):
         layout.addWidget(fold("Reference structure", self.reference))
         layout.addWidget(self.reading)
         layout.addLayout(self.shown)
+        layout.addWidget(self.views.wheel)
         layout.addLayout(buttons)
         layout.addStretch(1)
 
@@ -124,10 +136,18 @@ class MeasurePage(QWidget):
         for tick in self.ticks.values():
             tick.toggled.connect(self._on_ticks)
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
-        self.arrows_button.clicked.connect(self.show_arrows)
-        self.map_button.clicked.connect(self.show_map)
-        self.phase_button.clicked.connect(self.show_image_strain)
+        self.arrows_button.clicked.connect(self.views.show_arrows)
+        self.map_button.clicked.connect(self.views.show_map)
+        self.phase_button.clicked.connect(self.views.show_image_strain)
         self.profile_button.clicked.connect(lambda: self._host.open_dock(MeasuredProfileDock).refresh())
+        self.plot_button.clicked.connect(self.views.show_plot)
+        cells = QMenu(self)
+        for title, name in CELL_MAPS.items():
+            action = cells.addAction(title)
+            assert action is not None
+            action.triggered.connect(lambda _=False, name=name: self.views.show_cell_map(name))
+        self.cells_button.setMenu(cells)
+        self.report_button.clicked.connect(lambda: self.views.write_report())
         self.colour.activated.connect(self._on_colour)
         self.save_button.clicked.connect(lambda: self.save())
         self.undo_button.clicked.connect(self._undo)
@@ -160,16 +180,31 @@ class MeasurePage(QWidget):
     @property
     def links(self) -> Links:
         """What the page's links do."""
-        return {"arrows": self.show_arrows, "feature-map": self.show_map, "save-measured": self.save}
+        return {
+            "arrows": self.views.show_arrows,
+            "directions": self.views.show_directions,
+            "feature-map": self.views.show_map,
+            "save-measured": self.save,
+        }
 
     @property
-    def _session(self) -> ColumnsSession | None:
+    def session(self) -> ColumnsSession | None:
+        """The document in view."""
         session = self._host.documents.session
         return session if session is not None and session.alive else None
 
+    @property
+    def sublattice(self) -> int:
+        """That is measured on."""
+        return self.form.value().sublattice
+
+    def found(self, session: ColumnsSession | None) -> Measurement | None:
+        """What was measured last of a document."""
+        return self._found.get(session) if session is not None else None
+
     def why_not(self) -> str:
         """Why nothing can be measured now; empty if it can."""
-        session = self._session
+        session = self.session
         if session is None or len(session.columns) == 0:
             return "Find or open columns of an image first."
         image = session.image
@@ -182,7 +217,7 @@ class MeasurePage(QWidget):
     def refresh(self, *_: Any) -> None:
         """Show the numbers of the document in view, and what can be done."""
         try:
-            session, busy = self._session, self._host.busy
+            session, busy = self.session, self._host.busy
             self.colour.watch(session)
             self.colour.show_colours()
             found = self._found.get(session) if session is not None else None
@@ -195,6 +230,10 @@ class MeasurePage(QWidget):
             strained = session is not None and session.colour_by in STRAIN
             enable(self.phase_button, strained and not busy, BUSY if busy else "Choose a strain under Colour by first.")
             enable(self.profile_button, shown, "Choose a number under Colour by first.")
+            cells = found is not None and "cells" in found.tables and not busy
+            enable(self.cells_button, cells, BUSY if busy else "Measure unit cells first.")
+            enable(self.report_button, found is not None and not busy, BUSY if busy else "Measure first.")
+            enable(self.plot_button, session is not None, "Find or open columns first.")
             enable(self.save_button, session is not None and not busy, BUSY if busy else "Find or open columns first.")
             enable(self.undo_button, session is not None and session.can_undo and not busy, "There is nothing to undo.")
         except RuntimeError:
@@ -223,7 +262,7 @@ class MeasurePage(QWidget):
 
     def run(self) -> None:
         """Measure what is ticked."""
-        session = self._session
+        session = self.session
         if session is None or self.why_not():
             return
         try:
@@ -256,60 +295,8 @@ class MeasurePage(QWidget):
 
     # -- what is shown ---------------------------------------------------------------------------------------------------
 
-    def show_arrows(self) -> None:
-        """Draw polarisation, or else displacement, as arrows."""
-        session = self._session
-        image = session.image if session is not None else None
-        if session is None or image is None or image not in self._host.viewer.layers:
-            return
-        size = pixel_size_of(image)
-        title = next((name for name, names in ARROWS.items() if names[0] in session.columns.features), "")
-        if not title or size is None:
-            return
-        # Seen from their neighbours, the columns that polarisation is measured against point the other way.
-        without = self.form.value().sublattice if title == "polarisation" else None
-        shown = show_arrows(self._host.viewer, image, title, session.columns, ARROWS[title], size, without)
-        if shown is None:
-            self._host.say(f"No column has a {title}: it needs a cell of at least two columns.")
-            return
-        self._host.say(
-            f"Arrows of {title}, {shown[1]:g} times longer than measured; the colour is the direction: red right, green down "
-            "left, blue up left."
-        )
-
-    def show_map(self) -> None:
-        """Make an image of the feature that the rings show."""
-        session = self._session
-        image = session.image if session is not None else None
-        if session is None or image is None or not session.colour_by or image not in self._host.viewer.layers:
-            return
-        name, frame = session.colour_by, int(self._host.viewer.dims.current_step[0]) if image.ndim == 3 else 0
-        columns = session.columns
-        if name in POLAR:
-            # Seen from each other, two sublattices point opposite ways.
-            columns = columns.select(columns.features[SUBLATTICE].to_numpy() != self.form.value().sublattice)
-        steps = map_feature.steps(columns, name, image.data.shape[-2:], frame=frame)
-        self._host.start(steps, lambda plane: self._mapped(image, name, plane, frame), "Drawing the map")
-
-    def _mapped(self, image: Image, name: str, plane: np.ndarray, frame: int) -> None:
-        if image in self._host.viewer.layers:
-            layer = show_feature_map(self._host.viewer, image, name, plane, frame)
-            low, high = layer.contrast_limits
-            self._host.say(f"Map of {escape(name.replace('_', ' '))}: colours from {low:.3g} to {high:.3g}.")
-
-    def show_image_strain(self) -> None:
-        """Make an image of the strain that the rings show, from the phases of the image."""
-        session = self._session
-        image = session.image if session is not None else None
-        if session is None or image is None or session.colour_by not in STRAIN or image not in self._host.viewer.layers:
-            return
-        name, frame = session.colour_by, int(self._host.viewer.dims.current_step[0]) if image.ndim == 3 else 0
-        steps = image_strain.steps(to_micrograph(image), session.columns, frame=frame)
-        shown = f"{name} of the image"
-        self._host.start(steps, lambda found: self._mapped(image, shown, getattr(found, name), frame), "Measuring phases")
-
     def _undo(self) -> None:
-        session = self._session
+        session = self.session
         if session is not None and session.can_undo:
             session.undo()
             self._found.pop(session, None)
@@ -317,7 +304,7 @@ class MeasurePage(QWidget):
 
     def save(self, path: str | None = None) -> list[Path]:
         """Save the columns and the tables that were measured with them; the files written."""
-        session = self._session
+        session = self.session
         if session is None:
             return []
         start = str(Path(str(recall("folder", ""))) / "measured.csv")

@@ -46,6 +46,12 @@ def _lattice(one: Mapping[str, Any]) -> str:
     kinds = len(one["sublattices"])
     said = f"{sides}, {plus_minus(one['angle_deg'], one['angle_deg_std'])}°; {one['columns']:,} columns, "
     said += f"{kinds} sublattice{'s' if kinds > 1 else ''}"
+    named = [f"{kind['sublattice']} {escape(kind['atoms'])}" for kind in one["sublattices"] if kind.get("atoms")]
+    said += f" ({', '.join(named)})" if named else ""
+    octahedra = one.get("octahedra")
+    if octahedra is not None:
+        tilt, error = octahedra["tilt_alternating_deg"], octahedra["tilt_alternating_deg_std"]
+        said += f"<br>octahedra turned by {plus_minus(tilt, error if error is not None else float('nan'))}° in turn"
     for polar in one.get("polarisation", ())[1:]:
         said += (
             f"<br>polarisation of sublattice {polar['sublattice']}: {polar['rms_angstrom'] * PM_PER_ANGSTROM:.3g} pm (rms), "
