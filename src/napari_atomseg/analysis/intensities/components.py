@@ -13,6 +13,8 @@ from napari_atomseg.core.jobs import Progress
 TOLD_APART = 0.2
 """Where the widths are smaller than this share of the step, neighbouring counts are told apart, and the entropy in the integrated
 completed likelihood speaks against components that are not there; where they are larger it speaks against those that are."""
+SMOOTHNESS = (1000.0, 3.0, 0.0)
+"""Of the logarithms of the weights, which are tried: nearly a normal or even distribution, a smooth one, any."""
 PHASES = (0.0, 0.35, -0.35)
 STRETCHES = (1.0, 1.06, 0.94)
 EDGES = (0.004, 0.996)
@@ -98,13 +100,15 @@ def _apart(mixture: Mixture) -> float:
 
 
 def _with(values: Values, number: int, steps: Steps, growing: bool) -> Mixture:
+    """The mixture of one number of components whose weights are as smooth as suits the values."""
     if number == 1:
         return fit_mixture(values, np.array([[np.average(values.centres, weights=values.counts)]]), steps=steps, growing=False)
-    first = fit_mixture(values, _starts(values, number), steps="equal", growing=growing)
-    if steps == "equal":
-        return first
-    found = fit_mixture(values, first.means[None], steps=steps, growing=growing)
-    return found
+    if steps == "free":
+        equal = fit_mixture(values, _starts(values, number), steps="equal", growing=growing)
+        return fit_mixture(values, equal.means[None], steps=steps, growing=growing)
+    found = fit_mixture(values, _starts(values, number), steps="equal", growing=growing, smoothness=SMOOTHNESS[0])
+    tries = [fit_mixture(values, found.means[None], steps=steps, growing=growing, smoothness=one) for one in SMOOTHNESS]
+    return min(tries, key=lambda one: one.bic)
 
 
 def _starts(values: Values, number: int) -> np.ndarray:
