@@ -66,7 +66,7 @@ class IntensityParams:
     steps: Literal["equal", "smooth", "free"] = "equal"
     scatter: Literal["shared", "growing"] = "growing"
     components: Annotated[int, Quantity(low=1, high=200)] | None = None
-    most_components: Annotated[int, Quantity(low=1, high=200)] = 30
+    most_components: Annotated[int, Quantity(low=1, high=200)] = 24
     criterion: Literal["auto", "icl", "bic", "aic"] = "auto"
     least_atoms: Annotated[int, Quantity(low=1, high=1000)] | None = None
     heights: Literal["symmetric", "flat"] = "symmetric"
