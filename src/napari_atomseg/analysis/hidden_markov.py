@@ -1,4 +1,4 @@
-"""Hidden states that follow each other in time, seen through noise: numbers of atoms in a column, or a column that comes and goes.
+"""Hidden states that follow each other in time, seen through noise: atoms in a column, or a column that comes and goes.
 
 The forward and backward recursions of Rabiner, Proc. IEEE 77, 257 (1989), for many short sequences at once, and the transitions
 that suit them by expectation maximisation (Baum and Welch). Time-resolved counting with it: De wael et al., Phys. Rev. Lett. 124,
@@ -23,12 +23,15 @@ class Smoothed:
     ----------
     probabilities : ndarray, shape (S, T, K)
         Of each state at each moment.
+    changes : ndarray, shape (S, T - 1)
+        Probability that the state at the next moment is another one.
     pairs : ndarray, shape (K, K)
         Expected number of steps from one state to another, of all sequences.
     log_likelihood : float
     """
 
     probabilities: np.ndarray
+    changes: np.ndarray
     pairs: np.ndarray
     log_likelihood: float
 
@@ -55,15 +58,19 @@ def forward_backward(log_emission: np.ndarray, transition: np.ndarray, initial: 
         scale[:, time] = np.maximum(now.sum(axis=1), TINY)
         forward[:, time] = now / scale[:, time, None]
     backward = np.ones_like(emission)
-    pairs = np.zeros((states, states))
+    pairs, changes = np.zeros((states, states)), np.zeros((sequences, max(times - 1, 0)))
     for time in range(times - 2, -1, -1):
         ahead = emission[:, time + 1] * backward[:, time + 1] / scale[:, time + 1, None]
         backward[:, time] = ahead @ transition.T
         pairs += (forward[:, time].T @ ahead) * transition
+        changes[:, time] = 1 - np.sum(forward[:, time] * np.diag(transition) * ahead, axis=1)
     found = forward * backward
     found /= np.maximum(found.sum(axis=2, keepdims=True), TINY)
     return Smoothed(
-        probabilities=found, pairs=pairs, log_likelihood=float(np.sum(np.log(scale)) + np.sum(top))
+        probabilities=found,
+        changes=np.clip(changes, 0.0, 1.0),
+        pairs=pairs,
+        log_likelihood=float(np.sum(np.log(scale)) + np.sum(top)),
     )
 
 
@@ -137,7 +144,7 @@ def learn_hopping(
         total, moved = found.pairs.sum(), found.pairs[distance > 0].sum()
         if total <= 0 or states == 1:
             break
-        # One change more and one step without are taken as seen before, so that few sequences do not learn that nothing ever moves.
+        # Half a change is taken as seen before, so that few sequences do not learn that nothing ever moves.
         change = float(np.clip((moved + 0.5) / (total + 1.0), 1e-6, 0.9))
         # A geometric law of the steps beyond the first atom.
         beyond = float(np.sum(found.pairs * np.maximum(distance - 1, 0)))

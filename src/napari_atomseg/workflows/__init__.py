@@ -6,6 +6,7 @@ Importing this module loads no reader, network, simulator or window library.
 
 from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
+from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.analysis.lattice_numbers import plus_minus
 from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.analysis.params import MeasureParams
@@ -110,6 +111,7 @@ __all__ = [
     "DetectorParams",
     "Diffractogram",
     "FittedSimulation",
+    "IntensityParams",
     "MeasureParams",
     "Measurement",
     "Micrograph",

@@ -134,8 +134,8 @@ class Amplitudes:
         Parameters
         ----------
         back : callable
-            Takes a number for each column (N,) and gives the image, as the fitted pixels (P,), with which the sum of the functions
-            times those numbers weights it.
+            Takes a number for each column (N,) and gives the weights of the fitted pixels (P,) in the sum of the functions
+            times those numbers.
 
         Notes
         -----
@@ -222,7 +222,9 @@ def fit_amplitudes(
         residual = field.values - unit @ heights - base @ levels
         if own:
             ridge_of_widths = float(np.mean(residual**2)) / MOST_CHANGE**2
-        ridge = np.concatenate([np.zeros(len(heights)), np.full(change.shape[1], ridge_of_widths), field.stiffness[len(heights) :]])
+        ridge = np.concatenate(
+            [np.zeros(len(heights)), np.full(change.shape[1], ridge_of_widths), field.stiffness[len(heights) :]]
+        )
         design = sparse.hstack([unit, change, base]).tocsr()
         system = System(design=design, places=field.places, ridge=ridge)
         if step == WIDTH_STEPS:
@@ -277,7 +279,7 @@ class _Field:
         self._shape, self._shapes, self._kind = image.shape, shapes, background
         apart = neighbour_distance(shapes.positions)
         self._apart = apart if np.isfinite(apart) else 6 * float(np.median(shapes.major))
-        grid = np.stack(np.mgrid[: image.shape[0], : image.shape[1]], axis=-1).reshape(-1, 2)
+        grid = np.indices(image.shape).reshape(2, -1).T
         used = np.isfinite(image).ravel()
         if background == "local":
             far = max(AROUND * self._apart, REACH * float(np.median(shapes.major)))
@@ -303,7 +305,9 @@ class _Field:
         inside &= row >= 0
         dy, dx = (pixel - shapes.positions[:, None]).transpose(2, 0, 1)
         cosine, sine = np.cos(shapes.theta)[:, None], np.sin(shapes.theta)[:, None]
-        squared = ((dx * cosine + dy * sine) / shapes.major[:, None]) ** 2 + ((dy * cosine - dx * sine) / shapes.minor[:, None]) ** 2
+        squared = ((dx * cosine + dy * sine) / shapes.major[:, None]) ** 2 + (
+            (dy * cosine - dx * sine) / shapes.minor[:, None]
+        ) ** 2
         value = np.exp(-squared / 2)
         column = np.broadcast_to(np.arange(len(pixel))[:, None], row.shape)
         size = (len(self.places), len(pixel))

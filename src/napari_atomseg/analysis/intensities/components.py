@@ -87,9 +87,7 @@ def choose_components(
     # Schwarz: exp(-BIC / 2) approximates the evidence.
     bic = given.curve("bic")
     evidence = np.exp(-0.5 * (bic - bic.min()))
-    return Choice(
-        mixtures=given.mixtures, chosen=chosen, criterion=by, probability=float(evidence[chosen - 1] / evidence.sum())
-    )
+    return Choice(mixtures=given.mixtures, chosen=chosen, criterion=by, probability=float(evidence[chosen - 1] / evidence.sum()))
 
 
 def _apart(mixture: Mixture) -> float:

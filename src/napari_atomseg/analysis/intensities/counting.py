@@ -78,8 +78,8 @@ def count_atoms(
     verdicts = []
     if known.any() and np.count_nonzero(usable) < 0.5 * np.count_nonzero(known):
         raise AtomsegError(
-            "most cross-sections are negative: the columns are dark, or the background is too high; atoms are counted on dark-field "
-            "images, with bright columns"
+            "most cross-sections are negative: the columns are dark, or the background is too high; atoms are counted on "
+            "dark-field images, with bright columns"
         )
     if np.count_nonzero(usable) < FEWEST:
         raise AtomsegError(
@@ -117,11 +117,11 @@ def count_atoms(
         probability[usable] = shares.max(axis=1)
     far = _beyond(values, std, mixture)
     if np.any(far & usable):
-        verdicts.append(f"{np.count_nonzero(far & usable):,} cross-sections are far from those of any count; they are not counted")
+        verdicts.append(
+            f"{np.count_nonzero(far & usable):,} cross-sections are far from those of any count; they are not counted"
+        )
         count[far] = probability[far] = np.nan
-    return Counted(
-        count=count, probability=probability, mixture=mixture, choice=choice, first=first, verdicts=tuple(verdicts)
-    )
+    return Counted(count=count, probability=probability, mixture=mixture, choice=choice, first=first, verdicts=tuple(verdicts))
 
 
 def _beyond(values: np.ndarray, std: np.ndarray, mixture: Mixture) -> np.ndarray:
@@ -145,8 +145,8 @@ def _first_count(mixture: Mixture, asked: int | None) -> tuple[int, list[str]]:
     first = max(1, round(steps))
     if abs(steps - first) > HALF_WAY and first + steps > 1.6:
         return first, [
-            f"the thinnest columns scatter as much as {steps:.2f} steps; they are counted as {first}, and all counts may be off by "
-            "one: give the atoms of the thinnest columns, or a library"
+            f"the thinnest columns scatter as much as {steps:.2f} steps; they are counted as {first}, and all counts may be "
+            "off by one: give the atoms of the thinnest columns, or a library"
         ]
     return first, []
 

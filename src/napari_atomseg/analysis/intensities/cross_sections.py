@@ -1,7 +1,7 @@
 """Scattering cross-sections of columns: intensity above the background, integrated over the column.
 
-On an image in fractions of the incident beam that is an area, the probability of being scattered onto the detector integrated over
-the positions of the probe (E et al., Ultramicroscopy 133, 109 (2013)); it depends little on defocus, source size and
+On an image in fractions of the incident beam that is an area: the probability of being scattered onto the detector, integrated
+over the positions of the probe (E et al., Ultramicroscopy 133, 109 (2013)); it depends little on defocus, source size and
 astigmatism.
 """
 

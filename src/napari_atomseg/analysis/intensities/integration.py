@@ -33,7 +33,7 @@ def pixels_of_columns(
     rows, columns = [], []
     for dy in steps:
         for dx in steps:
-            points = places + (dy, dx)
+            points = places + np.array([dy, dx])
             if kind == "voronoi":
                 distance, owner = tree.query(points, distance_upper_bound=radius)
                 inside = np.flatnonzero(np.isfinite(distance))

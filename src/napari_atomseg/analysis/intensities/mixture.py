@@ -2,14 +2,14 @@ r"""Cross-sections as a mixture of normal distributions, one for each number of 
 
 .. math:: p(v) = \sum_k w_k \, N(v; \mu_k, \sigma_k^2), \qquad \sigma_k^2 = s^2 + r^2 \mu_k^2
 
-(Van Aert et al., Phys. Rev. B 87, 064107 (2013), there with free means and one width; De Backer et al., Ultramicroscopy 134, 23
-(2013)). The means may be free, on a straight line or a parabola of k, or known from a library. Fitted by expectation
+(Van Aert et al., Phys. Rev. B 87, 064107 (2013), there with free means and one width; De Backer et al., Ultramicroscopy 134,
+23 (2013)). The means may be free, on a straight line or a parabola of k, or known from a library. Fitted by expectation
 maximisation; values are taken together in bins far narrower than any width, so that time does not grow with the columns.
 
 Where neighbouring counts overlap, weights that are all free let a few wide components follow the values as well as the true
-ones do. So the logarithms of the weights may be held smooth by a penalty on their third differences (Eilers & Marx, Stat. Sci. 11,
-89 (1996); without end it makes them a normal distribution or an even one), and count for as many parameters as the values still
-choose freely.
+ones do. So the logarithms of the weights may be held smooth by a penalty on their third differences (Eilers & Marx, Stat. Sci.
+11, 89 (1996); without end it makes them a normal distribution or an even one), and count for as many parameters as the values
+still choose freely.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Steps = Literal["equal", "smooth", "free", "library"]
 BINS = 1000
 """Values beyond this number are binned."""
 FIRST_ROUNDS, ROUNDS, AT_REST = 12, 250, 2e-6
-"""Steps of expectation maximisation of all starts, of the best ones at most, and the gain in log likelihood for each value that ends
-them."""
+"""Steps of expectation maximisation of all starts, of the best ones at most, and the gain in log likelihood for each value that
+ends them."""
 BEST_STARTS = 2
 BEYOND = 1.7
 """Means and widths go so many times as far as expectation maximisation asks, which makes it faster and keeps it safe below 2."""
@@ -157,7 +157,7 @@ class _Tries:
 
     def __init__(self, values: Values, starts: np.ndarray, steps: Steps, growing: bool, smoothness: float) -> None:
         self._values, self._steps, self._growing = values, steps, growing and starts.shape[1] > 1
-        tries, self._number = starts.shape
+        tries, self._number = len(starts), int(starts.shape[1])
         self._means = starts.astype(float).copy()
         mean = np.average(values.centres, weights=values.counts)
         spread = float(np.sqrt(np.average((values.centres - mean) ** 2, weights=values.counts))) + 1e-300
@@ -239,7 +239,7 @@ class _Tries:
         return np.asarray(logits)
 
     def _moved(self, middle: np.ndarray, held: np.ndarray) -> np.ndarray:
-        degree = POLYNOMIAL.get(self._steps, self._number)
+        degree = int(POLYNOMIAL.get(self._steps, self._number))
         if self._number <= degree + 1:
             return middle
         precision = held / self._sigmas() ** 2
@@ -249,7 +249,7 @@ class _Tries:
         normal += 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(degree + 1)
         means = np.linalg.solve(normal, right[..., None])[..., 0] @ powers.T
         # A parabola must not turn round, or counts would have no order.
-        rising = (np.diff(means, axis=1) > 0).all(axis=1)
+        rising = np.asarray((np.diff(means, axis=1) > 0).all(axis=1))
         return np.where(rising[:, None], means, self._means)
 
     def _widths(self, square: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -77,7 +77,9 @@ class IntensityParams:
     def __post_init__(self) -> None:
         check(self)
         if self.radius is not None and self.integration == "fit":
-            raise AtomsegError("a radius has no effect on fitted volumes; choose the integration voronoi or disc, or leave it out")
+            raise AtomsegError(
+                "a radius has no effect on fitted volumes; choose the integration voronoi or disc, or leave it out"
+            )
         if self.flux_exponent and not self.detector:
             raise AtomsegError("a flux exponent has no effect without a detector image; give one, or leave the exponent out")
         if self.components is not None and self.library:

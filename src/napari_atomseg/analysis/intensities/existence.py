@@ -1,0 +1,147 @@
+r"""Whether a column stands at a site: how likely the image is with it and without it.
+
+The idea is that of MAP detection (Fatermans et al., Phys. Rev. Lett. 121, 056101 (2018)): the evidence of a model with the
+column, its height marginalised over what heights columns of its kind have, against that of a model without. Given the fit of all
+heights, which are normal with known errors, both have closed forms,
+
+.. math:: P = \frac{\pi N(\hat h; \mu, \tau^2 + s^2)}{\pi N(\hat h; \mu, \tau^2 + s^2) + (1 - \pi) N(\hat h; 0, \nu^2 + s^2)},
+
+and the share of filled sites pi, the usual height mu, its scatter tau and the unevenness nu of what lies under empty sites are
+those that make all heights of the sublattice most likely.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+ROUNDS, AT_REST = 200, 1e-8
+FEWEST = 8
+"""Sites of a sublattice that tell how high its columns are; of fewer, all sites together do."""
+AS_IF = 1.0
+"""Sites of either kind that are taken as seen before, so that no share becomes 0 or 1."""
+SURE = 8.0
+"""A column higher than so many errors stands where it was found; others are judged where their neighbours say."""
+FALSE, POWER = 2.326, 1.645
+"""Normal quantiles of 1 % false alarms and 5 % misses: their sum, in errors of the height, is the faintest thing that is seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How high columns of one sublattice are, and how often their sites are filled; heights as given."""
+
+    share: float
+    height: float
+    scatter: float
+    unevenness: float
+
+    def probability(self, height: np.ndarray, std: np.ndarray) -> np.ndarray:
+        """That a column stands at sites of fitted heights (N,) with errors (N,)."""
+        there = _log_normal(height - self.height, self.scatter**2 + std**2) + np.log(self.share)
+        empty = _log_normal(height, self.unevenness**2 + std**2) + np.log1p(-self.share)
+        # A column higher than usual is no emptier than a usual one.
+        there = np.where(
+            height > self.height, np.maximum(there, np.log(self.share) + _log_normal(0.0, self.scatter**2 + std**2)), there
+        )
+        return np.asarray(1 / (1 + np.exp(np.clip(empty - there, -700, 700))))
+
+
+def learn_kind(height: np.ndarray, std: np.ndarray, present: np.ndarray) -> Kind:
+    """What makes the heights of the sites of a sublattice most likely, by expectation maximisation.
+
+    Parameters
+    ----------
+    height, std : ndarray, shape (N,)
+        Fitted at each site, and its standard deviation.
+    present : ndarray of bool, shape (N,)
+        Where a finder saw a column: where it begins.
+    """
+    here = present if present.any() else np.ones(len(height), bool)
+    middle = float(np.median(height[here]))
+    share, scatter, uneven = (np.sum(here) + AS_IF) / (len(here) + 2 * AS_IF), 0.3 * abs(middle), 0.0
+    noise = std**2
+    for _ in range(ROUNDS):
+        before = middle, scatter
+        kind = Kind(share=float(share), height=middle, scatter=float(scatter), unevenness=float(uneven))
+        full = kind.probability(height, std)
+        share = (full.sum() + AS_IF) / (len(full) + 2 * AS_IF)
+        weight = full / (scatter**2 + noise)
+        middle = float(np.sum(weight * height) / max(np.sum(weight), 1e-300))
+        # Of each site the height that it has if it is filled: normal, between what was fitted and what is usual.
+        gain = scatter**2 / (scatter**2 + noise)
+        true = middle + gain * (height - middle)
+        scatter = np.sqrt((np.sum(full * ((true - middle) ** 2 + gain * noise)) + 1e-12) / (full.sum() + AS_IF))
+        empty = 1 - full
+        spare = uneven**2 / (uneven**2 + noise) if uneven else np.zeros_like(noise)
+        enough = empty.sum() >= FEWEST
+        excess = float(np.sum(empty * (height**2 - noise)) / max(empty.sum(), 1e-300))
+        uneven = (
+            float(np.sqrt(max(excess, 0.0)))
+            if enough and not spare.any()
+            else (float(np.sqrt(np.sum(empty * ((spare * height) ** 2 + spare * noise)) / empty.sum())) if enough else 0.0)
+        )
+        if abs(middle - before[0]) + abs(scatter - before[1]) < AT_REST * abs(middle):
+            break
+    return Kind(share=float(share), height=middle, scatter=float(scatter), unevenness=float(uneven))
+
+
+def faintest(std: np.ndarray) -> float:
+    """Height that is seen in 95 of 100 cases where 1 % of the empty sites are taken for filled ones; errors (N,)."""
+    return (FALSE + POWER) * float(np.median(std))
+
+
+def expected_places(sites: pd.DataFrame) -> np.ndarray:
+    """Where the neighbours of each site put it, (M, 2), px; where it is said to be if it has none.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        Of one frame: ``grain, sublattice, site_u, site_v, y_px, x_px, present``.
+    """
+    places = sites[["y_px", "x_px"]].to_numpy(float)
+    found = places.copy()
+    for _, rows in sites.groupby(["grain", "sublattice"]).indices.items():
+        index = sites[["site_u", "site_v"]].to_numpy(int)[rows]
+        there = sites["present"].to_numpy(bool)[rows]
+        if np.count_nonzero(there) < 4:
+            continue
+        design = np.column_stack([np.ones(len(rows)), index])
+        basis = np.linalg.lstsq(design[there], places[rows][there], rcond=None)[0][1:]
+        low, high = index.min(axis=0) - 1, index.max(axis=0) + 2
+        away = np.full((*(high - low), 2), np.nan)
+        own = places[rows] - index @ basis
+        away[tuple((index - low)[there].T)] = own[there]
+        around = [away[tuple((index - low + step).T)] for step in _STEPS]
+        pairs = [_nanmean(np.stack(pair)) for pair in _paired(around)]
+        mean = _nanmean(np.stack(pairs))
+        known = np.isfinite(mean).all(axis=1)
+        found[rows[known]] = (mean + index @ basis)[known]
+    return found
+
+
+_STEPS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)])
+
+
+def _paired(around: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """Opposite neighbours, whose mean a slow bend leaves in place; of a pair that lacks one, nothing unless all pairs do."""
+    pairs = []
+    for one, other in zip(around[::2], around[1::2], strict=True):
+        whole = np.isfinite(one) & np.isfinite(other)
+        pairs.append([np.where(whole, one, np.nan), np.where(whole, other, np.nan)])
+    alone = ~np.any([np.isfinite(pair[0]).all(axis=1) for pair in pairs], axis=0)
+    for pair, one, other in zip(pairs, around[::2], around[1::2], strict=True):
+        pair[0][alone], pair[1][alone] = one[alone], other[alone]
+    return pairs
+
+
+def _nanmean(values: np.ndarray) -> np.ndarray:
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    count = known.sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def _log_normal(away: np.ndarray | float, variance: np.ndarray) -> np.ndarray:
+    return np.asarray(-0.5 * away * away / variance - 0.5 * np.log(2 * np.pi * variance))
