@@ -74,10 +74,11 @@ def measure_intensities(columns: Columns, setting: Setting) -> Generator[Progres
     if source is None:
         raise AtomsegError("intensities are measured on an image, and none was given")
     tables: dict[str, pd.DataFrame] = {}
-    if EXIST in setting.asked:
-        lattices = yield from measure_lattices(columns, replace(setting, asked=(SUBLATTICES,)))
+    lattices = yield from _lattices(columns, setting)
+    if lattices is not None and EXIST in setting.asked:
         columns, tables = lattices.columns, dict(lattices.tables)
-    columns, numbers = yield from _sections(columns, setting, source)
+    sites = None if lattices is None else lattices.tables["sites"]
+    columns, numbers = yield from _sections(columns, setting, source, sites)
     verdicts: list[str] = []
     if COUNTS in setting.asked:
         counted = yield from _counts(columns, source)
@@ -90,9 +91,7 @@ def measure_intensities(columns: Columns, setting: Setting) -> Generator[Progres
         columns, numbers[0]["outliers"] = _outliers(columns, source.params.false_share)
     if EXIST in setting.asked:
         columns, tables["sites"], said = yield from _existence(columns, tables["sites"], setting, source)
-        verdicts += [text for one in said.values() for text in one.pop("verdicts")]
-        for one in numbers:
-            one["existence"] = said[one["frame"]]
+        verdicts += _take_over(numbers, said)
     numbers[0]["intensity_verdicts"] = verdicts
     single = len(numbers) == 1
     return Measurement(
@@ -103,8 +102,25 @@ def measure_intensities(columns: Columns, setting: Setting) -> Generator[Progres
     )
 
 
+def _lattices(columns: Columns, setting: Setting) -> Generator[Progress, None, Measurement | None]:
+    """Sites of the lattices; None where there is none, unless existence is asked for, which needs one."""
+    try:
+        return (yield from measure_lattices(columns, replace(setting, asked=(SUBLATTICES,))))
+    except AtomsegError:
+        if EXIST in setting.asked:
+            raise
+        return None
+
+
+def _take_over(numbers: list[dict[str, Any]], said: dict[int, dict[str, Any]]) -> list[str]:
+    """Put what is said of existence to the numbers of its frame; the verdicts."""
+    for one in numbers:
+        one["existence"] = said[one["frame"]]
+    return [text for one in said.values() for text in one.pop("verdicts")]
+
+
 def _sections(
-    columns: Columns, setting: Setting, source: IntensitySource
+    columns: Columns, setting: Setting, source: IntensitySource, sites: pd.DataFrame | None
 ) -> Generator[Progress, None, tuple[Columns, list[dict[str, Any]]]]:
     """Columns with their cross-sections, and the numbers of each frame."""
     values, std = np.full(len(columns), np.nan), np.full(len(columns), np.nan)
@@ -112,10 +128,19 @@ def _sections(
     for frame in np.unique(columns.frame):
         rows = np.flatnonzero(columns.frame == frame)
         part = columns.select(rows)
-        found = yield from cross_sections(source.frame(int(frame)), part, setting.size, source.params)
+        empty = _empty(sites, int(frame))
+        found = yield from cross_sections(source.frame(int(frame)), part, setting.size, source.params, empty)
         values[rows], std[rows] = found.values, found.std
         numbers.append({"frame": int(frame), "cross_sections": cross_section_numbers(found, part, source)})
     return columns.with_features(**{CROSS_SECTION: values, std_of(CROSS_SECTION): std}), numbers
+
+
+def _empty(sites: pd.DataFrame | None, frame: int) -> np.ndarray:
+    """Sites of a frame without a column, (M, 2), px."""
+    if sites is None:
+        return np.zeros((0, 2))
+    mine = sites[(sites["frame"] == frame) & ~sites["present"]]
+    return mine[["y_px", "x_px"]].to_numpy(float)
 
 
 def _counts(columns: Columns, source: IntensitySource) -> Generator[Progress, None, Counted]:
@@ -192,7 +217,7 @@ def _of_frame(
     sure = (np.abs(first.heights) > SURE * error) & np.append(present, np.ones(len(extra), bool))
     at = np.where(sure[:, None], found, places)
     fitted = yield from fit_amplitudes(image, _round(at, sigma), source.params.background, adjust_widths=False)
-    height, error = fitted.heights, fitted.volume_std() / fitted.shapes.area
+    height = fitted.heights
     sign = float(np.sign(np.median(height[: len(sites)][present])) or 1.0)
     group = np.concatenate([sites[SUBLATTICE].to_numpy(int), np.full(len(extra), -1)])
     probability, kinds = _judged(sign * height, error, np.append(present, np.ones(len(extra), bool)), group)

@@ -21,6 +21,7 @@ def cross_section_numbers(found: CrossSections, columns: Columns, source: Intens
         "integration": source.params.integration,
         "background": source.params.background,
         "columns": int(np.isfinite(found.values).sum()),
+        "empty_sites_fitted_along": len(found.fitted.heights) - len(found.rows),
         "median": _number(np.nanmedian(found.values)),
         "median_std": _number(np.nanmedian(found.std)),
         "background_from": _number(np.min(found.fitted.levels)),

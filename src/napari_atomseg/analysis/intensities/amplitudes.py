@@ -55,6 +55,16 @@ class Shapes:
         """The same with other widths."""
         return replace(self, major=self.major * factor, minor=self.minor * factor)
 
+    def with_usual(self, places: np.ndarray) -> Shapes:
+        """These, and round ones of the usual width at further places (M, 2)."""
+        usual = np.full(len(places), float(np.sqrt(np.median(self.major) * np.median(self.minor))))
+        return Shapes(
+            positions=np.concatenate([self.positions, places]),
+            major=np.append(self.major, usual),
+            minor=np.append(self.minor, usual),
+            theta=np.append(self.theta, np.zeros(len(places))),
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class System:
@@ -143,6 +153,12 @@ class Amplitudes:
         belongs to is read from where in the image it arises.
         """
         groups = far_apart(self.shapes.positions)
+        # Pixels go to the nearest column of a group by squares, whose size does not matter to columns so far apart.
+        side = max(1.0, np.nan_to_num(neighbour_distance(self.shapes.positions)) / 2)
+        squares = np.floor(self.system.places / side).astype(int)
+        width = squares[:, 1].max() + 1
+        keys, cell = np.unique(squares[:, 0] * width + squares[:, 1], return_inverse=True)
+        centres = (np.column_stack([keys // width, keys % width]) + 0.5) * side
         found = np.zeros(len(self.heights))
         rng = np.random.default_rng(0)
         for group in groups:
@@ -152,7 +168,7 @@ class Amplitudes:
             if len(group) == 1:
                 found[group] = np.sum(weights**2 * self.variance)
                 continue
-            owner = cKDTree(self.shapes.positions[group]).query(self.system.places)[1]
+            owner = cKDTree(self.shapes.positions[group]).query(centres)[1][cell]
             found[group] = np.bincount(owner, weights**2 * self.variance, minlength=len(group))
         return np.asarray(np.sqrt(found))
 

@@ -32,7 +32,7 @@ class CrossSections:
     values, std : ndarray, shape (N,)
         Intensity times A2; NaN for columns without a fit.
     fitted : Amplitudes
-        Of the columns in `rows`.
+        Of the columns in `rows`, and of those beside the table after them.
     rows : ndarray of int, shape (K,)
         Columns that were fitted.
     """
@@ -44,7 +44,11 @@ class CrossSections:
 
 
 def cross_sections(
-    image: np.ndarray, columns: Columns, size: tuple[float, float], params: IntensityParams
+    image: np.ndarray,
+    columns: Columns,
+    size: tuple[float, float],
+    params: IntensityParams,
+    beside: np.ndarray | None = None,
 ) -> Generator[Progress, None, CrossSections]:
     """Measure the cross-section of every column of one image.
 
@@ -55,6 +59,8 @@ def cross_sections(
         Of this image, refined.
     size : tuple of float, Angstrom, (y, x)
     params : IntensityParams
+    beside : ndarray, shape (M, 2), px, optional
+        Places where columns may stand that are not in the table: what they scatter is not taken for background.
 
     Raises
     ------
@@ -63,6 +69,8 @@ def cross_sections(
     """
     rows = with_widths(columns)
     shapes = shapes_of(columns.select(rows))
+    if beside is not None and len(beside):
+        shapes = shapes.with_usual(beside)
     fitted = yield from fit_amplitudes(image, shapes, params.background)
     area = size[0] * size[1]
     if params.integration == "fit":
@@ -74,7 +82,7 @@ def cross_sections(
         radius = params.radius / np.sqrt(area) if params.radius else RADII[params.integration] * apart
         found, std = yield from integrated(image, fitted, float(radius), params.integration)
     values, errors = np.full(len(columns), np.nan), np.full(len(columns), np.nan)
-    values[rows], errors[rows] = found * area, std * area
+    values[rows], errors[rows] = found[: len(rows)] * area, std[: len(rows)] * area
     return CrossSections(values=values, std=errors, fitted=fitted, rows=rows)
 
 

@@ -22,6 +22,8 @@ FEWEST = 8
 """Sites of a sublattice that tell how high its columns are; of fewer, all sites together do."""
 AS_IF = 1.0
 """Sites of either kind that are taken as seen before, so that no share becomes 0 or 1."""
+MOST_UNEVEN = 0.15
+"""What lies under empty sites is at most so uneven, in heights of a column; what is higher is a column."""
 SURE = 8.0
 """A column higher than so many errors stands where it was found; others are judged where their neighbours say."""
 FALSE, POWER = 2.326, 1.645
@@ -60,31 +62,35 @@ def learn_kind(height: np.ndarray, std: np.ndarray, present: np.ndarray) -> Kind
     """
     here = present if present.any() else np.ones(len(height), bool)
     middle = float(np.median(height[here]))
-    share, scatter, uneven = (np.sum(here) + AS_IF) / (len(here) + 2 * AS_IF), 0.3 * abs(middle), 0.0
+    most = MOST_UNEVEN * abs(middle)
+    kind = Kind(
+        share=float((np.sum(here) + AS_IF) / (len(here) + 2 * AS_IF)),
+        height=middle,
+        scatter=max(float(np.std(height[here])), 0.05 * abs(middle)),
+        unevenness=0.3 * most,
+    )
     noise = std**2
     for _ in range(ROUNDS):
-        before = middle, scatter
-        kind = Kind(share=float(share), height=middle, scatter=float(scatter), unevenness=float(uneven))
-        full = kind.probability(height, std)
-        share = (full.sum() + AS_IF) / (len(full) + 2 * AS_IF)
-        weight = full / (scatter**2 + noise)
+        before, full = kind, kind.probability(height, std)
+        share = float((full.sum() + AS_IF) / (len(full) + 2 * AS_IF))
+        weight = full / (kind.scatter**2 + noise)
         middle = float(np.sum(weight * height) / max(np.sum(weight), 1e-300))
-        # Of each site the height that it has if it is filled: normal, between what was fitted and what is usual.
-        gain = scatter**2 / (scatter**2 + noise)
-        true = middle + gain * (height - middle)
-        scatter = np.sqrt((np.sum(full * ((true - middle) ** 2 + gain * noise)) + 1e-12) / (full.sum() + AS_IF))
-        empty = 1 - full
-        spare = uneven**2 / (uneven**2 + noise) if uneven else np.zeros_like(noise)
-        enough = empty.sum() >= FEWEST
-        excess = float(np.sum(empty * (height**2 - noise)) / max(empty.sum(), 1e-300))
-        uneven = (
-            float(np.sqrt(max(excess, 0.0)))
-            if enough and not spare.any()
-            else (float(np.sqrt(np.sum(empty * ((spare * height) ** 2 + spare * noise)) / empty.sum())) if enough else 0.0)
-        )
-        if abs(middle - before[0]) + abs(scatter - before[1]) < AT_REST * abs(middle):
+        scatter = _spread(full, height - middle, kind.scatter, noise, 0.05 * abs(middle))
+        uneven = min(_spread(1 - full, height, kind.unevenness, noise, 0.3 * most), most)
+        kind = Kind(share=share, height=middle, scatter=scatter, unevenness=uneven)
+        if abs(kind.height - before.height) + abs(kind.unevenness - before.unevenness) < AT_REST * abs(kind.height):
             break
-    return Kind(share=float(share), height=middle, scatter=float(scatter), unevenness=float(uneven))
+    return kind
+
+
+def _spread(weight: np.ndarray, away: np.ndarray, spread: float, noise: np.ndarray, expected: float) -> float:
+    """Standard deviation of true distances whose noisy ones (N,) are given, one step of expectation maximisation.
+
+    Each true distance is normal, between what was measured and 0; `expected` counts as one more that was seen.
+    """
+    gain = spread**2 / (spread**2 + noise)
+    total = np.sum(weight * ((gain * away) ** 2 + gain * noise)) + AS_IF * expected**2
+    return float(np.sqrt(total / (weight.sum() + AS_IF)))
 
 
 def faintest(std: np.ndarray) -> float:
