@@ -17,6 +17,8 @@ SMOOTHNESS = (1000.0, 3.0, 0.0)
 """Of the logarithms of the weights, which are tried: nearly a normal or even distribution, a smooth one, any."""
 PHASES = (0.0, 0.35, -0.35)
 STRETCHES = (1.0, 1.06, 0.94)
+BENDS = (0.0, 0.25, 0.5, -0.3)
+"""Of steps that change with the thickness: how much the first one exceeds the mean one."""
 EDGES = (0.004, 0.996)
 
 
@@ -102,9 +104,10 @@ def _with(values: Values, number: int, steps: Steps, growing: bool) -> Mixture:
     if number == 1:
         return fit_mixture(values, np.array([[np.average(values.centres, weights=values.counts)]]), steps=steps, growing=False)
     if steps == "free":
-        equal = fit_mixture(values, _starts(values, number), steps="equal", growing=growing)
-        return fit_mixture(values, equal.means[None], steps=steps, growing=growing)
-    found = fit_mixture(values, _starts(values, number), steps="equal", growing=growing, smoothness=SMOOTHNESS[0])
+        even = fit_mixture(values, _bent(_starts(values, number)), steps="smooth", growing=growing, smoothness=SMOOTHNESS[0])
+        return fit_mixture(values, even.means[None], steps=steps, growing=growing)
+    starts = _starts(values, number) if steps == "equal" else _bent(_starts(values, number))
+    found = fit_mixture(values, starts, steps=steps, growing=growing, smoothness=SMOOTHNESS[0])
     tries = [fit_mixture(values, found.means[None], steps=steps, growing=growing, smoothness=one) for one in SMOOTHNESS]
     return min(tries, key=lambda one: one.bic)
 
@@ -117,3 +120,11 @@ def _starts(values: Values, number: int) -> np.ndarray:
     index = np.arange(number) - (number - 1) / 2
     middle = (low + high) / 2
     return np.array([middle + phase * step + stretch * step * index for stretch in STRETCHES for phase in PHASES])
+
+
+def _bent(starts: np.ndarray) -> np.ndarray:
+    """The same ranges of means (S, K) with steps that become smaller or larger, those without a shift only."""
+    share = np.linspace(0, 1, starts.shape[1])
+    straight = starts[:: len(PHASES)]
+    low, high = straight[:, :1], straight[:, -1:]
+    return np.concatenate([low + (high - low) * (share + bend * share * (1 - share)) for bend in BENDS])
