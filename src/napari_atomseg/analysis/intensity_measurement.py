@@ -20,6 +20,7 @@ from napari_atomseg.analysis.intensities.existence import (
     expected_places,
     faintest,
     learn_kind,
+    unlisted_places,
 )
 from napari_atomseg.analysis.intensities.outliers import outlier_q
 from napari_atomseg.analysis.intensities.particle_model import particle_model
@@ -139,8 +140,10 @@ def _empty(sites: pd.DataFrame | None, frame: int) -> np.ndarray:
     """Sites of a frame without a column, (M, 2), px."""
     if sites is None:
         return np.zeros((0, 2))
-    mine = sites[(sites["frame"] == frame) & ~sites["present"]]
-    return mine[["y_px", "x_px"]].to_numpy(float)
+    mine = sites[sites["frame"] == frame]
+    if len(mine) == 0:
+        return np.zeros((0, 2))
+    return np.concatenate([mine.loc[~mine["present"], ["y_px", "x_px"]].to_numpy(float), unlisted_places(mine)])
 
 
 def _counts(columns: Columns, source: IntensitySource) -> Generator[Progress, None, Counted]:
@@ -210,17 +213,21 @@ def _of_frame(
     found = np.concatenate([sites[["y_px", "x_px"]].to_numpy(float), columns.positions[extra]])
     shapes = shapes_of(columns.select(with_widths(columns)))
     usual = [float(np.median(one)) for one in (shapes.major, shapes.minor)]
+    judged = len(places)
+    beside = unlisted_places(sites)
+    places, found = np.concatenate([places, beside]), np.concatenate([found, beside])
     sigma = np.full(len(places), np.sqrt(usual[0] * usual[1]))
     # Faint columns go where noise is bright: they are judged where their neighbours put them, sure ones where they are.
     first = yield from fit_amplitudes(image, _round(found, sigma), source.params.background, adjust_widths=False)
     error = first.volume_std() / first.shapes.area
-    sure = (np.abs(first.heights) > SURE * error) & np.append(present, np.ones(len(extra), bool))
+    seen = np.concatenate([present, np.ones(len(extra), bool), np.zeros(len(beside), bool)])
+    sure = (np.abs(first.heights) > SURE * error) & seen
     at = np.where(sure[:, None], found, places)
     fitted = yield from fit_amplitudes(image, _round(at, sigma), source.params.background, adjust_widths=False)
-    height = fitted.heights
+    height, error = fitted.heights[:judged], error[:judged]
     sign = float(np.sign(np.median(height[: len(sites)][present])) or 1.0)
     group = np.concatenate([sites[SUBLATTICE].to_numpy(int), np.full(len(extra), -1)])
-    probability, kinds = _judged(sign * height, error, np.append(present, np.ones(len(extra), bool)), group)
+    probability, kinds = _judged(sign * height, error, seen[:judged], group)
     exists = np.full(len(columns), np.nan)
     exists[extra] = probability[len(sites) :]
     row_of = {tuple(one): row for row, one in enumerate(np.round(columns.positions, 6).tolist())}

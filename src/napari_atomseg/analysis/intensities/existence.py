@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import Delaunay, cKDTree
+
+from napari_atomseg.analysis.intensities.amplitudes import neighbour_distance
 
 ROUNDS, AT_REST = 200, 1e-8
 FEWEST = 8
@@ -24,6 +27,8 @@ AS_IF = 1.0
 """Sites of either kind that are taken as seen before, so that no share becomes 0 or 1."""
 MOST_UNEVEN = 0.15
 """What lies under empty sites is at most so uneven, in heights of a column; what is higher is a column."""
+FARTHEST = 0.3
+"""Of the distance of sites: no column is expected farther from where it was found."""
 SURE = 8.0
 """A column higher than so many errors stands where it was found; others are judged where their neighbours say."""
 FALSE, POWER = 2.326, 1.645
@@ -122,9 +127,42 @@ def expected_places(sites: pd.DataFrame) -> np.ndarray:
         around = [away[tuple((index - low + step).T)] for step in _STEPS]
         pairs = [_nanmean(np.stack(pair)) for pair in _paired(around)]
         mean = _nanmean(np.stack(pairs))
-        known = np.isfinite(mean).all(axis=1)
-        found[rows[known]] = (mean + index @ basis)[known]
+        put = mean + index @ basis
+        # Neighbours that put it elsewhere are not its own: a cell that is one of several kinds, or a wrong lattice.
+        with np.errstate(invalid="ignore"):
+            known = np.hypot(*(put - places[rows]).T) < FARTHEST * neighbour_distance(places)
+        found[rows[known]] = put[known]
     return found
+
+
+def unlisted_places(sites: pd.DataFrame) -> np.ndarray:
+    """Places between the sites of each sublattice where no site is listed, (M, 2), px: where too few neighbours stand around.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        Of one frame; see :func:`expected_places`.
+    """
+    listed = sites[["y_px", "x_px"]].to_numpy(float)
+    apart = neighbour_distance(listed)
+    found = []
+    for rows in sites.groupby(["grain", "sublattice"]).indices.values():
+        index = sites[["site_u", "site_v"]].to_numpy(int)[rows]
+        if len(rows) < 6 or min(np.ptp(index, axis=0)) < 2:
+            continue
+        design = np.column_stack([np.ones(len(rows)), index])
+        fit = np.linalg.lstsq(design, listed[rows], rcond=None)[0]
+        ranges = [np.arange(low, high + 1) for low, high in zip(index.min(axis=0), index.max(axis=0), strict=True)]
+        cells = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 2)
+        places = np.column_stack([np.ones(len(cells)), cells]) @ fit
+        # A slow bend moves it as it moves the nearest listed one.
+        nearest = cKDTree(listed[rows]).query(places)[1]
+        places = places + (listed[rows] - design @ fit)[nearest]
+        found.append(places[Delaunay(listed[rows]).find_simplex(places) >= 0])
+    if not found or not np.isfinite(apart):
+        return np.zeros((0, 2))
+    places = np.concatenate(found)
+    return places[cKDTree(listed).query(places)[0] > 0.6 * apart]
 
 
 _STEPS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)])
