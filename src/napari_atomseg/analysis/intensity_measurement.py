@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.analysis.frame_sites import sites_of_frames
 from napari_atomseg.analysis.intensities.amplitudes import Shapes, fit_amplitudes
-from napari_atomseg.analysis.intensities.counting import Counted, count_atoms, count_in_time
+from napari_atomseg.analysis.intensities.column_counts import count_columns
+from napari_atomseg.analysis.intensities.counting import Counted
 from napari_atomseg.analysis.intensities.cross_sections import cross_sections, shapes_of, with_widths
 from napari_atomseg.analysis.intensities.existence import (
     FEWEST,
@@ -36,7 +36,6 @@ from napari_atomseg.analysis.lattice_measurement import SUBLATTICES, measure_lat
 from napari_atomseg.analysis.measurement import Measurement, Setting
 from napari_atomseg.core.columns import (
     ATOM_COUNT,
-    COUNT_PROBABILITY,
     CROSS_SECTION,
     EXISTENCE,
     OUTLIER_Q,
@@ -82,8 +81,7 @@ def measure_intensities(columns: Columns, setting: Setting) -> Generator[Progres
     columns, numbers = yield from _sections(columns, setting, source, sites)
     verdicts: list[str] = []
     if COUNTS in setting.asked:
-        counted = yield from _counts(columns, source)
-        columns = columns.with_features(**{ATOM_COUNT: counted.count, COUNT_PROBABILITY: counted.probability})
+        columns, counted = yield from _counts(columns, source)
         numbers[0]["counts"] = counted_numbers(counted)
         verdicts += counted.verdicts
         if source.params.atom_distance is not None:
@@ -146,18 +144,13 @@ def _empty(sites: pd.DataFrame | None, frame: int) -> np.ndarray:
     return np.concatenate([mine.loc[~mine["present"], ["y_px", "x_px"]].to_numpy(float), unlisted_places(mine)])
 
 
-def _counts(columns: Columns, source: IntensitySource) -> Generator[Progress, None, Counted]:
-    values, std = (columns.features[name].to_numpy(float) for name in (CROSS_SECTION, std_of(CROSS_SECTION)))
+def _counts(columns: Columns, source: IntensitySource) -> Generator[Progress, None, tuple[Columns, Counted]]:
     if source.library is not None and source.unit != OF_BEAM:
         raise AtomsegError(
             "the library has cross-sections in Å² of the beam, and the image counts; give an image of the detector (--detector), "
             "or count without the library"
         )
-    counted = yield from count_atoms(values, std, source.params, source.library)
-    if len(np.unique(columns.frame)) > 1:
-        yield Progress(0, 0, "following columns through the frames")
-        counted = count_in_time(values, std, columns.frame, sites_of_frames(columns), counted)
-    return counted
+    return (yield from count_columns(columns, source.params, source.library))
 
 
 def _atoms(columns: Columns, setting: Setting, source: IntensitySource) -> pd.DataFrame:

@@ -64,6 +64,7 @@ from napari_atomseg.workflows.choice import AUTO, CLASSICAL
 from napari_atomseg.workflows.classifier import RECIPES, train_classifier
 from napari_atomseg.workflows.column_edits import snap, transfer
 from napari_atomseg.workflows.columns import locate, model_names, refine
+from napari_atomseg.workflows.counting import counts_in, recount
 from napari_atomseg.workflows.fit_residual import residual
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
@@ -140,6 +141,7 @@ __all__ = [
     "correction_for",
     "correction_names",
     "corrections_that_fit",
+    "counts_in",
     "default_network",
     "describe_structure",
     "draw_sample",
@@ -193,6 +195,7 @@ __all__ = [
     "read_structure",
     "recipe_for_crystal",
     "record",
+    "recount",
     "refine",
     "residual",
     "restoration_difference",

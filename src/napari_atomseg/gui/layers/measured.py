@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import hsv_to_rgb
-from napari.layers import Image, Vectors
+from napari.layers import Image, Points, Vectors
 
-from napari_atomseg.core.columns import SUBLATTICE, Columns
+from napari_atomseg.core.columns import ATOM_COUNT, SUBLATTICE, Columns
 from napari_atomseg.gui.layers.conversion import DIFFERENCE, KEY, derive, ring_diameter, spatial_options
 
+MOST_NUMBERS = 5000
+"""More numbers on one image cannot be read."""
 ARROW_SHARE = 1.5
 """Usual length of an arrow in units of the diameter of a ring."""
 
@@ -112,6 +114,42 @@ def show_feature_map(viewer: Any, image: Image, name: str, plane: np.ndarray, fr
     )
     derive(layer, image)
     viewer.layers.insert(viewer.layers.index(image) + 1, layer)
+    viewer.layers.selection.active = active
+    return layer
+
+
+def show_counts(viewer: Any, image: Image, columns: Columns) -> Points | None:
+    """Numbers of atoms on the image, in place of earlier ones; None if there are none, or too many to be read.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+    columns : Columns
+        With `atom_count`.
+    """
+    counts = columns.features[ATOM_COUNT].to_numpy(float)
+    known = np.isfinite(counts) & np.isfinite(columns.positions).all(axis=1)
+    title = f"{image.name} | counts"
+    _remove(viewer, title, "counts")
+    if not 0 < np.count_nonzero(known) <= MOST_NUMBERS:
+        return None
+    places = columns.positions[known]
+    if image.ndim == 3:
+        places = np.column_stack([columns.frame[known], places])
+    active = viewer.layers.selection.active
+    layer: Points = viewer.add_points(
+        places,
+        name=title,
+        size=0.01,
+        face_color="transparent",
+        border_color="transparent",
+        text={"string": [f"{one:.0f}" for one in counts[known]], "color": "#ffffff", "size": 9, "anchor": "center"},
+        metadata={KEY: {"counts": True}},
+        **spatial_options(image, places.shape[1]),
+    )
+    derive(layer, image)
+    layer.editable = False
     viewer.layers.selection.active = active
     return layer
 
