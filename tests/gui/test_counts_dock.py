@@ -31,7 +31,7 @@ def counted(viewer, panel, idle):
     panel.pages.turn_to_title("Measure")
     image = add_image(viewer, picture(), pixel_size=(PX, PX))
     columns = Columns(positions=PLACES, pixel_size=(PX, PX), image_shape=image.data.shape)
-    columns = columns.with_features(intensity=0.2 * ATOMS, sigma_px=SIGMA, fit="ok", y_std_px=0.05, x_std_px=0.05)
+    columns = columns.with_features(intensity=0.2 * ATOMS, background=0.3, sigma_px=SIGMA, fit="ok", y_std_px=0.05, x_std_px=0.05)
     session, _ = show_columns(viewer, image, columns)
     panel.documents.watch(session)
     page = panel.pages["Measure"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LEFT_PX, RIGHT_PX, FOOT_PX, HEAD_PX, BETWEEN_PX = 44, 10, 34, 8, 56
 HISTOGRAM_SHARE = 0.6
 """Of the width; the criteria have the rest."""
-MOST_BARS, BARS_A_COUNT = 150, 7
+FEWEST_BARS, MOST_BARS, BAR_IN_WIDTHS = 20, 160, 0.8
 CURVE_POINTS = 600
 CURVES = {"icl": "-", "bic": "--", "aic": ":"}
 
@@ -92,7 +92,7 @@ class CountsPlot:
         means, widths, weights = (np.asarray(self.counts[name]) for name in ("means", "widths", "weights"))
         known = self.values[np.isfinite(self.values)]
         low, high = self._range()
-        bars = int(np.clip(BARS_A_COUNT * len(means), 20, min(MOST_BARS, max(20, len(known) // 3))))
+        bars = int(np.clip((high - low) / (BAR_IN_WIDTHS * np.median(widths)), FEWEST_BARS, MOST_BARS))
         axes.hist(known, bins=bars, range=(low, high), color=inks.bright, alpha=0.55)
         x = np.linspace(low, high, CURVE_POINTS)
         scale = len(known) * (high - low) / bars / np.sqrt(2 * np.pi)

@@ -21,6 +21,8 @@ FEW = 150
 UNSURE = 0.9
 HALF_WAY = 0.25
 """A thinnest column whose cross-section is farther from a whole number of steps may have one atom more or less."""
+LEAST_WIDTH = 0.85
+"""No count is narrower than this share of the usual error of a cross-section."""
 FAR = 4.0
 """Cross-sections farther from all counts than so many widths belong to none."""
 
@@ -90,7 +92,7 @@ def count_atoms(
     if negative:
         verdicts.append(f"{negative:,} columns have a negative cross-section and were not counted")
     growing = params.scatter == "growing"
-    counted = gathered(values[usable])
+    counted = gathered(values[usable], _least_width(std[usable]))
     choice: Choice | None = None
     if library is not None:
         yield Progress(0, 0, "matching the library")
@@ -122,6 +124,12 @@ def count_atoms(
         )
         count[far] = probability[far] = np.nan
     return Counted(count=count, probability=probability, mixture=mixture, choice=choice, first=first, verdicts=tuple(verdicts))
+
+
+def _least_width(std: np.ndarray) -> float:
+    """Width that no count can be narrower than: most of what the errors of the cross-sections say."""
+    known = std[np.isfinite(std)]
+    return LEAST_WIDTH * float(np.median(known)) if len(known) else 0.0
 
 
 def _beyond(values: np.ndarray, std: np.ndarray, mixture: Mixture) -> np.ndarray:
@@ -179,6 +187,51 @@ def _of_library(values: np.ndarray, library: np.ndarray) -> list[str]:
     if np.median(values) < library[0] / 3:
         return ["most columns scatter far less than one atom of the library; are both on one scale, fractions of the beam?"]
     return []
+
+
+def count_frames(
+    values: np.ndarray,
+    std: np.ndarray,
+    frame: np.ndarray,
+    site: np.ndarray,
+    params: IntensityParams,
+    library: np.ndarray | None = None,
+) -> Generator[Progress, None, Counted]:
+    """Count columns that are seen in several frames: the counts from the means over the frames, then each frame.
+
+    Parameters
+    ----------
+    values, std : ndarray, shape (N,)
+    frame, site : ndarray of int, shape (N,)
+    params : IntensityParams
+    library : ndarray, shape (L,), optional
+
+    Notes
+    -----
+    Means of a column over n frames scatter less by the root of n, which shows steps that single frames hide; the few columns
+    that change meanwhile lie between them. The widths are then those of the single frames.
+    """
+    known = np.isfinite(values) & (site >= 0)
+    total = np.bincount(site[known], minlength=site.max() + 1).astype(float)
+    seen = total > 0
+    means = np.bincount(site[known], values[known], minlength=len(total))[seen] / total[seen]
+    errors = np.sqrt(np.bincount(site[known], np.nan_to_num(std[known]) ** 2, minlength=len(total))[seen]) / total[seen]
+    of_means = yield from count_atoms(means, np.where(errors > 0, errors, np.nan), params, library)
+    usable = np.isfinite(values) & (values > 0)
+    mixture = fit_mixture(
+        gathered(values[usable], _least_width(std[usable])),
+        of_means.mixture.means[None],
+        steps="library",
+        growing=params.scatter == "growing",
+        smoothness=SMOOTHNESS[1],
+    )
+    count, probability = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    if np.isfinite(of_means.count).any():
+        shares = mixture.probabilities(values[usable], std[usable])
+        count[usable], probability[usable] = of_means.first + shares.argmax(axis=1), shares.max(axis=1)
+        far = usable & _beyond(values, std, mixture)
+        count[far] = probability[far] = np.nan
+    return count_in_time(values, std, frame, site, replace(of_means, count=count, probability=probability, mixture=mixture))
 
 
 def count_in_time(values: np.ndarray, std: np.ndarray, frame: np.ndarray, site: np.ndarray, counted: Counted) -> Counted:

@@ -107,26 +107,35 @@ def log_shares(values: np.ndarray, weights: np.ndarray, means: np.ndarray, sigma
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Values:
-    """Values as they are, or as bins: `centres` (B,) with how many lie there, `counts` (B,)."""
+    """Values as they are, or as bins.
+
+    Attributes
+    ----------
+    centres, counts : ndarray, shape (B,)
+        Places, and how many values lie there.
+    error : float
+        By which the values are known: no component can be narrower.
+    """
 
     centres: np.ndarray
     counts: np.ndarray
+    error: float = 0.0
 
     @property
     def total(self) -> float:
         return float(self.counts.sum())
 
 
-def gathered(values: np.ndarray) -> Values:
-    """Values (N,), those of many in bins."""
+def gathered(values: np.ndarray, error: float = 0.0) -> Values:
+    """Values (N,), those of many in bins, with the error by which they are known."""
     if len(values) <= BINS:
-        return Values(centres=np.sort(values), counts=np.ones(len(values)))
+        return Values(centres=np.sort(values), counts=np.ones(len(values)), error=error)
     low, high = values.min(), values.max()
     place = np.minimum(((values - low) / (high - low) * BINS).astype(int), BINS - 1)
     counts = np.bincount(place, minlength=BINS)
     sums = np.bincount(place, values, minlength=BINS)
     held = counts > 0
-    return Values(centres=sums[held] / counts[held], counts=counts[held].astype(float))
+    return Values(centres=sums[held] / counts[held], counts=counts[held].astype(float), error=error)
 
 
 def fit_mixture(values: Values, starts: np.ndarray, *, steps: Steps, growing: bool, smoothness: float = 0.0) -> Mixture:
@@ -165,7 +174,7 @@ class _Tries:
         self._logits = np.zeros((tries, self._number))
         self._base = (0.3 * distance if self._number > 1 else distance) ** 2
         self._growth = np.zeros(tries)
-        self._least = (NARROWEST * np.maximum(distance, 1e-6 * spread)) ** 2
+        self._least = np.maximum((NARROWEST * np.maximum(distance, 1e-6 * spread)) ** 2, values.error**2)
         differences = np.diff(np.eye(self._number), n=3, axis=0) if self._number > 3 else np.zeros((0, self._number))
         self._penalty = smoothness * differences.T @ differences
         self._smooth = smoothness > 0 and self._number > 3

@@ -11,6 +11,8 @@ from napari.layers import Image, Points, Vectors
 from napari_atomseg.core.columns import ATOM_COUNT, SUBLATTICE, Columns
 from napari_atomseg.gui.layers.conversion import DIFFERENCE, KEY, derive, ring_diameter, spatial_options
 
+BRIGHT = 0.5
+"""Of the shown range of intensities: numbers on brighter columns are dark."""
 MOST_NUMBERS = 5000
 """More numbers on one image cannot be read."""
 ARROW_SHARE = 1.5
@@ -135,6 +137,10 @@ def show_counts(viewer: Any, image: Image, columns: Columns) -> Points | None:
     if not 0 < np.count_nonzero(known) <= MOST_NUMBERS:
         return None
     places = columns.positions[known]
+    # Dark on columns that are shown bright, else bright.
+    low, high = image.contrast_limits
+    top = columns.features[["intensity", "background"]].sum(axis=1).to_numpy(float)[known]
+    colours = np.where((top > low + BRIGHT * (high - low))[:, None], np.array([0, 0, 0, 1.0]), np.ones(4))
     if image.ndim == 3:
         places = np.column_stack([columns.frame[known], places])
     active = viewer.layers.selection.active
@@ -144,7 +150,7 @@ def show_counts(viewer: Any, image: Image, columns: Columns) -> Points | None:
         size=0.01,
         face_color="transparent",
         border_color="transparent",
-        text={"string": [f"{one:.0f}" for one in counts[known]], "color": "#ffffff", "size": 9, "anchor": "center"},
+        text={"string": [f"{one:.0f}" for one in counts[known]], "color": colours, "size": 9, "anchor": "center"},
         metadata={KEY: {"counts": True}},
         **spatial_options(image, places.shape[1]),
     )
