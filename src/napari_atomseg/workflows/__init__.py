@@ -39,6 +39,7 @@ from napari_atomseg.simulation.correction_pairs import (
     pairs_cost,
     write_pairs,
 )
+from napari_atomseg.simulation.cross_section_library import cross_section_library
 from napari_atomseg.simulation.effects import CONVOLUTIONS, PROBES, belongs_to, has_effect
 from napari_atomseg.simulation.engine import simulate, simulate_again, structure_in
 from napari_atomseg.simulation.exit_waves import exit_wave_files, make_exit_waves
@@ -142,6 +143,7 @@ __all__ = [
     "correction_names",
     "corrections_that_fit",
     "counts_in",
+    "cross_section_library",
     "default_network",
     "describe_structure",
     "draw_sample",
