@@ -43,7 +43,7 @@ def test_reader_claims_the_suffix(suffix, change):
     assert PLUGIN in [reader.plugin_name for reader in readers]
 
 
-@pytest.mark.parametrize("name", ["perovskite", "nanoparticle", "dumbbells"])
+@pytest.mark.parametrize("name", ["perovskite", "nanoparticle", "dumbbells", "graphene-bright", "graphene-dark"])
 def test_sample_opens_calibrated(viewer, name):
     (layer,) = viewer.open_sample(PLUGIN, name)
     assert layer.name == name

@@ -129,3 +129,27 @@ def test_one_frame_of_a_stack_is_shown_in_its_frame(restoring, viewer, panel, id
     restoring.run()
     idle(panel)
     assert named(viewer, "film | restored").data.shape == image.data.shape
+
+
+def test_recorded_and_restored_are_seen_on_both_sides_of_a_line(restoring, viewer, panel, idle):
+    image = add_image(viewer)
+    restoring.run()
+    idle(panel)
+    restored = named(viewer, "restored")
+    restoring.compare.show_as("split")
+    assert restoring.compare.slider.isVisibleTo(restoring.compare)
+    restoring.compare.slider.setValue(250)
+    mixed, line = named(viewer, "mixed"), round(0.25 * image.data.shape[1])
+    assert [layer for layer in viewer.layers if isinstance(layer, type(image)) and layer.visible] == [mixed]
+    np.testing.assert_allclose(mixed.data[:, :line], image.data[:, :line])
+    np.testing.assert_allclose(mixed.data[:, line:], restored.data[:, line:], rtol=1e-4)
+    # What has another contrast is shown with its own.
+    restoring.compare.choose("difference")
+    restoring.compare.show_as("split")
+    low, high = named(viewer, "minus restored").contrast_limits
+    dark, bright = image.contrast_limits
+    shown = (mixed.data[:, line:] - dark) / (bright - dark)
+    np.testing.assert_allclose(shown, (named(viewer, "minus restored").data[:, line:] - low) / (high - low), atol=1e-3)
+    restoring.compare.show_as("off")
+    assert named(viewer, "mixed") is None
+    assert image.visible

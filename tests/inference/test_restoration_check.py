@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_atomseg.inference.restoration_check import check_lattice
+from napari_atomseg.inference.restoration_check import check_lattice, little_noise
 
 SHAPE = (200, 231)
 
@@ -56,3 +56,13 @@ def test_small_images_and_holes_say_nothing(rng):
     holed[:50, :50] = np.nan
     assert not check_lattice(holed, lattice()).warnings()
     assert not check_lattice(np.full(SHAPE, np.nan), np.full(SHAPE, np.nan)).warnings()
+
+
+def test_an_image_with_little_noise_is_said_to_need_no_restoring():
+    rng = np.random.default_rng(2)
+    clean = np.sin(np.arange(64) / 3)[None] * np.sin(np.arange(64) / 4)[:, None]
+    deviation = clean.std()
+    assert "10 % of the contrast" in little_noise(clean + rng.normal(0, 0.1 * deviation, clean.shape), clean)
+    assert little_noise(clean + rng.normal(0, 0.5 * deviation, clean.shape), clean) == ""
+    assert little_noise(clean, np.zeros_like(clean)) == ""
+    assert little_noise(clean, np.full_like(clean, np.nan)) == ""

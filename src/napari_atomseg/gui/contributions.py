@@ -348,6 +348,16 @@ def sample_dumbbells() -> list[LayerData]:
     return sample("dumbbells")
 
 
+def sample_graphene_bright() -> list[LayerData]:
+    """Simulated HRTEM image of graphene with defects, bright atoms."""
+    return sample("graphene-bright")
+
+
+def sample_graphene_dark() -> list[LayerData]:
+    """Simulated HRTEM image of graphene with defects, dark atoms."""
+    return sample("graphene-dark")
+
+
 def sample(name: str) -> list[LayerData]:
     """Layers of a sample that the plugin simulates itself."""
     from napari_atomseg.gui.layers.conversion import image_layer_data

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from napari_atomseg.networks.folded_normalisation import fold_normalisation
 from napari_atomseg.networks.zoo import Model, list_models, load_model
 
 
@@ -26,4 +27,6 @@ def cached_model(name: str, device: str) -> Model:
 
 @lru_cache(maxsize=4)
 def _loaded(name: str, device: str, state: tuple[tuple[str, int, int], ...]) -> Model:
-    return load_model(name, device)
+    model = load_model(name, device)
+    fold_normalisation(model.network)
+    return model

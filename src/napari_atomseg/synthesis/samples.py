@@ -17,11 +17,13 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.column_image import render_cloud, render_columns
 from napari_atomseg.specimens.scenes import Scene, dumbbells, nanoparticle, perovskite
+from napari_atomseg.synthesis.graphene_samples import GRAPHENE_SAMPLES, draw_graphene
 
 SAMPLES = {
     "perovskite": "SrTiO3 [001], HAADF, with vacancies",
     "nanoparticle": "Platinum particle [110] at the edge of a carbon film, HAADF",
     "dumbbells": "Silicon [110], HAADF, 1.36 Å dumbbells with row jitter",
+    **GRAPHENE_SAMPLES,
 }
 """Name and title of every sample."""
 
@@ -32,7 +34,7 @@ _TAIL_SHARE, _TAIL_WIDTH = 0.22, 2.6
 
 @dataclass(frozen=True, kw_only=True)
 class _Setting:
-    """How one sample is recorded.
+    """How one sample is recorded in a STEM.
 
     Lengths are in Angstrom: `pixel_size`, `fwhm` of a column (probe, source and thermal motion together) and the rms
     `jitter`, which is correlated over `correlation` lines. The `brightest` column sends that fraction of the electrons
@@ -82,7 +84,7 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
         Shape (Y, X), float32.
     columns : Columns
         The true positions of all columns whose centre lies in the image, with `intensity` (expected electrons per
-        pixel at the top of the column), `element`, `sublattice`, `atom_count` and `occupancy`.
+        pixel at the top of the column; of a STEM only), `element`, `sublattice`, `atom_count` and `occupancy`.
 
     Raises
     ------
@@ -91,6 +93,8 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
     """
     if name not in SAMPLES:
         raise AtomsegError(f'there is no sample "{name}"; choose one of {", ".join(SAMPLES)}')
+    if name in GRAPHENE_SAMPLES:
+        return draw_graphene(name)
     setting = _SETTINGS[name]
     rng = np.random.default_rng(setting.seed)
     scene = setting.scene(setting.pixels * setting.pixel_size, rng)

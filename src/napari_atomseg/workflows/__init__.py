@@ -24,10 +24,11 @@ from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams, RestorationParams
 from napari_atomseg.inference.pixel_size import estimated_size, known_pixel_size
+from napari_atomseg.inference.structure_confidence import rejection_at
 from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of, params_of
-from napari_atomseg.networks.card import BEFORE, RESTORATION
+from napari_atomseg.networks.card import BEFORE, RESTORATION, STRUCTURES
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
 from napari_atomseg.simulation.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.simulation.correction_catalogue import correction_names, corrections_that_fit, read_correction_card
@@ -98,6 +99,7 @@ __all__ = [
     "RECIPES",
     "RESTORATION",
     "SAMPLES",
+    "STRUCTURES",
     "TASKS",
     "VARIED",
     "WHAT",
@@ -199,6 +201,7 @@ __all__ = [
     "record",
     "recount",
     "refine",
+    "rejection_at",
     "residual",
     "restoration_difference",
     "restoration_spread",

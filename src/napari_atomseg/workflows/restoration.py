@@ -58,7 +58,7 @@ def restore(
     AtomsegError
         If no model restores, or it does not know such images.
     """
-    from napari_atomseg.inference.restoration_check import check_lattice
+    from napari_atomseg.inference.restoration_check import check_lattice, little_noise
     from napari_atomseg.inference.restore import restore_plane
 
     asked = _asked(micrograph, model, params or RestorationParams())
@@ -71,8 +71,8 @@ def restore(
         steps = restore_plane(asked.model, plane, asked.kind, region=region, device=asked.device)
         target = found[row] if stacked else found
         target[...] = yield from with_frame_progress(steps, row, len(indices))
-        words = check_lattice(plane, target).warnings()
-        warnings += [f"frame {index}: {text}" if stacked else text for text in words]
+        words = (*check_lattice(plane, target).warnings(), little_noise(plane, target))
+        warnings += [f"frame {index}: {text}" if stacked else text for text in words if text]
     note = f"restored by the network {asked.name}, {asked.words}: a belief, not a measurement"
     return _like(micrograph, found, "restored", (note, *warnings))
 

@@ -8,9 +8,9 @@ from napari_atomseg.inference.detection.interpretation import (
     core_sums,
     interpret,
     minima,
-    rejection_at,
     segments_of,
 )
+from napari_atomseg.inference.structure_confidence import rejection_at
 
 WIDTH, SHAPE = 2.0, (60, 70)
 PLACES = np.array([[20.3, 15.6], [20.1, 22.9], [41.0, 50.4]])

@@ -35,8 +35,6 @@ QUANTITIES = {
     "dx_pm": "displacement along x",
 }
 """Features of compared columns, and what they are called."""
-SQUARES = 8
-"""Squares of the checkerboard along the shorter side."""
 SO_FAR = "so far"
 PROFILE_SHARE = 0.5
 """Length of a new profile in widths of the simulation."""
@@ -96,7 +94,7 @@ def show_comparison(viewer: Any, image: Image, found: Comparison, frame: int) ->
     active = viewer.layers.selection.active
     limit = _limit(found.residual.data)
     # Inserted right above the image one after the other: the last one lies lowest.
-    difference = _insert(
+    difference = insert_made(
         viewer,
         image,
         LEFT,
@@ -109,7 +107,7 @@ def show_comparison(viewer: Any, image: Image, found: Comparison, frame: int) ->
     largest = max(limit, float(np.nanmax(np.abs(found.residual.data), initial=0.0)))
     difference.contrast_limits_range = (-largest, largest)
     difference.contrast_limits = (-limit, limit)
-    simulated = _insert(
+    simulated = insert_made(
         viewer,
         image,
         REGISTERED,
@@ -178,71 +176,6 @@ def colour_by(layer: Points, quantity: str) -> float:
     layer.face_color = DIFFERENCE.map(np.clip(np.nan_to_num(values / limit) / 2 + 0.5, 0, 1))
     layer.shown = np.isfinite(values)
     return limit
-
-
-# -- two images in one ---------------------------------------------------------------------------------------------------
-
-
-def show_mixed(viewer: Any, image: Image, simulated: Image, mask: np.ndarray) -> Image:
-    """A layer that is the simulated image where the mask (Y, X) says so, and the recorded one elsewhere.
-
-    Parameters
-    ----------
-    viewer : napari viewer
-    image, simulated : Image
-        The experiment, and the simulation on its pixels.
-    mask : ndarray of bool, shape (Y, X)
-    """
-    frame = frame_of(viewer, image)
-    described = Micrograph(data=mixture(viewer, image, simulated, mask), pixel_size=None)
-    active = viewer.layers.selection.active
-    layer = _insert(
-        viewer,
-        image,
-        MIXED,
-        described,
-        frame,
-        f"{image.name} | mixed",
-        above=simulated,
-        colormap=image.colormap,
-        contrast_limits=tuple(image.contrast_limits),
-        gamma=image.gamma,
-        interpolation2d=image.interpolation2d,
-    )
-    viewer.layers.selection.active = active
-    return layer
-
-
-def mixture(viewer: Any, image: Image, simulated: Image, mask: np.ndarray) -> np.ndarray:
-    """Pixels of both images; where the simulation does not reach, the recorded one is seen.
-
-    Parameters
-    ----------
-    viewer : napari viewer
-    image, simulated : Image
-        The experiment, and the simulation on its pixels.
-    mask : ndarray of bool, shape (Y, X)
-        True where the simulation is taken.
-
-    Returns
-    -------
-    ndarray, float32, shape (Y, X)
-    """
-    recorded = np.asarray(image.data[frame_of(viewer, image)] if image.ndim == 3 else image.data, dtype=np.float32)
-    made = np.asarray(simulated.data[0] if simulated.ndim == 3 else simulated.data, dtype=np.float32)
-    return np.where(mask & np.isfinite(made), made, recorded)
-
-
-def checkerboard(shape: tuple[int, int]) -> np.ndarray:
-    """Every other square, shape (Y, X)."""
-    side = max(1, min(shape) // SQUARES)
-    rows, columns = (np.arange(length) // side % 2 == 1 for length in shape)
-    return rows[:, None] ^ columns
-
-
-def right_of(shape: tuple[int, int], share: float) -> np.ndarray:
-    """All to the right of a share of the width, shape (Y, X)."""
-    return np.broadcast_to(np.arange(shape[1]) >= round(share * shape[1]), shape)
 
 
 # -- line profiles -------------------------------------------------------------------------------------------------------
@@ -325,9 +258,28 @@ def remove_unlocked(viewer: Any, image: Image, kind: str) -> None:
         viewer.layers.remove(layer)
 
 
-def _insert(
+def insert_made(
     viewer: Any, image: Image, kind: str, found: Micrograph, frame: int, name: str, *, above: Image | None = None, **look: Any
 ) -> Image:
+    """Put what was made of an image into the viewer, hidden.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+        The experiment.
+    kind : str
+        Of layers that show a comparison.
+    found : Micrograph
+        (Y, X).
+    frame : int
+        Of the experiment, counted from 0.
+    name : str
+    above : Image, optional
+        The layer right below it; by default the image.
+    **look
+        Options of the layer.
+    """
     data, geometry = np.asarray(found.data, dtype=np.float32), spatial_options(image, image.ndim)
     if image.ndim == 3:
         # One frame of a stack is seen where the stack shows that frame.

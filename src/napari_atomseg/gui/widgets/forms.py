@@ -40,9 +40,7 @@ class Form(QWidget, Generic[P]):
         self._cls = cls
         self._value = cls()
         self._editors: dict[str, Editor] = {}
-        self.form = layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form = layout = form_layout(self)
         for field in fields_of(cls):
             if only and field.name not in only:
                 continue
@@ -265,9 +263,9 @@ def enable(button: QPushButton, on: bool, why_not: str) -> None:
     button.setToolTip(button.property("tip") if on else why_not)
 
 
-def form_layout() -> QFormLayout:
+def form_layout(parent: QWidget | None = None) -> QFormLayout:
     """A form without margins, whose fields take the room that there is."""
-    form = QFormLayout()
+    form = QFormLayout(parent)
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return form

@@ -10,20 +10,14 @@ from typing import Any
 from napari.layers import Image, Layer
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QButtonGroup, QFormLayout, QHBoxLayout, QPushButton, QShortcut, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QShortcut, QVBoxLayout, QWidget
 
-from napari_atomseg.gui.layers.conversion import source_of
-from napari_atomseg.gui.layers.maps import TITLES, maps_of, task_of
-from napari_atomseg.gui.widgets.elided import ElidedComboBox
+from napari_atomseg.gui.widgets.forms import form_layout
 
 BLINK_MS = 500
 OFF, BESIDE, BLINK = "off", "beside", "blink"
-PER_ROW = 3
-TIPS = {
-    OFF: ("Off", "Show the layers as they were before the comparison."),
-    BESIDE: ("Side by side", "The image and the map in two halves of the window; both move and zoom together."),
-    BLINK: ("Blink", "The image and the map in turns, twice a second; by the space bar at your own pace."),
-}
+MOST_IN_A_ROW, PER_ROW = 4, 3
+"""Buttons that still fit beside each other, and how many stand in a row where they are more."""
 
 
 @dataclass
@@ -62,9 +56,7 @@ class PairRow(QWidget):
         self.space = QShortcut(QKeySequence(Qt.Key.Key_Space), self)
         self.space.setEnabled(False)
         self.space.activated.connect(self.turn)
-        self.form = QFormLayout(self)
-        self.form.setContentsMargins(0, 0, 0, 0)
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form = form_layout(self)
         self.buttons: dict[str, QPushButton] = {}
         self._build_buttons(tips)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -72,8 +64,9 @@ class PairRow(QWidget):
     def _build_buttons(self, tips: Mapping[str, tuple[str, str]]) -> None:
         group, rows = QButtonGroup(self), QVBoxLayout()
         rows.setSpacing(4)
+        per_row = len(tips) if len(tips) <= MOST_IN_A_ROW else PER_ROW
         for place, (mode, (text, tip)) in enumerate(tips.items()):
-            if place % PER_ROW == 0:
+            if place % per_row == 0:
                 row = QHBoxLayout()
                 row.setSpacing(4)
                 rows.addLayout(row)
@@ -225,70 +218,3 @@ def _set_visible(layer: Layer, visible: bool) -> None:
     """Show or hide a layer; napari gives a layer that is shown already another mouse mode."""
     if layer.visible != visible:
         layer.visible = visible
-
-
-class CompareRow(PairRow):
-    """Which map of an image, and how it is compared with it; hidden while there is none.
-
-    Parameters
-    ----------
-    viewer : napari viewer
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        super().__init__(viewer, TIPS)
-        self._image: weakref.ref[Image] | None = None
-        self.map = ElidedComboBox()
-        self.map.setObjectName("compared_map")
-        self.map.setToolTip("The map that is compared with its image.")
-        self.map.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.map.activated.connect(lambda _: self.show_as(self.mode))
-        self.form.insertRow(0, "Compare", self.map)
-
-    def watch(self, image: Image | None) -> None:
-        """Offer the maps of an image; another image ends the comparison."""
-        if image is not self._of():
-            self.show_as(OFF)
-        self._image = weakref.ref(image) if image is not None else None
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Offer the maps that there are now."""
-        maps = maps_of(self._viewer, self._of())
-        current = self.map.currentText()
-        self.map.clear()
-        for layer in maps:
-            self.map.addItem(TITLES[task_of(layer)], task_of(layer))
-        self.map.setCurrentIndex(max(0, self.map.findText(current)) if maps else -1)
-        self.setVisible(bool(maps))
-
-    @property
-    def chosen(self) -> Image | None:
-        """The map that is compared."""
-        maps = maps_of(self._viewer, self._of())
-        row = self.map.currentIndex()
-        return maps[row] if 0 <= row < len(maps) else None
-
-    def choose(self, task: str) -> None:
-        """Compare the map of a task from now on."""
-        self.map.setCurrentIndex(max(0, self.map.findData(task)))
-
-    def pair(self) -> tuple[Image, Image] | None:
-        """The image and the chosen map."""
-        image, chosen = self._of(), self.chosen
-        return (image, chosen) if image is not None and chosen is not None else None
-
-    def belongs(self, layer: Layer) -> bool:
-        """True for the image and its maps."""
-        return layer is self._of() or (source_of(layer) is self._of() and bool(task_of(layer)))
-
-    def title(self, image: Image, other: Image) -> str:
-        """The image and what its map shows."""
-        return f"{image.name}  ·  {TITLES[task_of(other)]}"
-
-    def _of(self) -> Image | None:
-        return self._image() if self._image is not None else None
-
-    def _on_removed(self, event: Any) -> None:
-        super()._on_removed(event)
-        self.refresh()

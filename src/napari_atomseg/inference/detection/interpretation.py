@@ -11,17 +11,12 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from napari_atomseg.inference.structure_confidence import CORE, SURE
+
 EPSILON, REJECTION = 0.995, 0.5
 """Epsilon and t of the paper."""
 SMOOTHING = 0.6
 """Blur before minima are looked for, in widths of the labels, so that ripples of one structure are one (ours)."""
-CORE = 1.18
-"""Radius of a structure's core in widths of its label: where a sure label has fallen to one half.
-
-The paper sums over the whole segment. But a sure label holds 4.3 times more background than foreground down to epsilon, and the
-recommended t of 0.5 would discard it; in its core it holds 2.6 times more foreground (ours)."""
-SURE = 2 / CORE**2 * (1 - np.exp(-(CORE**2) / 2))
-"""Mean of a sure label over its core."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,12 +87,6 @@ def interpret(maps: np.ndarray, width: float, epsilon: float = EPSILON, rejectio
         segments=segments,
         kept=kept + 1,
     )
-
-
-def rejection_at(confidence: float) -> float:
-    """The t of Eq. 8 that lets through what has at least a confidence."""
-    foreground = confidence * SURE
-    return float(foreground / (1 - foreground))
 
 
 def minima(background: np.ndarray, width: float, epsilon: float) -> np.ndarray:

@@ -7,9 +7,10 @@ import pandas as pd
 
 from napari_atomseg.core.columns import CLASS, CLASS_PROBABILITY, NETWORK_POSITION, NETWORK_STD, Columns
 from napari_atomseg.inference.detection.candidate_features import value_at
-from napari_atomseg.inference.detection.interpretation import Structures, interpret, rejection_at
+from napari_atomseg.inference.detection.interpretation import Structures, interpret
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.predict import Prediction
+from napari_atomseg.inference.structure_confidence import rejection_at
 from napari_atomseg.networks.card import ModelCard
 
 

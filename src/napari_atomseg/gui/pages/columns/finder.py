@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Points
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_atomseg.core.columns import Columns
@@ -19,19 +19,21 @@ from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns
 from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.forms import ResetLabel, Setting
+from napari_atomseg.gui.widgets.forms import Form, ResetLabel, Setting, form_layout
 from napari_atomseg.gui.widgets.network_settings import ModelBox, NetworkSettings, PixelSizeBox
 from napari_atomseg.sessions.document import beside_other_frames
 from napari_atomseg.sessions.threshold import at_least, is_by_network, least_of
 from napari_atomseg.workflows import (
     AUTO,
     CLASSICAL,
+    STRUCTURES,
     ClassicalParams,
     NetworkParams,
     estimated_size,
     finder_choice,
     left_out,
     locate,
+    rejection_at,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 SURE = 0.99
 """No threshold above this."""
 HALF_A_STEP = 0.005
+READING, READ_AFTER_MS = ("epsilon",), 250
+"""How the maps of networks of structures are read, beside the confidence, which is their rejection t in other words; they are
+read anew when a hand has rested for so long."""
 
 
 class Finder(QWidget):
@@ -53,6 +58,8 @@ class Finder(QWidget):
     """
 
     chosen_changed = Signal()
+    reading_changed = Signal()
+    """The maps of a network of structures are to be read in another way."""
 
     def __init__(self, host: Host, networks: NetworkSettings) -> None:
         super().__init__()
@@ -64,6 +71,7 @@ class Finder(QWidget):
         self._on_chosen()
         self.model.currentIndexChanged.connect(self._on_chosen)
         self.least.valueChanged.connect(self._on_least)
+        self.reading.value_changed.connect(self._on_reading)
         networks.changed.connect(self.refresh)
         networks.preferred.connect(self.model.choose)
 
@@ -81,19 +89,30 @@ class Finder(QWidget):
             "Columns less probable than this are not shown. Moves the points while you drag; what you made, moved or "
             "deleted by hand stays so."
         )
+        self.reading = Form(NetworkParams, READING)
+        self.reading.set_value(self._networks.params)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(READ_AFTER_MS)
+        self._soon.timeout.connect(self.reading_changed)
         self.pixel_size_box = PixelSizeBox(self._networks)
-        self.form = QFormLayout(self)
-        self.form.setContentsMargins(0, 0, 0, 0)
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form = form_layout(self)
         self.form.addRow("Finder", self.model)
         self.form.addRow(ResetLabel("Confidence", Setting(self.least, NetworkParams().least_confidence)), self.least)
         self.form.addRow(self.pixel_size_box)
+        self.form.addRow(self.reading)
         self.form.setVerticalSpacing(4)
 
     @property
     def by_network(self) -> bool:
         """True if a network is chosen."""
         return self.model.card is not None
+
+    @property
+    def by_structures(self) -> bool:
+        """True if a network is chosen that recognises local structures."""
+        card = self.model.card
+        return card is not None and card.task == STRUCTURES
 
     @property
     def may_be_network(self) -> bool:
@@ -177,8 +196,14 @@ class Finder(QWidget):
         remember("finder", self.model.chosen)
         for row in (1, 2):
             self.form.setRowVisible(row, self.may_be_network)
+        self.form.setRowVisible(self.reading, self.by_structures)
         self.refresh()
         self.chosen_changed.emit()
+
+    def _on_reading(self) -> None:
+        shown = self.reading.value()
+        self._networks.change(**{name: getattr(shown, name) for name in READING})
+        self._soon.start()
 
     def _on_least(self, value: float) -> None:
         self._networks.change(least_confidence=round(float(value), 3))
@@ -187,8 +212,9 @@ class Finder(QWidget):
             return
         kept.show(value)
         count, all_of_them = len(self._session.columns), len(kept.everything)
+        rejection = f" (t = {rejection_at(value):.2f})" if self.by_structures else ""
         self._host.say(
-            f"{count:,} of {all_of_them:,} candidates from confidence {value:.2f} on. "
+            f"{count:,} of {all_of_them:,} candidates from confidence {value:.2f}{rejection} on. "
             '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
         )
 

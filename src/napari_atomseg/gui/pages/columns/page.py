@@ -134,6 +134,7 @@ class ColumnsPage(QWidget):
         self.save_button.clicked.connect(lambda: self.save())
         self.draw.clicked.connect(self.draw_region)
         self.finder.chosen_changed.connect(self._on_finder)
+        self.finder.reading_changed.connect(self._find_anew)
         layers = self._viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
@@ -215,6 +216,24 @@ class ColumnsPage(QWidget):
             steps, lambda columns: self._found(image, columns, frame, time.perf_counter() - begun), "Finding columns"
         )
 
+    def _nothing_any_more(self, image: Image, nothing: Columns) -> None:
+        """What the same network found in the image before, and no hand has touched, is not true any more."""
+        session = self._session
+        if session is None or session.edited or self._image_of(session) is not image:
+            return
+        if session.columns.provenance.get("model") == nothing.provenance.get("model"):
+            session.apply(nothing)
+
+    def _find_anew(self) -> None:
+        """Find again what this network has found and no hand has touched: its maps are read in another way now."""
+        session = self._session
+        if session is None or session.edited or session.columns.provenance.get("model") != self.finder.model.chosen:
+            return
+        if self._host.busy:
+            self._host.say("The new values are used when columns are next found.")
+            return
+        self.find()
+
     def find_everywhere(self) -> None:
         """Find the columns of every frame of the stack."""
         self.every_frame.setChecked(True)
@@ -225,6 +244,7 @@ class ColumnsPage(QWidget):
         if len(columns) == 0:
             self._host.say(nothing_found(found, self.finder.least.value()) + finder_sentence(found))
         if len(found) == 0:
+            self._nothing_any_more(image, columns)
             return
         before = documents_of(self._viewer, image)
         session, replaced = show_columns(self._viewer, image, columns, frame)

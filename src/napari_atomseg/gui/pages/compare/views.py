@@ -5,17 +5,15 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Layer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSlider
 
 from napari_atomseg.gui.documents.editing import has_session
-from napari_atomseg.gui.layers.comparison import Shown, checkerboard, mixture, right_of, show_mixed
+from napari_atomseg.gui.layers.comparison import Shown
 from napari_atomseg.gui.layers.structures import is_structure
-from napari_atomseg.gui.widgets.image_pair import BESIDE, BLINK, OFF, PairRow
+from napari_atomseg.gui.widgets.image_pair import BESIDE, BLINK, OFF
+from napari_atomseg.gui.widgets.mixed_pair import CHECKERBOARD, SPLIT, MixedPairRow
 
-CHECKERBOARD, SPLIT, DIFFERENCE = "checkerboard", "split", "difference"
+DIFFERENCE = "difference"
 TIPS = {
     OFF: ("Off", "Show the layers as they were before the comparison."),
     BESIDE: ("Side by side", "The image and its simulation in two halves of the window; both move and zoom together."),
@@ -24,10 +22,9 @@ TIPS = {
     SPLIT: ("Split", "The image on the left of a line, its simulation on the right; the slider moves the line."),
     DIFFERENCE: ("Difference", "Image minus simulation: blue where the image is darker, orange where brighter, grey for none."),
 }
-SLIDER_STEPS = 1000
 
 
-class ResultRow(PairRow):
+class ResultRow(MixedPairRow):
     """How a comparison is shown.
 
     Parameters
@@ -36,18 +33,9 @@ class ResultRow(PairRow):
     """
 
     def __init__(self, viewer: Any) -> None:
-        super().__init__(viewer, TIPS)
+        super().__init__(viewer, TIPS, "Where the image ends and its simulation begins.")
         self._image: weakref.ref[Image] | None = None
         self._shown: Shown | None = None
-        self._mixed: Image | None = None
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setObjectName("split_at")
-        self.slider.setToolTip("Where the image ends and its simulation begins.")
-        self.slider.setRange(0, SLIDER_STEPS)
-        self.slider.setValue(SLIDER_STEPS // 2)
-        self.slider.setVisible(False)
-        self.slider.valueChanged.connect(self._move_split)
-        self.form.addRow(self.slider)
 
     def watch(self, image: Image | None, shown: Shown | None) -> None:
         """Show another comparison from now on; the one before ends."""
@@ -69,7 +57,7 @@ class ResultRow(PairRow):
         """True for the image, its simulation, their difference and what is mixed of them."""
         image = self._image() if self._image is not None else None
         ours = (self._shown.simulated, self._shown.difference) if self._shown is not None else ()
-        return any(layer is one for one in (image, self._mixed, *ours) if one is not None)
+        return any(layer is one for one in (image, self.mixed, *ours) if one is not None)
 
     def rivals(self, layer: Layer, mode: str) -> bool:
         """Other images; structures, which lie where they were simulated; rings and coloured columns, which hide their edges."""
@@ -81,10 +69,9 @@ class ResultRow(PairRow):
         if mode == DIFFERENCE and (self._shown is None or self._shown.difference not in self._viewer.layers):
             mode = OFF
         super().show_as(mode)
-        self.slider.setVisible(self.mode == SPLIT)
 
     def shown(self, image: Image, other: Image, mode: str) -> tuple[Layer, ...]:
-        """The layers that show a comparison; those of mixed pixels are made for it.
+        """The layers that show a comparison.
 
         Parameters
         ----------
@@ -96,35 +83,4 @@ class ResultRow(PairRow):
         if mode == DIFFERENCE and self._shown is not None:
             columns = self._shown.columns
             return (self._shown.difference,) if columns is None else (self._shown.difference, columns)
-        if mode in (CHECKERBOARD, SPLIT):
-            return (self._mix(image, other, self._mask(image, mode)),)
-        return image, other
-
-    def _mix(self, image: Image, other: Image, mask: np.ndarray) -> Image:
-        """The layer of mixed pixels; one that is there already gets other pixels, since a layer is slow to make and to remove."""
-        mixed = self._mixed
-        if mixed is None or mixed not in self._viewer.layers or image.ndim == 3:
-            self.clean()
-            mixed = self._mixed = show_mixed(self._viewer, image, other, mask)
-            return mixed
-        mixed.data = mixture(self._viewer, image, other, mask)
-        mixed.colormap, mixed.gamma = image.colormap, image.gamma
-        mixed.contrast_limits = image.contrast_limits
-        return mixed
-
-    def clean(self) -> None:
-        """Take the mixed image away again."""
-        mixed, self._mixed = self._mixed, None
-        if mixed is not None and mixed in self._viewer.layers:
-            self._viewer.layers.remove(mixed)
-
-    def _mask(self, image: Image, mode: str) -> np.ndarray:
-        shape = image.data.shape[-2:]
-        return checkerboard(shape) if mode == CHECKERBOARD else right_of(shape, self.slider.value() / SLIDER_STEPS)
-
-    def _move_split(self, _: int) -> None:
-        pair = self.pair()
-        if self.mode != SPLIT or self._mixed is None or pair is None:
-            return
-        data = mixture(self._viewer, *pair, self._mask(pair[0], SPLIT))
-        self._mixed.data = data[None] if self._mixed.ndim == 3 else data
+        return super().shown(image, other, mode)

@@ -6,24 +6,19 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.gui.layers.conversion import to_micrograph
-from napari_atomseg.gui.layers.maps import TITLES, show_map
+from napari_atomseg.gui.layers.maps import TITLES
+from napari_atomseg.gui.pages.network_page import NetworkPage, Question
 from napari_atomseg.gui.pages.networks.mask_labels import MaskRow
 from napari_atomseg.gui.pages.networks.models import ModelsBox
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
-from napari_atomseg.gui.widgets.image_pair import BESIDE, CompareRow
-from napari_atomseg.gui.widgets.link_label import LinkLabel
-from napari_atomseg.gui.widgets.network_settings import NO_NETWORK, ModelBox, PixelSizeBox
-from napari_atomseg.gui.widgets.region import RegionBox
+from napari_atomseg.gui.widgets.network_settings import NO_NETWORK, PixelSizeBox
 from napari_atomseg.workflows import TASKS, NetworkParams, maps
 
 if TYPE_CHECKING:
@@ -41,7 +36,7 @@ ROWS_PUT_BACK = "Scan rows were put back in them where the lattice tells it; col
 FIELDS = ("polarity", "straighten", "alike", "averaged", "device")
 
 
-class NetworksPage(QWidget):
+class NetworksPage(NetworkPage):
     """Controls of the maps; the panel's foot runs and cancels them.
 
     Parameters
@@ -56,17 +51,12 @@ class NetworksPage(QWidget):
     run_tip = "Ask the network for the ticked maps of the image."
 
     def __init__(self, host: Host) -> None:
-        super().__init__()
-        self._host, self._networks = host, host.networks
+        super().__init__(host, NO_NETWORK, "network", "Search")
         self._build()
         self._connect()
-        self.model.choose(str(recall("network", "")))
-        self.on_models()
+        self.watch_everything()
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._host.viewer, NO_NETWORK)
-        self.model = ModelBox(self._networks)
-        self.model.setObjectName("network")
         self.ticks = {task: QCheckBox(TITLES[task]) for task in TASKS}
         chosen = recall("maps", list(USUAL))
         ticks = QGridLayout()
@@ -79,22 +69,14 @@ class NetworksPage(QWidget):
             tick.setToolTip(TIPS[task])
             tick.setChecked(task in chosen)
             ticks.addWidget(tick, place // 2, place % 2, 1, 2 if place == len(names) - 1 else 1)
-        self.region = RegionBox(self._host)
-        self.every_frame = QCheckBox("every frame of the stack")
-        self.every_frame.setToolTip("Otherwise only the frame in view is looked at.")
         self.pixel_size_box = PixelSizeBox(self._networks)
-        self.compare = CompareRow(self._host.viewer)
         self.mask = MaskRow(self._host.viewer)
-        self.first = form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Network", self.model)
-        form.addRow("Maps", ticks)
-        form.addRow("Search", self.region)
-        self.controls = QWidget()
+        self.first.addRow("Network", self.model)
+        self.first.addRow("Maps", ticks)
+        self.first.addRow(self.region_text, self.region)
         inside = QVBoxLayout(self.controls)
         inside.setContentsMargins(0, 0, 0, 0)
-        inside.addLayout(form)
+        inside.addLayout(self.first)
         inside.addWidget(self.every_frame)
         inside.addWidget(self.pixel_size_box)
         inside.addWidget(self.compare)
@@ -106,11 +88,8 @@ class NetworksPage(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(50)
         self._soon.timeout.connect(self._reveal_models)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 6, 8, 2)
-        for widget in (self.empty, self.controls, self.models_fold):
-            layout.addWidget(widget)
-        layout.addStretch(1)
+        self.page.addWidget(self.models_fold)
+        self.page.addStretch(1)
 
     def settle(self) -> None:
         """Once the page has its fonts."""
@@ -119,9 +98,6 @@ class NetworksPage(QWidget):
     def _folded(self) -> QCollapsible:
         self.form = Form(NetworkParams, FIELDS)
         self.form.set_value(self._networks.params)
-        self.draw = QPushButton("Draw region")
-        self.draw.setObjectName("draw_for_maps")
-        self.draw.setProperty("tip", "Draw a rectangle or polygon to look inside or outside of.")
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -134,17 +110,10 @@ class NetworksPage(QWidget):
         self.form.value_changed.connect(self._tell)
         self._networks.changed.connect(lambda: self.form.set_value(self._networks.params))
         self._networks.changed.connect(self.refresh)
-        self._networks.models_changed.connect(self.on_models)
         self._networks.preferred.connect(self.model.choose)
-        self.model.currentIndexChanged.connect(self._on_model)
         self.models_fold.toggled.connect(lambda on: on and self._soon.start())
-        self.draw.clicked.connect(lambda: self.region.draw(self.run_text))
-        self.empty.linkActivated.connect(self._host.follow_link)
         for tick in self.ticks.values():
             tick.toggled.connect(self._on_ticks)
-        layers = self._host.viewer.layers
-        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
-            event.connect(self._on_layers)
 
     def _tell(self) -> None:
         shown = self.form.value()
@@ -167,42 +136,21 @@ class NetworksPage(QWidget):
 
     def refresh(self) -> None:
         """Show what belongs to the image of the panel."""
-        image = self._host.image
-        self.every_frame.setVisible(image is not None and image.ndim == 3)
-        enable(self.draw, image is not None, "Open an image first.")
-        self.pixel_size_box.show_for(image, self.model.card)
+        super().refresh()
+        self.pixel_size_box.show_for(self._host.image, self.model.card)
         enable(self.models.import_button, not self._host.busy, "A job is running; cancel it first.")
 
     def on_image(self) -> None:
         """The chosen image has changed."""
-        self.compare.watch(self._host.image)
+        super().on_image()
         self.mask.watch(self._host.image)
-        self.refresh()
-
-    def on_calibrated(self) -> None:
-        """The image has another pixel size."""
-        self.refresh()
-
-    def on_models(self) -> None:
-        """The models at hand have changed."""
-        some = bool(self._networks.cards)
-        self.empty.setVisible(not some)
-        self.controls.setVisible(some)
-        self._on_model()
-
-    def _on_model(self, _: int = 0) -> None:
-        if self.model.chosen:
-            remember("network", self.model.chosen)
-        self.refresh()
-        self._host.refresh_run()
 
     def _on_ticks(self, _: bool) -> None:
         remember("maps", list(self.tasks))
         self._host.refresh_run()
 
     def _on_layers(self, event: Any = None) -> None:
-        self.region.fill()
-        self.compare.refresh()
+        super()._on_layers(event)
         self.mask.watch(self._host.image)
 
     def _reveal_models(self) -> None:
@@ -221,39 +169,26 @@ class NetworksPage(QWidget):
 
     def run(self) -> None:
         """Make the ticked maps of the chosen image."""
-        image = self._host.image
-        if image is None or self.why_not():
+        asked = self.question()
+        if asked is None:
             return
-        try:
-            region = self.region.mask(image)
-        except AtomsegError as error:
-            self._host.show_error(error)
-            return
-        micrograph = to_micrograph(image)
-        stack = len(micrograph.shape) == 3
-        now = int(self._host.viewer.dims.current_step[0]) if stack else 0
-        frame = None if self.every_frame.isChecked() or not stack else now
-        begun, tasks = time.perf_counter(), self.tasks
+        begun = time.perf_counter()
         steps = maps.steps(
-            micrograph, model=self.model.chosen, tasks=tasks, params=self._networks.params, region=region, frames=frame
+            asked.micrograph,
+            model=self.model.chosen,
+            tasks=self.tasks,
+            params=self._networks.params,
+            region=asked.region,
+            frames=asked.frame,
         )
-        self._host.start(steps, lambda found: self._made(image, found, now, time.perf_counter() - begun), "Making maps")
+        self._host.start(steps, lambda found: self._made(asked, found, time.perf_counter() - begun), "Making maps")
 
-    def _made(self, image: Image, found: dict[str, Micrograph], frame: int, seconds: float) -> None:
-        if image not in self._host.viewer.layers:
-            self._host.say("The image has been removed meanwhile; its maps are not shown.")
+    def _made(self, asked: Question, found: dict[str, Micrograph], seconds: float) -> None:
+        if not self.show_found(asked.image, found, asked.now):
             return
-        self.compare.show_as("off")
-        for task in reversed(found):
-            show_map(self._host.viewer, image, task, found[task], frame)
-        self._host.viewer.layers.selection.active = image
-        self.mask.watch(image)
+        self.mask.watch(asked.image)
         if "mask" in found:
             self.mask.draw()
-        self.compare.refresh()
-        self.compare.choose(next(iter(found)))
-        if image is self._host.image:
-            self.compare.show_as(BESIDE)
         pixels = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
         names = " and ".join(TITLES[task] for task in found) if len(found) < 3 else f"{len(found)} maps"
         said = (

@@ -6,27 +6,22 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout
 
 from napari_atomseg.core.columns import Columns
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, as_part
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.documents.results import show_columns
 from napari_atomseg.gui.layers.conversion import to_micrograph
-from napari_atomseg.gui.layers.maps import show_map
 from napari_atomseg.gui.pages.columns.page import ColumnsPage
-from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.pages.network_page import NetworkPage, Question
+from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.widgets.folds import fold
-from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
-from napari_atomseg.gui.widgets.image_pair import BESIDE, CompareRow
-from napari_atomseg.gui.widgets.link_label import LinkLabel
-from napari_atomseg.gui.widgets.network_settings import ModelBox
-from napari_atomseg.gui.widgets.region import RegionBox
+from napari_atomseg.gui.widgets.forms import Form, align_labels, enable, form_layout
 from napari_atomseg.workflows import (
     RestorationParams,
     locate_restored,
@@ -56,7 +51,7 @@ class Restored:
     frame: int | None
 
 
-class RestorePage(QWidget):
+class RestorePage(NetworkPage):
     """Controls of restoration; the panel's foot runs and cancels it.
 
     Parameters
@@ -71,25 +66,17 @@ class RestorePage(QWidget):
     run_tip = "Take noise, scan distortions and detector faults off the image."
 
     def __init__(self, host: Host) -> None:
-        super().__init__()
-        self._host, self._networks = host, host.networks
+        super().__init__(host, NO_NETWORK, "restorer", "Restore", restoring=True)
         self._last: tuple[Image, Restored] | None = None
         self._build()
-        self._connect()
-        self.model.choose(str(recall("restorer", "")))
-        self.form.set_value(recall_params(RestorationParams))
-        self.more.set_value(recall_params(RestorationParams))
-        self.on_models()
+        self.find.clicked.connect(self.find_columns)
+        for form in (self.form, self.more):
+            form.set_value(recall_params(RestorationParams))
+            form.value_changed.connect(lambda: remember_params(self.params))
+        self.watch_everything()
 
     def _build(self) -> None:
-        self.empty = LinkLabel(self._host.viewer, NO_NETWORK)
-        self.model = ModelBox(self._networks, restoring=True)
-        self.model.setObjectName("restorer")
         self.form = Form(RestorationParams, ("modality",))
-        self.region = RegionBox(self._host)
-        self.every_frame = QCheckBox("every frame of the stack")
-        self.every_frame.setToolTip("Otherwise only the frame in view is restored.")
-        self.compare = CompareRow(self._host.viewer)
         self.find = QPushButton("Find columns in it")
         self.find.setObjectName("find_in_restored")
         self.find.setProperty(
@@ -101,44 +88,18 @@ class RestorePage(QWidget):
             "Ask the network four times, with the rows in the other order and without the kind: where its answers differ, it "
             "does not know. Takes five times as long. Default: off."
         )
-        self.draw = QPushButton("Draw region")
-        self.draw.setObjectName("draw_for_restoring")
-        self.draw.setProperty("tip", "Draw a rectangle or polygon; only what lies inside or outside of it is restored.")
         self.more = Form(RestorationParams, ("device",))
-        self.first = QFormLayout()
-        self.first.setContentsMargins(0, 0, 0, 0)
-        self.first.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.first.addRow("Network", self.model)
-        self.controls = QWidget()
+        self.where = form_layout()
+        self.where.addRow(self.region_text, self.region)
         inside = QVBoxLayout(self.controls)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addLayout(self.first)
         inside.addWidget(self.form)
-        where = QFormLayout()
-        where.setContentsMargins(0, 0, 0, 0)
-        where.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where.addRow("Restore", self.region)
-        self.where = where
-        inside.addLayout(where)
+        inside.addLayout(self.where)
         for widget in (self.every_frame, self.compare, self.find, fold("More", self.draw, self.spread, self.more)):
             inside.addWidget(widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 6, 8, 2)
-        layout.addWidget(self.empty)
-        layout.addWidget(self.controls)
-        layout.addStretch(1)
-
-    def _connect(self) -> None:
-        self.draw.clicked.connect(lambda: self.region.draw(self.run_text))
-        self.find.clicked.connect(self.find_columns)
-        self.empty.linkActivated.connect(self._host.follow_link)
-        self.model.currentIndexChanged.connect(self._on_model)
-        self._networks.models_changed.connect(self.on_models)
-        for form in (self.form, self.more):
-            form.value_changed.connect(lambda: remember_params(self.params))
-        layers = self._host.viewer.layers
-        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
-            event.connect(self._on_layers)
+        self.page.addStretch(1)
 
     def settle(self) -> None:
         """Once the page has its fonts."""
@@ -164,37 +125,9 @@ class RestorePage(QWidget):
 
     def refresh(self) -> None:
         """Show what belongs to the image of the panel."""
-        image = self._host.image
-        self.every_frame.setVisible(image is not None and image.ndim == 3)
-        enable(self.draw, image is not None, "Open an image first.")
+        super().refresh()
         why_not = "A job is running; cancel it first." if self._host.busy else "Restore the image first."
-        enable(self.find, self._restored_of(image) is not None and not self._host.busy, why_not)
-
-    def on_image(self) -> None:
-        """The chosen image has changed."""
-        self.compare.watch(self._host.image)
-        self.refresh()
-
-    def on_calibrated(self) -> None:
-        """The image has another pixel size."""
-        self.refresh()
-
-    def on_models(self) -> None:
-        """The models at hand have changed."""
-        some = bool(self.model.chosen)
-        self.empty.setVisible(not some)
-        self.controls.setVisible(some)
-        self._on_model()
-
-    def _on_model(self, _: int = 0) -> None:
-        if self.model.chosen:
-            remember("restorer", self.model.chosen)
-        self.refresh()
-        self._host.refresh_run()
-
-    def _on_layers(self, event: Any = None) -> None:
-        self.region.fill()
-        self.compare.refresh()
+        enable(self.find, self._restored_of(self._host.image) is not None and not self._host.busy, why_not)
 
     def _restored_of(self, image: Image | None) -> Restored | None:
         """What was restored last, if it was this image."""
@@ -204,21 +137,12 @@ class RestorePage(QWidget):
 
     def run(self) -> None:
         """Restore the chosen image."""
-        image = self._host.image
-        if image is None or self.why_not():
+        asked = self.question()
+        if asked is None:
             return
-        try:
-            region = self.region.mask(image)
-        except AtomsegError as error:
-            self._host.show_error(error)
-            return
-        micrograph = to_micrograph(image)
-        stack = len(micrograph.shape) == 3
-        now = int(self._host.viewer.dims.current_step[0]) if stack else 0
-        frame = None if self.every_frame.isChecked() or not stack else now
         begun = time.perf_counter()
-        steps = self._steps(micrograph, region, frame)
-        self._host.start(steps, lambda found: self._made(image, found, now, time.perf_counter() - begun), "Restoring")
+        steps = self._steps(asked.micrograph, asked.region, asked.frame)
+        self._host.start(steps, lambda found: self._made(asked, found, time.perf_counter() - begun), "Restoring")
 
     def _steps(self, micrograph: Micrograph, region: np.ndarray | None, frame: int | None) -> Generator[Progress, None, Restored]:
         name, params, spread = self.model.chosen, self.params, self.spread.isChecked()
@@ -232,21 +156,13 @@ class RestorePage(QWidget):
         difference = restoration_difference(micrograph, found, frame)
         return Restored(image=found, difference=difference, spread=doubt, frame=frame)
 
-    def _made(self, image: Image, found: Restored, frame: int, seconds: float) -> None:
-        if image not in self._host.viewer.layers:
-            self._host.say("The image has been removed meanwhile; what was restored of it is not shown.")
-            return
-        self.compare.show_as("off")
+    def _made(self, asked: Question, found: Restored, seconds: float) -> None:
+        made = {"restored": found.image, "difference": found.difference}
         if found.spread is not None:
-            show_map(self._host.viewer, image, "spread", found.spread, frame)
-        show_map(self._host.viewer, image, "difference", found.difference, frame)
-        show_map(self._host.viewer, image, "restored", found.image, frame)
-        self._host.viewer.layers.selection.active = image
-        self._last = image, found
-        self.compare.refresh()
-        self.compare.choose("restored")
-        if image is self._host.image:
-            self.compare.show_as(BESIDE)
+            made["spread"] = found.spread
+        if not self.show_found(asked.image, made, asked.now):
+            return
+        self._last = asked.image, found
         self.refresh()
         note, *warnings = found.image.notes
         said = f"{escape(note[:1].upper() + note[1:])}, {seconds:.1f} s. "

@@ -13,7 +13,6 @@ import numpy as np
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -28,6 +27,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.controls import NumberBox
+from napari_atomseg.gui.widgets.forms import form_layout
 from napari_atomseg.gui.widgets.network_settings import ModelBox
 from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.gui.widgets.region import RegionBox
@@ -121,8 +121,7 @@ class TrainPage(QWidget):
         self.name.setObjectName("model_name")
         self.name.setPlaceholderText("the crystal's")
         self.name.setToolTip("Name of the new model; a number is added if it is taken.")
-        self.form = QFormLayout()
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form = form_layout()
         self.form.addRow("Crystal", self.crystal)
         self.form.addRow("File", file)
         self.form.addRow("Zone axis", self.zone)

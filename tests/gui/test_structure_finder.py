@@ -1,0 +1,55 @@
+"""Networks of local structures as finders: how their maps are read can be changed while one looks."""
+
+import shutil
+
+import pytest
+
+from napari_atomseg.networks.zoo import shipped_folder
+
+PLUGIN, NAME, SHIPPED = "napari-atomseg", "hrtem-graphene", shipped_folder()
+
+
+@pytest.fixture
+def atoms(viewer, private_settings, panel, page, idle):
+    """Atoms that the network which ships has found in a part of a sample."""
+    shutil.copytree(SHIPPED / NAME, private_settings / "models" / NAME)
+    panel.networks.refresh()
+    (image,) = viewer.open_sample(PLUGIN, "graphene-bright")
+    image.data = image.data[:200, :200]
+    panel.choose_image(image)
+    page.finder.model.choose(NAME)
+    page.find()
+    idle(panel)
+    return page.session
+
+
+def read_with(page, qtbot, panel, idle, name, value):
+    with qtbot.waitSignal(page.finder.reading_changed):
+        page.finder.reading._editors[name].set_value(value)
+        page.finder.reading.value_changed.emit()
+    idle(panel)
+
+
+def test_atoms_follow_how_the_maps_are_read_until_a_hand_touches_them(atoms, viewer, panel, page, idle, qtbot):
+    assert page.finder.reading.isVisibleTo(page.finder)
+    before = len(atoms.columns)
+    assert before > 150
+    # Nothing is so sure that the background's map falls below this.
+    read_with(page, qtbot, panel, idle, "epsilon", 0.01)
+    fewer = len(page.session.columns)
+    assert fewer < before / 2
+    read_with(page, qtbot, panel, idle, "epsilon", 0.995)
+    assert len(page.session.columns) == before
+    page.finder.least.setValue(0.46)
+    assert "t = 0.5" in panel.status.text()
+    page.session.layer.selected_data = {0}
+    page.session.layer.remove_selected()
+    assert page.session.edited
+    left = len(page.session.columns)
+    read_with(page, qtbot, panel, idle, "epsilon", 0.01)
+    assert len(page.session.columns) == left
+
+
+def test_other_finders_have_nothing_to_read(page):
+    page.finder.model.choose("classical")
+    assert not page.finder.reading.isVisibleTo(page.finder)
