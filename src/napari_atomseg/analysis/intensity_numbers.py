@@ -11,7 +11,7 @@ from napari_atomseg.analysis.intensities.counting import Counted
 from napari_atomseg.analysis.intensities.cross_sections import CrossSections
 from napari_atomseg.analysis.intensities.existence import Kind
 from napari_atomseg.analysis.intensities.source import IntensitySource
-from napari_atomseg.core.columns import SUBLATTICE, Columns
+from napari_atomseg.core.columns import CROSS_SECTION, SUBLATTICE, Columns
 
 
 def cross_section_numbers(found: CrossSections, columns: Columns, source: IntensitySource) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def existence_numbers(
             {
                 "sublattice": one,
                 "filled": kind.share,
-                "cross_section": kind.height * area,
+                CROSS_SECTION: kind.height * area,
                 "scatter": kind.scatter * area,
                 "faintest_in_columns": limit / (kind.height * area) if kind.height > 0 else None,
             }

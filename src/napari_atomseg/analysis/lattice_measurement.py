@@ -19,12 +19,12 @@ from napari_atomseg.analysis.lattice.strain import local_fit, strain_of
 from napari_atomseg.analysis.lattice.unit_cells import CELL_COLUMNS, unit_cells
 from napari_atomseg.analysis.lattice_numbers import lattice_numbers, summary_of, verdicts_of
 from napari_atomseg.analysis.measurement import Measurement, Setting
-from napari_atomseg.core.columns import DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, Columns, std_of
+from napari_atomseg.core.columns import DISPLACEMENT, EXISTENCE, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, Columns, std_of
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 
 SUBLATTICES, DISPLACED, STRAINED, POLARISED, CELLS = "sublattices", "displacement", "strain", "polarisation", "cells"
-SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", "existence_probability", "frame")
+SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", EXISTENCE, "frame")
 _FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN}
 
 
@@ -163,7 +163,7 @@ class _Frame:
                 "y_px": places[:, 0],
                 "x_px": places[:, 1],
                 "present": np.arange(len(places)) < len(held),
-                "existence_probability": np.nan,
+                EXISTENCE: np.nan,
             }
             tables.append(pd.DataFrame(values))
         return pd.concat(tables, ignore_index=True)

@@ -20,7 +20,7 @@ class IntensityParams:
         The volume of the fitted Gaussians (fit), or the image above the background summed over the pixels nearest to each column
         (voronoi) or in a disc around it (disc).
     radius : float or None
-        Of the disc, and the farthest pixel of a Voronoi cell; if left out, half the usual distance of neighbours for discs and
+        Radius of the disc, and distance of the farthest pixel of a Voronoi cell; if left out, half the usual distance of neighbours for discs and
         three quarters of it for cells.
     background : str
         One level under each column (local), a background that varies smoothly over the field (smooth), one level for the
@@ -29,7 +29,7 @@ class IntensityParams:
         Image of the detector scanned with the beam; with it intensities are put on the scale of the incident beam.
     flux_exponent : float
         The electrons that hit the detector fall with the angle to this negative power; parts of the detector count accordingly.
-        0 weights all parts alike.
+        0 gives all parts the same weight.
     library : str
         Table of cross-sections against the number of atoms in a column, from one atom on.
     steps : str
@@ -41,10 +41,10 @@ class IntensityParams:
     components : int or None
         Number of different counts, where you know better than the criterion.
     most_components : int
-        Up to which number of different counts the criterion is asked.
+        Largest number of different counts that is tried.
     criterion : str
         Chooses the number of counts: integrated completed likelihood (icl), Bayesian (bic) or Akaike information criterion (aic);
-        by default (auto) icl where neighbouring counts are told apart, else bic.
+        by default (auto) icl where neighbouring counts stand apart, else bic.
     least_atoms : int or None
         Atoms of the thinnest columns; if left out, what the steps say, or 1.
     heights : str
