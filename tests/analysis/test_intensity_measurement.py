@@ -175,3 +175,23 @@ def test_the_command_line_writes_counts_sites_and_a_model(atoms, tmp_path):
     assert int(model[0]) == written["atom_count"].sum() == len(model) - 2
     said = json.loads((tmp_path / "measured.json").read_text(encoding="utf-8"))
     assert said["measured"]["counts"]["criterion"] == "icl"
+
+
+def test_columns_that_failed_twice_or_lie_outside_do_no_harm(atoms):
+    places = grid(14)
+    places[3], places[5] = (-50, -50), places[4]
+    fit = np.where(np.arange(196) % 9 == 0, "failed", "ok")
+    columns = table(places).with_features(fit=fit)
+    found = measure(pictured(atoms), columns, what=("counts",)).columns.features
+    known = (fit == "ok") & ~np.isin(np.arange(196), (3, 5))
+    assert found["atom_count"].notna().to_numpy().tolist() == known.tolist()
+    assert np.mean(found["atom_count"][known] == atoms[known]) > 0.98
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_empty_images_and_tables_are_refused(level):
+    image = Micrograph(data=np.full((160, 160), level, np.float32), pixel_size=(PX, PX))
+    with pytest.raises(AtomsegError, match="the image is empty"):
+        measure(image, table(grid(14)), what=("cross-section",))
+    with pytest.raises(AtomsegError, match="no columns to measure"):
+        measure(image, table(np.zeros((0, 2))), what=("cross-section",))

@@ -12,7 +12,7 @@ import pandas as pd
 from napari_atomseg.analysis.intensities.amplitudes import Shapes, fit_amplitudes
 from napari_atomseg.analysis.intensities.column_counts import count_columns
 from napari_atomseg.analysis.intensities.counting import Counted
-from napari_atomseg.analysis.intensities.cross_sections import cross_sections, shapes_of, with_widths
+from napari_atomseg.analysis.intensities.cross_sections import OWN, apart_from, cross_sections, shapes_of, with_widths
 from napari_atomseg.analysis.intensities.existence import (
     FEWEST,
     SURE,
@@ -73,6 +73,8 @@ def measure_intensities(columns: Columns, setting: Setting) -> Generator[Progres
     source = setting.intensities
     if source is None:
         raise AtomsegError("intensities are measured on an image, and none was given")
+    if len(columns) == 0:
+        raise AtomsegError("there are no columns to measure; find some first")
     tables: dict[str, pd.DataFrame] = {}
     lattices = yield from _lattices(columns, setting)
     if lattices is not None and EXIST in setting.asked:
@@ -201,13 +203,13 @@ def _of_frame(
 ) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray, dict[str, Any]]]:
     present = sites["present"].to_numpy(bool)
     extra = np.flatnonzero(columns.features[SITE[0]].isna().to_numpy())
-    extra = extra[np.isin(extra, with_widths(columns))]
+    extra = extra[np.isin(extra, with_widths(columns, image.shape))]
     places = np.concatenate([expected_places(sites), columns.positions[extra]])
     found = np.concatenate([sites[["y_px", "x_px"]].to_numpy(float), columns.positions[extra]])
-    shapes = shapes_of(columns.select(with_widths(columns)))
+    shapes = shapes_of(columns.select(with_widths(columns, image.shape)))
     usual = [float(np.median(one)) for one in (shapes.major, shapes.minor)]
     judged = len(places)
-    beside = unlisted_places(sites)
+    beside = apart_from(unlisted_places(sites), places, OWN * usual[0])
     places, found = np.concatenate([places, beside]), np.concatenate([found, beside])
     sigma = np.full(len(places), np.sqrt(usual[0] * usual[1]))
     # Faint columns go where noise is bright: they are judged where their neighbours put them, sure ones where they are.

@@ -33,6 +33,8 @@ STIFF = 1e-4
 WIDTH_STEPS, AT_REST = 6, 2e-4
 MOST_CHANGE = 0.3
 """Of the width, as a share."""
+UNSEEN = 0.02
+"""Columns of which less than this share lies in the image are not fitted."""
 LEVELS = 12
 """Classes of brightness in which the variance of the residuals is read."""
 
@@ -96,8 +98,8 @@ class Amplitudes:
         Of the columns, and of the background under them.
     background : ndarray, shape (Y, X)
         NaN where it was not fitted.
-    own_widths : bool
-        Whether each column's width was adjusted, or one factor for all.
+    adjusted, own_widths : bool
+        Whether widths were adjusted, and whether each column's own or one factor for all.
     unknown_levels : int
         Of the background; they are the last ones of the system.
     system : System
@@ -110,6 +112,7 @@ class Amplitudes:
     heights: np.ndarray
     levels: np.ndarray
     background: np.ndarray
+    adjusted: bool
     own_widths: bool
     unknown_levels: int
     system: System
@@ -130,7 +133,9 @@ class Amplitudes:
             wanted = np.zeros(system.design.shape[1])
             wanted[:count] = signs * area
             # A width that is adjusted changes the volume too: d(2 pi s^2 h) / d ln s = 2 V.
-            if self.own_widths:
+            if not self.adjusted:
+                pass
+            elif self.own_widths:
                 wanted[count : 2 * count] = signs * 2 * self.volumes
             else:
                 wanted[count] = np.sum(signs * 2 * self.volumes)
@@ -219,9 +224,11 @@ def fit_amplitudes(
     Raises
     ------
     AtomsegError
-        If there are fewer pixels than unknowns.
+        If the image is empty, or has fewer pixels at the columns than there are unknowns.
     """
     image = np.asarray(image, dtype=float)
+    if not np.isfinite(image).any() or np.ptp(image[np.isfinite(image)]) == 0:
+        raise AtomsegError("the image is empty: all of its pixels are the same")
     field = _Field(image, shapes, background)
     own = bool(np.ptp(shapes.major) > 1e-3 * np.median(shapes.major))
     factor: Any = np.ones(len(shapes.major)) if own else 1.0
@@ -230,6 +237,7 @@ def fit_amplitudes(
         yield Progress(step, WIDTH_STEPS, "fitting heights and background")
         now = shapes.scaled(factor)
         unit, slopes = field.gaussians(now)
+        field.hold_unseen(unit)
         heights, levels, _ = _solved(field, [unit, base], field.stiffness, base)
         if not adjust_widths:
             system = System(design=sparse.hstack([unit, base]).tocsr(), places=field.places, ridge=field.stiffness)
@@ -239,7 +247,7 @@ def fit_amplitudes(
         if own:
             ridge_of_widths = float(np.mean(residual**2)) / MOST_CHANGE**2
         ridge = np.concatenate(
-            [np.zeros(len(heights)), np.full(change.shape[1], ridge_of_widths), field.stiffness[len(heights) :]]
+            [field.stiffness[: len(heights)], np.full(change.shape[1], ridge_of_widths), field.stiffness[len(heights) :]]
         )
         design = sparse.hstack([unit, change, base]).tocsr()
         system = System(design=design, places=field.places, ridge=ridge)
@@ -259,6 +267,7 @@ def fit_amplitudes(
         heights=heights,
         levels=under,
         background=plane,
+        adjusted=adjust_widths,
         own_widths=own,
         unknown_levels=base.shape[1],
         system=system,
@@ -330,6 +339,12 @@ class _Field:
         unit = sparse.csr_array((value[inside], (row[inside], column[inside])), shape=size)
         slopes = sparse.csr_array(((value * squared)[inside], (row[inside], column[inside])), shape=size)
         return unit, slopes
+
+    def hold_unseen(self, unit: Any) -> None:
+        """Hold the heights of columns, unit images (P, N), at zero that hardly any pixel sees."""
+        seen = np.asarray(unit.multiply(unit).sum(axis=0)).ravel()
+        usual = float(np.median(seen))
+        self.stiffness[: len(seen)] = np.where(seen < UNSEEN * usual, usual, 0.0)
 
     def background_design(self) -> Any:
         """Unit images of the background's unknowns, (P, B)."""

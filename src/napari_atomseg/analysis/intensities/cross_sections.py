@@ -11,6 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from napari_atomseg.analysis.intensities.amplitudes import Amplitudes, Shapes, fit_amplitudes, neighbour_distance
 from napari_atomseg.analysis.intensities.integration import integrated
@@ -19,6 +20,10 @@ from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 
+OWN = 1.5
+"""Places nearer than so many sigmas to a column of the table are not fitted along: nothing could tell the two apart."""
+NEAREST = 0.3
+"""Columns nearer than so many sigmas are one column twice."""
 RADII = {"disc": 0.5, "voronoi": 0.75}
 """Radius in distances of neighbours, where none is given."""
 
@@ -67,10 +72,11 @@ def cross_sections(
     AtomsegError
         If the columns were not refined.
     """
-    rows = with_widths(columns)
+    rows = with_widths(columns, image.shape)
     shapes = shapes_of(columns.select(rows))
-    if beside is not None and len(beside):
-        shapes = shapes.with_usual(beside)
+    along = _others(columns, rows, image.shape)
+    along = along if beside is None else np.concatenate([along, beside])
+    shapes = shapes.with_usual(apart_from(along, shapes.positions, OWN * float(np.median(shapes.major))))
     fitted = yield from fit_amplitudes(image, shapes, params.background)
     area = size[0] * size[1]
     if params.integration == "fit":
@@ -86,12 +92,34 @@ def cross_sections(
     return CrossSections(values=values, std=errors, fitted=fitted, rows=rows)
 
 
-def with_widths(columns: Columns) -> np.ndarray:
-    """Columns (K,) whose place and width are known and whose fit did not fail.
+def _others(columns: Columns, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Places (M, 2) of columns whose fit failed: something stands there, which is not background."""
+    return columns.positions[np.setdiff1d(np.flatnonzero(_inside(columns.positions, shape)), rows)]
+
+
+def apart_from(places: np.ndarray, given: np.ndarray, least: float) -> np.ndarray:
+    """Those of some places (M, 2) that are farther than `least` from given ones (N, 2) and from each other."""
+    if len(places) == 0:
+        return places
+    alone = places[cKDTree(given).query(places)[0] > least] if len(given) else places
+    pairs = cKDTree(alone).query_pairs(least, output_type="ndarray") if len(alone) else np.zeros((0, 2), int)
+    return np.delete(alone, np.unique(pairs.max(axis=1)), axis=0) if len(pairs) else alone
+
+
+def _inside(positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """True for places in the image; what is not known is not."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.all((positions > -1) & (positions < np.array(shape[-2:])), axis=1))
+
+
+def with_widths(columns: Columns, shape: tuple[int, ...]) -> np.ndarray:
+    """Columns (K,) in the image whose width is known and whose fit did not fail; of two on one place the first.
 
     Parameters
     ----------
     columns : Columns
+    shape : tuple of int
+        (..., Y, X) of the image.
 
     Raises
     ------
@@ -99,10 +127,12 @@ def with_widths(columns: Columns) -> np.ndarray:
         If there are none.
     """
     sigma = columns.features["sigma_px"].to_numpy(float)
-    known = np.isfinite(columns.positions).all(axis=1) & (sigma > 0) & (columns.features["fit"] != "failed").to_numpy()
+    known = _inside(columns.positions, shape) & (sigma > 0) & (columns.features["fit"] != "failed").to_numpy()
     if not known.any():
         raise AtomsegError("no column has a width, which cross-sections need; refine the columns first")
-    return np.flatnonzero(known)
+    rows = np.flatnonzero(known)
+    pairs = cKDTree(columns.positions[rows]).query_pairs(NEAREST * float(np.median(sigma[rows])), output_type="ndarray")
+    return np.delete(rows, np.unique(pairs.max(axis=1))) if len(pairs) else rows
 
 
 def shapes_of(columns: Columns) -> Shapes:

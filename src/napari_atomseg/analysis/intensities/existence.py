@@ -19,6 +19,7 @@ import pandas as pd
 from scipy.spatial import Delaunay, cKDTree
 
 from napari_atomseg.analysis.intensities.amplitudes import neighbour_distance
+from napari_atomseg.core.columns import GRAIN, SITE, SUBLATTICE
 
 ROUNDS, AT_REST = 200, 1e-8
 FEWEST = 8
@@ -113,8 +114,8 @@ def expected_places(sites: pd.DataFrame) -> np.ndarray:
     """
     places = sites[["y_px", "x_px"]].to_numpy(float)
     found = places.copy()
-    for _, rows in sites.groupby(["grain", "sublattice"]).indices.items():
-        index = sites[["site_u", "site_v"]].to_numpy(int)[rows]
+    for _, rows in sites.groupby([GRAIN, SUBLATTICE]).indices.items():
+        index = sites[list(SITE)].to_numpy(int)[rows]
         there = sites["present"].to_numpy(bool)[rows]
         if np.count_nonzero(there) < 4:
             continue
@@ -146,8 +147,8 @@ def unlisted_places(sites: pd.DataFrame) -> np.ndarray:
     listed = sites[["y_px", "x_px"]].to_numpy(float)
     apart = neighbour_distance(listed)
     found = []
-    for rows in sites.groupby(["grain", "sublattice"]).indices.values():
-        index = sites[["site_u", "site_v"]].to_numpy(int)[rows]
+    for rows in sites.groupby([GRAIN, SUBLATTICE]).indices.values():
+        index = sites[list(SITE)].to_numpy(int)[rows]
         if len(rows) < 6 or min(np.ptp(index, axis=0)) < 2:
             continue
         design = np.column_stack([np.ones(len(rows)), index])

@@ -20,8 +20,8 @@ class IntensityParams:
         The volume of the fitted Gaussians (fit), or the image above the background summed over the pixels nearest to each column
         (voronoi) or in a disc around it (disc).
     radius : float or None
-        Radius of the disc, and distance of the farthest pixel of a Voronoi cell; if left out, half the usual distance of neighbours for discs and
-        three quarters of it for cells.
+        Radius of the disc, and distance of the farthest pixel of a Voronoi cell; if left out, half the usual distance of
+        neighbours for discs and three quarters of it for cells.
     background : str
         One level under each column (local), a background that varies smoothly over the field (smooth), one level for the
         whole image (shared), or zero, for images whose background has been taken off (none).
@@ -54,7 +54,7 @@ class IntensityParams:
     element : str
         Chemical symbol of its atoms.
     false_share : float
-        Of the columns that are called outliers, this share may be ordinary ones.
+        Share of ordinary columns among those that are called outliers.
     """
 
     integration: Literal["fit", "voronoi", "disc"] = "fit"
