@@ -11,7 +11,7 @@ from napari.layers import Image, Points, Vectors
 from napari_atomseg.core.columns import ATOM_COUNT, SUBLATTICE, Columns
 from napari_atomseg.gui.layers.conversion import DIFFERENCE, KEY, derive, ring_diameter, spatial_options
 
-BRIGHT = 0.5
+BRIGHT = 0.6
 """Of the shown range of intensities: numbers on brighter columns are dark."""
 MOST_NUMBERS = 5000
 """More numbers on one image cannot be read."""
