@@ -7,9 +7,9 @@ from collections.abc import Generator
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
 from napari_atomseg.core.jobs import Progress
+from napari_atomseg.registration.pixel_noise import pixel_noise
 from napari_atomseg.registration.placement import LEAST_SIDE, Limits, Placement
 from napari_atomseg.registration.refine import overlapping, refine_placement, unexplained_share
 from napari_atomseg.registration.spline_image import SplineImage, points_of
@@ -107,10 +107,8 @@ def _turned_alike(
 
 
 def _noise_share(image: np.ndarray) -> float:
-    """Share of an image's variance that is noise from pixel to pixel (Immerkaer, Comput. Vis. Image Underst. 64 (1996) 300)."""
-    bent = ndimage.convolve(np.nan_to_num(image), np.outer([1, -2, 1], [1, -2, 1]) / 6)[1:-1, 1:-1]
-    sigma = 1.4826 * float(np.median(np.abs(bent)))
-    return min(1.0, sigma**2 / max(float(np.nanvar(image)), np.finfo(float).tiny))
+    """Share of an image's variance that is noise from pixel to pixel."""
+    return min(1.0, pixel_noise(np.nan_to_num(image)) ** 2 / max(float(np.nanvar(image)), np.finfo(float).tiny))
 
 
 def _gains(
