@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 Steps = Literal["equal", "smooth", "free", "library"]
-BINS = 1000
+BINS = 700
 """Values beyond this number are binned."""
 FIRST_ROUNDS, ROUNDS, AT_REST = 12, 250, 2e-6
 """Steps of expectation maximisation of all starts, of the best ones at most, and the gain in log likelihood for each value that
