@@ -13,6 +13,7 @@ from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.inference.params import NetworkParams, RestorationParams
 from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.params import RefineParams
+from napari_atomseg.registration.params import AlignParams
 from napari_atomseg.simulation.pair_set_params import PairSetParams
 from napari_atomseg.simulation.params import SimulationParams, StemParams, TemParams
 from napari_atomseg.specimens.cut_params import CutParams
@@ -21,6 +22,7 @@ from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.training.params import TrainParams
 
 __all__ = [
+    "AlignParams",
     "ClassicalParams",
     "ClassifierTrainParams",
     "CompareParams",

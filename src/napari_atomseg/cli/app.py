@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_atomseg import __version__
+from napari_atomseg.cli.align import align_frames
 from napari_atomseg.cli.columns import locate, refine
 from napari_atomseg.cli.compare import compare
 from napari_atomseg.cli.console import unforeseen
@@ -45,6 +46,7 @@ app.command()(info)
 app.command()(locate)
 app.command()(refine)
 app.command()(measure)
+app.command("align")(align_frames)
 app.command("run")(run_workflow)
 app.command("map")(map_images)
 app.command("restore")(restore_images)

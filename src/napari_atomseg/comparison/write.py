@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ def write_comparison(comparison: Comparison, folder: Path | str, *, force: bool 
     """
     from napari_atomseg.writers.atomic import replacing
     from napari_atomseg.writers.image import write_image
+    from napari_atomseg.writers.json_file import write_json
 
     paths = comparison_files(folder, comparison.columns is not None)
     taken = [str(path) for path in paths if path.exists()]
@@ -53,9 +53,7 @@ def write_comparison(comparison: Comparison, folder: Path | str, *, force: bool 
     if comparison.columns is not None:
         with replacing(paths[4]) as part:
             comparison.columns.to_csv(part, index=False, na_rep="", lineterminator="\n", encoding="utf-8")
-    text = json.dumps(_description(comparison, paths), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(paths[2]) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(_description(comparison, paths), paths[2])
     return paths
 
 

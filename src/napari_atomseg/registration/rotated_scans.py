@@ -1,8 +1,8 @@
 """Scans of one place in several directions, put together without drift (after Ophus et al., Ultramicroscopy 162 (2016) 1).
 
-While a scan is written the specimen drifts: along its rows distances are right, from row to row they are not. Another scan, turned,
-knows what the first one does not. First one steady drift is looked for under which the scans agree; then each row of each scan
-is moved to where the others show what it shows.
+While a scan is written the specimen drifts: along its rows distances are right, from row to row they are not. A turned scan
+knows what the first one does not. First one steady drift is looked for under which the scans agree; then each row of each scan is
+moved to where the others show what it shows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage, optimize, sparse
@@ -20,7 +21,7 @@ from napari_atomseg.registration.correlation import normalised_correlation
 from napari_atomseg.registration.frame_pairs import binned
 from napari_atomseg.registration.spectra import band_passed
 
-PASSES, ROUNDS = 6, 2
+PASSES, ROUNDS = 4, 2
 SEARCHED, COARSE = 256, 9
 """Pixels of the longer side on which the steady drift is searched, and drifts that are tried along each axis at first."""
 FASTEST = 0.08
@@ -29,8 +30,12 @@ BLUR = 1.0
 """Width of the Gaussian that scans are smoothed by, px."""
 WANDER = (0.01, 0.5)
 """Least and largest standard deviation of what the drift changes by from one row to the next, px."""
+LARGEST_OFFSET = 0.25
+"""Largest shift between two scans in parts of the field."""
 NEARLY = 0.03
 """A shorter shift between two scans is taken if their correlation there is lower by no more than this."""
+SURELY = 0.003
+"""The same once their rows have been moved."""
 FARTHEST_ROUND = 2.0
 """Largest shift of a row in one round, px."""
 
@@ -82,6 +87,9 @@ def register_rotated(scans: Sequence[np.ndarray], rotations: Sequence[float], pa
             yield Progress(COARSE**2 + one * len(scans) + number, total, "fitting rows")
             others = [image for other, image in enumerate(corrected) if other != number]
             found[number] = _fitted(scan, _mean(others), drifts[number], axes[number], wander)
+        if one == 0:
+            # Scans that are straight now tell a landmark from its neighbours by a period.
+            found = _at_landmarks(smooth, found, axes)
         drifts = found - found[0].mean(axis=0)
         changes = np.diff(drifts, axis=1)
         wander = float(np.clip((changes - changes.mean(axis=1, keepdims=True)).std(), *WANDER))
@@ -110,11 +118,11 @@ class _Axes:
         down, along = rows - self.middle[0], columns - self.middle[1]
         return [self.middle[one] + down * self.slow[one] + along * self.fast[one] for one in (0, 1)]
 
-    def row_of(self, places: Sequence[np.ndarray]) -> np.ndarray:
+    def row_of(self, places: Sequence[Any]) -> np.ndarray:
         """Row of the scan that passes through places (y, x)."""
         return np.asarray(sum((places[one] - self.middle[one]) * self.slow[one] for one in (0, 1)) + self.middle[0])
 
-    def column_of(self, places: Sequence[np.ndarray]) -> np.ndarray:
+    def column_of(self, places: Sequence[Any]) -> np.ndarray:
         """The same of its columns."""
         return np.asarray(sum((places[one] - self.middle[one]) * self.fast[one] for one in (0, 1)) + self.middle[1])
 
@@ -210,12 +218,28 @@ def _steady_drift(scans: Sequence[np.ndarray], axes: list[_Axes], total: int) ->
     return np.asarray(refined.x), np.array(shifts) * step, before
 
 
-def _nearest_peak(correlation: np.ndarray, middle: np.ndarray) -> tuple[float, np.ndarray]:
+def _nearest_peak(correlation: np.ndarray, middle: np.ndarray, nearly: float = NEARLY) -> tuple[float, np.ndarray]:
     """The highest correlation, and the shortest shift at which it is nearly as high."""
+    rows, columns = (np.abs(np.arange(side) - centre) for side, centre in zip(correlation.shape, middle, strict=True))
+    near = (rows[:, None] <= LARGEST_OFFSET * middle[0]) & (columns <= LARGEST_OFFSET * middle[1])
+    correlation = np.where(near, correlation, -1.0)
     highest = float(correlation.max())
-    top = (correlation == ndimage.maximum_filter(correlation, 3)) & (correlation > highest - NEARLY)
+    top = (correlation == ndimage.maximum_filter(correlation, 3)) & (correlation > highest - nearly)
     places = np.argwhere(top) - middle
     return highest, places[int(np.argmin(np.hypot(*places.T)))].astype(float)
+
+
+def _at_landmarks(scans: list[np.ndarray], drifts: np.ndarray, axes: list[_Axes]) -> np.ndarray:
+    """Drifts of scans with each scan moved as a whole to where it agrees best with the first one."""
+    images = [undrifted(scan, drift, axis) for scan, drift, axis in zip(scans, drifts, axes, strict=True)]
+    step = -(-max(images[0].shape) // SEARCHED)
+    small = [band_passed(binned(image, step)) for image in images]
+    found = drifts.copy()
+    for number, image in enumerate(small[1:], start=1):
+        correlation = np.nan_to_num(normalised_correlation(image, small[0]), nan=-1.0)
+        _, shift = _nearest_peak(correlation, np.array(small[0].shape) - 1, nearly=SURELY)
+        found[number] += shift * step
+    return found
 
 
 # -- row by row ----------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.networks.architectures import ARCHITECTURES, architecture_of, params_of
 from napari_atomseg.networks.card import BEFORE, RESTORATION, STRUCTURES
 from napari_atomseg.networks.catalogue import default_network, map_names, model_cards
+from napari_atomseg.registration.params import AlignParams
 from napari_atomseg.simulation.correction import fit_correction, read_correction, write_correction
 from napari_atomseg.simulation.correction_catalogue import correction_names, corrections_that_fit, read_correction_card
 from napari_atomseg.simulation.correction_pairs import (
@@ -83,6 +84,7 @@ from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, 
 from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
 from napari_atomseg.workflows.restored_columns import locate_restored
+from napari_atomseg.workflows.series import AlignedSeries, align
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
 
@@ -104,6 +106,8 @@ __all__ = [
     "VARIED",
     "WHAT",
     "AcquisitionParams",
+    "AlignParams",
+    "AlignedSeries",
     "ClassicalParams",
     "ClassifierTrainParams",
     "ClusterParams",
@@ -133,6 +137,7 @@ __all__ = [
     "TrainParams",
     "accept_suggested",
     "add_model",
+    "align",
     "architecture_of",
     "attach_to_image",
     "belongs_to",

@@ -1,0 +1,76 @@
+"""``align``: frames of a series, or scans in several directions, on each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.output_paths import refuse_existing, refuse_inputs
+from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.core.jobs import run
+
+
+@param_options({"align": "AlignParams"}, FieldOption("align.mode"), FieldOption("align.average"), FieldOption("align.crop"))
+def align_frames(
+    inputs: Annotated[list[Path], typer.Argument(metavar="STACK ...", help="A stack; or frames or scans in several files.")],
+    out: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.tif", help="Image to write; the numbers go beside it.")],
+    rotations: Annotated[
+        str | None,
+        typer.Option(metavar="DEG,...", help="Direction of each scan in degrees, counter-clockwise on the screen, as in 0,90."),
+    ] = None,
+    frames: Annotated[Path | None, typer.Option(metavar="FILE.tif", help="Write the aligned frames too.")] = None,
+    pixel_size: PixelSize = None,
+    dataset: Dataset = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    *,
+    typed: Typed,
+) -> None:
+    """Align the frames of a series and average them; or combine scans in several directions into one without drift."""
+    from napari_atomseg.workflows import AlignParams, align
+
+    params = typed.params("align", AlignParams)
+    turned, size = _rotations_of(rotations), pixel_size_of(pixel_size)
+    console = Console(quiet=quiet, debug=debug)
+    numbers = out.with_suffix(".json")
+    targets = dict.fromkeys(inputs, out)
+
+    def work(_: Path) -> None:
+        from napari_atomseg.writers.image import write_image
+        from napari_atomseg.writers.json_file import write_json
+
+        written = [out, numbers, *([frames] if frames is not None else [])]
+        for one in written:
+            refuse_inputs(one, targets)
+        refuse_existing(written, force)
+        images = [open_image(path, dataset, size, console) for path in inputs]
+        found = run(align.steps(images, params=params, rotations=turned), console.reporter(out))
+        write_image(found.average, out)
+        write_json(found.numbers, numbers)
+        if frames is not None:
+            write_image(replace(found.average, data=found.frames()), frames)
+        if found.numbers["verdict"]:
+            console.note(f"{out.name}: {found.numbers['verdict']}")
+        dropped = found.numbers["dropped_frames"]
+        if dropped:
+            console.note(
+                f"{out.name}: left out, since they show nothing or something else: frames {', '.join(map(str, dropped))}"
+            )
+        console.say(f"{found.average.notes[-2 if found.numbers['verdict'] else -1]} -> {out}")
+
+    run_for_each(console, {inputs[0]: out}, work)
+
+
+def _rotations_of(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f'"{text}" is no list of angles in degrees, such as 0,90', param_hint="--rotations") from None
