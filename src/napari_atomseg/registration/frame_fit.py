@@ -18,6 +18,8 @@ BLUR = 1.0
 """Width of the Gaussian that frames are smoothed by, px: noise between the pixels would draw shifts towards half pixels."""
 CORRELATED = 4 * math.pi * BLUR**2
 """Pixels over which smoothed noise is alike: white noise has this many times the variance that a fit to smoothed pixels sees."""
+NOISE_TELLS = 1.3
+"""What slopes of noise are taken to tell in vain, with something to spare, since it is not known exactly."""
 ROUNDS, ENOUGH = 6, 1e-3
 LONGEST_STEP = 2.0
 """Of one round, px."""
@@ -93,7 +95,7 @@ def fit_shift(frame: FitFrame, reference: np.ndarray, shift: np.ndarray, noise_o
     now = np.asarray(shift, float) / frame.step
     nothing = FrameShift(shift=np.asarray(shift, float), std=np.full(2, np.inf), brightness=0.0, correlation=0.0)
     for _ in range(ROUNDS):
-        solved = _solved(frame.image, surface, mask, now)
+        solved = _solved(frame.image, surface, mask, now, noise_of_reference)
         if solved is None:
             return nothing
         change, covariance, brightness, correlation = solved
@@ -106,7 +108,7 @@ def fit_shift(frame: FitFrame, reference: np.ndarray, shift: np.ndarray, noise_o
 
 
 def _solved(
-    image: np.ndarray, surface: Shiftable, mask: Shiftable | None, shift: np.ndarray
+    image: np.ndarray, surface: Shiftable, mask: Shiftable | None, shift: np.ndarray, noise_of_reference: float
 ) -> tuple[np.ndarray, np.ndarray, float, float] | None:
     """Change of the shift, its covariance for white noise, brightness and correlation, of one step of Gauss and Newton."""
     there = moved(surface, shift, slopes=True)
@@ -139,5 +141,8 @@ def _solved(
         return None
     inverse = np.linalg.inv(inner + 1e-9 * scale * np.eye(2))
     variance = float(residual @ residual) / len(residual)
-    covariance = inverse * variance / brightness**2
+    # The slopes of the reference's own noise tell nothing.
+    noise = variance / brightness**2 * noise_of_reference / (1 + noise_of_reference)
+    told, along = np.linalg.eigh(inner - NOISE_TELLS * len(residual) * noise / (2 * BLUR**2) * np.eye(2))
+    covariance = (along / np.maximum(told, 1e-6 * scale)) @ along.T * variance / brightness**2
     return inverse @ right / brightness, covariance, brightness, correlation

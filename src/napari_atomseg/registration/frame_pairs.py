@@ -19,6 +19,8 @@ MOST_PEAKS = 60
 """The shortest shifts of a pair of frames."""
 INDEPENDENT = 12.0
 """Pixels over which the noise of an image smoothed by one px is alike."""
+CELLS_AROUND = 1.6
+"""Periods of a lattice within which other shifts are thought of."""
 CONTRAST = 1e-6
 """Frames that vary less than this share of their level show nothing."""
 
@@ -58,6 +60,22 @@ class PairShifts:
     shifts: np.ndarray
     heights: np.ndarray
     noise: float = 0.0
+
+    def around(self, shift: np.ndarray) -> tuple[int, np.ndarray]:
+        """The peak nearest to a shift, and the peaks (numbers) of the cells around it.
+
+        Farther ones leave so little in common that a landmark is no longer among it.
+
+        Parameters
+        ----------
+        shift : ndarray, shape (2,), px, (y, x)
+        """
+        here = int(np.argmin(np.hypot(*(self.shifts - shift).T)))
+        apart = np.hypot(*(self.shifts - self.shifts[here]).T)
+        others = np.delete(apart, here)
+        if len(others) == 0:
+            return here, np.zeros(0, int)
+        return here, np.flatnonzero((apart <= CELLS_AROUND * others.min()) & (apart > 0))
 
     @property
     def highest(self) -> float:

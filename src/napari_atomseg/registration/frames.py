@@ -27,7 +27,7 @@ KEPT = 600 * 2**20
 """Bytes of prepared frames that are kept."""
 SAME_CONTENT = 0.5
 """A frame is left out if its correlation with the others is below this share of the usual one."""
-LEAST_CORRELATION = 0.02
+LEAST_CORRELATION, USUAL = 0.02, 0.8
 SURE = 4.0
 """Standard errors by which one shift has to be better than another that differs by a period of the lattice."""
 OVERRULED = 6.0
@@ -102,6 +102,8 @@ def register_frames(frame_of: Frames, number: int, shape: tuple[int, int], passe
             yield Progress(done + number + int(k), total, "fitting shifts")
             frame = prepared(int(k))
             others = _without(mean, count, frame, shifts[k])
+            if one == 0 and used > 2:
+                shifts[k] = _where_the_others_say(frame, others, shifts[k])
             fitted[k] = fit_shift(frame, others, shifts[k], 1 / max(used - 1, 1))
         shifts, good = _taken_over(shifts, good, fitted)
     return _finished(shifts, good, fitted, pairs)
@@ -129,8 +131,9 @@ def _chain(frame_of: Frames, number: int, total: int) -> Steps[_Chain]:
     if good.sum() < 2:
         raise AtomsegError("fewer than two frames show anything; there is nothing to align")
     heights = np.array([pair.highest for pair in found.values()])
-    usual = float(np.median(heights)) if len(heights) else 1.0
-    _leave_out_strangers(good, found, usual)
+    # Each stranger spoils two pairs, so that the median may be theirs.
+    usual = float(np.quantile(heights, USUAL)) if len(heights) else 1.0
+    _leave_out_strangers(good, found, max(SAME_CONTENT * usual, LEAST_CORRELATION), searched)
     links = _links(good, found, searched)
     steps, doubts, overruled = _chosen(list(links.values()))
     shifts = np.full((number, 2), np.nan)
@@ -141,16 +144,20 @@ def _chain(frame_of: Frames, number: int, total: int) -> Steps[_Chain]:
     return _Chain(shifts=shifts - shifts[first], good=good, doubts=doubts, overruled=overruled)
 
 
-def _leave_out_strangers(good: np.ndarray, found: dict[tuple[int, int], PairShifts], usual: float) -> None:
-    """Leave out frames that look like neither neighbour."""
-    if len(good) < 3:
+def _leave_out_strangers(
+    good: np.ndarray, found: dict[tuple[int, int], PairShifts], least: float, searched: Callable[[int], SearchFrame]
+) -> None:
+    """Leave out frames that look like no neighbour; those whose neighbours do so are compared with the nearest ones left."""
+    if good.sum() < 3:
         return
-    unlike = {pair for pair, one in found.items() if one.highest < max(SAME_CONTENT * usual, LEAST_CORRELATION)}
-    for k in range(len(good)):
-        beside = [pair for pair in ((k - 1, k), (k, k + 1)) if pair in found]
-        if beside and all(pair in unlike for pair in beside) and good[k]:
-            lonely_end = len(beside) == 1 and k not in (0, len(good) - 1)
-            good[k] = lonely_end
+    alike = {k for pair, one in found.items() if one.highest >= least for k in pair}
+    if len(alike) < 2:
+        return
+    for k in np.flatnonzero(good):
+        if k not in alike:
+            nearest = min(alike, key=lambda other: abs(other - int(k)))
+            pair = (min(nearest, int(k)), max(nearest, int(k)))
+            good[k] = pair_shifts(searched(pair[0]), searched(pair[1])).highest >= least
 
 
 def _links(
@@ -190,13 +197,15 @@ def _chosen(links: list[PairShifts]) -> tuple[np.ndarray, np.ndarray, bool]:
     return steps, np.array(doubts).reshape(-1, 2), longer or better is not None
 
 
-def _likeliest(pair: PairShifts) -> int:
-    """The shortest shift of a pair, or another one that is higher than all others by more than noise makes it."""
-    best = int(np.argmax(pair.heights))
-    if best == 0:
-        return 0
-    second = float(np.delete(pair.heights, best).max())
-    return best if pair.heights[best] - second > max(CLEARLY, STANDS_OUT * pair.noise) else 0
+def _likeliest(pair: PairShifts, shift: np.ndarray | None = None) -> int:
+    """The peak at a shift (the shortest one), or one around it that is higher than all others by more than noise makes it."""
+    here, around = pair.around(pair.shifts[0] if shift is None else shift)
+    if len(around) == 0:
+        return here
+    heights = pair.heights[around]
+    best = int(around[np.argmax(heights)])
+    rivals = np.append(np.sort(heights)[:-1], pair.heights[here])
+    return best if pair.heights[best] - rivals.max() > max(CLEARLY, STANDS_OUT * pair.noise) else here
 
 
 def _periods(links: list[PairShifts]) -> np.ndarray:
@@ -262,6 +271,14 @@ def _without(summed: np.ndarray, count: np.ndarray, frame: FitFrame, shift: np.n
         total[there.where] -= there.values
         left[there.where] -= 1
     return np.where(left > 0.5, total / np.maximum(left, 1), np.nan)
+
+
+def _where_the_others_say(frame: FitFrame, others: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """The shift of a frame, or another one at which it is surely more like the mean of the others."""
+    found = pair_shifts(search_frame(others), search_frame(frame.image))
+    here, _ = found.around(shift / frame.step)
+    best = _likeliest(found, shift / frame.step)
+    return shift if best == here else found.shifts[best] * frame.step
 
 
 def _taken_over(shifts: np.ndarray, good: np.ndarray, fitted: list[FrameShift | None]) -> tuple[np.ndarray, np.ndarray]:

@@ -73,7 +73,7 @@ def register_rotated(scans: Sequence[np.ndarray], rotations: Sequence[float], pa
         How often the rows of each scan are fitted to the others.
     """
     shape = scans[0].shape
-    axes = [_Axes.of(shape, rotation) for rotation in rotations]
+    axes = [Axes.of(shape, rotation) for rotation in rotations]
     total = COARSE**2 + passes * len(scans)
     steady, offsets, before = yield from _steady_drift(scans, axes, total)
     rows = np.arange(shape[0]) - (shape[0] - 1) / 2
@@ -98,15 +98,24 @@ def register_rotated(scans: Sequence[np.ndarray], rotations: Sequence[float], pa
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Axes:
-    """Where the pixels of a turned scan lie on the grid of the first one; (y, x), px."""
+class Axes:
+    """Where the pixels of a turned scan lie on the grid of the first one.
+
+    Attributes
+    ----------
+    middle : ndarray, shape (2,), px, (y, x)
+        About which scans are turned.
+    fast, slow : ndarray, shape (2,), (y, x)
+        Unit vectors along the rows, and from row to row.
+    """
 
     middle: np.ndarray
     fast: np.ndarray
     slow: np.ndarray
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], rotation: float) -> _Axes:
+    def of(cls, shape: tuple[int, ...], rotation: float) -> Axes:
+        """Those of a scan of a shape (Y, X), in a direction in degrees, counter-clockwise on the screen."""
         angle = math.radians(rotation)
         # Counter-clockwise on the screen, where y points down.
         fast = np.array([-math.sin(angle), math.cos(angle)])
@@ -127,7 +136,7 @@ class _Axes:
         return np.asarray(sum((places[one] - self.middle[one]) * self.fast[one] for one in (0, 1)) + self.middle[1])
 
 
-def undrifted(scan: np.ndarray, drift: np.ndarray, axes: _Axes | float) -> np.ndarray:
+def undrifted(scan: np.ndarray, drift: np.ndarray, axes: Axes | float) -> np.ndarray:
     """A scan on the grid of the first one, float32 (Y, X), without its drift; NaN where it shows nothing.
 
     Parameters
@@ -135,10 +144,10 @@ def undrifted(scan: np.ndarray, drift: np.ndarray, axes: _Axes | float) -> np.nd
     scan : ndarray, shape (Y, X)
     drift : ndarray, shape (Y, 2), px, (y, x)
         As in :class:`ScanDrifts`.
-    axes : float, degrees
+    axes : Axes, or float, degrees
         Direction of the scan, counter-clockwise on the screen.
     """
-    there = axes if isinstance(axes, _Axes) else _Axes.of(scan.shape, axes)
+    there = axes if isinstance(axes, Axes) else Axes.of(scan.shape, axes)
     known = np.isfinite(scan)
     filled = scan if known.all() else np.where(known, scan, scan[known].mean())
     grid = list(np.indices(scan.shape, dtype=np.float64))
@@ -180,11 +189,11 @@ def _agreement(images: list[np.ndarray]) -> float:
 # -- one steady drift ----------------------------------------------------------------------------------------------------
 
 
-def _steady_drift(scans: Sequence[np.ndarray], axes: list[_Axes], total: int) -> Steps[tuple[np.ndarray, np.ndarray, float]]:
+def _steady_drift(scans: Sequence[np.ndarray], axes: list[Axes], total: int) -> Steps[tuple[np.ndarray, np.ndarray, float]]:
     """Drift in px a row (y, x) under which the scans agree best, the offset of each scan's middle, and the agreement without."""
     step = -(-max(scans[0].shape) // SEARCHED)
     small = [band_passed(binned(scan, step)).astype(np.float32) for scan in scans]
-    turned = [_Axes(middle=(np.array(small[0].shape) - 1) / 2, fast=axis.fast, slow=axis.slow) for axis in axes]
+    turned = [Axes(middle=(np.array(small[0].shape) - 1) / 2, fast=axis.fast, slow=axis.slow) for axis in axes]
     rows = (np.arange(small[0].shape[0]) - (small[0].shape[0] - 1) / 2)[:, None]
 
     def score(drift: np.ndarray) -> tuple[float, list[np.ndarray]]:
@@ -229,7 +238,7 @@ def _nearest_peak(correlation: np.ndarray, middle: np.ndarray, nearly: float = N
     return highest, places[int(np.argmin(np.hypot(*places.T)))].astype(float)
 
 
-def _at_landmarks(scans: list[np.ndarray], drifts: np.ndarray, axes: list[_Axes]) -> np.ndarray:
+def _at_landmarks(scans: list[np.ndarray], drifts: np.ndarray, axes: list[Axes]) -> np.ndarray:
     """Drifts of scans with each scan moved as a whole to where it agrees best with the first one."""
     images = [undrifted(scan, drift, axis) for scan, drift, axis in zip(scans, drifts, axes, strict=True)]
     step = -(-max(images[0].shape) // SEARCHED)
@@ -245,7 +254,7 @@ def _at_landmarks(scans: list[np.ndarray], drifts: np.ndarray, axes: list[_Axes]
 # -- row by row ----------------------------------------------------------------------------------------------------------
 
 
-def _fitted(scan: np.ndarray, mean: np.ndarray, drift: np.ndarray, axes: _Axes, wander: float) -> np.ndarray:
+def _fitted(scan: np.ndarray, mean: np.ndarray, drift: np.ndarray, axes: Axes, wander: float) -> np.ndarray:
     """Drift (Y, 2) of one scan after a few steps against the mean of the others."""
     reached = np.isfinite(mean)
     filled = np.where(reached, mean, mean[reached].mean()).astype(np.float32)
