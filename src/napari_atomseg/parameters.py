@@ -3,6 +3,7 @@
 Apart from the workflows, so that the help of a command loads none of the libraries that they calculate with.
 """
 
+from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.analysis.params import MeasureParams
 from napari_atomseg.comparison.params import CompareParams
 from napari_atomseg.imaging.convolution import ConvolutionParams
@@ -29,6 +30,7 @@ __all__ = [
     "CorrectionParams",
     "CutParams",
     "DetectorParams",
+    "IntensityParams",
     "MeasureParams",
     "MultisliceParams",
     "NetworkParams",

@@ -27,12 +27,24 @@ from napari_atomseg.analysis.lattice_numbers import (
     verdicts_of_reference,
 )
 from napari_atomseg.analysis.measurement import Measurement, Setting
-from napari_atomseg.core.columns import COLUMN_ATOMS, DISPLACEMENT, GRAIN, POLAR, SITE, STRAIN, SUBLATTICE, TILT, Columns, std_of
+from napari_atomseg.core.columns import (
+    COLUMN_ATOMS,
+    DISPLACEMENT,
+    EXISTENCE,
+    GRAIN,
+    POLAR,
+    SITE,
+    STRAIN,
+    SUBLATTICE,
+    TILT,
+    Columns,
+    std_of,
+)
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 
 SUBLATTICES, DISPLACED, STRAINED, POLARISED, CELLS = "sublattices", "displacement", "strain", "polarisation", "cells"
-SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", "existence_probability", "frame")
+SITE_COLUMNS = (GRAIN, SUBLATTICE, *SITE, "y_px", "x_px", "present", EXISTENCE, "frame")
 _FEATURES = {DISPLACED: DISPLACEMENT, POLARISED: POLAR, STRAINED: STRAIN, CELLS: (TILT,)}
 
 
@@ -196,7 +208,7 @@ class _Frame:
                 "y_px": places[:, 0],
                 "x_px": places[:, 1],
                 "present": np.arange(len(places)) < len(held),
-                "existence_probability": np.nan,
+                EXISTENCE: np.nan,
             }
             tables.append(pd.DataFrame(values))
         return pd.concat(tables, ignore_index=True)

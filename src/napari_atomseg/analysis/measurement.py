@@ -12,6 +12,7 @@ from napari_atomseg.core.columns import Columns
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_atomseg.analysis.intensities.source import IntensitySource
     from napari_atomseg.analysis.lattice.column_cell import ColumnCell
 
 
@@ -30,6 +31,8 @@ class Setting:
     params : MeasureParams
     cells : tuple of ColumnCell
         Columns of known structures that lattices are compared with.
+    intensities : IntensitySource or None
+        The image, for analyses of intensity.
     """
 
     shape: tuple[int, int]
@@ -37,6 +40,7 @@ class Setting:
     asked: tuple[str, ...] = ()
     params: MeasureParams = field(default_factory=MeasureParams)
     cells: tuple[ColumnCell, ...] = ()
+    intensities: IntensitySource | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -51,6 +51,8 @@ CLASS, CLASS_PROBABILITY = "class", "class_probability"
 TAIL_SHARE, YX_CORRELATION = "tail_share", "yx_correlation"
 LATTICE_RESIDUAL = ("lattice_residual_y_px", "lattice_residual_x_px")
 SUBLATTICE, AROUND, RESPONSE = "sublattice", "around", "response"
+CROSS_SECTION, COUNT_PROBABILITY = "cross_section", "atom_count_probability"
+OUTLIER_Q, EXISTENCE = "outlier_q", "existence_probability"
 ELEMENT, ATOM_COUNT, OCCUPANCY = "element", "atom_count", "occupancy"
 NEIGHBOURS = "neighbours"
 GRAIN, SITE = "grain", ("site_u", "site_v")
@@ -126,8 +128,14 @@ SOMETIMES = (
     *_measured(TEMPLATE_STRAIN[0], "", "strain along x against the template at its mean size", "measure templates"),
     *_measured(TEMPLATE_STRAIN[1], "", "strain along y", "measure templates"),
     *_measured(TEMPLATE_STRAIN[2], "", "shear strain", "measure templates"),
+    *_measured(
+        CROSS_SECTION, "Å² of the beam or counts Å²", "intensity above the background, over the column", "measure cross-section"
+    ),
+    Feature(COUNT_PROBABILITY, "0 to 1", "probability of that number of atoms", "measure counts"),
+    Feature(OUTLIER_Q, "0 to 1", "false-discovery rate at which the column would be called an outlier", "measure outliers"),
+    Feature(EXISTENCE, "0 to 1", "probability that a column stands there", "measure existence"),
     Feature(ELEMENT, "", "chemical symbol", "true columns, imports"),
-    Feature(ATOM_COUNT, "", "atoms in the column", "true columns"),
+    Feature(ATOM_COUNT, "", "atoms in the column", "measure counts, true columns"),
     Feature(OCCUPANCY, "0 to 1", "share of the column's sites that are filled", "true columns"),
 )
 """Features that single steps add; the tables of other programs may bring more under names of their own."""

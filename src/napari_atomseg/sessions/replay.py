@@ -179,7 +179,9 @@ def _done(micrograph: Micrograph, step: Step, state: _State) -> Generator[Progre
             straightened, _ = yield from straighten_rows.steps(columns, params=step.rows)
             return replace(state, columns=straightened)
         case Measure():
-            found = yield from measure.steps(micrograph, columns, what=step.what.split(","), params=step.measuring)
+            found = yield from measure.steps(
+                micrograph, columns, what=step.what.split(","), params=step.measuring, intensities=step.intensities
+            )
             earlier = state.measurement.tables if state.measurement is not None else {}
             found = replace(found, tables={**earlier, **found.tables})
             return replace(state, columns=found.columns, measurement=found)

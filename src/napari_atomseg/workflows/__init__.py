@@ -6,6 +6,7 @@ Importing this module loads no reader, network, simulator or window library.
 
 from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
+from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.analysis.lattice_numbers import plus_minus
 from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.analysis.params import MeasureParams
@@ -40,6 +41,7 @@ from napari_atomseg.simulation.correction_pairs import (
     pairs_cost,
     write_pairs,
 )
+from napari_atomseg.simulation.cross_section_library import cross_section_library
 from napari_atomseg.simulation.effects import CONVOLUTIONS, PROBES, belongs_to, has_effect
 from napari_atomseg.simulation.engine import simulate, simulate_again, structure_in
 from napari_atomseg.simulation.exit_waves import exit_wave_files, make_exit_waves
@@ -65,6 +67,7 @@ from napari_atomseg.workflows.choice import AUTO, CLASSICAL
 from napari_atomseg.workflows.classifier import RECIPES, train_classifier
 from napari_atomseg.workflows.column_edits import snap, transfer
 from napari_atomseg.workflows.columns import locate, model_names, refine
+from napari_atomseg.workflows.counting import counts_in, recount
 from napari_atomseg.workflows.fit_residual import residual
 from napari_atomseg.workflows.lattice import (
     accept_suggested,
@@ -125,6 +128,7 @@ __all__ = [
     "DetectorParams",
     "Diffractogram",
     "FittedSimulation",
+    "IntensityParams",
     "MeasureParams",
     "Measurement",
     "Micrograph",
@@ -154,6 +158,8 @@ __all__ = [
     "correction_for",
     "correction_names",
     "corrections_that_fit",
+    "counts_in",
+    "cross_section_library",
     "default_network",
     "describe_structure",
     "draw_sample",
@@ -210,6 +216,7 @@ __all__ = [
     "read_structure",
     "recipe_for_crystal",
     "record",
+    "recount",
     "refine",
     "rejection_at",
     "report",

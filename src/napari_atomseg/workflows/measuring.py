@@ -7,12 +7,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.analysis.measurement import Measurement, Setting
 from napari_atomseg.analysis.params import MeasureParams, several
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError, MissingCalibrationError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.workflows.intensities import INTENSITIES, NAMES, intensity_source, refuse_without_effect
 from napari_atomseg.workflows.steps import Measure, recorded
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ ANALYSES = {
     "cells": LATTICES,
     "templates": "napari_atomseg.analysis.template_measurement:measure_templates",
     "rings": "napari_atomseg.analysis.ring_measurement:measure_rings",
+    **dict.fromkeys(NAMES, INTENSITIES),
 }
 """Modules and functions by the names under which they are asked for; a function takes columns and a
 :class:`napari_atomseg.analysis.measurement.Setting`, is a job, and returns a :class:`Measurement`. One that serves several names
@@ -43,7 +46,12 @@ USES = {
 
 @job
 def measure(
-    micrograph: Micrograph, columns: Columns, *, what: Sequence[str] = ("rings",), params: MeasureParams | None = None
+    micrograph: Micrograph,
+    columns: Columns,
+    *,
+    what: Sequence[str] = ("rings",),
+    params: MeasureParams | None = None,
+    intensities: IntensityParams | None = None,
 ) -> Generator[Progress, None, Measurement]:
     """Measure columns of a micrograph.
 
@@ -57,8 +65,12 @@ def measure(
         of ``displacement`` (from the fitted lattice), ``strain`` (and rotation), ``polarisation`` (from the centroid of the
         neighbours on another sublattice) and ``cells`` (a table of unit cells). ``templates``: the structure that the
         neighbours of each column form. ``rings``: bonds and polygons of a sheet of carbon; new feature ``neighbours``, tables
-        ``rings`` and ``bonds``.
+        ``rings`` and ``bonds``. ``cross-section``: the scattering cross-section of each column, which comes with each of
+        ``counts`` (atoms in each column), ``outliers`` (columns that scatter otherwise than their like) and ``existence``
+        (whether a column stands at each site of the lattice).
     params : MeasureParams, optional
+    intensities : IntensityParams, optional
+        How cross-sections are measured and atoms counted.
 
     Returns
     -------
@@ -73,21 +85,24 @@ def measure(
         If the pixel size is unknown.
     """
     params = params or MeasureParams()
+    intensities = intensities or IntensityParams()
     _check_asked(what, params)
+    refuse_without_effect(what, intensities)
     size = micrograph.pixel_size or columns.pixel_size
     if size is None:
         raise MissingCalibrationError(f"{micrograph.name}: lengths are measured, and the pixel size is unknown; set it first")
     height, width = micrograph.shape[-2:]
     cells = _cells_of(params)
+    source = intensity_source(micrograph, intensities) if set(what) & set(NAMES) else None
     found = Measurement(columns=columns, tables={}, numbers={})
-    for place in dict.fromkeys(ANALYSES[name] for name in what):
+    for place in dict.fromkeys(place for name, place in ANALYSES.items() if name in what):
         module, _, function = place.partition(":")
         asked = tuple(name for name in what if ANALYSES[name] == place)
-        setting = Setting(shape=(height, width), size=size, asked=asked, params=params, cells=cells)
+        setting = Setting(shape=(height, width), size=size, asked=asked, params=params, cells=cells, intensities=source)
         measured = yield from getattr(import_module(module), function)(found.columns, setting)
         found = _joined(found, measured)
     said = {**found.columns.provenance, "measured": {"what": list(what), **found.numbers}}
-    step = Measure(what=",".join(what), measuring=params)
+    step = Measure(what=",".join(what), measuring=params, intensities=intensities)
     return replace(found, columns=recorded(replace(found.columns, provenance=said), step))
 
 

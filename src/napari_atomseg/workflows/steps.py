@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.analysis.params import MeasureParams, ScanRowsParams
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -127,11 +128,14 @@ class Measure:
         One name, or several separated by commas.
     measuring : MeasureParams
         How.
+    intensities : IntensityParams
+        How cross-sections are measured and atoms counted.
     """
 
     kind: ClassVar[str] = "measure"
     what: str = ""
     measuring: MeasureParams = field(default_factory=MeasureParams)
+    intensities: IntensityParams = field(default_factory=IntensityParams)
 
     def __post_init__(self) -> None:
         check(self)
@@ -164,6 +168,7 @@ _PARTS: dict[str, type] = {
     "fit": RefineParams,
     "rows": ScanRowsParams,
     "measuring": MeasureParams,
+    "intensities": IntensityParams,
 }
 
 

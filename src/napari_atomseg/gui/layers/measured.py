@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Vectors
+from napari.layers import Image, Points, Vectors
 
-from napari_atomseg.core.columns import SUBLATTICE, Columns
+from napari_atomseg.core.columns import ATOM_COUNT, SUBLATTICE, Columns
 from napari_atomseg.gui.layers.conversion import DIFFERENCE, KEY, derive, ring_diameter, spatial_options
 from napari_atomseg.plots.colour_wheel import direction_colours
 
+BRIGHT = 0.6
+"""Of the shown range of intensities: numbers on brighter columns are dark."""
+MOST_NUMBERS = 5000
+"""More numbers on one image cannot be read."""
 ARROW_SHARE = 1.5
 """Usual length of an arrow in units of the diameter of a ring."""
 
@@ -130,6 +134,46 @@ def _insert(viewer: Any, image: Image, plane: np.ndarray, frame: int, name: str,
     layer = Image(plane, name=name, opacity=0.7, metadata={KEY: {"feature": feature}}, **look, **geometry)
     derive(layer, image)
     viewer.layers.insert(viewer.layers.index(image) + 1, layer)
+    viewer.layers.selection.active = active
+    return layer
+
+
+def show_counts(viewer: Any, image: Image, columns: Columns) -> Points | None:
+    """Numbers of atoms on the image, in place of earlier ones; None if there are none, or too many to be read.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Image
+    columns : Columns
+        With `atom_count`.
+    """
+    counts = columns.features[ATOM_COUNT].to_numpy(float)
+    known = np.isfinite(counts) & np.isfinite(columns.positions).all(axis=1)
+    title = f"{image.name} | counts"
+    _remove(viewer, title, "counts")
+    if not 0 < np.count_nonzero(known) <= MOST_NUMBERS:
+        return None
+    places = columns.positions[known]
+    # Dark on columns that are shown bright, else bright.
+    low, high = image.contrast_limits
+    top = columns.features[["intensity", "background"]].sum(axis=1).to_numpy(float)[known]
+    colours = np.where((top > low + BRIGHT * (high - low))[:, None], np.array([0, 0, 0, 1.0]), np.ones(4))
+    if image.ndim == 3:
+        places = np.column_stack([columns.frame[known], places])
+    active = viewer.layers.selection.active
+    layer: Points = viewer.add_points(
+        places,
+        name=title,
+        size=0.01,
+        face_color="transparent",
+        border_color="transparent",
+        text={"string": [f"{one:.0f}" for one in counts[known]], "color": colours, "size": 9, "anchor": "center"},
+        metadata={KEY: {"counts": True}},
+        **spatial_options(image, places.shape[1]),
+    )
+    derive(layer, image)
+    layer.editable = False
     viewer.layers.selection.active = active
     return layer
 

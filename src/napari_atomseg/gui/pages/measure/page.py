@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from napari_atomseg.core.columns import STRAIN, SUBLATTICE, TEMPLATE, Columns
+from napari_atomseg.core.columns import (
+    ATOM_COUNT,
+    CROSS_SECTION,
+    EXISTENCE,
+    OUTLIER_Q,
+    STRAIN,
+    SUBLATTICE,
+    TEMPLATE,
+    Columns,
+)
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.counts import CountsDock
 from napari_atomseg.gui.docks.measured_profile import MeasuredProfileDock
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
+from napari_atomseg.gui.layers.measured import show_counts
 from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
 from napari_atomseg.gui.pages.measure.sentences import described
 from napari_atomseg.gui.pages.measure.views import ARROWS, CELL_MAPS, MeasuredViews
@@ -23,12 +34,8 @@ from napari_atomseg.gui.settings import recall, recall_params, remember, remembe
 from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
-from napari_atomseg.workflows import (
-    WHAT,
-    Measurement,
-    MeasureParams,
-    measure,
-)
+from napari_atomseg.workflows import WHAT, IntensityParams, Measurement, MeasureParams, measure
+from napari_atomseg.writers.particle_xyz import model_path, write_model
 from napari_atomseg.writers.tables import table_paths, write_tables
 
 if TYPE_CHECKING:
@@ -42,10 +49,25 @@ TITLES = {
     "cells": ("Unit cells", "Sides, angle and their ratio, cell by cell: a table of its own."),
     "templates": ("Local structure", "Which structure the neighbours of each column form: fcc, hcp, bcc, square, graphene."),
     "rings": ("Rings, bonds", "Polygons and bonds of a sheet of carbon."),
+    "cross-section": ("Cross-sections", "Intensity above the background over each column, with its error."),
+    "counts": ("Atoms counted", "Atoms in each column, from the cross-sections, with probabilities."),
+    "outliers": ("Outliers", "Columns that scatter otherwise than their like: vacancies, dopants."),
+    "existence": ("Existence", "Probability that a column stands at each site, empty ones included."),
 }
 """Of each analysis: what the page calls it, and what it gives."""
-FIRST_SHOWN = {"strain": STRAIN[0], "sublattices": SUBLATTICE, "templates": TEMPLATE}
+FIRST_SHOWN = {
+    "counts": ATOM_COUNT,
+    "outliers": OUTLIER_Q,
+    "existence": EXISTENCE,
+    "cross-section": CROSS_SECTION,
+    "strain": STRAIN[0],
+    "sublattices": SUBLATTICE,
+    "templates": TEMPLATE,
+}
 """What rings show first after an analysis, the first one that was asked for."""
+INTENSITY_TICKS = {"cross-section", "counts", "outliers", "existence"}
+INTENSITY_FIELDS = ("background", "integration", "radius", "detector", "flux_exponent")
+COUNTING_FIELDS = ("library", "steps", "scatter", "components", "least_atoms", "atom_distance", "element", "heights")
 BUSY = "A job is running; cancel it first."
 
 
@@ -87,6 +109,8 @@ class MeasurePage(QWidget):
             self.ticks[name] = tick
         self.form = Form(MeasureParams, ("sublattice", "window"))
         self.reference = Form(MeasureParams, ("structure", "zone_axis"))
+        self.intensities = Form(IntensityParams, INTENSITY_FIELDS)
+        self.counting = Form(IntensityParams, COUNTING_FIELDS)
         self.reading = QLabel()
         self.reading.setWordWrap(True)
         self.reading.setObjectName("measured")
@@ -126,6 +150,8 @@ class MeasurePage(QWidget):
         layout.addLayout(ticks)
         layout.addWidget(self.form)
         layout.addWidget(fold("Reference structure", self.reference))
+        layout.addWidget(fold("Intensities", self.intensities))
+        layout.addWidget(fold("Counting", self.counting))
         layout.addWidget(self.reading)
         layout.addLayout(self.shown)
         layout.addWidget(self.views.wheel)
@@ -156,7 +182,7 @@ class MeasurePage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.form.form, self.reference.form, self.shown)
+        align_labels(self.form.form, self.reference.form, self.intensities.form, self.counting.form, self.shown)
 
     # -- what can be done ------------------------------------------------------------------------------------------------
 
@@ -178,6 +204,14 @@ class MeasurePage(QWidget):
         return replace(reference, sublattice=shown.sublattice, window=shown.window)
 
     @property
+    def intensity_params(self) -> IntensityParams:
+        """How cross-sections are measured and atoms counted; as usual where no intensity is asked for."""
+        shown, counting = self.intensities.value(), self.counting.value()
+        values = {name: getattr(shown, name) for name in INTENSITY_FIELDS if INTENSITY_TICKS & set(self.asked)}
+        values |= {name: getattr(counting, name) for name in COUNTING_FIELDS if "counts" in self.asked}
+        return IntensityParams(**values)
+
+    @property
     def links(self) -> Links:
         """What the page's links do."""
         return {
@@ -185,6 +219,7 @@ class MeasurePage(QWidget):
             "directions": self.views.show_directions,
             "feature-map": self.views.show_map,
             "save-measured": self.save,
+            "counts": self.show_counts,
         }
 
     @property
@@ -266,13 +301,13 @@ class MeasurePage(QWidget):
         if session is None or self.why_not():
             return
         try:
-            params = self.params
+            params, intensities = self.params, self.intensity_params
         except AtomsegError as error:
             self._host.show_error(error)
             return
         image, asked, what = session.image, session.columns, self.asked
         assert image is not None
-        steps = measure.steps(to_micrograph(image), asked, what=what, params=params)
+        steps = measure.steps(to_micrograph(image), asked, what=what, params=params, intensities=intensities)
         self._host.start(steps, lambda found: self._measured(session, asked, what, found), "Measuring")
 
     def _measured(self, session: ColumnsSession, asked: Columns, what: Sequence[str], found: Measurement) -> None:
@@ -290,10 +325,23 @@ class MeasurePage(QWidget):
             session.restyle()
         self._on_colour(0)
         arrows = '<a href="arrows">arrows</a> · ' if set(what) & set(ARROWS) else ""
+        if "counts" in what:
+            self.show_counts()
+            arrows += '<a href="counts">counts</a> · '
         said = found.summary[:1].upper() + found.summary[1:]
         self._host.say(f'{escape(said)}. {arrows}<a href="table">table</a> · <a href="save-measured">save</a>')
 
     # -- what is shown ---------------------------------------------------------------------------------------------------
+
+    def show_counts(self) -> None:
+        """Write the numbers of atoms on the image, and open their histogram."""
+        session = self.session
+        image = session.image if session is not None else None
+        if session is None or image is None or image not in self._host.viewer.layers:
+            return
+        if ATOM_COUNT in session.columns.features:
+            show_counts(self._host.viewer, image, session.columns)
+        self._host.open_dock(CountsDock).refresh()
 
     def _undo(self) -> None:
         session = self.session
@@ -316,6 +364,9 @@ class MeasurePage(QWidget):
         try:
             if found is not None:
                 write_tables(found.tables, paths)
+                if "atoms" in found.tables:
+                    paths["model"] = model_path(Path(path))
+                    write_model(found.tables["atoms"], paths["model"])
         except AtomsegError as error:
             self._host.show_error(error)
             return []

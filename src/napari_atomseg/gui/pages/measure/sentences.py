@@ -35,10 +35,32 @@ def described(found: Measurement) -> str:
     if "templates" in numbers:
         counts = {name: count for name, count in numbers["templates"].items() if count}
         lines.append(", ".join(f"{count:,} {escape(name)}" for name, count in counts.items()))
+    if "cross_sections" in numbers:
+        lines += [escape(part) for part in _intensities(numbers)]
     if not lines:
         lines.append(escape(found.summary))
-    lines += [f"<b>{escape(said[:1].upper() + said[1:])}.</b>" for said in numbers.get("verdicts", ())]
+    lines += [
+        f"<b>{escape(said[:1].upper() + said[1:])}.</b>"
+        for said in (*numbers.get("verdicts", ()), *numbers.get("intensity_verdicts", ()))
+    ]
     return "<br>".join(lines)
+
+
+def _intensities(numbers: Mapping[str, Any]) -> list[str]:
+    """Cross-sections, counts, outliers and existence, a line each."""
+    sections = numbers["cross_sections"]
+    lines = [f"cross-section {plus_minus(sections['median'], sections['median_std'])} {sections['unit']} (median, error of one)"]
+    if "counts" in numbers:
+        counts = numbers["counts"]
+        lines.append(f"{counts['atoms']:,} atoms in {counts['counted']:,} columns, {counts['components']} different counts")
+    if "outliers" in numbers:
+        found = numbers["outliers"]
+        lines.append(f"{found['called']:,} outliers: {found['bright']:,} brighter, {found['dark']:,} darker than their like")
+    if "existence" in numbers:
+        found = numbers["existence"]
+        lines.append(f"{found['expected_columns']:,.1f} of {found['sites']:,} sites filled")
+        lines.append(f"faintest column that is seen: {found['faintest_cross_section']:.3g} {found['unit']}")
+    return lines
 
 
 def _lattice(one: Mapping[str, Any]) -> str:
