@@ -5,6 +5,7 @@ Apart from the workflows, so that the help of a command loads none of the librar
 
 from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.analysis.params import MeasureParams
+from napari_atomseg.analysis.sequences.params import SequenceParams
 from napari_atomseg.comparison.params import CompareParams
 from napari_atomseg.imaging.convolution import ConvolutionParams
 from napari_atomseg.imaging.correction.params import CorrectionParams
@@ -37,6 +38,7 @@ __all__ = [
     "PairSetParams",
     "RefineParams",
     "RestorationParams",
+    "SequenceParams",
     "SimulationParams",
     "StemParams",
     "SynthesisParams",

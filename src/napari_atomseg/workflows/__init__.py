@@ -10,6 +10,7 @@ from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.analysis.lattice_numbers import plus_minus
 from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.analysis.params import MeasureParams
+from napari_atomseg.analysis.sequences.params import SequenceParams
 from napari_atomseg.comparison.compare import compare, match_rotation, one_frame
 from napari_atomseg.comparison.lens_fit import POOR_FIT, VARIED, FittedSimulation, fit_simulation
 from napari_atomseg.comparison.line_profile import line_profile
@@ -93,6 +94,7 @@ from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.report import report
 from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
 from napari_atomseg.workflows.restored_columns import locate_restored
+from napari_atomseg.workflows.sequences import Sequence, sequence
 from napari_atomseg.workflows.series import AlignedSeries, align
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
 from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
@@ -137,6 +139,8 @@ __all__ = [
     "PairSetParams",
     "RefineParams",
     "RestorationParams",
+    "Sequence",
+    "SequenceParams",
     "SimulationParams",
     "SimulationProgress",
     "Spots",
@@ -225,6 +229,7 @@ __all__ = [
     "restoration_spread",
     "restore",
     "run_settings",
+    "sequence",
     "show_frequencies",
     "simulate",
     "simulate_again",
