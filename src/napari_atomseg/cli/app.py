@@ -24,6 +24,7 @@ from napari_atomseg.cli.pairs import make_pairs
 from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.restore import restore_images
 from napari_atomseg.cli.run import run_workflow
+from napari_atomseg.cli.sequence import sequence
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.train import train
@@ -47,6 +48,7 @@ app.command()(locate)
 app.command()(refine)
 app.command()(measure)
 app.command("align")(align_frames)
+app.command()(sequence)
 app.command("run")(run_workflow)
 app.command("map")(map_images)
 app.command("restore")(restore_images)
