@@ -1,8 +1,8 @@
 """How well columns that come and go are followed: ``python benchmarks/sequences.py [--own N] [--doses 0.1,0.05] [--bench FILE]``.
 
-Movies of particles of several lattices whose edge columns come and go: Gaussians, drift, row jitter, counting noise. Sites that are
-occupied in more than 5 % of the frames have to be found. ``--bench FILE`` judges on a movie of others, which ``draw.py`` in the
-file's folder draws.
+Movies of particles of several lattices whose edge columns come and go: Gaussians, drift, row jitter, counting noise. Sites that
+are occupied in more than 5 % of the frames have to be found. ``--bench FILE`` judges on a movie of others, which ``draw.py`` in
+the file's folder draws.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def kymograph(
     """
     if micrograph.frames != len(found.drift):
         raise AtomsegError(
-            f"{micrograph.name} has {micrograph.frames} frames and the sequence {len(found.drift)}; give the stack that was followed"
+            f"{micrograph.name} has {micrograph.frames} frames, the sequence {len(found.drift)}; give the stack that was followed"
         )
     shifts = found.drift[["y_px", "x_px"]].to_numpy()
     return (yield from views.kymograph(micrograph.frame, shifts, begin, end, width))

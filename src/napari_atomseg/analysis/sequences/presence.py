@@ -9,7 +9,7 @@ import numpy as np
 from napari_atomseg.analysis.hidden_markov import forward_backward, most_likely_path, two_states
 
 ROUNDS, LEARNING, AT_REST = 200, 20, 1e-6
-LIKE_THE_OTHERS = 8.0
+LIKE_THE_OTHERS = 12.0
 """Frames' worth of what all sites do that the rates of one site are held to."""
 AS_IF = 0.5
 """Events that are taken as seen before, so that no rate becomes 0."""
