@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from napari_atomseg.analysis.sequences.evidence import Evidence, Scene, drawn, patches_of
 
-ROUNDS = 12
+ROUNDS, FAINT = 12, 1e-3
 WIDTHS = 0.05
 """Share by which widths of columns are varied."""
 CLEAR_OF_COLUMNS = 2.0
@@ -55,11 +55,11 @@ def scene_of(average: np.ndarray, places: np.ndarray, sigma: float) -> Scene:
     normal = (design @ design.T + sparse.identity(len(places)) * 1e-6).tocsc()
     wide = _smoothing(places, sigma)
     clear = known & (drawn(patches, np.ones(len(places)), shape) < np.exp(-(CLEAR_OF_COLUMNS**2) / 2))
-    background = _smooth(image, clear if clear.any() else known, wide)
+    background, smooth = _Smooth(clear if clear.any() else known, wide).of(image), _Smooth(known, wide)
     heights = np.zeros(len(places))
     for _ in range(ROUNDS if len(places) else 0):
         heights = np.atleast_1d(spsolve(normal, design @ (known * (image - background)).ravel()))
-        background = _smooth(image - drawn(patches, heights, shape), known, wide)
+        background = smooth.of(image - drawn(patches, heights, shape))
     rest = float(np.var((image - background - drawn(patches, heights, shape))[known])) if known.any() else 1.0
     return Scene(places=places, heights=heights, sigma=sigma, background=background, gain=max(rest, 1e-12), offset=-1.0)
 
@@ -69,13 +69,24 @@ def _smoothing(places: np.ndarray, sigma: float) -> float:
     return max(apart if np.isfinite(apart) else 0.0, 3 * sigma)
 
 
-def _smooth(image: np.ndarray, where: np.ndarray, sigma: float) -> np.ndarray:
-    """A Gaussian mean over the pixels of a mask; far from all of them that of the whole mask."""
-    share = ndimage.gaussian_filter(where.astype(float), sigma, mode="nearest")
-    total = ndimage.gaussian_filter(np.where(where, image, 0.0), sigma, mode="nearest")
-    overall = float(image[where].mean()) if where.any() else 0.0
-    faint = 1e-3
-    return np.asarray((total + faint * overall) / (share + faint))
+class _Smooth:
+    """Gaussian means over the pixels of a mask; far from all of them the mean of the whole mask.
+
+    Parameters
+    ----------
+    where : ndarray of bool, shape (Y, X)
+    sigma : float, px
+    """
+
+    def __init__(self, where: np.ndarray, sigma: float) -> None:
+        self._where, self._sigma = where, sigma
+        self._share = ndimage.gaussian_filter(where.astype(float), sigma, mode="nearest")
+
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """The means of an image (Y, X)."""
+        total = ndimage.gaussian_filter(np.where(self._where, image, 0.0), self._sigma, mode="nearest")
+        overall = float(image[self._where].mean()) if self._where.any() else 0.0
+        return np.asarray((total + FAINT * overall) / (self._share + FAINT))
 
 
 def noise_of(sums: np.ndarray) -> tuple[float, float]:
