@@ -1,7 +1,7 @@
-"""How well drawn series are aligned: hops, errors of shifts and rows, noise of the average, drift of turned scans, time; as tables.
+"""How well drawn series are aligned: hops, errors of shifts and rows, noise, drift of turned scans, time; as tables.
 
-``python benchmarks/series.py [NUMBER]`` draws NUMBER series (by default 200) of 12 to 40 frames of 256 x 256 px at 30 counts with a
-landmark (a corner or one vacancy), fewer of the rest; needs nothing but the plugin and its tests.
+``python benchmarks/series.py [NUMBER]`` draws NUMBER series (by default 200) of 12 to 40 frames of 256 x 256 px at 30 counts with
+a landmark (a corner or one vacancy), fewer of the rest; needs nothing but the plugin and its tests.
 """
 
 from __future__ import annotations
