@@ -79,7 +79,7 @@ def test_frames_become_an_image_beside_the_frame_in_view(aligned, page, viewer, 
     assert page.compare.mode == "beside"
     assert panel.image is aligned
     assert "6 of 6 frames" in panel.status.text()
-    assert "times the ideal" in panel.status.text()
+    assert "one frame / √6" in panel.status.text()
     # What moved lies still in the aligned frames.
     inside = (slice(44, -44), slice(44, -44))
     first, last = (np.asarray(frames.data[k])[inside] for k in (0, FRAMES - 1))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SECOND = "#e69f00"
 """Okabe and Ito's orange: of what is drawn beside the first line, on dark and on white."""
+NARROWEST = 0.2
+"""Range of brightness and correlation that is shown at least."""
 _LEFT_PX, _BETWEEN_PX = 58, 52
 _ROOM = 0.03
 
@@ -106,14 +108,29 @@ class SeriesQuality:
         drift = framed_axes(figure, inks, halves[0], title, f"shift, {'Å' if unit == 'angstrom' else 'px'}")
         for name, colour in (("y", inks.bright), ("x", SECOND)):
             values, errors = self.table[f"shift_{name}_{unit}"], self.table[f"shift_{name}_std_{unit}"]
-            line = {"markersize": 4, "linewidth": 1, "elinewidth": 1, "capsize": 1.5, "color": colour, "label": name}
+            line: dict[str, Any] = {
+                "markersize": 4,
+                "linewidth": 1,
+                "elinewidth": 1,
+                "capsize": 1.5,
+                "color": colour,
+                "label": name,
+            }
             drift.errorbar(self.along, values, yerr=errors, fmt=".-", **line)
         quality = framed_axes(figure, inks, halves[1], title)
         for name, colour in (("brightness", inks.bright), ("correlation", SECOND)):
             quality.plot(self.along, self.table[name], ".-", markersize=4, linewidth=1, color=colour, label=name)
-        quality.set_ylim(bottom=min(0.0, float(np.nanmin(self.table["correlation"].fillna(0.0)))))
+        quality.set_ylim(*self._range())
         for axes in (drift, quality):
             self._finish(axes, inks)
+
+    def _range(self) -> tuple[float, float]:
+        """Of brightness and correlation; never so narrow that noise looks like a change."""
+        values = self.table[["brightness", "correlation"]].to_numpy(float)
+        known = values[np.isfinite(values)]
+        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+        room = max(0.08 * (high - low), 0.5 * (NARROWEST - (high - low)))
+        return low - room, high + room
 
     def _finish(self, axes: Axes, inks: Inks) -> None:
         """What both halves have in common."""

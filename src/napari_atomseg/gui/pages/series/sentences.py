@@ -48,4 +48,4 @@ def _noise(noise: Mapping[str, float], used: int) -> str:
     average, ideal = float(noise["average"]), float(noise["ideal_average"])
     if not (np.isfinite(average) and ideal > 0):
         return "its noise is not known."
-    return f"noise {average:.3g}, {average / ideal:.2f} times the ideal of one frame / √{used}."
+    return f"noise {average:.3g}, where one frame / √{used} is {ideal:.3g}."
