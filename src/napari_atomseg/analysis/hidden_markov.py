@@ -25,8 +25,8 @@ class Smoothed:
         Of each state at each moment.
     changes : ndarray, shape (S, T - 1)
         Probability that the state at the next moment is another one.
-    pairs : ndarray, shape (K, K)
-        Expected number of steps from one state to another, of all sequences.
+    pairs : ndarray, shape (K, K) or (S, K, K)
+        Expected number of steps from one state to another: of all sequences, or of each if each has its own transitions.
     log_likelihood : float
     """
 
@@ -43,9 +43,9 @@ def forward_backward(log_emission: np.ndarray, transition: np.ndarray, initial: 
     ----------
     log_emission : ndarray, shape (S, T, K)
         Logarithm of the density of what was seen in sequence s at time t if the state is k; all 0 where nothing was seen.
-    transition : ndarray, shape (K, K)
-        Probability of a step from state i (row) to j.
-    initial : ndarray, shape (K,)
+    transition : ndarray, shape (K, K) or (S, K, K)
+        Probability of a step from state i (row) to j, the same for all sequences or of each.
+    initial : ndarray, shape (K,) or (S, K)
         Probability of each state at the first moment.
     """
     top = log_emission.max(axis=2, keepdims=True)
@@ -54,16 +54,18 @@ def forward_backward(log_emission: np.ndarray, transition: np.ndarray, initial: 
     forward, scale = np.empty_like(emission), np.empty((sequences, times))
     before = np.broadcast_to(initial, (sequences, states))
     for time in range(times):
-        now = (before if time == 0 else forward[:, time - 1] @ transition) * emission[:, time]
+        now = (before if time == 0 else _stepped(forward[:, time - 1], transition)) * emission[:, time]
         scale[:, time] = np.maximum(now.sum(axis=1), TINY)
         forward[:, time] = now / scale[:, time, None]
     backward = np.ones_like(emission)
-    pairs, changes = np.zeros((states, states)), np.zeros((sequences, max(times - 1, 0)))
+    pairs, changes = np.zeros(transition.shape), np.zeros((sequences, max(times - 1, 0)))
+    staying, back = np.diagonal(transition, axis1=-2, axis2=-1), np.swapaxes(transition, -2, -1)
+    together = "si,sj->ij" if transition.ndim == 2 else "si,sj->sij"
     for time in range(times - 2, -1, -1):
         ahead = emission[:, time + 1] * backward[:, time + 1] / scale[:, time + 1, None]
-        backward[:, time] = ahead @ transition.T
-        pairs += (forward[:, time].T @ ahead) * transition
-        changes[:, time] = 1 - np.sum(forward[:, time] * np.diag(transition) * ahead, axis=1)
+        backward[:, time] = _stepped(ahead, back)
+        pairs += np.einsum(together, forward[:, time], ahead) * transition
+        changes[:, time] = 1 - np.sum(forward[:, time] * staying * ahead, axis=1)
     found = forward * backward
     found /= np.maximum(found.sum(axis=2, keepdims=True), TINY)
     return Smoothed(
@@ -72,6 +74,11 @@ def forward_backward(log_emission: np.ndarray, transition: np.ndarray, initial: 
         pairs=pairs,
         log_likelihood=float(np.sum(np.log(scale)) + np.sum(top)),
     )
+
+
+def _stepped(states: np.ndarray, transition: np.ndarray) -> np.ndarray:
+    """Probabilities of states (S, K) one step later."""
+    return states @ transition if transition.ndim == 2 else np.einsum("si,sij->sj", states, transition)
 
 
 def most_likely_path(log_emission: np.ndarray, transition: np.ndarray, initial: np.ndarray) -> np.ndarray:
@@ -91,15 +98,16 @@ def most_likely_path(log_emission: np.ndarray, transition: np.ndarray, initial: 
     return path
 
 
-def two_states(appearing: float, disappearing: float) -> np.ndarray:
-    """Transitions of a thing that is absent (state 0) or present (1), shape (2, 2).
+def two_states(appearing: np.ndarray | float, disappearing: np.ndarray | float) -> np.ndarray:
+    """Transitions of a thing that is absent (state 0) or present (1), shape (2, 2); or of many things, shape (S, 2, 2).
 
     Parameters
     ----------
-    appearing, disappearing : float
+    appearing, disappearing : float, or ndarray of shape (S,)
         Probability of it in one step of time.
     """
-    return np.array([[1 - appearing, appearing], [disappearing, 1 - disappearing]])
+    go, leave = np.asarray(appearing, float), np.asarray(disappearing, float)
+    return np.stack([np.stack([1 - go, go], -1), np.stack([leave, 1 - leave], -1)], -2)
 
 
 def hopping(states: int, change: float, reach: float) -> np.ndarray:

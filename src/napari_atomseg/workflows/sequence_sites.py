@@ -1,0 +1,313 @@
+"""Sites of a sequence and what each frame says of them: from the average and the frames' pixels, or from columns of each frame."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from napari_atomseg.analysis.frame_sites import sites_of_frames
+from napari_atomseg.analysis.sequences.evidence import Evidence, Moment, Scene, look
+from napari_atomseg.analysis.sequences.params import SequenceParams
+from napari_atomseg.analysis.sequences.presence import SHARES, Presence, detections, dispersion, follow, site_evidence
+from napari_atomseg.analysis.sequences.scene import (
+    Gathered,
+    Gathering,
+    first_heights,
+    improved,
+    levels_of,
+    neighbour_distance,
+    new_places,
+    noise_of,
+    novel_height,
+    scene_of,
+)
+from napari_atomseg.core.columns import EXISTENCE, Columns, join_frames
+from napari_atomseg.core.farm import Farm
+from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.inference.params import NetworkParams
+
+LOOKS, LOOKING_FOR_MORE = 4, (1, 2)
+"""Passes over the frames after the first one, and those in which further sites are looked for."""
+FAINTER = 0.85
+"""Further sites are looked for with columns of this height, in units of those that come and go."""
+NEAREST = 0.5
+"""Sites are at least so far apart, in units of the usual distance of neighbours."""
+NARROWEST = 0.7
+THERE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Followed:
+    """Sites, and what becomes of them in the frames that were looked at.
+
+    Attributes
+    ----------
+    places, stds : ndarray, shape (S, 2), px, (y, x)
+        In frame 0.
+    presence : Presence
+    visible : ndarray of bool, shape (S, T)
+    columns : Columns
+        Of every frame, with the feature ``site``.
+    numbers : dict
+        What was learnt.
+    """
+
+    places: np.ndarray
+    stds: np.ndarray
+    presence: Presence
+    visible: np.ndarray
+    columns: Columns
+    numbers: dict[str, Any]
+
+
+def looked_at(
+    farm: Farm, stack: Micrograph, frames: np.ndarray, moments: list[Moment], scene: Scene, what: str
+) -> Steps[tuple[Gathered, bool]]:
+    """The evidence of all frames in one pass, and whether all of them are one and the same."""
+    novel = bool(moments[0].novel)
+    gathering = Gathering(len(scene.places), len(frames), stack.shape[-2:], SHARES if novel else ())
+    sums: set[int] = set()
+
+    def tasks() -> Iterator[tuple[np.ndarray, Moment, Scene]]:
+        for frame, moment in zip(frames, moments, strict=True):
+            image = stack.frame(int(frame))
+            sums.add(zlib.crc32(np.ascontiguousarray(image).tobytes()))
+            yield image, moment, scene
+
+    found: Iterator[Evidence] = farm.each(look, tasks())
+    for place, one in enumerate(found):
+        gathering.take(place, one)
+        yield Progress(place + 1, len(frames), what)
+    return gathering.all(), len(sums) == 1
+
+
+def follow_average(
+    stack: Micrograph,
+    average: np.ndarray,
+    sites: Columns,
+    shifts: np.ndarray,
+    frames: np.ndarray,
+    params: SequenceParams,
+    farm: Farm,
+    given: bool,
+) -> Steps[Followed]:
+    """Follow sites that were found on the average, and others that show only when the frames are looked at one by one.
+
+    Parameters
+    ----------
+    stack : Micrograph
+    average : ndarray, shape (Y, X)
+        On the grid of frame 0.
+    sites : Columns
+        Found on it.
+    shifts : ndarray, shape (T, 2), px
+        Of the frames that are looked at.
+    frames : ndarray of int, shape (T,)
+        Their numbers.
+    params : SequenceParams
+    farm : Farm
+    given : bool
+        The sites were given: none is added and none left out.
+    """
+    places = sites.positions[np.isfinite(sites.positions).all(axis=1)]
+    scene = scene_of(average, places, _width_of(sites))
+    apart = _apart(scene)
+    total = LOOKS + 1
+    moments = [Moment(shift=shift, presence=np.ones(len(places))) for shift in shifts]
+    found, same = yield from _part(looked_at(farm, stack, frames, moments, scene, "first look"), 0, total)
+    gain, offset = noise_of(found.noise)
+    heights = first_heights(found)
+    unsure = found.variance * gain / scene.gain
+    course = follow(
+        np.where(found.seen, (np.nan_to_num(found.height) * heights[:, None] - heights[:, None] ** 2 / 2) / unsure, 0.0)
+    )
+    scene = replace(scene, heights=heights, gain=gain, offset=min(offset, float(scene.background.min()) - 1e-9))
+    levels, spread = (np.ones(len(frames)),) * 2, 1.0
+    least = float(np.log(average.size / (2 * np.pi * scene.sigma**2) / params.false_share))
+    for number in range(LOOKS):
+        novel = 0.0
+        if number in LOOKING_FOR_MORE and not given:
+            usual, scatter = novel_height(scene.heights, course.probability)
+            novel = FAINTER * usual if np.isfinite(usual) else 0.0
+        moments = [
+            Moment(shift=shift, presence=course.probability[:, k], level=levels[0][k], contrast=levels[1][k], novel=novel)
+            for k, shift in enumerate(shifts)
+        ]
+        found, same = yield from _part(looked_at(farm, stack, frames, moments, scene, "following sites"), number + 1, total)
+        course = follow(found.ratio / spread)
+        spread = dispersion(found.height, found.variance, course.probability)
+        course = follow(found.ratio / spread)
+        levels = levels_of(found.levels)
+        last = number == LOOKS - 1
+        if not last:
+            scene = improved(scene, found, course.probability)
+            course, scene = _with_more(found, course, scene, novel, spread, least, apart)
+    kept = np.ones(len(scene.places), bool) if given else _kept(found, course, spread, least, params.least_frames)
+    stds = 1 / np.sqrt(np.maximum(found.stiffness, 1e-12))
+    course = follow(found.ratio[kept] / spread)
+    columns = _columns_there(stack, scene, kept, course, found, shifts, frames, stds)
+    return Followed(
+        places=scene.places[kept],
+        stds=stds[kept],
+        presence=course,
+        visible=found.seen[kept],
+        columns=columns,
+        numbers={
+            "column_sigma_px": scene.sigma,
+            "gain": scene.gain,
+            "offset": scene.offset,
+            "dispersion": spread,
+            "sites_left_out": int(np.sum(~kept)),
+            "identical_frames": same,
+        },
+    )
+
+
+def _part(steps: Steps[Any], number: int, total: int) -> Steps[Any]:
+    from napari_atomseg.core.jobs import as_part
+
+    return (yield from as_part(steps, number / total, (number + 1) / total, "frames"))
+
+
+def _width_of(sites: Columns) -> float:
+    """Usual width of the columns, px; where the finder tells none, a quarter of the distance of neighbours."""
+    widths = sites.features["sigma_px"].to_numpy(float)
+    good = np.isfinite(widths) & (widths > 0) & ~sites.flagged
+    if good.any():
+        return max(float(np.median(widths[good])), NARROWEST)
+    apart = neighbour_distance(sites.positions)
+    return max(apart / 4, NARROWEST) if np.isfinite(apart) else 2.0
+
+
+def _apart(scene: Scene) -> float:
+    distance = neighbour_distance(scene.places)
+    return max(2 * scene.sigma, NEAREST * distance) if np.isfinite(distance) else 3 * scene.sigma
+
+
+def _with_more(
+    found: Gathered, course: Presence, scene: Scene, novel: float, spread: float, least: float, apart: float
+) -> tuple[Presence, Scene]:
+    """Sites that the evidence of the frames adds, as likely there as not."""
+    if found.novelty is None:
+        return course, scene
+    more = new_places(found.novelty / spread, scene.places, scene.sigma, least, apart)
+    if not len(more):
+        return course, scene
+    heights = np.full(len(more), novel / FAINTER)
+    begun = np.full((len(more), course.probability.shape[1]), 0.3)
+    return (
+        replace(course, probability=np.concatenate([course.probability, begun])),
+        replace(scene, places=np.concatenate([scene.places, more]), heights=np.concatenate([scene.heights, heights])),
+    )
+
+
+def _kept(found: Gathered, course: Presence, spread: float, least: float, frames: int) -> np.ndarray:
+    """Sites (S,) that surely exist and are occupied in enough frames."""
+    return (site_evidence(found.ratio / spread) > least) & (course.probability.sum(axis=1) > frames - 0.5)
+
+
+def _columns_there(
+    stack: Micrograph,
+    scene: Scene,
+    kept: np.ndarray,
+    course: Presence,
+    found: Gathered,
+    shifts: np.ndarray,
+    frames: np.ndarray,
+    stds: np.ndarray,
+) -> Columns:
+    """Columns of all frames where one is more likely there than not, at the place of the site."""
+    import pandas as pd
+
+    seen, heights = found.seen[kept], found.height[kept]
+    time, site = np.argwhere((course.probability > THERE).T & seen.T).T
+    places = scene.places[kept][site] + shifts[time]
+    number = len(time)
+    features = pd.DataFrame(
+        {
+            "y_std_px": stds[kept][site, 0],
+            "x_std_px": stds[kept][site, 1],
+            "intensity": heights[site, time],
+            "sigma_px": np.full(number, scene.sigma),
+            "confidence": course.probability[site, time],
+            "fit": ["none"] * number,
+            "origin": ["model"] * number,
+            "site": site,
+            EXISTENCE: course.probability[site, time],
+        }
+    )
+    return Columns(positions=places, frame=frames[time], features=features, pixel_size=stack.pixel_size, image_shape=stack.shape)
+
+
+def columns_of_frame(image: Micrograph, model: str, network: NetworkParams) -> Columns:
+    """Columns of one frame by a finder; for work elsewhere."""
+    from napari_atomseg.workflows.columns import locate
+
+    return locate(image, model=model, network=network)
+
+
+def follow_frames(
+    stack: Micrograph,
+    shifts: np.ndarray,
+    frames: np.ndarray,
+    model: str,
+    network: NetworkParams,
+    params: SequenceParams,
+    farm: Farm,
+) -> Steps[Followed]:
+    """Follow the columns that a finder sees in each frame by itself.
+
+    Parameters
+    ----------
+    stack : Micrograph
+    shifts : ndarray, shape (T, 2), px
+        Of the frames that are looked at.
+    frames : ndarray of int, shape (T,)
+        Their numbers.
+    model : str
+        The finder.
+    network : NetworkParams
+    params : SequenceParams
+    farm : Farm
+    """
+    tasks = ((replace(stack, data=stack.frame(int(k)), metadata={}), model, network) for k in frames)
+    parts = []
+    for place, one in enumerate(farm.each(columns_of_frame, tasks)):
+        parts.append(replace(one, frame=np.full(len(one), place)))
+        yield Progress(place + 1, len(frames), "finding columns")
+    every = join_frames(parts)
+    steady = replace(every, positions=every.positions - shifts[every.frame])
+    site = sites_of_frames(steady)
+    number = int(site.max(initial=-1)) + 1
+    seen = np.zeros((number, len(frames)), bool)
+    good = site >= 0
+    seen[site[good], every.frame[good]] = True
+    count = np.bincount(site[good], minlength=number)
+    places = np.stack([np.bincount(site[good], steady.positions[good, k], number) for k in range(2)], -1)
+    places /= np.maximum(count, 1)[:, None]
+    there = places[:, None] + shifts
+    visible = np.all((there >= 0) & (there <= np.array(stack.shape[-2:]) - 1), axis=2) | seen
+    ratio = detections(seen, visible)
+    kept = (count >= params.least_frames) & (follow(ratio).probability.sum(axis=1) > params.least_frames - 0.5)
+    course = follow(ratio[kept])
+    renamed = np.where(kept, np.cumsum(kept) - 1, -1) if number else np.zeros(0, int)
+    site = np.where(good, renamed[site] if number else -1, -1)
+    scatter = np.array(
+        [np.std(steady.positions[site == k], axis=0) / np.sqrt(max(int((site == k).sum()), 1)) for k in range(int(kept.sum()))]
+    ).reshape(-1, 2)
+    chance = np.full(len(site), np.nan)
+    chance[site >= 0] = course.probability[site[site >= 0], every.frame[site >= 0]]
+    columns = replace(every, frame=frames[every.frame], image_shape=stack.shape).with_features(site=site, **{EXISTENCE: chance})
+    return Followed(
+        places=places[kept],
+        stds=scatter,
+        presence=course,
+        visible=visible[kept],
+        columns=columns,
+        numbers={"sites_left_out": int(np.sum(~kept)), "identical_frames": False},
+    )
