@@ -13,13 +13,16 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.docks.series_quality import SeriesQualityDock
+from napari_atomseg.gui.docks.site_timeline import SiteTimelineDock
 from napari_atomseg.gui.layers.conversion import image_layer_data, pixel_size_of
+from napari_atomseg.gui.layers.sites import sites_layer
 from napari_atomseg.gui.pages.columns.page import ColumnsPage
+from napari_atomseg.imaging.column_image import render_columns
 from napari_atomseg.readers.registry import read
 from napari_atomseg.workflows import AlignParams
 
 sys.path.append(str(Path(__file__).parents[1] / "registration"))
-from series_scenes import lattice, series, turned_scan
+from series_scenes import SIGMA, lattice, series, turned_scan
 
 FRAMES, SIDE = 6, 112
 
@@ -216,3 +219,108 @@ def test_scans_in_two_directions_are_combined(page, viewer, panel, idle):
     idle(panel)
     assert named(viewer, "scan 0 | average").data.shape == (side, side)
     assert "2 scans" in panel.status.text()
+
+
+# -- sites over time -----------------------------------------------------------------------------------------------------
+
+
+def film_of_a_site(number=16, side=112, gone=(6, 11)):
+    """Frames of a crystal without drift of which one column is away for a while; its place, (y, x)."""
+    rng = np.random.default_rng(4)
+    places, heights = lattice(rng, side)
+    one = np.argmin(np.where(heights == 1, np.hypot(*(places - [40, 70]).T), np.inf))
+    frames = []
+    for k in range(number):
+        there = heights.copy()
+        there[one] = 0 if gone[0] <= k < gone[1] else there[one]
+        near = np.all((places > -15) & (places < side + 15), axis=1)
+        clean = 60 * (0.1 + render_columns(places[near], there[near] * 2 * np.pi * SIGMA**2, SIGMA, (side, side)))
+        frames.append(rng.poisson(clean))
+    return np.array(frames, np.float32), places[one]
+
+
+@pytest.fixture
+def followed(page, viewer, panel, idle):
+    """The stack with its sites, the sites, and where the column goes and comes."""
+    frames, place = film_of_a_site()
+    image = add_stack(viewer, frames)
+    assert not page.sites.button.isEnabled()
+    page.run()
+    idle(panel)
+    page.sites.run()
+    idle(panel)
+    return image, sites_layer(viewer, image), place
+
+
+def test_sites_are_rings_coloured_by_what_happens_there(followed, page, viewer, panel, idle):
+    image, layer, place = followed
+    assert layer.name == "film | sites"
+    assert page.compare.mode == "off"
+    assert named(viewer, "| average").visible
+    assert [str(unit) for unit in layer.units] == ["nanometer", "nanometer"]
+    distance = np.hypot(*(np.asarray(layer.data) - place).T)
+    row = int(np.argmin(distance))
+    assert distance[row] < 0.5
+    assert layer.features["occupancy"][row] == pytest.approx(11 / 16, abs=0.05)
+    assert (np.delete(layer.features["occupancy"].to_numpy(), row) > 0.8).mean() > 0.9
+    page.sites.colour.setCurrentText("disappearances")
+    page.sites.colour.activated.emit(2)
+    colours = np.asarray(layer.border_color)
+    assert np.abs(colours - colours[row]).sum(axis=1).argmin() == row
+    assert np.abs(np.delete(colours, row, 0) - colours[row]).sum(axis=1).min() > 0.3
+    assert "sites in 16 frames" in panel.status.text()
+    # Those that a hand has changed stay; others are replaced.
+    page.sites.run()
+    idle(panel)
+    assert layer not in viewer.layers
+    edited = sites_layer(viewer, image)
+    edited.selected_data = {0}
+    edited.remove_selected()
+    page.sites.run()
+    idle(panel)
+    assert edited in viewer.layers
+    assert sites_layer(viewer, image) is not edited
+
+
+def test_the_time_line_follows_the_selected_site(followed, page, viewer, panel, tmp_path, qtbot):
+    _, layer, place = followed
+    row = int(np.argmin(np.hypot(*(np.asarray(layer.data) - place).T)))
+    page.sites.show_timeline()
+    dock = panel.dock(SiteTimelineDock)
+    assert dock.plot.plot is None
+    layer.selected_data = {row}
+    presence = dock.plot.plot.table["presence"].to_numpy()
+    assert (presence[6:11] < 0.5).all()
+    assert (np.delete(presence, np.arange(6, 11)) > 0.5).all()
+    assert "occupancy 0.69" in dock.reading.text()
+    dock.plot.resize(600, 200)
+    at = [x for x in range(600) if dock.plot.plot.frame_at(x, (600, 200)) == 8]
+    qtbot.mouseClick(dock.plot, Qt.MouseButton.LeftButton, pos=QPoint(at[len(at) // 2], 50))
+    assert viewer.dims.current_step[0] == 8
+    picture, numbers = dock.save(str(tmp_path / "site.svg"))
+    assert picture.stat().st_size > 1000
+    assert numbers.read_text().startswith("site,frame,time_s,presence")
+
+
+def test_columns_corrected_by_hand_are_the_sites(followed, page, viewer, panel, idle):
+    image, _, _ = followed
+    page.find_columns()
+    idle(panel)
+    session = panel.documents.session
+    session.layer.selected_data = {0, 1, 2}
+    session.layer.remove_selected()
+    number = len(session.columns)
+    panel.choose_image(image)
+    panel.pages.turn_to_title("Series")
+    assert page.sites.own.isEnabled()
+    page.sites.own.setChecked(True)
+    page.sites.run()
+    idle(panel)
+    assert len(sites_layer(viewer, image).data) == number
+    assert len(session.columns) == number
+
+
+def test_tables_of_a_sequence_are_saved(followed, page, tmp_path):
+    names = {path.name for path in page.sites.save(str(tmp_path / "film.csv"))}
+    assert names == {"film.csv", "film.json", "film_sites.csv", "film_events.csv", "film_drift.csv"}
+    assert (tmp_path / "film_sites.csv").read_text().startswith("site,y_px,x_px,occupancy")

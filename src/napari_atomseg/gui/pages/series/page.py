@@ -18,6 +18,7 @@ from napari_atomseg.gui.pages.columns.page import ColumnsPage
 from napari_atomseg.gui.pages.series.film import FilmControls
 from napari_atomseg.gui.pages.series.scans import ScansInDirections
 from napari_atomseg.gui.pages.series.sentences import said_of, said_of_scans
+from napari_atomseg.gui.pages.series.sites import SitesControls
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.gui.widgets.folds import fold
@@ -77,18 +78,21 @@ class SeriesPage(QWidget):
             buttons.addWidget(button)
         self.scans = ScansInDirections(self._host)
         self.film = FilmControls(self._host)
+        self.sites = SitesControls(self._host, lambda: self.compare.show_as("off"))
         self.scans_fold = fold("Scans in several directions", self.scans)
+        self.sites_fold = fold("Sites over time", self.sites)
         self.film_fold = fold("Film", self.film)
         page = QVBoxLayout(self)
         page.setContentsMargins(2, 6, 8, 2)
         for widget in (self.empty, self.form, self.compare):
             page.addWidget(widget)
         page.addLayout(buttons)
-        for widget in (self.film_fold, self.scans_fold):
+        for widget in (self.sites_fold, self.film_fold, self.scans_fold):
             page.addWidget(widget)
         page.addStretch(1)
 
     def _connect(self) -> None:
+        self._host.documents.watched.connect(self.sites.refresh)
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
         self.empty.linkActivated.connect(self._host.follow_link)
         self.plot_button.clicked.connect(self.show_drift)
@@ -108,7 +112,13 @@ class SeriesPage(QWidget):
     @property
     def links(self) -> Links:
         """What the page's links do."""
-        return {"find-average": self.find_columns, "drift": self.show_drift, "save-average": self.save}
+        return {
+            "find-average": self.find_columns,
+            "drift": self.show_drift,
+            "save-average": self.save,
+            "timeline": self.sites.show_timeline,
+            "save-sites": self.sites.save,
+        }
 
     def why_not(self) -> str:
         """Why nothing can be aligned now; empty if it can."""
@@ -129,6 +139,7 @@ class SeriesPage(QWidget):
         enable(self.plot_button, plotted, FIRST)
         enable(self.find_button, average is not None and not busy, BUSY if busy else FIRST)
         enable(self.save_button, found is not None and not busy, BUSY if busy else FIRST)
+        self.sites.refresh()
         self.film.refresh()
         self.scans.refresh()
 
