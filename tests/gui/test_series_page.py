@@ -11,15 +11,18 @@ from napari.layers import Image
 from PIL import Image as Picture
 from qtpy.QtCore import QPoint, Qt
 
+from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.gui.docks.series_quality import SeriesQualityDock
 from napari_atomseg.gui.docks.site_timeline import SiteTimelineDock
 from napari_atomseg.gui.layers.conversion import image_layer_data, pixel_size_of
 from napari_atomseg.gui.layers.sites import sites_layer
 from napari_atomseg.gui.pages.columns.page import ColumnsPage
+from napari_atomseg.gui.pages.series import page as page_module
+from napari_atomseg.gui.pages.series import sites as sites_module
 from napari_atomseg.imaging.column_image import render_columns
 from napari_atomseg.readers.registry import read
-from napari_atomseg.workflows import AlignParams
+from napari_atomseg.workflows import AlignParams, align, sequence
 
 sys.path.append(str(Path(__file__).parents[1] / "registration"))
 from series_scenes import SIGMA, lattice, series, turned_scan
@@ -224,7 +227,7 @@ def test_scans_in_two_directions_are_combined(page, viewer, panel, idle):
 # -- sites over time -----------------------------------------------------------------------------------------------------
 
 
-def film_of_a_site(number=16, side=112, gone=(6, 11)):
+def film_of_a_site(number=16, side=96, gone=(6, 11)):
     """Frames of a crystal without drift of which one column is away for a while; its place, (y, x)."""
     rng = np.random.default_rng(4)
     places, heights = lattice(rng, side)
@@ -239,9 +242,18 @@ def film_of_a_site(number=16, side=112, gone=(6, 11)):
     return np.array(frames, np.float32), places[one]
 
 
+@pytest.fixture(scope="module")
+def headless():
+    """What the frames are aligned to, and what happens at their sites; worked out once for all tests."""
+    film = Micrograph(data=film_of_a_site()[0], pixel_size=(0.2, 0.2), name="film", frame_time_s=0.5)
+    return align(film), sequence(film)
+
+
 @pytest.fixture
-def followed(page, viewer, panel, idle):
+def followed(page, viewer, panel, idle, headless, monkeypatch):
     """The stack with its sites, the sites, and where the column goes and comes."""
+    for module, name, found in ((page_module, "align", headless[0]), (sites_module, "sequence", headless[1])):
+        monkeypatch.setattr(module, name, done_at_once(found))
     frames, place = film_of_a_site()
     image = add_stack(viewer, frames)
     assert not page.sites.button.isEnabled()
@@ -250,6 +262,18 @@ def followed(page, viewer, panel, idle):
     page.sites.run()
     idle(panel)
     return image, sites_layer(viewer, image), place
+
+
+def done_at_once(found):
+    """A job whose result is known already; remembers what it was asked."""
+
+    @job
+    def answer(*asked, **options):
+        yield Progress(0, 1, "known")
+        answer.asked = asked, options
+        return found
+
+    return answer
 
 
 def test_sites_are_rings_coloured_by_what_happens_there(followed, page, viewer, panel, idle):
@@ -316,7 +340,10 @@ def test_columns_corrected_by_hand_are_the_sites(followed, page, viewer, panel, 
     page.sites.own.setChecked(True)
     page.sites.run()
     idle(panel)
-    assert len(sites_layer(viewer, image).data) == number
+    (asked,), options = sites_module.sequence.asked
+    assert asked.shape[0] == 16
+    np.testing.assert_allclose(options["sites"].positions, session.columns.positions)
+    assert set(options["sites"].frame) == {0}
     assert len(session.columns) == number
 
 

@@ -92,7 +92,6 @@ class SeriesPage(QWidget):
         page.addStretch(1)
 
     def _connect(self) -> None:
-        self._host.documents.watched.connect(self.sites.refresh)
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
         self.empty.linkActivated.connect(self._host.follow_link)
         self.plot_button.clicked.connect(self.show_drift)

@@ -15,7 +15,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBox
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.site_timeline import SiteTimelineDock
-from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.documents.editing import ColumnsSession, session_of
+from napari_atomseg.gui.documents.results import documents_of
 from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.layers.series import average_of, series_of
 from napari_atomseg.gui.layers.sites import COLOURS, colour_sites, sequence_of, show_sites, sites_layer
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host
 
 BUSY = "A job is running; cancel it first."
-OWN = "Take the columns of the average, or of the frame in view, as they are: none is looked for or left out."
+OWN = "Take the columns of the layer {} as they are, also those corrected by hand: none is looked for or left out. Default: off."
 NO_COLUMNS = "Find columns in the average or in a frame first; correct them by hand where they are wrong."
 
 
@@ -51,7 +52,7 @@ class SitesControls(QWidget):
         self.form = Form(SequenceParams, ("positions", "hop_distance"))
         self.form.set_value(recall_params(SequenceParams))
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
-        self.own = QCheckBox("sites from the columns in view")
+        self.own = QCheckBox("sites from my columns")
         self.own.setObjectName("sites_from_columns")
         self.button = _button("Follow sites", "follow_sites", "Find the sites, and in which frames a column stands there.")
         self.colour = QComboBox()
@@ -90,21 +91,24 @@ class SitesControls(QWidget):
         image, busy = self._host.image, self._host.busy
         aligned = series_of(image) is not None and image is not None and image.ndim == 3
         enable(self.button, aligned and not busy, BUSY if busy else "Align and average a series first.")
-        own = self._session() is not None
-        self.own.setEnabled(own)
-        self.own.setToolTip(OWN if own else NO_COLUMNS)
-        if not own:
+        session = self._session()
+        self.own.setEnabled(session is not None)
+        self.own.setToolTip(OWN.format(session.layer.name) if session is not None else NO_COLUMNS)
+        if session is None:
             self.own.setChecked(False)
         some = self.found is not None
         enable(self.plot_button, some, "Follow the sites first.")
         enable(self.save_button, some and not busy, BUSY if busy else "Follow the sites first.")
 
     def _session(self) -> ColumnsSession | None:
-        """The document in view, if it belongs to the stack or its average."""
-        session, image = self._host.documents.session, self._host.image
-        if session is None or not session.alive or image is None or session.image is None:
-            return None
-        return session if session.image in (image, average_of(self._host.viewer, image)) else None
+        """The newest columns of the average, or else of the stack, the latter only if they are of the frame in view."""
+        viewer, image = self._host.viewer, self._host.image
+        now = int(viewer.dims.current_step[0])
+        for layer in (*reversed(documents_of(viewer, average_of(viewer, image))), *reversed(documents_of(viewer, image))):
+            session = session_of(layer)
+            if session.alive and len(session.columns if session.image is not image else session.columns.of_frame(now)):
+                return session
+        return None
 
     def sites(self, image: Image) -> Columns | None:
         """Columns that are the sites, in the pixels of the frame that they belong to; None to look for them."""
