@@ -1,8 +1,8 @@
 """How well columns that come and go are followed: ``python benchmarks/sequences.py [--own N] [--doses 0.1,0.05] [--bench FILE]``.
 
-Movies of particles of several lattices whose edge columns come and go, drawn with Gaussians, drift, row jitter and counting noise;
-sites that are occupied in more than 5 % of the frames have to be found. ``--bench FILE`` judges on a movie of others, which
-``draw.py`` in the file's folder draws.
+Movies of particles of several lattices whose edge columns come and go: Gaussians, drift, row jitter, counting noise. Sites that
+are occupied in more than 5 % of the frames have to be found. ``--bench FILE`` judges on a movie of others, which ``draw.py`` in
+the file's folder draws.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def score(case: Movie, found: Sequence) -> Score:
 
 def _bench(path: Path, dose: float) -> Movie:
     spec = importlib.util.spec_from_file_location("draw", path.parent / "draw.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     draw = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(draw)
     _, frames, truth = draw.movie(str(path), dose)

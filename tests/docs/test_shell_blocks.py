@@ -16,6 +16,7 @@ from test_blocks import blocks
 
 import napari_atomseg
 from napari_atomseg.cli.app import main
+from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.defected_graphene import DefectedGrapheneParams, defected_graphene
 from napari_atomseg.specimens.library import crystal
@@ -80,6 +81,20 @@ def commands_of(text):
         yield [name for word in words for name in (sorted(glob.glob(word)) if "*" in word else [word])]
 
 
+def write_series(folder):
+    """A series, and two scans of one place."""
+    sys.path.append(str(Path(__file__).parents[1] / "registration"))
+    from series_scenes import lattice, series, turned_scan
+
+    rng = np.random.default_rng(1)
+    frames, _, _ = series(rng, "defect", 4, side=96)
+    write_image(Micrograph(data=frames, pixel_size=(0.2, 0.2)), folder / "series.tif")
+    places, heights = lattice(rng, 96)
+    for rotation in (0, 90):
+        scan = turned_scan(rng, places, heights, 96, rotation, np.zeros((96, 2)))
+        write_image(Micrograph(data=scan, pixel_size=(0.2, 0.2)), folder / f"scan{rotation}.tif")
+
+
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
     """Files of the names that the pages speak of."""
@@ -108,6 +123,7 @@ def samples(tmp_path_factory):
     tem = replace(small, method="hrtem", pixel_size=0.2, cut=CutParams(repeat="none"), multislice=STILL)
     write_image(replace(simulate(sheet, tem), modality="hrtem"), folder / "graphene.tif")
     save_pairs(folder / "pairs", draw_pairs(4, pixel_size=0.1))
+    write_series(folder)
     presets = Path(napari_atomseg.__file__).parent / "synthesis" / "presets"
     shutil.copy(presets / "columns_stem.yaml", folder / "my_recipe.yaml")
     return folder

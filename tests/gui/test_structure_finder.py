@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from napari_atomseg.networks.zoo import shipped_folder
@@ -53,3 +54,22 @@ def test_atoms_follow_how_the_maps_are_read_until_a_hand_touches_them(atoms, vie
 def test_other_finders_have_nothing_to_read(page):
     page.finder.model.choose("classical")
     assert not page.finder.reading.isVisibleTo(page.finder)
+
+
+def test_rings_are_polygons_coloured_by_their_atoms(atoms, viewer, panel, idle):
+    panel.pages.turn_to_title("Measure")
+    page = panel.pages["Measure"]
+    for name, tick in page.ticks.items():
+        tick.setChecked(name == "rings")
+    page.run()
+    idle(panel)
+    (layer,) = [one for one in viewer.layers if one.name.endswith("| rings")]
+    sizes = layer.features["size"].to_numpy()
+    assert (sizes == 6).mean() > 0.7
+    corners = [len(polygon) for polygon in layer.data]
+    assert corners == sizes.tolist()
+    colours = {tuple(np.round(colour, 3)) for colour, size in zip(layer.face_color, sizes, strict=True) if size == 6}
+    assert len(colours) == 1
+    page.run()
+    idle(panel)
+    assert sum(one.name.endswith("| rings") for one in viewer.layers) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Annotated
@@ -24,6 +26,7 @@ from napari_atomseg.cli.pairs import make_pairs
 from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.restore import restore_images
 from napari_atomseg.cli.run import run_workflow
+from napari_atomseg.cli.sequence import sequence
 from napari_atomseg.cli.simulate import simulate
 from napari_atomseg.cli.synthesise import synthesise
 from napari_atomseg.cli.train import train
@@ -47,6 +50,7 @@ app.command()(locate)
 app.command()(refine)
 app.command()(measure)
 app.command("align")(align_frames)
+app.command()(sequence)
 app.command("run")(run_workflow)
 app.command("map")(map_images)
 app.command("restore")(restore_images)
@@ -78,6 +82,10 @@ def options(
     """Atomic columns from electron micrographs: find, correct, measure, with error bars."""
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 all done, 1 some input failed, 2 wrong use, 130 stopped by Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
@@ -86,6 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if threading.current_thread() is threading.main_thread():
+        # A queue of a cluster ends a job so; whole files and a checkpoint are left as by Ctrl-C.
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(words, prog_name="napari-atomseg")
     except KeyboardInterrupt:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     FieldOption("run.validate_every"),
     FieldOption("run.native_sampling"),
     FieldOption("run.settled"),
+    FieldOption("run.frozen"),
 )
 def train(
     recipe: Annotated[
@@ -98,7 +99,13 @@ def train(
         settings=given,
         resume=resume,
         force=force,
-        options={"minutes": minutes, "device": device, "workers": workers, "start_from": start_from},
+        options={
+            "minutes": minutes,
+            "device": device,
+            "workers": workers,
+            "start_from": start_from,
+            "say_forgotten": start_from is not None,
+        },
         again=_words(recipe, crystal, zone_axis, options),
     )
     console = Console(quiet=quiet, debug=debug)
@@ -208,7 +215,9 @@ def summary(card: ModelCard) -> str:
     """One line: the model, how long it learnt, and what it reached."""
     shown = ("validation f1", "validation recall", "validation precision", "validation rms_pm")
     reached = "".join(f", {name} {value:g}" for name, value in card.scores.items() if name in shown)
-    return f"model {card.name}: {card.training['updates']} updates{reached}; use it with --model {card.name}"
+    general = [name.removesuffix(" before") for name in card.scores if name.startswith("general ") and name.endswith(" before")]
+    cost = "".join(f", {name} {card.scores[f'{name} before']:g} -> {card.scores[f'{name} after']:g}" for name in general)
+    return f"model {card.name}: {card.training['updates']} updates{reached}{cost}; use it with --model {card.name}"
 
 
 def _direction(text: str) -> tuple[int, int, int]:

@@ -33,7 +33,7 @@ class Farm(Protocol):
 
 
 class Here:
-    """This process."""
+    """In this process."""
 
     def each(self, function: Callable[..., Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """One after the other."""
@@ -110,7 +110,8 @@ class Cluster:
                 "computer (--jobs)"
             ) from None
         try:
-            self._client = Client(address, set_as_default=False)
+            connect: Any = Client
+            self._client = connect(address, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise AtomsegError(f'no dask scheduler answers at "{address}" ({error}); give its address as it says it') from None
 

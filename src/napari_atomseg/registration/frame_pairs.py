@@ -8,7 +8,6 @@ import numpy as np
 from scipy import ndimage
 
 from napari_atomseg.registration.correlation import normalised_correlation
-from napari_atomseg.registration.peaks import peak_heights
 from napari_atomseg.registration.spectra import band_passed
 
 SEARCHED = 512
@@ -137,7 +136,11 @@ def _peaks(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     places = np.argwhere(top)
     if len(places) == 0:
         return (np.array(correlation.shape)[None] - 1) / 2, np.zeros(1)
-    return places + _between_pixels(filled, places), peak_heights(filled, places)
+    order = np.argsort(np.hypot(*(places - (np.array(correlation.shape) - 1) / 2).T))[:MOST_PEAKS]
+    places = places[order] + _between_pixels(filled, places[order])
+    # A fine lattice has a few pixels a period here, which parabolas do not follow.
+    smooth = ndimage.spline_filter(np.nan_to_num(correlation), order=5, mode="mirror")
+    return places, ndimage.map_coordinates(smooth, places.T, order=5, prefilter=False, mode="mirror")
 
 
 def _between_pixels(values: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -70,9 +70,23 @@ def _work(draw: Callable[[int], Any], first: int, step: int, out: Any) -> None:
         except Exception as error:  # noqa: BLE001 - raised again where the batch was asked for
             given = (False, error)
         # By value: memory that is shared with a process would have to outlive it.
-        out.put(pickle.dumps(given))
-        if not given[0]:
+        if not _put(out, pickle.dumps(given)) or not given[0]:
             return
+
+
+def _put(out: Any, value: bytes) -> bool:
+    """Wait for room; False if the process that learns has been killed, so that nobody asks any more."""
+    parent = multiprocessing.parent_process()
+    while True:
+        try:
+            out.put(value, timeout=LOOK_EVERY_S)
+        except queue.Full:
+            if parent is not None and not parent.is_alive():
+                # What lies ready would be waited for.
+                out.cancel_join_thread()
+                return False
+            continue
+        return True
 
 
 def _next(source: Any, process: Any) -> Any:

@@ -112,7 +112,7 @@ def fit(
     AtomsegError
         If the checkpoint does not belong to these settings, or the loss is no longer a number.
     """
-    _check(params, minutes)
+    _check(params, minutes, starts=start_from is not None or resume)
     lesson = lesson_of(recipe, params.task)
     settings = {
         "recipe": recipe.name,
@@ -205,7 +205,9 @@ def _total_of(step: int, spent: float, minutes: float | None) -> int:
     return max(step + 1, round(step * 60 * minutes / spent))
 
 
-def _check(params: TrainParams, minutes: float | None) -> None:
+def _check(params: TrainParams, minutes: float | None, starts: bool) -> None:
+    if params.frozen and not starts:
+        raise AtomsegError("only what a network has learnt can be kept: --frozen needs a model to start from (--start-from)")
     if params.steps == 0 and not minutes:
         raise AtomsegError("a run of 0 steps needs the minutes that it may take; give either of them")
 
@@ -219,11 +221,24 @@ def _begin(
     if start_from is not None:
         take_features(made, start_from)
     made = made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(made.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
+    for part in _encoder(made, params):
+        part.requires_grad_(False)
+    learning = [parameter for parameter in made.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(learning, lr=params.learning_rate, weight_decay=params.weight_decay)
     names: dict[Tensor, str] = {parameter: name for name, parameter in made.named_parameters()}
     return _Run(
         network=made, averaged=copy.deepcopy(made), optimiser=optimiser, names=names, step=0, total=params.steps, history=[]
     )
+
+
+def _encoder(network: nn.Module, params: TrainParams) -> list[nn.Module]:
+    """The parts that do not learn."""
+    if not params.frozen:
+        return []
+    names = getattr(network, "encoder", ())
+    if not names:
+        raise AtomsegError("this kind of network has no way down that could be kept; leave out --frozen")
+    return [network.get_submodule(name) for name in names]
 
 
 def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None:
@@ -249,6 +264,8 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tu
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(run.step, run.total, params)
     run.network.train()
+    for part in _encoder(run.network, params):
+        part.eval()
     if run.total and run.step >= params.settled * run.total:
         settle(run.network)
     image = batch.image.to(device, memory_format=torch.channels_last)

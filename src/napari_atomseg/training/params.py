@@ -43,6 +43,9 @@ class TrainParams:
         al., for networks that restore.
     task : str
         Map that a network for columns learns, for a network of its own as in Lin et al.; all for one network that gives them all.
+    frozen : bool
+        Keep what a network that is started from has learnt on its way down (its encoder), and teach it only the way up: with few
+        images, less is forgotten.
     seed : int
         Random seed of weights and images.
     validate_every : int
@@ -60,6 +63,7 @@ class TrainParams:
     settled: Fraction = 1.0
     loss: Literal["likelihood", "chi_square", "printed_chi_square", "restoration"] = "likelihood"
     task: Literal["all", "columns", "mask", "denoise", "background", "deblur"] = "all"
+    frozen: bool = False
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 0
     validate_every: _Count = 500
 

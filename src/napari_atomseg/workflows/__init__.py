@@ -94,6 +94,7 @@ from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
 from napari_atomseg.workflows.report import report
 from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
 from napari_atomseg.workflows.restored_columns import locate_restored
+from napari_atomseg.workflows.sequence_views import kymograph, time_line
 from napari_atomseg.workflows.sequences import Sequence, sequence
 from napari_atomseg.workflows.series import AlignedSeries, align
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
@@ -181,6 +182,7 @@ __all__ = [
     "image_strain",
     "is_structure_file",
     "known_pixel_size",
+    "kymograph",
     "left_out",
     "line_profile",
     "locate",
@@ -243,6 +245,7 @@ __all__ = [
     "synthesis_presets",
     "synthesise",
     "synthesise_into",
+    "time_line",
     "train",
     "train_classifier",
     "training_folder",

@@ -1,4 +1,4 @@
-"""Sites of a sequence and what each frame says of them: from the average and the frames' pixels, or from columns of each frame."""
+"""Sites of a sequence and what each frame says of them: by its pixels at sites of the average, or by columns found in it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from napari_atomseg.analysis.sequences.scene import (
 )
 from napari_atomseg.core.columns import EXISTENCE, Columns, join_frames
 from napari_atomseg.core.farm import Farm
-from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.jobs import Progress, Steps, as_part
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.inference.params import NetworkParams
 
-LOOKS, LOOKING_FOR_MORE = 4, (1, 2)
+LOOKS, LOOKING_FOR_MORE = 6, (1, 2, 3)
 """Passes over the frames after the first one, and those in which further sites are looked for."""
 FAINTER = 0.85
 """Further sites are looked for with columns of this height, in units of those that come and go."""
@@ -70,7 +70,7 @@ def looked_at(
 ) -> Steps[tuple[Gathered, bool]]:
     """The evidence of all frames in one pass, and whether all of them are one and the same."""
     novel = bool(moments[0].novel)
-    gathering = Gathering(len(scene.places), len(frames), stack.shape[-2:], SHARES if novel else ())
+    gathering = Gathering(len(scene.places), len(frames), (stack.shape[-2], stack.shape[-1]), SHARES if novel else ())
     sums: set[int] = set()
 
     def tasks() -> Iterator[tuple[np.ndarray, Moment, Scene]]:
@@ -132,7 +132,7 @@ def follow_average(
     for number in range(LOOKS):
         novel = 0.0
         if number in LOOKING_FOR_MORE and not given:
-            usual, scatter = novel_height(scene.heights, course.probability)
+            usual, _ = novel_height(scene.heights, course.probability)
             novel = FAINTER * usual if np.isfinite(usual) else 0.0
         moments = [
             Moment(shift=shift, presence=course.probability[:, k], level=levels[0][k], contrast=levels[1][k], novel=novel)
@@ -145,7 +145,7 @@ def follow_average(
         levels = levels_of(found.levels)
         last = number == LOOKS - 1
         if not last:
-            scene = improved(scene, found, course.probability)
+            scene = improved(scene, found, course.probability, average)
             course, scene = _with_more(found, course, scene, novel, spread, least, apart)
     kept = np.ones(len(scene.places), bool) if given else _kept(found, course, spread, least, params.least_frames)
     stds = 1 / np.sqrt(np.maximum(found.stiffness, 1e-12))
@@ -169,8 +169,6 @@ def follow_average(
 
 
 def _part(steps: Steps[Any], number: int, total: int) -> Steps[Any]:
-    from napari_atomseg.core.jobs import as_part
-
     return (yield from as_part(steps, number / total, (number + 1) / total, "frames"))
 
 
@@ -288,8 +286,8 @@ def follow_frames(
     good = site >= 0
     seen[site[good], every.frame[good]] = True
     count = np.bincount(site[good], minlength=number)
-    places = np.stack([np.bincount(site[good], steady.positions[good, k], number) for k in range(2)], -1)
-    places /= np.maximum(count, 1)[:, None]
+    summed = np.stack([np.bincount(site[good], steady.positions[good, k], number) for k in range(2)], -1)
+    places = summed / np.maximum(count, 1)[:, None]
     there = places[:, None] + shifts
     visible = np.all((there >= 0) & (there <= np.array(stack.shape[-2:]) - 1), axis=2) | seen
     ratio = detections(seen, visible)

@@ -211,8 +211,8 @@ def _verdicts(followed: Followed, aligned: AlignedSeries, hops: Hops, stack: Mic
         found.append("all frames are one and the same image, so nothing can happen in them")
     if hops.pairs and hops.probability < NO_CHANCE:
         found.append(
-            f"{len(hops.pairs)} times a column disappears while another one appears nearby, {hops.expected:.1f} of them by chance: "
-            "hops cannot be told from that"
+            f"{len(hops.pairs)} times a column disappears while another one appears nearby, of which chance alone gives "
+            f"{hops.expected:.1f}: hops are not told from chance"
         )
     if not stack.frame_time_s:
         found.append("the time between frames is unknown, so rates are per frame")

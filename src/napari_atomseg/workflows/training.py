@@ -42,6 +42,7 @@ def train(
     device: str = "auto",
     workers: int = 1,
     start_from: str | None = None,
+    say_forgotten: bool = False,
 ) -> Generator[Progress, None, ModelCard]:
     """Train a network on a recipe's images until its updates are made or the minutes are over, and put it into the list.
 
@@ -67,6 +68,8 @@ def train(
         Processes that draw images.
     start_from : str, optional
         Model whose weights are the first ones (fine-tuning).
+    say_forgotten : bool
+        With `start_from` on another recipe than the model's: judge both on the scenes of that one too.
 
     Returns
     -------
@@ -84,6 +87,7 @@ def train(
     from napari_atomseg.networks.zoo import free_name, list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
     from napari_atomseg.training.fit import fit
+    from napari_atomseg.training.forgetting import general_scores
     from napari_atomseg.training.lessons import lesson_of
     from napari_atomseg.training.trained_card import card_of
 
@@ -107,6 +111,9 @@ def train(
     card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen)
     if before is not None:
         card = replace(card, training={**card.training, "started_from": start_from})
+        if say_forgotten and before.card.recipe != given.name and before.card.outputs == lesson.outputs:
+            scores = yield from general_scores(before.card, before.network, found, tuned)
+            card = replace(card, scores={**card.scores, **scores})
         if before.classifier is not None and before.card.outputs == lesson.outputs:
             # What speaks for a column stays the same when the network has seen more of one crystal.
             card = replace(card, judge=before.card.judge)

@@ -86,10 +86,6 @@ class Evidence:
         Fitted height above what else is there, and its variance if the site is empty.
     push, stiffness : ndarray, shape (S, 2)
         First derivative of the likelihood by the place of a column, and the information on it.
-    widening : ndarray, shape (2,)
-        The same by the width of all columns.
-    residual : ndarray, float32, shape (Y, X)
-        What is not expected, on the grid of frame 0; NaN beyond the frame.
     levels : ndarray, shape (2, 2)
         Level and contrast that fit best, and their variances.
     noise : ndarray, shape (5,)
@@ -104,8 +100,6 @@ class Evidence:
     variance: np.ndarray
     push: np.ndarray
     stiffness: np.ndarray
-    widening: np.ndarray
-    residual: np.ndarray
     levels: np.ndarray
     noise: np.ndarray
     novelty: np.ndarray | None
@@ -182,16 +176,9 @@ def look(frame: np.ndarray, moment: Moment, scene: Scene) -> Evidence:
     height = np.sum(weight * left, axis=1) / power / moment.contrast
     variance = scene.gain * np.sum(weight**2 * without, axis=1) / power**2 / moment.contrast**2
     slope = own[..., None] * patches.away / scene.sigma**2 * use[..., None]
-    wider = own * (patches.away**2).sum(axis=2) / scene.sigma**3 * use
     unexplained = left - own
     push = moment.presence[:, None] * np.sum(slope * (unexplained / full)[..., None], axis=1) / scene.gain
     stiffness = moment.presence[:, None] * np.sum(slope**2 / full[..., None], axis=1) / scene.gain
-    widening = np.array(
-        [
-            np.sum(moment.presence[:, None] * wider * unexplained / full),
-            np.sum(moment.presence[:, None] * wider**2 / full),
-        ]
-    )
     return Evidence(
         ratio=np.where(seen, ratio, 0.0),
         seen=seen,
@@ -199,8 +186,6 @@ def look(frame: np.ndarray, moment: Moment, scene: Scene) -> Evidence:
         variance=variance,
         push=push,
         stiffness=stiffness,
-        widening=widening / scene.gain,
-        residual=on_first_grid(np.where(known, residual, np.nan), moment.shift),
         levels=_levels(frame, known, ground, columns, light, scene),
         noise=_noise_sums(residual[known], expected[known]),
         novelty=_novelty(residual, known, light, moment, scene) if moment.novel else None,

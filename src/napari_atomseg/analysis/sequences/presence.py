@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_atomseg.analysis.hidden_markov import forward_backward, most_likely_path, two_states
 
-ROUNDS, AT_REST = 200, 1e-6
-LIKE_THE_OTHERS = 8.0
+ROUNDS, LEARNING, AT_REST = 200, 20, 1e-6
+LIKE_THE_OTHERS = 12.0
 """Frames' worth of what all sites do that the rates of one site are held to."""
 AS_IF = 0.5
 """Events that are taken as seen before, so that no rate becomes 0."""
@@ -105,7 +105,8 @@ def dispersion(height: np.ndarray, variance: np.ndarray, probability: np.ndarray
 def site_evidence(ratio: np.ndarray) -> np.ndarray:
     """Logarithm of the likelihood ratio (S,) that a site exists, occupied in some share of the frames; `ratio` (S, T)."""
     frames = np.exp(np.clip(ratio, -60, 60))
-    return np.asarray(np.max([np.log1p(share * (frames - 1)).sum(axis=1) for share in SHARES], axis=0)).reshape(len(ratio))
+    shares = np.array(SHARES)[:, None, None]
+    return np.asarray(np.log1p(shares * (frames - 1)).sum(axis=2).max(axis=0))
 
 
 def detections(seen: np.ndarray, visible: np.ndarray) -> np.ndarray:
@@ -121,8 +122,8 @@ def detections(seen: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """
     missed, false = 0.1, 0.02
     ratio = np.zeros(seen.shape)
-    for _ in range(20):
-        ratio = np.where(seen, np.log((1 - missed) / false), np.log(missed / (1 - false))) * visible
+    for _ in range(LEARNING):
+        ratio = visible * (seen * np.log((1 - missed) / false) + ~seen * np.log(missed / (1 - false)))
         there = follow(ratio).probability * visible
         empty = (1 - there) * visible
         missed = float(np.clip((np.sum(there * ~seen) + AS_IF) / (there.sum() + 2), 1e-4, 0.5))

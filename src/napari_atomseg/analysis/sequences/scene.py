@@ -12,7 +12,9 @@ from scipy.spatial import cKDTree
 
 from napari_atomseg.analysis.sequences.evidence import Evidence, Scene, drawn, patches_of
 
-ROUNDS = 6
+ROUNDS, FAINT = 12, 1e-3
+WIDTHS = 0.05
+"""Share by which widths of columns are varied."""
 CLEAR_OF_COLUMNS = 2.0
 """In widths of a column: what is farther from all of them is background to begin with."""
 LARGEST_STEP = 0.5
@@ -53,11 +55,11 @@ def scene_of(average: np.ndarray, places: np.ndarray, sigma: float) -> Scene:
     normal = (design @ design.T + sparse.identity(len(places)) * 1e-6).tocsc()
     wide = _smoothing(places, sigma)
     clear = known & (drawn(patches, np.ones(len(places)), shape) < np.exp(-(CLEAR_OF_COLUMNS**2) / 2))
-    background = _smooth(image, clear if clear.any() else known, wide)
+    background, smooth = _Smooth(clear if clear.any() else known, wide).of(image), _Smooth(known, wide)
     heights = np.zeros(len(places))
     for _ in range(ROUNDS if len(places) else 0):
         heights = np.atleast_1d(spsolve(normal, design @ (known * (image - background)).ravel()))
-        background = _smooth(image - drawn(patches, heights, shape), known, wide)
+        background = smooth.of(image - drawn(patches, heights, shape))
     rest = float(np.var((image - background - drawn(patches, heights, shape))[known])) if known.any() else 1.0
     return Scene(places=places, heights=heights, sigma=sigma, background=background, gain=max(rest, 1e-12), offset=-1.0)
 
@@ -67,18 +69,29 @@ def _smoothing(places: np.ndarray, sigma: float) -> float:
     return max(apart if np.isfinite(apart) else 0.0, 3 * sigma)
 
 
-def _smooth(image: np.ndarray, where: np.ndarray, sigma: float) -> np.ndarray:
-    """A Gaussian mean over the pixels of a mask; far from all of them that of the whole mask."""
-    share = ndimage.gaussian_filter(where.astype(float), sigma, mode="nearest")
-    total = ndimage.gaussian_filter(np.where(where, image, 0.0), sigma, mode="nearest")
-    overall = float(image[where].mean()) if where.any() else 0.0
-    faint = 1e-3
-    return np.asarray((total + faint * overall) / (share + faint))
+class _Smooth:
+    """Gaussian means over the pixels of a mask; far from all of them the mean of the whole mask.
+
+    Parameters
+    ----------
+    where : ndarray of bool, shape (Y, X)
+    sigma : float, px
+    """
+
+    def __init__(self, where: np.ndarray, sigma: float) -> None:
+        self._where, self._sigma = where, sigma
+        self._share = ndimage.gaussian_filter(where.astype(float), sigma, mode="nearest")
+
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """The means of an image (Y, X)."""
+        total = ndimage.gaussian_filter(np.where(self._where, image, 0.0), self._sigma, mode="nearest")
+        overall = float(image[self._where].mean()) if self._where.any() else 0.0
+        return np.asarray((total + FAINT * overall) / (self._share + FAINT))
 
 
 def noise_of(sums: np.ndarray) -> tuple[float, float]:
     """Gain and offset of the noise, from the sums of :class:`Evidence` over all frames: variance = gain (mean - offset)."""
-    number, mean, square, variance, mixed = sums / max(float(sums[0]), 1.0)
+    _, mean, square, variance, mixed = sums / max(float(sums[0]), 1.0)
     spread = square - mean**2
     gain = (mixed - mean * variance) / spread if spread > 0 else 0.0
     # A noise that hardly grows with the intensity is one of counts on a high level.
@@ -116,9 +129,6 @@ class Gathered:
     ratio, height, variance : ndarray, shape (S, T)
     seen : ndarray of bool, shape (S, T)
     push, stiffness : ndarray, shape (S, 2)
-    widening : ndarray, shape (2,)
-    residual : ndarray, shape (Y, X)
-        Mean of what is not expected.
     levels : ndarray, shape (T, 2, 2)
     noise : ndarray, shape (5,)
     novelty : ndarray, shape (Y, X), or None
@@ -131,8 +141,6 @@ class Gathered:
     seen: np.ndarray
     push: np.ndarray
     stiffness: np.ndarray
-    widening: np.ndarray
-    residual: np.ndarray
     levels: np.ndarray
     noise: np.ndarray
     novelty: np.ndarray | None
@@ -153,8 +161,7 @@ class Gathering:
     def __init__(self, sites: int, frames: int, shape: tuple[int, int], shares: Sequence[float] = ()) -> None:
         self._tables = np.zeros((3, sites, frames))
         self._seen = np.zeros((sites, frames), bool)
-        self._place, self._wider, self._noise = np.zeros((2, sites, 2)), np.zeros(2), np.zeros(5)
-        self._residual, self._count = np.zeros(shape), np.zeros(shape)
+        self._place, self._noise = np.zeros((2, sites, 2)), np.zeros(5)
         self._levels = np.full((frames, 2, 2), np.nan)
         self._shares, self._novelty = tuple(shares), np.zeros((len(shares), *shape))
 
@@ -163,11 +170,7 @@ class Gathering:
         self._tables[:, :, frame] = one.ratio, one.height, one.variance
         self._seen[:, frame] = one.seen
         self._place += (one.push, one.stiffness)
-        self._wider += one.widening
         self._noise += one.noise
-        known = np.isfinite(one.residual)
-        self._residual[known] += one.residual[known]
-        self._count += known
         self._levels[frame] = one.levels
         if one.novelty is not None:
             ratio = np.exp(np.clip(one.novelty, -60, 60).astype(float))
@@ -183,8 +186,6 @@ class Gathering:
             seen=self._seen,
             push=self._place[0],
             stiffness=self._place[1],
-            widening=self._wider,
-            residual=self._residual / np.maximum(self._count, 1),
             levels=self._levels,
             noise=self._noise,
             novelty=self._novelty.max(axis=0) if len(self._shares) else None,
@@ -227,7 +228,7 @@ def novel_height(heights: np.ndarray, presence: np.ndarray) -> tuple[float, floa
     return middle, max(1.4826 * float(np.median(np.abs(some - middle))), LEAST_HEIGHT * abs(middle))
 
 
-def improved(scene: Scene, found: Gathered, presence: np.ndarray) -> Scene:
+def improved(scene: Scene, found: Gathered, presence: np.ndarray, average: np.ndarray) -> Scene:
     """The scene after a pass: heights, places, width, background and noise that suit what was seen.
 
     Parameters
@@ -236,26 +237,29 @@ def improved(scene: Scene, found: Gathered, presence: np.ndarray) -> Scene:
     found : Gathered
     presence : ndarray, shape (S, T)
         Probability of a column at each site in each frame that was looked at.
+    average : ndarray, shape (Y, X)
+        Of these frames, on the grid of frame 0.
     """
+    tiny = 1 / (LARGEST_STEP * scene.sigma) ** 2
+    steps = np.clip(found.push / (found.stiffness + tiny), -LARGEST_STEP * scene.sigma, LARGEST_STEP * scene.sigma)
+    mean = _best_width(average, scene.places + steps, scene.sigma)
     usual, scatter = novel_height(scene.heights, presence)
     weight = np.where(np.isfinite(found.height), presence / np.maximum(found.variance, 1e-30), 0.0)
     heights = (np.sum(weight * np.nan_to_num(found.height), axis=1) + usual / scatter**2) / (weight.sum(axis=1) + scatter**-2)
-    tiny = 1 / (LARGEST_STEP * scene.sigma) ** 2
-    steps = np.clip(found.push / (found.stiffness + tiny), -LARGEST_STEP * scene.sigma, LARGEST_STEP * scene.sigma)
-    wider = float(np.clip(found.widening[0] / max(found.widening[1], 1e-30), -0.1 * scene.sigma, 0.1 * scene.sigma))
+    share = presence.mean(axis=1)
+    # The average tells light of columns from that below them; the frames tell it from that of empty sites.
+    heights = np.where(share > FREQUENT, mean.heights / np.maximum(share, FREQUENT), heights)
     gain, offset = noise_of(found.noise)
-    background = scene.background + _smooth(
-        found.residual, np.ones(found.residual.shape, bool), _smoothing(scene.places, scene.sigma)
-    )
-    return replace(
-        scene,
-        places=scene.places + steps,
-        heights=heights,
-        sigma=scene.sigma + wider,
-        background=background,
-        gain=gain,
-        offset=min(offset, float(background.min()) - 1e-9),
-    )
+    return replace(mean, heights=heights, gain=gain, offset=min(offset, float(mean.background.min()) - 1e-9))
+
+
+def _best_width(average: np.ndarray, places: np.ndarray, sigma: float) -> Scene:
+    """What the average shows, with the width of columns near `sigma` that suits it best."""
+    widths = sigma * np.array([1 - WIDTHS, 1.0, 1 + WIDTHS])
+    left = np.array([scene_of(average, places, width).gain for width in widths])
+    bend = left[0] - 2 * left[1] + left[2]
+    step = 0.5 * (left[0] - left[2]) / bend if bend > 0 else float(np.argmin(left)) - 1
+    return scene_of(average, places, float(sigma * (1 + WIDTHS * np.clip(step, -1, 1))))
 
 
 def new_places(novelty: np.ndarray, places: np.ndarray, sigma: float, least: float, apart: float) -> np.ndarray:
@@ -282,5 +286,17 @@ def new_places(novelty: np.ndarray, places: np.ndarray, sigma: float, least: flo
     for one in found:
         others = np.concatenate([places, np.array(kept).reshape(-1, 2)])
         if not len(others) or np.hypot(*(others - one).T).min() >= apart:
-            kept.append(one)
+            kept.append(_between_pixels(novelty, one.astype(int)))
     return np.array(kept).reshape(-1, 2)
+
+
+def _between_pixels(image: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    """The place (2,) of a maximum, by a parabola along each axis; the pixel itself at the border."""
+    place = pixel.astype(float)
+    for axis in range(2):
+        step = np.eye(2, dtype=int)[axis]
+        if 0 < pixel[axis] < image.shape[axis] - 1:
+            before, here, after = (float(image[tuple(pixel + k * step)]) for k in (-1, 0, 1))
+            bend = before - 2 * here + after
+            place[axis] += 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return place

@@ -57,6 +57,9 @@ class FusionNet(nn.Module):
     outputs : tuple of Output
     """
 
+    encoder = ("down",)
+    """Parts on the way down."""
+
     def __init__(self, params: FusionNetParams, outputs: tuple[Output, ...]) -> None:
         super().__init__()
         self.params = params

@@ -69,6 +69,9 @@ class Unet(nn.Module):
     outputs : tuple of Output
     """
 
+    encoder = ("stem", "down", "shrink", "rows")
+    """Parts on the way down."""
+
     def __init__(self, params: UnetParams, outputs: tuple[Output, ...] = COLUMN_OUTPUTS) -> None:
         super().__init__()
         self.params = params

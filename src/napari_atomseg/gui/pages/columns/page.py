@@ -112,7 +112,7 @@ class ColumnsPage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.first.form, self.finder.form, self.finder.pixel_size_box.form.form)
+        align_labels(self.first.form, self.finder.form, self.finder.pixel_size_box.form.form, self.finder.reading.form)
 
     def _folded(self) -> QCollapsible:
         self.expert = fold("More", self.draw, self.snaps, self.more, self.network, self.fitting)

@@ -27,6 +27,7 @@ from napari_atomseg.gui.docks.measured_profile import MeasuredProfileDock
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
 from napari_atomseg.gui.layers.measured import show_counts
+from napari_atomseg.gui.layers.rings import IN_WORDS
 from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
 from napari_atomseg.gui.pages.measure.sentences import described
 from napari_atomseg.gui.pages.measure.views import ARROWS, CELL_MAPS, MeasuredViews
@@ -48,7 +49,7 @@ TITLES = {
     "polarisation": ("Polarisation", "From the centroid of the neighbours on another sublattice to each column."),
     "cells": ("Unit cells", "Sides, angle and their ratio, cell by cell: a table of its own."),
     "templates": ("Local structure", "Which structure the neighbours of each column form: fcc, hcp, bcc, square, graphene."),
-    "rings": ("Rings, bonds", "Polygons and bonds of a sheet of carbon."),
+    "rings": ("Rings, bonds", f"Polygons and bonds of a sheet of carbon; rings of {IN_WORDS}."),
     "cross-section": ("Cross-sections", "Intensity above the background over each column, with its error."),
     "counts": ("Atoms counted", "Atoms in each column, from the cross-sections, with probabilities."),
     "outliers": ("Outliers", "Columns that scatter otherwise than their like: vacancies, dopants."),
@@ -220,6 +221,7 @@ class MeasurePage(QWidget):
             "feature-map": self.views.show_map,
             "save-measured": self.save,
             "counts": self.show_counts,
+            "rings": self.views.show_rings,
         }
 
     @property
@@ -325,6 +327,9 @@ class MeasurePage(QWidget):
             session.restyle()
         self._on_colour(0)
         arrows = '<a href="arrows">arrows</a> · ' if set(what) & set(ARROWS) else ""
+        if "rings" in what:
+            self.views.show_rings()
+            arrows += '<a href="rings">rings</a> · '
         if "counts" in what:
             self.show_counts()
             arrows += '<a href="counts">counts</a> · '

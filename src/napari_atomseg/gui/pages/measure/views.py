@@ -15,6 +15,7 @@ from napari_atomseg.gui.docks.columns_plot import ColumnsPlotDock
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
 from napari_atomseg.gui.layers.measured import show_arrows, show_direction_map, show_feature_map
+from napari_atomseg.gui.layers.rings import show_rings
 from napari_atomseg.gui.pages.measure.sentences import PM_PER_ANGSTROM
 from napari_atomseg.gui.settings import recall
 from napari_atomseg.gui.widgets.ask_where import ask_where
@@ -100,6 +101,15 @@ class MeasuredViews:
             f"Arrows of {title}, {shown[1]:g} times longer than measured; the wheel says which colour is which direction. "
             '<a href="directions">As an image</a>'
         )
+
+    def show_rings(self) -> None:
+        """Draw the rings of a sheet as polygons, coloured by how many atoms they have."""
+        session = self._page.session
+        found, image = self._page.found(session), session.image if session is not None else None
+        if session is None or found is None or image is None or image not in self._host.viewer.layers:
+            return
+        if "rings" in found.tables and show_rings(self._host.viewer, image, found.columns, found.tables["rings"]) is None:
+            self._host.say("No ring is closed: atoms of a sheet have to be found first.")
 
     def show_directions(self) -> None:
         """Make an image of polarisation, or else displacement: the colour is the direction."""
