@@ -323,7 +323,7 @@ def test_the_time_line_follows_the_selected_site(followed, page, viewer, panel, 
     assert viewer.dims.current_step[0] == 8
     picture, numbers = dock.save(str(tmp_path / "site.svg"))
     assert picture.stat().st_size > 1000
-    assert numbers.read_text().startswith("site,frame,time_s,presence")
+    assert numbers.read_text().startswith("site,frame,presence,time_s")
 
 
 def test_columns_corrected_by_hand_are_the_sites(followed, page, viewer, panel, idle):

@@ -19,28 +19,6 @@ COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00")
 _ROOM = 0.03
 
 
-def timeline_table(presence: np.ndarray, sites: np.ndarray, frame_time_s: float | None) -> pd.DataFrame:
-    """Probabilities of presence as a long table.
-
-    Parameters
-    ----------
-    presence : ndarray, shape (S, T)
-    sites : ndarray of int
-        Rows of it.
-    frame_time_s : float or None
-
-    Returns
-    -------
-    DataFrame
-        ``site, frame`` (from 0), ``time_s`` if known, ``presence``.
-    """
-    number = presence.shape[1]
-    table = pd.DataFrame({"site": np.repeat(sites, number), "frame": np.tile(np.arange(number), len(sites))})
-    if frame_time_s is not None:
-        table["time_s"] = table["frame"] * frame_time_s
-    return table.assign(presence=presence[sites].ravel())
-
-
 @dataclass(frozen=True, eq=False)
 class SiteTimeline:
     """Probability of presence at a few sites against the frame or the time, and their events.
@@ -48,7 +26,7 @@ class SiteTimeline:
     Attributes
     ----------
     table : DataFrame
-        Of :func:`timeline_table`.
+        ``site, frame`` (from 0), ``presence`` and, where known, ``time_s``; all frames of one site after those of another.
     events : DataFrame
         ``frame, site, kind`` of these sites.
     marked : int or None

@@ -1,4 +1,4 @@
-"""A sample series that the plugin draws itself: a fast scan of a perovskite, frame by frame, with drift and jitter of its lines."""
+"""A sample series that the plugin draws itself: fast frames of a perovskite, with drift and jitter of their lines."""
 
 from __future__ import annotations
 

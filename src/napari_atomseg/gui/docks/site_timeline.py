@@ -5,10 +5,12 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from napari_atomseg.gui.docks.frame_plot_dock import FramePlotDock
-from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.layers.sites import chosen_sites, sequence_of, sites_layer
-from napari_atomseg.plots.site_timeline import COLOURS, SiteTimeline, timeline_table
+from napari_atomseg.plots.site_timeline import COLOURS, SiteTimeline
+from napari_atomseg.workflows import time_line
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -37,18 +39,18 @@ class SiteTimelineDock(FramePlotDock):
 
     def draw(self) -> None:
         """The selected sites of the chosen stack."""
-        stack = self.stack
-        layer = sites_layer(self._host.viewer, stack)
+        layer = sites_layer(self._host.viewer, self.stack)
         found = sequence_of(layer)
         self._watch(layer)
-        if stack is None or layer is None or found is None:
+        if layer is None or found is None:
             self.show_plot(None, None)
             return
         sites = chosen_sites(layer).dropna().to_numpy(int)[: len(COLOURS)]
         if not len(sites):
             self.show_plot(None, None)
             return
-        table = timeline_table(found.presence, sites, to_micrograph(stack).frame_time_s)
+        lines = [time_line(found, int(site)) for site in sites]
+        table = pd.concat(dict(zip(sites, lines, strict=True)), names=["site"]).reset_index(level="site").reset_index(drop=True)
         self.show_plot(SiteTimeline(table, found.events[found.events["site"].isin(sites)], self.frame), table)
 
     def read(self) -> None:

@@ -77,13 +77,16 @@ def untouched(layer: Points) -> bool:
 
 def colour_sites(layer: Points, name: str) -> None:
     """Colour the rings by a feature: occupancy from 0 to 1, events from 0 to the most at a site."""
-    high = 1.0 if name == "occupancy" else max(1.0, float(np.nanmax(layer.features[name], initial=0.0)))
     layer.border_colormap = "viridis"
-    layer.border_contrast_limits = (0.0, high)
     layer.border_color = name
     # napari takes the limits of the values when the feature changes.
-    layer.border_contrast_limits = (0.0, high)
+    layer.border_contrast_limits = colour_ends(layer, name)
     layer.refresh_colors(update_color_mapping=False)
+
+
+def colour_ends(layer: Points, name: str) -> tuple[float, float]:
+    """Numbers at the ends of the colours of a feature."""
+    return 0.0, 1.0 if name == "occupancy" else max(1.0, float(np.nanmax(layer.features[name], initial=0.0)))
 
 
 def chosen_sites(layer: Points) -> pd.Series:

@@ -19,9 +19,10 @@ from napari_atomseg.gui.documents.editing import ColumnsSession, session_of
 from napari_atomseg.gui.documents.results import documents_of
 from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.layers.series import average_of, series_of
-from napari_atomseg.gui.layers.sites import COLOURS, colour_sites, sequence_of, show_sites, sites_layer
+from napari_atomseg.gui.layers.sites import COLOURS, colour_ends, colour_sites, sequence_of, show_sites, sites_layer
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.ask_where import ask_where
+from napari_atomseg.gui.widgets.colour_bar import ColourBar
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable, form_layout
 from napari_atomseg.workflows import Sequence, SequenceParams, sequence
 from napari_atomseg.writers.columns_csv import write_columns
@@ -59,6 +60,7 @@ class SitesControls(QWidget):
         self.colour.setObjectName("colour_sites_by")
         self.colour.addItems(COLOURS)
         self.colour.setToolTip("What the colours of the rings show: dark blue is low, yellow is high. Default: occupancy.")
+        self.bar = ColourBar(host.viewer)
         self.plot_button = _button("Time line", "show_timeline", "Presence of a column at the selected sites, as a plot.")
         self.save_button = _button(
             "Save tables …", "save_sites", "Save columns, sites, events and drift as CSV, and what was asked for as JSON."
@@ -77,7 +79,7 @@ class SitesControls(QWidget):
         buttons.addWidget(self.save_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.form, self.own, self.button, self.colour_row, buttons):
+        for part in (self.form, self.own, self.button, self.colour_row, self.bar, buttons):
             layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
         align_labels(self.form.form, self.colour_row)
 
@@ -96,6 +98,9 @@ class SitesControls(QWidget):
         self.own.setToolTip(OWN.format(session.layer.name) if session is not None else NO_COLUMNS)
         if session is None:
             self.own.setChecked(False)
+        layer = sites_layer(self._host.viewer, image)
+        shown = self.colour.currentText()
+        self.bar.show_range(shown, "", colour_ends(layer, shown) if layer is not None else None)
         some = self.found is not None
         enable(self.plot_button, some, "Follow the sites first.")
         enable(self.save_button, some and not busy, BUSY if busy else "Follow the sites first.")
@@ -159,6 +164,7 @@ class SitesControls(QWidget):
         layer = sites_layer(self._host.viewer, self._host.image)
         if layer is not None:
             colour_sites(layer, self.colour.currentText())
+            self.refresh()
 
     def show_timeline(self) -> None:
         """Open the time line of the selected sites."""
