@@ -50,7 +50,7 @@ class SiteTimelineDock(FramePlotDock):
             self.show_plot(None, None)
             return
         lines = [time_line(found, int(site)) for site in sites]
-        table = pd.concat(dict(zip(sites, lines, strict=True)), names=["site"]).reset_index(level="site").reset_index(drop=True)
+        table: pd.DataFrame = pd.concat(lines, keys=sites.tolist(), names=["site", "row"]).reset_index("site")
         self.show_plot(SiteTimeline(table, found.events[found.events["site"].isin(sites)], self.frame), table)
 
     def read(self) -> None:
