@@ -29,7 +29,7 @@ def sequence(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", metavar="NAME", help="classical, a network, or a network's folder; by default chosen by the image."
+            "--model", metavar="NAME", help="The finder: classical, a network, or its folder; by default chosen by the image."
         ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Processes that work on the frames.")] = 1,

@@ -103,7 +103,7 @@ class Cluster:
 
     def __init__(self, address: str) -> None:
         try:
-            from distributed import Client
+            from distributed import Client, KilledWorker
         except ImportError:
             raise AtomsegError(
                 "a cluster needs dask.distributed, which is not installed: pip install distributed, or use processes of this "
@@ -111,6 +111,7 @@ class Cluster:
             ) from None
         try:
             connect: Any = Client
+            self._killed: type[Exception] = KilledWorker
             self._client = connect(address, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise AtomsegError(f'no dask scheduler answers at "{address}" ({error}); give its address as it says it') from None
@@ -128,7 +129,13 @@ class Cluster:
                 running.append(self._client.submit(function, *task, pure=False, retries=TRIES))
             if not running:
                 return
-            yield running.popleft().result()
+            try:
+                result = running.popleft().result()
+            except self._killed:
+                raise AtomsegError(
+                    "workers of the cluster end again and again before a frame is done; give them more memory"
+                ) from None
+            yield result
 
     def close(self) -> None:
         """Leave the cluster; what is under way there is forgotten."""

@@ -212,7 +212,7 @@ def _verdicts(followed: Followed, aligned: AlignedSeries, hops: Hops, stack: Mic
     if hops.pairs and hops.probability < NO_CHANCE:
         found.append(
             f"{len(hops.pairs)} times a column disappears while another one appears nearby, of which chance alone gives "
-            f"{hops.expected:.1f}: hops are not told from chance"
+            f"{hops.expected:.1f}, so none is called a hop"
         )
     if not stack.frame_time_s:
         found.append("the time between frames is unknown, so rates are per frame")
