@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from typing import Annotated
@@ -94,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if threading.current_thread() is threading.main_thread():
+    if arguments is None:
         # A queue of a cluster ends a job so; whole files and a checkpoint are left as by Ctrl-C.
         signal.signal(signal.SIGTERM, _interrupt)
     try:
