@@ -63,7 +63,7 @@ class SitesControls(QWidget):
         self.bar = ColourBar(host.viewer)
         self.plot_button = _button("Time line", "show_timeline", "Presence of a column at the selected sites, as a plot.")
         self.save_button = _button(
-            "Save tables …", "save_sites", "Save columns, sites, events and drift as CSV, and what was asked for as JSON."
+            "Save tables …", "save_sites", "Save columns, sites, events and drift as CSV, and how they were found beside them."
         )
         self._build()
         self.button.clicked.connect(self.run)
