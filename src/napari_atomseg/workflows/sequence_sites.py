@@ -1,4 +1,4 @@
-"""Sites of a sequence and what each frame says of them: by its pixels at sites of the average, or by columns found in it."""
+"""Sites found on the average of a sequence, and what the pixels of each frame say of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_atomseg.analysis.frame_sites import sites_of_frames
 from napari_atomseg.analysis.sequences.evidence import Evidence, Moment, Scene, look
+from napari_atomseg.analysis.sequences.new_sites import new_places
 from napari_atomseg.analysis.sequences.params import SequenceParams
-from napari_atomseg.analysis.sequences.presence import SHARES, Presence, detections, dispersion, follow, site_evidence
+from napari_atomseg.analysis.sequences.presence import SHARES, Presence, dispersion, follow, site_evidence
 from napari_atomseg.analysis.sequences.scene import (
     Gathered,
     Gathering,
@@ -20,16 +20,14 @@ from napari_atomseg.analysis.sequences.scene import (
     improved,
     levels_of,
     neighbour_distance,
-    new_places,
     noise_of,
     novel_height,
     scene_of,
 )
-from napari_atomseg.core.columns import EXISTENCE, Columns, join_frames
+from napari_atomseg.core.columns import EXISTENCE, Columns
 from napari_atomseg.core.farm import Farm
 from napari_atomseg.core.jobs import Progress, Steps, as_part
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.inference.params import NetworkParams
 
 LOOKS, LOOKING_FOR_MORE = 6, (1, 2, 3)
 """Passes over the frames after the first one, and those in which further sites are looked for."""
@@ -240,72 +238,3 @@ def _columns_there(
         }
     )
     return Columns(positions=places, frame=frames[time], features=features, pixel_size=stack.pixel_size, image_shape=stack.shape)
-
-
-def columns_of_frame(image: Micrograph, model: str, network: NetworkParams) -> Columns:
-    """Columns of one frame by a finder; for work elsewhere."""
-    from napari_atomseg.workflows.columns import locate
-
-    return locate(image, model=model, network=network)
-
-
-def follow_frames(
-    stack: Micrograph,
-    shifts: np.ndarray,
-    frames: np.ndarray,
-    model: str,
-    network: NetworkParams,
-    params: SequenceParams,
-    farm: Farm,
-) -> Steps[Followed]:
-    """Follow the columns that a finder sees in each frame by itself.
-
-    Parameters
-    ----------
-    stack : Micrograph
-    shifts : ndarray, shape (T, 2), px
-        Of the frames that are looked at.
-    frames : ndarray of int, shape (T,)
-        Their numbers.
-    model : str
-        The finder.
-    network : NetworkParams
-    params : SequenceParams
-    farm : Farm
-    """
-    tasks = ((replace(stack, data=stack.frame(int(k)), metadata={}), model, network) for k in frames)
-    parts = []
-    for place, one in enumerate(farm.each(columns_of_frame, tasks)):
-        parts.append(replace(one, frame=np.full(len(one), place)))
-        yield Progress(place + 1, len(frames), "finding columns")
-    every = join_frames(parts)
-    steady = replace(every, positions=every.positions - shifts[every.frame])
-    site = sites_of_frames(steady)
-    number = int(site.max(initial=-1)) + 1
-    seen = np.zeros((number, len(frames)), bool)
-    good = site >= 0
-    seen[site[good], every.frame[good]] = True
-    count = np.bincount(site[good], minlength=number)
-    summed = np.stack([np.bincount(site[good], steady.positions[good, k], number) for k in range(2)], -1)
-    places = summed / np.maximum(count, 1)[:, None]
-    there = places[:, None] + shifts
-    visible = np.all((there >= 0) & (there <= np.array(stack.shape[-2:]) - 1), axis=2) | seen
-    ratio = detections(seen, visible)
-    kept = (count >= params.least_frames) & (follow(ratio).probability.sum(axis=1) > params.least_frames - 0.5)
-    course = follow(ratio[kept])
-    renamed = np.where(kept, np.cumsum(kept) - 1, -1) if number else np.zeros(0, int)
-    site = np.where(good, renamed[site] if number else -1, -1)
-    scatter = np.array(
-        [np.std(steady.positions[site == k], axis=0) / np.sqrt(max(int((site == k).sum()), 1)) for k in range(int(kept.sum()))]
-    ).reshape(-1, 2)
-    chance = np.full(len(site), np.nan)
-    chance[site >= 0] = course.probability[site[site >= 0], every.frame[site >= 0]]
-    columns = replace(every, frame=frames[every.frame], image_shape=stack.shape).with_features(site=site, **{EXISTENCE: chance})
-    return Followed(
-        places=places[kept],
-        stds=scatter,
-        presence=course,
-        visible=visible[kept],
-        columns=columns,
-        numbers={"sites_left_out": int(np.sum(~kept)), "identical_frames": False},
-    )

@@ -23,7 +23,8 @@ from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO
 from napari_atomseg.workflows.columns import locate
 from napari_atomseg.workflows.provenance import attach_to_image
-from napari_atomseg.workflows.sequence_sites import Followed, follow_average, follow_frames
+from napari_atomseg.workflows.sequence_frames import follow_frames
+from napari_atomseg.workflows.sequence_sites import Followed, follow_average
 from napari_atomseg.workflows.series import AlignedSeries, align
 
 ALIGNED, FOUND = 0.4, 0.5
