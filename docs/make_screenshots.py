@@ -45,6 +45,7 @@ def main():
     found()
     measured()
     simulated()
+    averaged()
 
 
 def found():
@@ -179,6 +180,28 @@ def simulated():
     wait(panel)
     viewer.reset_view()
     shoot(viewer, "compare.png")
+    viewer.close()
+
+
+def averaged():
+    """A series of fast frames beside its average, and the drift."""
+    from napari_atomseg.gui.launch import make_window
+    from napari_atomseg.gui.shell.panel import AtomSegPanel
+
+    viewer = make_window([], "fast-scan")
+    window = viewer.window._qt_window
+    window.resize(1280, 760)
+    window.show()
+    panel = window.findChild(AtomSegPanel)
+    panel.pages.turn_to_title("Series")
+    wait(panel)
+    panel.run_button.click()
+    wait(panel)
+    panel.pages["Series"].show_drift()
+    viewer.dims.set_current_step(0, 12)
+    spin(0.5)
+    viewer.reset_view()
+    shoot(viewer, "series.png")
     viewer.close()
 
 

@@ -43,11 +43,11 @@ def test_reader_claims_the_suffix(suffix, change):
     assert PLUGIN in [reader.plugin_name for reader in readers]
 
 
-@pytest.mark.parametrize("name", ["perovskite", "nanoparticle", "dumbbells", "graphene-bright", "graphene-dark"])
+@pytest.mark.parametrize("name", ["perovskite", "nanoparticle", "dumbbells", "graphene-bright", "graphene-dark", "fast-scan"])
 def test_sample_opens_calibrated(viewer, name):
     (layer,) = viewer.open_sample(PLUGIN, name)
     assert layer.name == name
-    assert [str(unit) for unit in layer.units] == ["nanometer", "nanometer"]
+    assert [str(unit) for unit in layer.units[-2:]] == ["nanometer", "nanometer"]
     assert viewer.canvas.overlays.scale_bar.visible
 
 

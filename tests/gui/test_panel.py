@@ -155,7 +155,7 @@ def test_links_in_the_foot_work(viewer, panel, page, found, idle):
 
 def test_buttons_are_where_the_design_wants_them(panel, page):
     names = [panel.pages.name(row) for row in range(panel.pages.count())]
-    assert names == ["Columns", "Networks", "Restore", "Simulate", "Compare", "Measure", "Train"]
+    assert names == ["Columns", "Networks", "Restore", "Simulate", "Compare", "Measure", "Series", "Train"]
     assert not page.expert.isExpanded()
     assert {button.text() for button in panel.findChildren(QPushButton)} >= {"Find columns", "Cancel", "Refine", "Undo", "Redo"}
 

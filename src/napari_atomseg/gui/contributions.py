@@ -358,6 +358,11 @@ def sample_graphene_dark() -> list[LayerData]:
     return sample("graphene-dark")
 
 
+def sample_fast_scan() -> list[LayerData]:
+    """Simulated series of fast HAADF frames with drift and jitter."""
+    return sample("fast-scan")
+
+
 def sample(name: str) -> list[LayerData]:
     """Layers of a sample that the plugin simulates itself."""
     from napari_atomseg.gui.layers.conversion import image_layer_data

@@ -18,12 +18,14 @@ from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.column_image import render_cloud, render_columns
 from napari_atomseg.specimens.scenes import Scene, dumbbells, nanoparticle, perovskite
 from napari_atomseg.synthesis.graphene_samples import GRAPHENE_SAMPLES, draw_graphene
+from napari_atomseg.synthesis.series_samples import SERIES_SAMPLES, draw_series
 
 SAMPLES = {
     "perovskite": "SrTiO3 [001], HAADF, with vacancies",
     "nanoparticle": "Platinum particle [110] at the edge of a carbon film, HAADF",
     "dumbbells": "Silicon [110], HAADF, 1.36 Å dumbbells with row jitter",
     **GRAPHENE_SAMPLES,
+    **SERIES_SAMPLES,
 }
 """Name and title of every sample."""
 
@@ -81,7 +83,7 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
     Returns
     -------
     micrograph : Micrograph
-        Shape (Y, X), float32.
+        Shape (Y, X), of a series (T, Y, X), float32.
     columns : Columns
         The true positions of all columns whose centre lies in the image, with `intensity` (expected electrons per
         pixel at the top of the column; of a STEM only), `element`, `sublattice`, `atom_count` and `occupancy`.
@@ -95,6 +97,8 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
         raise AtomsegError(f'there is no sample "{name}"; choose one of {", ".join(SAMPLES)}')
     if name in GRAPHENE_SAMPLES:
         return draw_graphene(name)
+    if name in SERIES_SAMPLES:
+        return draw_series(name)
     setting = _SETTINGS[name]
     rng = np.random.default_rng(setting.seed)
     scene = setting.scene(setting.pixels * setting.pixel_size, rng)

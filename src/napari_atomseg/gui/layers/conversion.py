@@ -86,6 +86,12 @@ def source_of(layer: Layer | None) -> Image | None:
     return known() if known is not None else None
 
 
+def works_alone(layer: Image) -> bool:
+    """True for images that are worked on by themselves: recorded ones, and what a series was averaged or aligned to."""
+    ours = layer.metadata.get(KEY)
+    return source_of(layer) is None or (isinstance(ours, dict) and bool(ours.get("alone")))
+
+
 def usable_image(layer: Layer | None) -> bool:
     """True for images and stacks of images; not for colour pictures, multiscale or four-dimensional data."""
     return isinstance(layer, Image) and not layer.rgb and not layer.multiscale and layer.ndim in (2, 3)

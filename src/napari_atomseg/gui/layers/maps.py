@@ -1,4 +1,4 @@
-"""Maps of a network as layers: on their image's grid, right above it, in place of our own last map of that kind."""
+"""Maps of a network, and what a series became, as layers: on their image's grid, above it, in place of our own last ones."""
 
 from __future__ import annotations
 
@@ -20,15 +20,26 @@ TITLES = {
     "restored": "restored",
     "difference": "minus restored",
     "spread": "spread of restoration",
+    "average": "average",
+    "aligned": "aligned",
 }
 """What a map is called: by what it shows, not by what the network was told to do."""
 PROBABLE = ("columns", "mask")
 """Maps from 0 to 1."""
-LIKE_THE_IMAGE = ("denoise", "restored")
+LIKE_THE_IMAGE = ("denoise", "restored", "aligned")
 """Maps that are shown with the contrast of their image."""
 
 
-def show_map(viewer: Any, image: Image, task: str, found: Micrograph, frame: int) -> Image:
+def show_map(
+    viewer: Any,
+    image: Image,
+    task: str,
+    found: Micrograph,
+    frame: int | None,
+    *,
+    corner: tuple[int, int] = (0, 0),
+    replacing: bool = True,
+) -> Image:
     """Put a map into the viewer, hidden: right above its image it would hide that under the points.
 
     Parameters
@@ -39,19 +50,28 @@ def show_map(viewer: Any, image: Image, task: str, found: Micrograph, frame: int
     task : str
     found : Micrograph
         (Y, X) or (T, Y, X).
-    frame : int
-        Which frame of a stack a single map belongs to.
+        A lazy one stays lazy.
+    frame : int or None
+        Which frame of a stack a single map belongs to; None: to all of them.
+    corner : tuple of int, px
+        Where on the image the first pixel lies, (y, x).
+    replacing : bool
+        Take our own last map of that kind away.
     """
-    data, geometry = np.asarray(found.data), spatial_options(image, image.ndim)
-    if image.ndim == 3 and data.ndim == 2:
+    data = found.data if hasattr(found.data, "dask") else np.asarray(found.data)
+    geometry = spatial_options(image, image.ndim if frame is not None else data.ndim)
+    if image.ndim == 3 and data.ndim == 2 and frame is not None:
         # One frame of a stack is seen where the stack shows that frame.
         data = data[None]
         geometry["translate"] = (geometry["translate"][0] + frame * geometry["scale"][0], *geometry["translate"][1:])
+    if corner != (0, 0):
+        there = image.data_to_world((*(0,) * (image.ndim - 2), *corner))
+        geometry["translate"] = (*geometry["translate"][:-2], *(float(one) for one in there[-2:]))
     described = image_layer_data(found)[1]
     metadata = {**described["metadata"], "notes": list(found.notes)}
     metadata[KEY] = {**metadata[KEY], "kind": KIND, "task": task}
     earlier = [layer for layer in maps_of(viewer, image) if task_of(layer) == task and not layer.locked]
-    for layer in earlier[-1:]:
+    for layer in earlier[-1:] if replacing else ():
         viewer.layers.remove(layer)
     layer = Image(
         data, name=f"{image.name} | {TITLES[task]}", visible=False, metadata=metadata, **_look(task, image, described), **geometry

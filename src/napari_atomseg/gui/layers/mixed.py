@@ -50,7 +50,7 @@ def mixture(viewer: Any, image: Image, other: Image, mask: np.ndarray) -> np.nda
     ----------
     viewer : napari viewer
     image, other : Image
-        The recorded image, and one on its pixels.
+        The recorded image, and one on its pixels, or on a part of them.
     mask : ndarray of bool, shape (Y, X)
         True where the other one is taken.
 
@@ -59,7 +59,8 @@ def mixture(viewer: Any, image: Image, other: Image, mask: np.ndarray) -> np.nda
     ndarray, float32, shape (Y, X)
         In units of the recorded image.
     """
-    recorded, made = _plane(viewer, image), _plane(viewer, other)
+    recorded = _plane(viewer, image)
+    made = _on_grid(_plane(viewer, other), recorded.shape, _corner(image, other))
     (dark, bright), (low, high) = image.contrast_limits, other.contrast_limits
     if (dark, bright) != (low, high):
         made = dark + (made - low) * ((bright - dark) / (high - low))
@@ -71,6 +72,22 @@ def _plane(viewer: Any, layer: Image) -> np.ndarray:
     if layer.ndim == 2:
         return np.asarray(layer.data, dtype=np.float32)
     return np.asarray(layer.data[frame_of(viewer, layer)], dtype=np.float32)
+
+
+def _corner(image: Image, other: Image) -> tuple[int, int]:
+    """Where on an image the first pixel of another one lies, px, (y, x)."""
+    world = other.data_to_world((0,) * other.ndim)
+    there = image.world_to_data((*(0,) * max(0, image.ndim - other.ndim), *world)[-image.ndim :])
+    return round(float(there[-2])), round(float(there[-1]))
+
+
+def _on_grid(plane: np.ndarray, shape: tuple[int, ...], corner: tuple[int, int]) -> np.ndarray:
+    """A part of a field as the whole, NaN around it."""
+    if plane.shape == shape:
+        return plane
+    found = np.full(shape, np.nan, np.float32)
+    found[corner[0] : corner[0] + plane.shape[0], corner[1] : corner[1] + plane.shape[1]] = plane
+    return found
 
 
 def checkerboard(shape: tuple[int, int]) -> np.ndarray:

@@ -22,7 +22,15 @@ from qtpy.QtWidgets import (
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.editing import has_session, session_of
-from napari_atomseg.gui.layers.conversion import calibrate, pixel_size_of, source_of, spatial_options, to_micrograph, usable_image
+from napari_atomseg.gui.layers.conversion import (
+    calibrate,
+    pixel_size_of,
+    source_of,
+    spatial_options,
+    to_micrograph,
+    usable_image,
+    works_alone,
+)
 from napari_atomseg.gui.layers.fitting_view import fit_view
 from napari_atomseg.gui.layers.structures import method_of
 from napari_atomseg.gui.shell.calibration_from_file import CalibrationFromFile
@@ -171,7 +179,7 @@ class ImageBar(QWidget):
 
     def _follow_selection(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
-        if usable_image(active) and source_of(active) is None:
+        if usable_image(active) and works_alone(active):
             # What was simulated becomes the image only where there is no other, or in the list above.
             if not method_of(active) or self.image is None:
                 self.choose(active)

@@ -1,0 +1,1 @@
+"""The page "Series": frames aligned and averaged, sites over time, films."""
