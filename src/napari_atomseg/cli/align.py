@@ -57,10 +57,8 @@ def align_frames(
             write_image(replace(found.average, data=found.frames()), frames)
         if found.numbers["verdict"]:
             console.note(f"{out.name}: {found.numbers['verdict']}")
-        dropped = found.numbers["dropped_frames"]
-        if dropped:
-            which = ", ".join(map(str, dropped))
-            console.note(f"{out.name}: frames {which} are left out: they show nothing, or something else than the others")
+        if found.left_out:
+            console.note(f"{out.name}: {found.left_out}")
         console.say(f"{found.average.notes[-2 if found.numbers['verdict'] else -1]} -> {out}")
 
     run_for_each(console, {inputs[0]: out}, work)

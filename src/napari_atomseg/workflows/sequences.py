@@ -204,10 +204,8 @@ def _result(
 def _verdicts(followed: Followed, aligned: AlignedSeries, hops: Hops, stack: Micrograph) -> list[str]:
     """What the data cannot tell, and what was left out, in sentences."""
     found = [aligned.numbers["verdict"]] if aligned.numbers["verdict"] else []
-    dropped = aligned.numbers["dropped_frames"]
-    if dropped:
-        which = ", ".join(map(str, dropped))
-        found.append(f"frames {which} are left out: they show nothing, or something else than the others")
+    if aligned.left_out:
+        found.append(aligned.left_out)
     if followed.numbers["identical_frames"]:
         found.append("all frames are one and the same image, so nothing can happen in them")
     if hops.pairs and hops.probability < NO_CHANCE:

@@ -40,6 +40,13 @@ class AlignedSeries:
     placed: Callable[[int], np.ndarray]
     good: tuple[int, ...]
 
+    @property
+    def left_out(self) -> str:
+        """Which frames were left out and why, in words; empty if none was."""
+        dropped = self.numbers["dropped_frames"]
+        frames = "frame" if len(dropped) == 1 else "frames"
+        return f"left out, for showing nothing or something else: {frames} {', '.join(map(str, dropped))}" if dropped else ""
+
     def frames(self) -> np.ndarray:
         """All frames that were averaged, on one grid, float32 (T, Y, X); in a temporary file if they are large."""
         found = scratch_array((len(self.good), *self.average.shape))
@@ -217,7 +224,8 @@ def _averaged(
     steps = average(stack.frame, placed, good, shape, weights, params.average == "median")
     found = yield from as_part(steps, REFINING, 1, "averaging")
     ideal = found.noise_of_one / np.sqrt(len(good))
-    numbers["noise"] = {"average": found.noise, "one_frame": found.noise_of_one, "ideal_average": float(ideal)}
+    noise = {"average": found.noise, "one_frame": found.noise_of_one, "ideal_average": float(ideal)}
+    numbers["noise"] = {name: value if np.isfinite(value) else None for name, value in noise.items()}
     window = _common(found.frames == len(good)) if params.crop else (slice(None), slice(None))
     numbers["corner_px"] = [window[0].start or 0, window[1].start or 0]
     note = f"average of {len(good)} of {stack.frames} frames ({params.average}), aligned ({numbers['mode']})"

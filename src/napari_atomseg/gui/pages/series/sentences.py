@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-import numpy as np
-
 MOST_NAMED = 8
 """Frames that were left out are named up to this number."""
 
@@ -44,8 +42,8 @@ def said_of_scans(numbers: Mapping[str, Any], scans: int) -> str:
     return " ".join(sentences)
 
 
-def _noise(noise: Mapping[str, float], used: int) -> str:
-    average, ideal = float(noise["average"]), float(noise["ideal_average"])
-    if not (np.isfinite(average) and ideal > 0):
+def _noise(noise: Mapping[str, float | None], used: int) -> str:
+    average, ideal = noise["average"], noise["ideal_average"]
+    if average is None or not ideal:
         return "its noise is not known."
     return f"noise {average:.3g}, where one frame / √{used} is {ideal:.3g}."
