@@ -119,3 +119,14 @@ def test_smooth_distortions_are_taken_off():
     before = whole.shifts[:, None, None] - true
     wrong, before = (one - one.mean(axis=0) for one in (wrong, before))
     assert wrong[:, 1:-1, 1:-1].std() < before[:, 1:-1, 1:-1].std() / 3
+
+
+def test_frames_that_change_are_said_to_have_little_in_common():
+    from scipy import ndimage
+
+    rng = np.random.default_rng(12)
+    frames = [ndimage.gaussian_filter(rng.normal(size=(96, 96)), 3) for _ in range(8)]
+    # Each frame has a third of the one before.
+    for k in range(1, 8):
+        frames[k] = 0.35 * frames[k - 1] + frames[k]
+    assert "little in common" in registered(np.array(frames, np.float32)).verdict

@@ -35,6 +35,7 @@ OVERRULED = 6.0
 CLEARLY, STANDS_OUT = 0.003, 6.0
 """The highest peak of one pair is taken in place of the shortest shift if it is higher than all others by the first, and by so
 many times what noise makes of it."""
+LITTLE_IN_COMMON = 0.4
 TOLD = 1.0
 """Standard deviation in px from which on the data does not tell a shift."""
 
@@ -302,12 +303,14 @@ def _finished(shifts: np.ndarray, good: np.ndarray, fitted: list[FrameShift | No
         brightness=np.array([one.brightness for one in ends]),
         correlation=np.array([one.correlation for one in ends]),
         dropped=tuple(int(k) for k in np.flatnonzero(~good)),
-        verdict=_verdict(stds[good], chain),
+        verdict=_verdict(stds[good], float(np.nanmedian([one.correlation for one in ends])), chain),
     )
 
 
-def _verdict(stds: np.ndarray, chain: _Chain) -> str:
+def _verdict(stds: np.ndarray, correlation: float, chain: _Chain) -> str:
     usual = np.median(stds, axis=0)
+    if (usual > TOLD).all() and correlation < LITTLE_IN_COMMON:
+        return f"the frames have little in common (correlation {correlation:.2f}): they change, or hold little but noise"
     if (usual > TOLD).any():
         axis = "along y and x" if (usual > TOLD).all() else ("along y", "along x")[int(np.argmax(usual))]
         return f"nothing in the frames tells the shift {axis}: an edge or bare noise looks the same after it"
