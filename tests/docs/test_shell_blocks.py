@@ -88,7 +88,8 @@ def write_series(folder):
 
     rng = np.random.default_rng(1)
     frames, _, _ = series(rng, "defect", 4, side=96)
-    write_image(Micrograph(data=frames, pixel_size=(0.2, 0.2)), folder / "series.tif")
+    for name in ("series", "movie"):
+        write_image(Micrograph(data=frames, pixel_size=(0.2, 0.2)), folder / f"{name}.tif")
     places, heights = lattice(rng, 96)
     for rotation in (0, 90):
         scan = turned_scan(rng, places, heights, 96, rotation, np.zeros((96, 2)))

@@ -102,7 +102,7 @@ def test_frames_that_show_nothing_are_left_out_with_a_word(movie):
     matched(found, sites)
     assert np.isnan(found.drift["y_px"][5])
     assert np.isnan(found.presence[:, 5]).all()
-    assert any("frames 5 are left out" in text for text in found.numbers["verdicts"])
+    assert any("something else: frame 5" in text for text in found.numbers["verdicts"])
     assert any("time between frames is unknown" in text for text in found.numbers["verdicts"])
 
 

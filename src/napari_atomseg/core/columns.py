@@ -60,6 +60,7 @@ DISPLACEMENT = ("displacement_y_angstrom", "displacement_x_angstrom")
 POLAR = ("polar_y_angstrom", "polar_x_angstrom")
 STRAIN = ("strain_xx", "strain_yy", "strain_xy", "rotation_rad")
 TILT = "tilt_deg"
+SITE_NUMBER, TIME = "site", "time_s"
 COLUMN_ATOMS = "column_atoms"
 TEMPLATE, TEMPLATE_MATCH, TEMPLATE_ROTATION = "template", "template_match", "template_rotation_rad"
 TEMPLATE_STRAIN = ("template_strain_xx", "template_strain_yy", "template_strain_xy")
@@ -137,6 +138,8 @@ SOMETIMES = (
     Feature(ELEMENT, "", "chemical symbol", "true columns, imports"),
     Feature(ATOM_COUNT, "", "atoms in the column", "measure counts, true columns"),
     Feature(OCCUPANCY, "0 to 1", "share of the column's sites that are filled", "true columns"),
+    Feature(SITE_NUMBER, "", "site of a sequence, -1 for none", "sequence"),
+    Feature(TIME, "s", "when the frame was recorded, from the first one on", "sequence"),
 )
 """Features that single steps add; the tables of other programs may bring more under names of their own."""
 FEATURES: dict[str, object] = {feature.name: feature.unknown for feature in ALWAYS}

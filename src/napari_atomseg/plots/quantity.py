@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-UNITS = {"_px": "px", "_angstrom": "Å", "_pm": "pm", "_rad": "rad", "_deg": "°", "cross_section": "Å²"}
+from napari_atomseg.core.columns import CROSS_SECTION
+
+UNITS = {"_px": "px", "_angstrom": "Å", "_pm": "pm", "_rad": "rad", "_deg": "°", CROSS_SECTION: "Å²"}
 """Units by the end of a feature's name."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
 from napari_atomseg.plots.picture import Inks, size_of
 
@@ -44,7 +45,7 @@ def series_table(numbers: Mapping[str, Any], pixel_size: tuple[float, float] | N
     frame = np.arange(len(shifts))
     table = pd.DataFrame({"frame": frame})
     if frame_time_s is not None:
-        table["time_s"] = frame * frame_time_s
+        table[TIME] = frame * frame_time_s
     for axis, name in enumerate("yx"):
         table[f"shift_{name}_px"], table[f"shift_{name}_std_px"] = shifts[:, axis], stds[:, axis]
         if pixel_size is not None:
@@ -74,7 +75,7 @@ class SeriesQuality:
     @property
     def along(self) -> np.ndarray:
         """Time in s if known, else the frame."""
-        return self.table["time_s" if "time_s" in self.table else "frame"].to_numpy(float)
+        return self.table[TIME if TIME in self.table else "frame"].to_numpy(float)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -103,7 +104,7 @@ class SeriesQuality:
     def draw(self, figure: Figure, inks: Inks) -> None:
         """Both halves, frames that were left out hatched away, and the frame in view."""
         unit = "angstrom" if "shift_y_angstrom" in self.table else "px"
-        title = "time, s" if "time_s" in self.table else "frame (from 0)"
+        title = "time, s" if TIME in self.table else "frame (from 0)"
         halves = _halves(size_of(figure)[0])
         drift = framed_axes(figure, inks, halves[0], title, f"shift, {'Å' if unit == 'angstrom' else 'px'}")
         for name, colour in (("y", inks.bright), ("x", SECOND)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
 from napari_atomseg.plots.picture import Inks
 
@@ -41,7 +42,7 @@ class SiteTimeline:
     @property
     def along(self) -> np.ndarray:
         """Time in s if known, else the frame, of the frames in order."""
-        name = "time_s" if "time_s" in self.table else "frame"
+        name = TIME if TIME in self.table else "frame"
         return np.unique(self.table[name].to_numpy(float))
 
     @property
@@ -69,7 +70,7 @@ class SiteTimeline:
 
     def draw(self, figure: Figure, inks: Inks) -> None:
         """A line of steps for each site; triangles where a column appears (up) or disappears (down)."""
-        title = "time, s" if "time_s" in self.table else "frame (from 0)"
+        title = "time, s" if TIME in self.table else "frame (from 0)"
         axes = framed_axes(figure, inks, self.margins, title, "presence")
         along = self.along
         for colour, (site, rows) in zip(COLOURS, self.table.groupby("site"), strict=False):

@@ -118,7 +118,7 @@ def recipe_from(values: Any, where: str) -> Recipe:
     if values.get("parts"):
         return _of_parts(values, where)
     missing = [name for name in REQUIRED if name not in values and not (name == "peak" and set(AMOUNTS) & set(values))]
-    unknown = sorted(set(values) - {*KNOWN, "parts"})
+    unknown = sorted(set(values) - {*KNOWN, "parts", "part_weights"})
     if missing or unknown:
         raise AtomsegError(f"{where}: missing {', '.join(missing) or 'nothing'}, unknown {', '.join(unknown) or 'nothing'}")
     if not values["specimens"]:
