@@ -80,7 +80,19 @@ def counted_numbers(counted: Counted) -> dict[str, Any]:
 
 
 def outlier_numbers(q: np.ndarray, deviation: np.ndarray, group: np.ndarray, share: float) -> dict[str, Any]:
-    """How many columns are called at a false-discovery rate, above and below their like, by sublattice."""
+    """How many columns are called at a false-discovery rate, above and below their like, by sublattice.
+
+    Parameters
+    ----------
+    q : ndarray, shape (N,)
+        Rate at which each would be called; NaN where it was not compared.
+    deviation : ndarray, shape (N,)
+        From its like; above zero where it is brighter.
+    group : ndarray of int, shape (N,)
+        Its sublattice.
+    share : float
+        The rate, 0 to 1.
+    """
     called = q <= share
     return {
         "false_share": share,

@@ -79,14 +79,29 @@ def register_rows(frame_of: Frames, frame_shifts: np.ndarray, shape: tuple[int, 
 
 
 def add_known(summed: np.ndarray, count: np.ndarray, image: np.ndarray) -> None:
-    """Add the known pixels of an image (Y, X) to a sum, and count them."""
+    """Add the known pixels of an image to a sum, and count them; both are changed.
+
+    Parameters
+    ----------
+    summed, count : ndarray, shape (Y, X)
+    image : ndarray, shape (Y, X)
+        NaN where it is unknown.
+    """
     known = np.isfinite(image)
     summed[known] += image[known]
     count[known] += 1
 
 
 def mean_without(summed: np.ndarray, count: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Mean of the other frames where there are any; NaN elsewhere."""
+    """Mean of the other frames where there are any; NaN elsewhere.
+
+    Parameters
+    ----------
+    summed, count : ndarray, shape (Y, X)
+        Of all frames, as :func:`add_known` leaves them.
+    own : ndarray, shape (Y, X)
+        The frame that is taken out again.
+    """
     known = np.isfinite(own)
     left = count - known
     return np.where(left > 0.5, (summed - np.where(known, own, 0.0)) / np.maximum(left, 1), np.nan)

@@ -19,7 +19,16 @@ from napari_atomseg.workflows.sequence_sites import Followed
 
 
 def columns_of_frame(image: Micrograph, model: str, network: NetworkParams) -> Columns:
-    """Columns of one frame by a finder; for work elsewhere."""
+    """Columns of one frame by a finder; a function of its own, so that other processes can be given it.
+
+    Parameters
+    ----------
+    image : Micrograph
+        The frame.
+    model : str
+        The finder.
+    network : NetworkParams
+    """
     return locate(image, model=model, network=network)
 
 

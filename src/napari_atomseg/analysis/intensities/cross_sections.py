@@ -98,7 +98,15 @@ def _others(columns: Columns, rows: np.ndarray, shape: tuple[int, ...]) -> np.nd
 
 
 def apart_from(places: np.ndarray, given: np.ndarray, least: float) -> np.ndarray:
-    """Those of some places (M, 2) that are farther than `least` from given ones (N, 2) and from each other."""
+    """Places that are far from given ones and from each other.
+
+    Parameters
+    ----------
+    places : ndarray, shape (M, 2), px
+    given : ndarray, shape (N, 2), px
+    least : float, px
+        Distance; of two places that are nearer to each other the first is kept.
+    """
     if len(places) == 0:
         return places
     alone = places[cKDTree(given).query(places)[0] > least] if len(given) else places

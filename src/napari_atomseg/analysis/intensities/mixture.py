@@ -100,7 +100,14 @@ class Mixture:
 
 
 def log_shares(values: np.ndarray, weights: np.ndarray, means: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
-    """Logarithm of weight times normal density, shape (N, K)."""
+    """Logarithm of weight times normal density, shape (N, K).
+
+    Parameters
+    ----------
+    values : ndarray, shape (N,)
+    weights, means : ndarray, shape (K,)
+    sigmas : ndarray, shape (K,) or (N, K)
+    """
     scaled = (values[:, None] - means) / sigmas
     return np.asarray(np.log(weights) - np.log(sigmas) - 0.5 * np.log(2 * np.pi) - 0.5 * scaled * scaled)
 

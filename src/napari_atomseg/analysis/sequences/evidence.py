@@ -137,7 +137,16 @@ def patches_of(places: np.ndarray, sigma: float, shape: tuple[int, int]) -> Patc
 
 
 def drawn(patches: Patches, heights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The image (Y, X) of columns of these heights (S,)."""
+    """The image (Y, X) of columns.
+
+    Parameters
+    ----------
+    patches : Patches
+        Where the columns are, and their profiles.
+    heights : ndarray, shape (S,)
+    shape : tuple of int
+        (Y, X).
+    """
     return np.bincount(
         patches.index.ravel(), (heights[:, None] * patches.profile).ravel(), minlength=shape[0] * shape[1]
     ).reshape(shape)
