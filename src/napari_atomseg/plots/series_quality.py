@@ -11,6 +11,7 @@ import pandas as pd
 
 from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
+from napari_atomseg.plots.frame_axis import frame_near, limits_of
 from napari_atomseg.plots.picture import Inks, size_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ SECOND = "#e69f00"
 NARROWEST = 0.2
 """Range of brightness and correlation that is shown at least."""
 _LEFT_PX, _BETWEEN_PX = 58, 52
-_ROOM = 0.03
 
 
 def series_table(numbers: Mapping[str, Any], pixel_size: tuple[float, float] | None, frame_time_s: float | None) -> pd.DataFrame:
@@ -80,9 +80,7 @@ class SeriesQuality:
     @property
     def limits(self) -> tuple[float, float]:
         """Left and right end."""
-        first, last = float(self.along[0]), float(self.along[-1])
-        room = _ROOM * (last - first) or 0.5
-        return first - room, last + room
+        return limits_of(self.along)
 
     def frame_at(self, x: float, size: tuple[float, float]) -> int | None:
         """The frame at a place of a picture; None beside the axes.
@@ -94,12 +92,8 @@ class SeriesQuality:
         size : tuple of float, px
             Width and height of the picture.
         """
-        low, high = self.limits
-        for margins in _halves(size[0]):
-            left, _, width, _ = margins.frame(size)
-            if left <= x <= left + width:
-                return int(np.argmin(np.abs(self.along - (low + (x - left) / width * (high - low)))))
-        return None
+        found = (frame_near(self.along, margins, x, size) for margins in _halves(size[0]))
+        return next((frame for frame in found if frame is not None), None)
 
     def draw(self, figure: Figure, inks: Inks) -> None:
         """Both halves, frames that were left out hatched away, and the frame in view."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
+from napari_atomseg.plots.frame_axis import frame_near, limits_of
 from napari_atomseg.plots.picture import Inks
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00")
 """Okabe and Ito's, of as many sites as can be told apart."""
-_ROOM = 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,7 @@ class SiteTimeline:
     @property
     def limits(self) -> tuple[float, float]:
         """Left and right end."""
-        first, last = float(self.along[0]), float(self.along[-1])
-        room = _ROOM * (last - first) or 0.5
-        return first - room, last + room
+        return limits_of(self.along)
 
     def frame_at(self, x: float, size: tuple[float, float]) -> int | None:
         """The frame at a place of a picture; None beside the axes.
@@ -62,11 +60,7 @@ class SiteTimeline:
         size : tuple of float, px
             Width and height of the picture.
         """
-        left, _, width, _ = self.margins.frame(size)
-        if not left <= x <= left + width:
-            return None
-        low, high = self.limits
-        return int(np.argmin(np.abs(self.along - (low + (x - left) / width * (high - low)))))
+        return frame_near(self.along, self.margins, x, size)
 
     def draw(self, figure: Figure, inks: Inks) -> None:
         """A line of steps for each site; triangles where a column appears (up) or disappears (down)."""
