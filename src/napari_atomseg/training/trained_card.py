@@ -10,10 +10,12 @@ from typing import Any
 
 from napari_atomseg.networks.architectures import architecture_of, build_network
 from napari_atomseg.networks.card import BEFORE, ModelCard
+from napari_atomseg.networks.outputs import counts_atoms
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import checkpoint
 from napari_atomseg.training.lessons import lesson_of
 from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.particle_examples import usual_foci
 
 LICENCE = "GPL-3.0-or-later"
 COURSE = ("step", "seconds", "learning_rate", "training_loss")
@@ -59,6 +61,7 @@ def card_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path, nam
         reach_px=int(build_network(network, lesson.outputs).reach),  # type: ignore[arg-type]
         modality=lesson.modality,
         recipe=recipe.name,
+        foci=usual_foci(recipe) if counts_atoms(lesson.outputs) else (),
         training={**asdict(params), "updates": state.step, "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}"},
         scores=scores,
         licence=LICENCE,

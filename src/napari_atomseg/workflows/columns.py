@@ -68,7 +68,8 @@ def locate(
     frames : int, optional
         Index of the only frame to search; by default all.
     series : bool
-        The frames are one focal series, looked at together by a network of structures that knows so many foci.
+        The frames are one focal series, looked at together by a network of structures that knows so many foci; columns stand in
+        its middle frame's pixels, in frame 0. Images that do not lie on each other are moved (`network.register`).
 
     Returns
     -------
@@ -128,6 +129,10 @@ def _chosen(micrograph: Micrograph, first: int, step: Find) -> Generator[Progres
         yield Progress(0, 0, "choosing the finder")
         choice = choose_finder(micrograph, first, step.classical, step.network)
         chosen, details = choice.model, {"model_chosen_because": choice.reason}
+    if step.series and micrograph.frames == 1:
+        raise AtomsegError(
+            f"{micrograph.name} is one image, and a focal series is a stack of frames; leave out --series, or give the stack"
+        )
     if step.series and not recognises(chosen):
         raise AtomsegError(
             f"{chosen} looks at single images; a focal series is for a network of structures, named with the model"
