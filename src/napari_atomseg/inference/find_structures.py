@@ -56,7 +56,8 @@ def find_structures(
     region, left_out = searched_part(plane if plane.ndim == 2 else plane[0], region)
     box = box_of(region)
     names = tuple(output.name for output in model.card.outputs)
-    given, about = part_of(plane, box), {}
+    given = part_of(plane, box)
+    about: dict[str, Any] = {}
     series = plane.ndim == 3
     if series:
         require_series(int(plane.shape[0]), model.card)

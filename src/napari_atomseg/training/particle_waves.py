@@ -36,6 +36,8 @@ SLICE = 1.0
 THERMAL = (0.0, 0.08)
 """Range of the standard deviation of the atoms' displacements along each axis, Angstrom; 0.085 is that of gold at room
 temperature, and an image is the mean over many snapshots."""
+OF_RECORDS = ("kind", "seed", "off_centre")
+"""Entries of a specimen that are no parameters of the particle."""
 SUFFIX = ".npz"
 FORMAT = 1
 """Of the files; a change in what is computed is a new one."""
@@ -148,9 +150,7 @@ def computed(given: Mapping[str, Any], energy: float, native: float) -> Particle
 
     if given.get("kind") != "particle":
         raise AtomsegError(f"atoms are counted in specimens of kind particle, got {given.get('kind')}")
-    params = from_dict(
-        ParticleParams, {name: value for name, value in given.items() if name not in ("kind", "seed", "off_centre")}
-    )
+    params = from_dict(ParticleParams, {name: value for name, value in given.items() if name not in OF_RECORDS})
     rng = np.random.default_rng(int(given["seed"]))
     atoms, column = particle_with_columns(params, (PERIOD, PERIOD), rng)
     if len(atoms) == 0:
