@@ -120,14 +120,14 @@ def draw_particle_examples(
 
 
 def usual_foci(recipe: Recipe) -> tuple[float, ...]:
-    """Mean defocus of the images of a recipe's series, against the middle one, in whole Angstrom.
+    """Mean defocus of the images of a recipe's series, against the middle one, to 10 Å.
 
     Parameters
     ----------
     recipe : Recipe
     """
     foci = np.mean([foci_of(draw_record(recipe, number)) for number in range(DRAWN)], axis=0)
-    return tuple(float(round(step)) for step in foci - foci[len(foci) // 2])
+    return tuple(float(round(step, -1)) for step in foci - foci[len(foci) // 2])
 
 
 def _single(record: Record, rng: np.random.Generator) -> Record:
