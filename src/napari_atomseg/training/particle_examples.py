@@ -37,7 +37,7 @@ EMPHASIS = 8.0
 """What a pixel in the middle of a column has to say, in units of that of the background."""
 MISPLACED = 0.08
 """Standard deviation of what registration leaves of the shift between the images of a series, Angstrom along each axis."""
-FILM = 0.12
+FILM = 0.08
 """Share of the particles that lie on a film of carbon."""
 FILMS, FILM_DENSITY, CARBON, CARBON_MOTION = 32, (0.2, 3.0), 6, 0.1
 """Films that are drawn; their range of atoms per square Angstrom, 1 for each 10 Å of thickness; atomic number; its motion."""
