@@ -19,7 +19,8 @@ def test_images_are_ordered_from_overfocus_to_underfocus():
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("a, b, c", "numbers in Å separated by commas"), ("1,1,2", "a focus of its own"), ("nan,1,2", "focus of its")]
+    ("text", "says"),
+    [("a, b, c", "numbers in Å separated by commas"), ("1,1,2", "a focus of its own"), ("nan,1,2", "focus of its")],
 )
 def test_foci_that_make_no_sense_are_refused(text, says):
     with pytest.raises(AtomsegError, match=says):
@@ -27,7 +28,7 @@ def test_foci_that_make_no_sense_are_refused(text, says):
 
 
 def test_steps_that_the_network_does_not_know_are_refused():
-    with pytest.raises(AtomsegError, match="20 and 20 Å of defocus apart, .* knows steps of 130 and 130"):
+    with pytest.raises(AtomsegError, match=r"20 and 20 Å of defocus apart, .* knows steps of 130 and 130"):
         order_of((-20, 0, 20), CARD)
     with pytest.raises(AtomsegError, match="2 foci were given"):
         order_of((-20, 0), CARD)
@@ -35,7 +36,9 @@ def test_steps_that_the_network_does_not_know_are_refused():
 
 def test_what_is_no_series_is_refused_in_a_sentence():
     require_series(3, CARD)
-    with pytest.raises(AtomsegError, match="holds one image, and the network counter takes a focal series of 3.*without --series"):
+    with pytest.raises(
+        AtomsegError, match=r"holds one image, and the network counter takes a focal series of 3.*without --series"
+    ):
         require_series(1, CARD)
     with pytest.raises(AtomsegError, match="holds 5 images"):
         require_series(5, CARD)

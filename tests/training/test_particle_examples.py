@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.inference.detection.structures import tempered
 from napari_atomseg.specimens.nanoparticles import ParticleParams, particle_with_columns
 from napari_atomseg.synthesis.recipe import read_recipe
-from napari_atomseg.training import particle_examples, particle_waves
+from napari_atomseg.training import count_calibration, particle_examples, particle_waves
 from napari_atomseg.training.lessons import lesson_of
 from napari_atomseg.training.particle_examples import draw_particle_examples, usual_foci
 from napari_atomseg.training.particle_waves import particle_wave
@@ -94,3 +95,35 @@ def test_the_lesson_of_such_a_recipe_counts():
     assert usual_foci(recipe) == (-130, 0, 130)
     with pytest.raises(AtomsegError, match="numbers of atoms from focal series of particles"):
         lesson_of(replace(recipe, classes=1))
+
+
+def test_another_metal_starts_from_what_gold_has_taught(coarse, small, monkeypatch, tmp_path):
+    from napari_atomseg.core.jobs import run
+    from napari_atomseg.networks.zoo import load_model
+    from napari_atomseg.training import lessons
+    from napari_atomseg.training.fit import fit
+    from napari_atomseg.training.run_settings import run_settings
+
+    monkeypatch.setattr(lessons, "BATCHES", 1)
+    monkeypatch.setattr(lessons, "BATCH", 1)
+    silver = replace(small, name="silver", specimens=({**small.specimens[0], "number": 47, "lattice_constant": 4.09},))
+    shape, params = run_settings(silver, start_from="hrtem-particles")
+    before = load_model("hrtem-particles")
+    assert shape.images == before.card.images
+    assert params.learning_rate == pytest.approx(5e-4)
+    short = replace(params, steps=1, batch=1, patch=64)
+    weights = dict(before.network.state_dict())
+    after = run(fit(silver, shape, short, tmp_path / "run", workers=0, start_from=weights))
+    moved = max(float((after[name].float() - weights[name].float()).abs().max()) for name in weights if "weight" in name)
+    assert 0 < moved < 0.01
+    assert (tmp_path / "run" / "history.csv").read_text().startswith("step,")
+
+
+def test_probabilities_that_are_too_steep_are_made_flatter_until_they_are_honest():
+    rng = np.random.default_rng(2)
+    honest = rng.dirichlet(np.ones(6), 4000)
+    true = 1 + (rng.uniform(size=(4000, 1)) > honest.cumsum(axis=1)).sum(axis=1)
+    steep = tempered(honest, 0.5)
+    assert np.allclose(steep.sum(axis=1), 1)
+    assert count_calibration._temperature([(steep, true)]) == pytest.approx(2, rel=0.08)
+    assert count_calibration._temperature([(honest, true)]) == pytest.approx(1, rel=0.08)

@@ -74,7 +74,7 @@ def find_structures(
         columns = in_region(columns, box, region)
     doubt = doubt_of(modality, model.card)
     if doubt:
-        says["doubt"] = doubt
+        says["doubt"] = doubt if "doubt" not in says else f"{doubt}; {says['doubt']}"
     return (replace(columns, provenance={"left_out": left_out}) if left_out else columns), says
 
 

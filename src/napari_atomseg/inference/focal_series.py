@@ -6,6 +6,7 @@ takes for columns, with their atoms, is the same in all of them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
 from typing import Any
 
@@ -23,6 +24,8 @@ STEP_OFF = 0.25
 """Largest difference of a step of focus from what the network knows, as a share of it."""
 SAME_PLACE = 0.4
 """Images that lie nearer to each other than this are left where they are, Angstrom: what is measured is not much better."""
+SURER = 0.02
+"""By so much the network's mean probability of its counts has to be higher in another order of the images for a doubt."""
 LEAST_IN_COMMON = 0.3
 """Correlation of what is seen in two images below which their shift is not known."""
 
@@ -133,11 +136,35 @@ def arranged(
     if params.register:
         shifts = yield from _shifts(images, model, pixel_size, device)
         images = np.stack([_back(image, shift) for image, shift in zip(images, shifts, strict=True)])
-    return images, {
+    says = {
         "order": order,
         "series_shifts_px": shifts.round(3).tolist(),
         "series": _words(foci is not None, order, shifts, params.register),
     }
+    if foci is None:
+        doubt = yield from _order_doubt(images, model, pixel_size, device)
+        says |= {"doubt": doubt} if doubt else {}
+    return images, says
+
+
+def _order_doubt(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[str]:
+    """Why the images may stand in another order, in words; empty if the network is surest of its counts as they stand."""
+    orders = list(itertools.permutations(range(len(images))))
+    sure = []
+    for done, order in enumerate(orders):
+        yield Progress(done, len(orders), "comparing orders of the images")
+        prediction = yield from predict(model, images[list(order)], pixel_size, device=device)
+        *classes, background = (prediction.maps[output.name] for output in model.card.outputs)
+        foreground = float((1 - background).sum())
+        sure.append(float(np.max(classes, axis=0).sum()) / foreground if foreground > 0 else 0.0)
+    best = int(np.argmax(sure))
+    if sure[best] <= sure[0] + SURER:
+        return ""
+    named = ", ".join(str(place + 1) for place in orders[best])
+    return (
+        f"the network is surer of its counts with the images in the order {named}, overfocus first; check the order, and tell it "
+        "with --foci"
+    )
 
 
 def _shifts(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[np.ndarray]:
