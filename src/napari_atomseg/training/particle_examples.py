@@ -24,7 +24,7 @@ from napari_atomseg.training.particle_waves import ParticleWave, particle_wave
 
 COLUMN_LABEL_WIDTH = 0.5
 """Standard deviation of the labels, Angstrom; columns along [110] of gold are 2.5 Å apart."""
-FIRST, BATCHES_EACH, PARTICLES = 200, 2, 2000
+FIRST, BATCHES_EACH, PARTICLES = 200, 2, 1500
 """Particles that a run begins with, batches after which one more comes, and the most that a run learns from: drawing one takes as
 long as learning from it for a while. Each is shown in eight positions, through lenses without end."""
 ALONE = 0.3
