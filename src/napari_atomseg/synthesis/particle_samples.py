@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from napari_atomseg.core.columns import Columns
@@ -43,11 +45,9 @@ def draw_particle(name: str) -> tuple[Micrograph, Columns]:
     columns : Columns
         Of the series in frame 0.
     """
-    rng = np.random.default_rng(SEED)
-    atoms, column = particle_with_columns(PARTICLE, (FIELD, FIELD), rng)
+    rng = np.random.default_rng([SEED, 1])
+    atoms, column, present, planes = _scene(name)
     series = name == SERIES
-    present = np.ones((1, int(column.max()) + 1), bool) if series else _presence(atoms, column, rng)
-    planes = _planes(atoms, column, present, FOCI if series else (FILM_DEFOCUS,))
     dose = DOSE if series else FILM_DOSE
     micrograph = Micrograph(
         data=_recorded(planes, dose, rng),
@@ -61,6 +61,18 @@ def draw_particle(name: str) -> tuple[Micrograph, Columns]:
         notes=("simulated: drawn by the plugin, not recorded",),
     )
     return micrograph, _true_columns(atoms, column, present, micrograph)
+
+
+@lru_cache(maxsize=2)
+def _scene(name: str) -> tuple[Projection, np.ndarray, np.ndarray, np.ndarray]:
+    """Atoms, the column of each, which columns are there in which frame, and the images of the beam, not yet counted."""
+    rng = np.random.default_rng(SEED)
+    atoms, column = particle_with_columns(PARTICLE, (FIELD, FIELD), rng)
+    if name == SERIES:
+        present = np.ones((1, int(column.max()) + 1), bool)
+        return atoms, column, present, _planes(atoms, column, present, FOCI)
+    present = _presence(atoms, column, rng)
+    return atoms, column, present, _planes(atoms, column, present, (FILM_DEFOCUS,))
 
 
 def _presence(atoms: Projection, column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
