@@ -28,7 +28,7 @@ from napari_atomseg.imaging.hrtem import image_focal_series
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, apply_mtf
 from napari_atomseg.training.particle_waves import particle_wave, waves_folder
-from napari_atomseg.workflows import NetworkParams, locate
+from napari_atomseg.workflows import NetworkParams, draw_sample, locate, sequence
 
 FINE, ENERGY = 0.1, 3e5
 FOCI = (-130.0, 0.0, 130.0)
@@ -214,6 +214,30 @@ def draw_figures(series: list[Counted], single: list[Counted], folder: Path) -> 
     plt.close(figure)
 
 
+def judge_film(model: str) -> None:
+    """Print what `sequence` makes of the sample film: sites, and the presence of those that come and go, frame by frame."""
+    film, truth = draw_sample("gold-film")
+    found = sequence(film, model=model)
+    moved = np.array(found.drift[["y_px", "x_px"]], float)
+    places = found.sites[["y_px", "x_px"]].to_numpy()
+    missing = 0
+    for site in np.unique(truth.positions.round(3), axis=0, return_index=True)[1]:
+        at = truth.positions[site]
+        there = np.zeros(film.frames, bool)
+        there[truth.frame[np.hypot(*(truth.positions - at).T) < 1.0]] = True
+        distance, nearest = cKDTree(places).query(at + np.nanmean(moved[:1], axis=0))
+        if distance * film.pixel_size[0] > MATCH:
+            missing += 1
+            continue
+        seen = found.presence[nearest] > 0.5
+        if not there.all():
+            print(f"column at {at.round(1)} px, there in {there.sum()} of {film.frames} frames: right in {(seen == there).sum()}")
+    steady = found.sites["occupancy"] > 0.99
+    print(
+        f"film: {len(places)} sites, {missing} columns without one, {int(steady.sum())} sites always there, {len(found.events)} events"
+    )
+
+
 def main() -> None:
     """Judge, print tables, draw figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -221,6 +245,7 @@ def main() -> None:
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--model", default="hrtem-particles")
     parser.add_argument("--waves", type=Path, default=waves_folder() / "benchmark")
+    parser.add_argument("--film", action="store_true", help="also the sample film, by `sequence`")
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--without-mtf", action="store_true", help="also without the camera's MTF")
     parser.add_argument("--register", action="store_true", help="lay the images on each other first, which own ones are")
@@ -229,6 +254,10 @@ def main() -> None:
     cases = list(own_cases(given.own, given.waves, given.without_mtf)) if given.own else []
     if given.bench:
         cases += bench_cases(given.bench)
+    if given.film:
+        judge_film(given.model)
+    if not cases and given.film:
+        return
     if not cases:
         parser.error("give --own N or --bench FOLDER")
     series = [counted(case, given.model, alone=False, register=given.register) for case in cases]
