@@ -232,10 +232,8 @@ def judge_film(model: str) -> None:
         seen = found.presence[nearest] > 0.5
         if not there.all():
             print(f"column at {at.round(1)} px, there in {there.sum()} of {film.frames} frames: right in {(seen == there).sum()}")
-    steady = found.sites["occupancy"] > 0.99
-    print(
-        f"film: {len(places)} sites, {missing} columns without one, {int(steady.sum())} sites always there, {len(found.events)} events"
-    )
+    steady = int((found.sites["occupancy"] > 0.99).sum())
+    print(f"film: {len(places)} sites, {steady} always there, {missing} columns without one, {len(found.events)} events")
 
 
 def main() -> None:
