@@ -27,7 +27,8 @@ FRAMES, FRAME_TIME = 24, 0.4
 """Of the film, and s between them."""
 RESTLESS, LEAST_ATOMS, CHANCE = 2, 2, 0.15
 """Columns that come and go, their atoms at least, and their chance to do so at each frame."""
-LENS = {"energy": ENERGY, "Cs": -1.5e5, "focal_spread": 28.0}
+CS, FOCAL_SPREAD = -1.5e5, 28.0
+"""Å."""
 
 
 def draw_particle(name: str) -> tuple[Micrograph, Columns]:
@@ -96,7 +97,7 @@ def _planes(atoms: Projection, column: np.ndarray, present: np.ndarray, foci: tu
     from napari_atomseg.optics.ctf import CtfParams
 
     states, which = np.unique(present, axis=0, return_inverse=True)
-    lens = CtfParams(**LENS)
+    lens = CtfParams(energy=ENERGY, Cs=CS, focal_spread=FOCAL_SPREAD)
     found = []
     for state in states:
         wave = sliced_wave(atoms.select(state[column]), ENERGY, PIXEL_SIZE)

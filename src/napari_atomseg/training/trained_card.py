@@ -16,7 +16,7 @@ from napari_atomseg.training import checkpoint
 from napari_atomseg.training.count_calibration import fitted_temperatures
 from napari_atomseg.training.lessons import BATCH, SEED, lesson_of
 from napari_atomseg.training.params import TrainParams
-from napari_atomseg.training.particle_examples import usual_foci
+from napari_atomseg.training.particle_examples import draw_particle_examples, usual_foci
 
 CALIBRATED = 8
 """Batches by which the probabilities of numbers of atoms are made honest."""
@@ -77,5 +77,8 @@ def _calibration(recipe: Recipe, network: Any, params: TrainParams, state: check
     lesson = lesson_of(recipe, params.task)
     made = build_network(network, lesson.outputs)
     made.load_state_dict(dict(state.averaged))
-    batches = (lesson.draw(recipe, SEED + 1, number, BATCH, params.patch, params.native_sampling) for number in range(CALIBRATED))
+    batches = (
+        draw_particle_examples(recipe, SEED + 1, number, BATCH, params.patch, params.native_sampling)
+        for number in range(CALIBRATED)
+    )
     return fitted_temperatures(made, batches, params.native_sampling)
