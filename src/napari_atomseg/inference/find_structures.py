@@ -59,9 +59,8 @@ def find_structures(
     given = part_of(plane, box)
     about: dict[str, Any] = {}
     series = plane.ndim == 3
-    if series:
-        require_series(int(plane.shape[0]), model.card)
     if series and model.card.counts:
+        require_series(int(plane.shape[0]), model.card)
         given, about = yield from arranged(given, model, params, estimate.size, device_of(params))
     elif params.foci:
         raise AtomsegError("foci belong to the images of a focal series; give --series too, or leave them out")
