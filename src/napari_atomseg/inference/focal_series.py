@@ -24,8 +24,9 @@ STEP_OFF = 0.25
 """Largest difference of a step of focus from what the network knows, as a share of it."""
 SAME_PLACE = 0.4
 """Images that lie nearer to each other than this are left where they are, Angstrom: what is measured is not much better."""
-SURER = 0.02
-"""By so much the network's mean probability of its counts has to be higher in another order of the images for a doubt."""
+SURER, CLEARLY_SURER = 0.02, 0.05
+"""By so much the network's mean probability of its counts has to be higher in another order of the images for a doubt, and after
+they were moved for them to stay so: with one image off by a period of the lattice it can be higher by 0.02."""
 LEAST_IN_COMMON = 0.3
 """Correlation of what is seen in two images below which their shift is not known."""
 
@@ -135,7 +136,7 @@ def arranged(
     shifts = np.zeros((len(images), 2))
     if params.register:
         shifts = yield from _shifts(images, model, pixel_size, device)
-        images = np.stack([_back(image, shift) for image, shift in zip(images, shifts, strict=True)])
+        images = _laid(images, shifts)
     says = {
         "order": order,
         "series_shifts_px": shifts.round(3).tolist(),
@@ -147,16 +148,21 @@ def arranged(
     return images, says
 
 
+def _certainty(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[float]:
+    """Mean probability of the likeliest number of atoms, over all that the network takes for columns in a series."""
+    prediction = yield from predict(model, images, pixel_size, device=device)
+    *classes, background = (prediction.maps[output.name] for output in model.card.outputs)
+    foreground = float((1 - background).sum())
+    return float(np.max(classes, axis=0).sum()) / foreground if foreground > 0 else 0.0
+
+
 def _order_doubt(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[str]:
     """Why the images may stand in another order, in words; empty if the network is surest of its counts as they stand."""
     orders = list(itertools.permutations(range(len(images))))
     sure = []
     for done, order in enumerate(orders):
         yield Progress(done, len(orders), "comparing orders of the images")
-        prediction = yield from predict(model, images[list(order)], pixel_size, device=device)
-        *classes, background = (prediction.maps[output.name] for output in model.card.outputs)
-        foreground = float((1 - background).sum())
-        sure.append(float(np.max(classes, axis=0).sum()) / foreground if foreground > 0 else 0.0)
+        sure.append((yield from _certainty(images[list(order)], model, pixel_size, device)))
     best = int(np.argmax(sure))
     if sure[best] <= sure[0] + SURER:
         return ""
@@ -168,23 +174,27 @@ def _order_doubt(images: np.ndarray, model: Model, pixel_size: tuple[float, floa
 
 
 def _shifts(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[np.ndarray]:
-    """By what each image lies off the middle one, (F, 2) px; zero where they lie on each other or nothing tells."""
-    seen = []
+    """By what each image lies off the middle one, (F, 2) px; zero where they lie on each other or nothing tells.
+
+    A crystal looks much the same after a shift by one of its periods: nothing is moved unless the network is clearly surer
+    of its counts then than with the images as they are.
+    """
+    seen, shifts = [], np.zeros((len(images), 2))
+    native, middle = model.card.native_sampling, len(images) // 2
     for place, image in enumerate(images):
         yield Progress(place, len(images), "laying the images on each other")
         prediction = yield from predict(model, image, pixel_size, device=device)
         heights = sum((row + 1) * prediction.maps[output.name] for row, output in enumerate(model.card.outputs[:-1]))
-        seen.append((prediction, np.asarray(heights, float)))
-    middle = len(images) // 2
-    found = np.zeros((len(images), 2))
-    for place, (prediction, heights) in enumerate(seen):
-        if place == middle:
-            continue
-        shift, common = shift_between(seen[middle][1], heights)
-        far = float(np.hypot(*shift)) * model.card.native_sampling
-        if common >= LEAST_IN_COMMON and far > SAME_PLACE:
-            found[place] = shift * [float(ratio) for ratio in prediction.grid.ratio]
-    return found
+        seen.append((np.asarray(heights, float), prediction.grid.ratio))
+    for place, (heights, ratio) in enumerate(seen):
+        shift, common = shift_between(seen[middle][0], heights)
+        if place != middle and common >= LEAST_IN_COMMON and float(np.hypot(*shift)) * native > SAME_PLACE:
+            shifts[place] = shift * [float(one) for one in ratio]
+    if not shifts.any():
+        return shifts
+    still = yield from _certainty(images, model, pixel_size, device)
+    moved = yield from _certainty(_laid(images, shifts), model, pixel_size, device)
+    return shifts if moved > still + CLEARLY_SURER else np.zeros((len(images), 2))
 
 
 def shift_between(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float]:
@@ -200,7 +210,7 @@ def shift_between(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, fl
     shift : ndarray, shape (2,), px, (y, x)
         What lies at p in the first lies at p + shift in the second.
     common : float
-        Their correlation there, from 0 to 1.
+        Their correlation there, from 0 to 1; 0 if one of them is empty.
     """
     power = float(np.sqrt((first**2).sum() * (second**2).sum()))
     if power <= 0:
@@ -208,17 +218,27 @@ def shift_between(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, fl
     wide = [2 * side for side in first.shape]
     spectrum = np.fft.rfft2(second, wide) * np.conj(np.fft.rfft2(first, wide))
     correlation = np.fft.irfft2(spectrum, wide) / power
-    top = np.unravel_index(int(correlation.argmax()), correlation.shape)
+    top = np.array(np.unravel_index(int(correlation.argmax()), correlation.shape))
+    return _between_pixels(correlation, top), float(correlation.max())
+
+
+def _between_pixels(correlation: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """Shift that a maximum of a periodic correlation stands for, by parabolas along both axes."""
     shift = []
-    for axis, side in enumerate(wide):
-        place = top[axis]
+    for axis, side in enumerate(correlation.shape):
         low, here, high = (
-            correlation[tuple((place + step) % side if one == axis else top[one] for one in (0, 1))] for step in (-1, 0, 1)
+            correlation[tuple((top[one] + step) % correlation.shape[one] if one == axis else top[one] for one in (0, 1))]
+            for step in (-1, 0, 1)
         )
         bend = low - 2 * here + high
         part = 0.0 if bend >= 0 else float(np.clip((low - high) / (2 * bend), -1, 1))
-        shift.append((place - side if place > side // 2 else place) + part)
-    return np.array(shift), float(correlation.max())
+        shift.append((top[axis] - side if top[axis] > side // 2 else top[axis]) + part)
+    return np.array(shift, float)
+
+
+def _laid(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Images with the content of each moved back by its shift."""
+    return np.stack([_back(image, shift) for image, shift in zip(images, shifts, strict=True)])
 
 
 def _back(image: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -217,8 +217,8 @@ def _check_images(recipe: Recipe, network: Any, lesson: Lesson) -> None:
     wanted, given = (int(getattr(one, "images", 1)) for one in (lesson.network, network))
     if wanted != given:
         raise AtomsegError(
-            f"{recipe.name} gives {wanted} images of a place together, and this {architecture_of(network)} takes {given}; leave out "
-            "the architecture"
+            f"{recipe.name} gives {wanted} images of a place together, and this {architecture_of(network)} takes {given}; leave "
+            "out the architecture"
         )
 
 
