@@ -199,8 +199,8 @@ def shares(counts: np.ndarray) -> tuple[float, float]:
 
 def table(scores: list[Score], title: str) -> None:
     """One line for each band of signal to noise, of images that are to be judged and of the others."""
-    heads = ("snr", "images", "recall", "prec.", "worst", "rms pm", "defects: recall", "prec.", "s")
-    widths = (12, 7, 7, 7, 7, 7, 16, 7, 6)
+    heads = ("snr", "images", "recall", "prec.", "worst", "lost", "rms pm", "defects: recall", "prec.", "s")
+    widths = (12, 7, 7, 7, 7, 5, 7, 16, 7, 6)
     print(f"\n{title}\n" + " ".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)))
     for kind, judged in (("judged", True), ("others", False)):
         for low, high in BANDS:
@@ -212,6 +212,7 @@ def table(scores: list[Score], title: str) -> None:
             rms = 100 * np.mean([one.rms for one in chosen])
             print(
                 f"{f'{low}-{high}':>12} {len(chosen):7d} {each[:, 0].mean():7.4f} {each[:, 1].mean():7.4f} {each.min():7.3f} "
+                f"{(each[:, 0] < 0.5).sum():5d} "
                 f"{rms:7.1f} {near[0]:16.3f} {near[1]:7.3f} {np.mean([one.seconds for one in chosen]):6.2f}  {kind}"
             )
 

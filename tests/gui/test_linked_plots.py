@@ -89,3 +89,29 @@ def test_a_span_of_the_profile_selects_the_columns_in_it(plotted, panel):
     assert len(chosen) == 30
     assert chosen[:, 0].max() < 60
     assert len(dock.plot._marks) == 3
+
+
+def test_groups_have_a_colour_each(plotted):
+    dock, session, height = plotted
+    lower = (height > 1.5).astype(float)
+    lower[0] = -1
+    session.apply(session.columns.with_features(sublattice=lower, atoms=np.where(lower > 0, "Sr", "Ti")))
+    assert [dock.kinds.itemText(row) for row in range(dock.kinds.count())][:1] == ["all the same"]
+    assert {"sublattice", "atoms"} <= {dock.kinds.itemText(row) for row in range(dock.kinds.count())}
+    dock.kinds.setCurrentText("sublattice")
+    dock.refresh()
+    plot, numbers = dock.saved()
+    upper = int((lower == 0).sum())
+    assert [(name, len(rows)) for name, _, rows in plot.kinds.each] == [
+        (f"0 ({upper})", upper),
+        (f"1 ({int((lower == 1).sum())})", int((lower == 1).sum())),
+        ("none (1)", 1),
+    ]
+    assert len({colour for _, colour, _ in plot.kinds.each}) == 3
+    assert numbers[f"0 ({upper})"].sum() == upper
+    dock.kinds.setCurrentText("atoms")
+    dock.y.setCurrentText("y_px")
+    dock.refresh()
+    assert set(dock.saved()[1]["kind"]) == {"Sr", "Ti"}
+    session.layer.selected_data = {3}
+    assert dock.saved()[0].selected.tolist() == [3]

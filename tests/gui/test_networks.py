@@ -87,7 +87,7 @@ def test_maps_lie_on_their_image_and_say_what_they_are(models, viewer, panel, ne
     image = add_image(viewer, name="particle")
     image.translate = (3.0, 4.0)
     for task in ("mask", "background"):
-        networks.ticks[task].setChecked(True)
+        networks.map_ticks.ticks[task].setChecked(True)
     panel.run_button.click()
     idle(panel)
     for title in ("column map", "mask map", "denoised", "without background"):

@@ -13,6 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.gui.docks.kymograph import KymographDock
 from napari_atomseg.gui.docks.series_quality import SeriesQualityDock
 from napari_atomseg.gui.docks.site_timeline import SiteTimelineDock
 from napari_atomseg.gui.layers.conversion import image_layer_data, pixel_size_of
@@ -324,6 +325,31 @@ def test_the_time_line_follows_the_selected_site(followed, page, viewer, panel, 
     picture, numbers = dock.save(str(tmp_path / "site.svg"))
     assert picture.stat().st_size > 1000
     assert numbers.read_text().startswith("site,frame,presence,time_s")
+
+
+def test_a_kymograph_shows_the_line_between_two_sites(followed, page, viewer, panel, idle, tmp_path):
+    _, layer, place = followed
+    distance = np.hypot(*(np.asarray(layer.data) - place).T)
+    vacant, beside = np.argsort(distance)[:2]
+    layer.selected_data = {int(vacant)}
+    page.sites.show_kymograph()
+    assert "two sites" in panel.status.text()
+    layer.selected_data = {int(vacant), int(beside)}
+    page.sites.show_kymograph()
+    idle(panel)
+    dock = panel.dock(KymographDock)
+    values, plot = dock.plot.plot.values, dock.plot.plot
+    assert len(values) == 16
+    # The line begins half a distance before the first site and ends as far behind the second one.
+    first, second = (round(share * (values.shape[1] - 1)) for share in (0.25, 0.75))
+    chosen = first if min(vacant, beside) == vacant else second
+    there = np.nanmean(values[:, chosen - 1 : chosen + 2], axis=1)
+    assert there[6:11].mean() < 0.6 * np.delete(there, np.arange(6, 11)).mean()
+    assert (plot.unit, plot.frame_time_s) == ("Å", 0.5)
+    assert [plot.frame_at(x, (600, 200)) for x in (60, 590)] == [0, 15]
+    picture, numbers = dock.save(str(tmp_path / "line.png"))
+    assert picture.stat().st_size > 1000
+    assert numbers.read_text().startswith("frame,time_s,0 Å")
 
 
 def test_columns_corrected_by_hand_are_the_sites(followed, page, viewer, panel, idle):

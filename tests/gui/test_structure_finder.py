@@ -73,3 +73,40 @@ def test_rings_are_polygons_coloured_by_their_atoms(atoms, viewer, panel, idle):
     page.run()
     idle(panel)
     assert sum(one.name.endswith("| rings") for one in viewer.layers) == 1
+
+
+def test_every_step_of_the_recognition_can_be_looked_at(atoms, viewer, panel, idle):
+    panel.pages.turn_to_title("Networks")
+    page = panel.pages["Networks"]
+    page.model.choose(NAME)
+    assert tuple(page.map_ticks.ticks) == ("normalised", "structure", "background", "segments")
+    assert page.map_ticks.chosen == tuple(page.map_ticks.ticks)
+    page.run()
+    idle(panel)
+    shown = {layer.name.partition(" | ")[2]: layer for layer in viewer.layers}
+    background, segments = shown["probability of background"].data, shown["segments"].data
+    np.testing.assert_allclose(background + shown["probability of structure"].data, 1, atol=1e-3)
+    assert abs(shown["locally normalised"].data.mean()) < 0.2
+    # Every atom lies in a segment of its own, and segments end where the background is as good as sure.
+    places = np.round(atoms.columns.positions).astype(int)
+    inside = ((places >= 0) & (places < segments.shape)).all(axis=1)
+    numbers = segments[tuple(places[inside].T)]
+    assert (numbers > 0).mean() > 0.98
+    assert len(np.unique(numbers)) > 0.98 * len(numbers)
+    assert background[segments > 0].max() < 1
+    page.run()
+    idle(panel)
+    assert sum(layer.name.endswith("| segments") for layer in viewer.layers) == 1
+
+
+def test_the_maps_on_offer_are_those_of_the_network(atoms, panel):
+    panel.pages.turn_to_title("Networks")
+    page = panel.pages["Networks"]
+    page.model.choose(NAME)
+    page.map_ticks.ticks["segments"].setChecked(False)
+    others = [name for name, card in panel.networks.cards.items() if card.task == "columns"]
+    if others:
+        page.model.choose(others[0])
+        assert tuple(page.map_ticks.ticks) == ("columns", "mask", "denoise", "background", "deblur")
+        page.model.choose(NAME)
+    assert page.map_ticks.chosen == ("normalised", "structure", "background")

@@ -7,7 +7,7 @@ from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
 from napari_atomseg.workflows import locate
 
 SCANNED = [name for name in SAMPLES if not name.startswith("graphene")]
-SINGLE_SCANS = [name for name in SCANNED if name != "fast-scan"]
+SINGLE_SCANS = [name for name in SCANNED if name not in ("fast-scan", "edge-film")]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -46,6 +46,21 @@ def test_frames_of_the_series_drift_as_its_columns_do():
     assert min(height(frame, frame) for frame in (0, 20, 39)) > 1.5
     # The columns of the first frame have left their places.
     assert height(39, 0) < 0.8 * height(39, 39)
+
+
+def test_atoms_of_the_film_come_go_and_hop_at_the_edge_only():
+    micrograph, columns = draw_sample("edge-film")
+    frames = columns.features.groupby("site")["sigma_px"].size()
+    assert micrograph.frames == 60
+    # Sites near the sides of the image leave it with the drift.
+    inner = [site for site, rows in columns.features.groupby("site").indices.items() if np.ptp(columns.positions[rows, 1]) < 130]
+    assert (frames[inner] == 60).sum() > 100
+    assert ((frames[inner] > 3) & (frames[inner] < 50)).sum() > 10
+    first, last = (set(columns.of_frame(frame).features["site"]) for frame in (0, 59))
+    assert first - last
+    assert last - first
+    y, x = np.rint(columns.of_frame(59).positions).astype(int).T
+    assert micrograph.frame(59)[y, x].mean() > 3 * micrograph.frame(59).mean()
 
 
 @pytest.mark.parametrize(("name", "sign"), [("graphene-bright", 1), ("graphene-dark", -1)])

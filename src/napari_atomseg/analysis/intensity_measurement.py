@@ -20,6 +20,7 @@ from napari_atomseg.analysis.intensities.existence import (
     expected_places,
     faintest,
     learn_kind,
+    noise_line,
     unlisted_places,
 )
 from napari_atomseg.analysis.intensities.outliers import outlier_q
@@ -241,13 +242,14 @@ def _round(places: np.ndarray, sigma: np.ndarray) -> Shapes:
 def _judged(height: np.ndarray, error: np.ndarray, present: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, dict[int, Kind]]:
     """Probability of each place, and what its sublattice is like."""
     probability, kinds = np.full(len(height), np.nan), {}
-    everything = learn_kind(height[group >= 0], error[group >= 0], present[group >= 0])
+    line = noise_line(height, error)
+    everything = learn_kind(height[group >= 0], error[group >= 0], present[group >= 0], line)
     for one in np.unique(group):
         rows = np.flatnonzero(group == one)
         enough = one >= 0 and len(rows) >= FEWEST
-        kind = learn_kind(height[rows], error[rows], present[rows]) if enough else everything
+        kind = learn_kind(height[rows], error[rows], present[rows], line) if enough else everything
         # Beside the lattice nothing says how often a column is to be expected.
         kind = kind if one >= 0 else replace(kind, share=0.5)
         kinds[int(one)] = kind
-        probability[rows] = kind.probability(height[rows], error[rows])
+        probability[rows] = kind.probability(height[rows], error[rows], line)
     return probability, kinds

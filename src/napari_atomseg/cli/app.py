@@ -19,6 +19,7 @@ from napari_atomseg.cli.correction import fit_correction
 from napari_atomseg.cli.demo import demo
 from napari_atomseg.cli.exit_waves import make_exit_waves
 from napari_atomseg.cli.files import info, models
+from napari_atomseg.cli.library import make_library
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.measure import measure
 from napari_atomseg.cli.pairs import make_pairs
@@ -63,6 +64,7 @@ app.command()(synthesise)
 app.command()(make_pairs)
 app.command()(fit_correction)
 app.command()(make_exit_waves)
+app.command()(make_library)
 
 
 def show_version(wanted: bool) -> None:

@@ -37,7 +37,11 @@ def map_images(
     inputs: ImagesIn,
     out: ImagesOut,
     task: Annotated[
-        str, typer.Option(metavar="|".join(TASKS), help="Which map; networks of structures give their classes and background.")
+        str,
+        typer.Option(
+            metavar="|".join(TASKS),
+            help="Which map; of structures: normalised, a class, background, segments.",
+        ),
     ] = TASKS[0],
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network, see `models`; by default the first of them.")

@@ -363,6 +363,11 @@ def sample_fast_scan() -> list[LayerData]:
     return sample("fast-scan")
 
 
+def sample_edge_film() -> list[LayerData]:
+    """Simulated film of the edge of a crystal whose atoms come, go and hop."""
+    return sample("edge-film")
+
+
 def sample(name: str) -> list[LayerData]:
     """Layers of a sample that the plugin simulates itself."""
     from napari_atomseg.gui.layers.conversion import image_layer_data

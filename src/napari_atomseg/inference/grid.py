@@ -44,6 +44,14 @@ class NativeGrid:
         image = [int(side * ratio) for side, ratio in zip(native, self.ratio, strict=True)]
         return (native[0], native[1]), (image[0], image[1])
 
+    def numbers_on_image(self, numbers: np.ndarray) -> np.ndarray:
+        """Numbers of regions (Y', X') in native pixels on the image's pixels, shape (Y, X): each takes the one that covers it."""
+        rows, columns = (
+            np.minimum(((np.arange(side) + 0.5) / float(ratio)).astype(int), native - 1)
+            for side, ratio, native in zip(self.shape, self.ratio, numbers.shape, strict=True)
+        )
+        return np.asarray(numbers[rows[:, None], columns[None, :]])
+
     def to_image(self, positions: np.ndarray) -> np.ndarray:
         """Positions (N, 2) in image pixels from those in native pixels; corners of the field stay in place."""
         ratio = np.array([float(one) for one in self.ratio])

@@ -73,13 +73,16 @@ class Prediction:
 
     def on_image(self, task: str) -> np.ndarray:
         """A map on the image's own pixels, float32, shape (Y, X)."""
-        low, high = (0.0, 1.0) if unit_of(task, self.outputs) == "probability" else (-np.inf, np.inf)
+        found = self.laid_on_image(self.maps[task])
+        return found.clip(0, 1) if unit_of(task, self.outputs) == "probability" else found
+
+    def laid_on_image(self, values: np.ndarray) -> np.ndarray:
+        """Values (Y', X') at the network's pixels on the image's own, float32, shape (Y, X)."""
         native, whole = self.grid.covering
-        values = self.maps[task]
         around = [(0, wanted - side) for wanted, side in zip(native, values.shape, strict=True)]
         given = torch.from_numpy(np.pad(values, around, mode="edge"))[None, None]
         rows, columns = self.grid.shape
-        return np.asarray(resample(given, whole)[0, 0, :rows, :columns].clamp(low, high).numpy())
+        return np.asarray(resample(given, whole)[0, 0, :rows, :columns].numpy())
 
 
 def predict(

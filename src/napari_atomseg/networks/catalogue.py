@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.core.tasks import NORMALISED, SEGMENTS, TASKS
 from napari_atomseg.networks.card import COLUMNS, NAME, STRUCTURES, ModelCard, ModelError, read_card
 from napari_atomseg.networks.zoo import ENVIRONMENT, list_models, shipped_folder
 
@@ -46,6 +46,9 @@ def recognises(model: str) -> bool:
 
 
 def map_names(model: str) -> tuple[str, ...]:
-    """Names of the maps that a network gives."""
+    """Names of the maps that a network gives; of one that recognises structures, every step from the image to them."""
     card = model_cards().get(model)
-    return TASKS if card is None else tuple(output.name for output in card.outputs)
+    if card is None:
+        return TASKS
+    outputs = tuple(output.name for output in card.outputs)
+    return (NORMALISED, *outputs, SEGMENTS) if card.task == STRUCTURES else outputs

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from napari_atomseg.plots.frame import Margins, framed_axes
+from napari_atomseg.plots.palette import CATEGORY_COLOURS, UNKNOWN_KIND
 from napari_atomseg.plots.picture import Inks, Plot
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SELECTED = "#ff4fd8"
@@ -20,6 +22,35 @@ SELECTED = "#ff4fd8"
 _SPARE = 0.04  # of an axis, beyond the outermost values
 _FEWEST_BARS, _MOST_BARS = 16, 60
 _POINT, _MANY = 5.0, 3000
+_THROUGH = 0.45
+"""Opacity of bars in front of others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kinds:
+    """Groups of columns that are told apart by colours.
+
+    Attributes
+    ----------
+    names : tuple of str
+    of : ndarray of int, shape (N,)
+        Place of each column's kind among the names; -1 for none.
+    """
+
+    names: tuple[str, ...]
+    of: np.ndarray
+
+    @property
+    def each(self) -> list[tuple[str, str, np.ndarray]]:
+        """Name, colour and rows of every kind that has columns, those of none last."""
+        shown = []
+        for place, name in enumerate((*self.names, "none")):
+            kind = place if place < len(self.names) else -1
+            rows = np.flatnonzero(self.of == kind)
+            colour = CATEGORY_COLOURS[place % len(CATEGORY_COLOURS)] if kind >= 0 else UNKNOWN_KIND
+            if len(rows):
+                shown.append((f"{name} ({len(rows):,})", colour, rows))
+        return shown
 
 
 class SelectablePlot(Plot, Protocol):
@@ -64,6 +95,8 @@ class ColumnsScatter:
         Quantities with units.
     selected : ndarray of int
         Rows that stand out.
+    kinds : Kinds, optional
+        By which points are coloured.
     """
 
     x: np.ndarray
@@ -71,6 +104,7 @@ class ColumnsScatter:
     x_title: str
     y_title: str
     selected: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    kinds: Kinds | None = None
     margins: Margins = field(default_factory=Margins)
 
     @property
@@ -95,13 +129,22 @@ class ColumnsScatter:
     def table(self, selected: np.ndarray) -> pd.DataFrame:
         """Both features of each column."""
         chosen = np.isin(np.arange(len(self.x)), selected)
-        return pd.DataFrame({self.x_title: self.x, self.y_title: self.y, "selected": chosen})
+        found = pd.DataFrame({self.x_title: self.x, self.y_title: self.y, "selected": chosen})
+        if self.kinds is None:
+            return found
+        return found.assign(kind=np.array([*self.kinds.names, "none"])[self.kinds.of])
 
     def draw(self, figure: Figure, inks: Inks) -> None:
         """Points, those that are selected above the others."""
         axes = framed_axes(figure, inks, self.margins, self.x_title, self.y_title)
         size = _POINT if len(self.x) < _MANY else _POINT / 2
-        axes.plot(self.x, self.y, ".", color=inks.bright, markersize=size, markeredgewidth=0, rasterized=len(self.x) > _MANY)
+        parts = self.kinds.each if self.kinds is not None else [("", inks.bright, np.arange(len(self.x)))]
+        for name, colour, rows in parts:
+            axes.plot(
+                self.x[rows], self.y[rows], ".", color=colour, markersize=size, markeredgewidth=0, label=name,
+                rasterized=len(self.x) > _MANY,
+            )  # fmt: skip
+        _explain(axes, self.kinds, inks)
         if len(self.selected):
             axes.plot(*self.marks(self.selected).T, ".", color=SELECTED, markersize=size + 2, markeredgewidth=0)
         axes.set(xlim=self.limits[:2], ylim=self.limits[2:])
@@ -119,11 +162,14 @@ class ColumnsHistogram:
     x_title : str
     selected : ndarray of int
         Rows whose share of the bars stands out.
+    kinds : Kinds, optional
+        Whose bars are drawn one in front of the other.
     """
 
     x: np.ndarray
     x_title: str
     selected: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    kinds: Kinds | None = None
     margins: Margins = field(default_factory=Margins)
 
     @property
@@ -133,11 +179,12 @@ class ColumnsHistogram:
 
     @cached_property
     def edges(self) -> np.ndarray:
-        """Of the bars, by Freedman and Diaconis (1981)."""
-        known = self.x[np.isfinite(self.x)]
-        low, high = _ends(known)
-        width = 2 * np.subtract(*np.percentile(known, (75, 25))) / np.cbrt(len(known)) if len(known) else 0.0
-        bars = int(np.clip((high - low) / width, _FEWEST_BARS, _MOST_BARS)) if width > 0 else _FEWEST_BARS
+        """Of the bars, by Freedman and Diaconis (1981); of several kinds those that suit most of them."""
+        low, high = _ends(self.x[np.isfinite(self.x)])
+        parts = [self.x] if self.kinds is None else [self.x[rows] for _, _, rows in self.kinds.each]
+        width = float(np.median([_bar_width(part[np.isfinite(part)]) for part in parts]))
+        most = _MOST_BARS if self.kinds is None else 2 * _MOST_BARS
+        bars = int(np.clip((high - low) / width, _FEWEST_BARS, most)) if width > 0 else _FEWEST_BARS
         return np.linspace(low, high, bars + 1)
 
     @cached_property
@@ -164,19 +211,37 @@ class ColumnsHistogram:
         return np.column_stack([self.edges[:-1], self.edges[1:], 0 * counts, counts])[some]
 
     def table(self, selected: np.ndarray) -> pd.DataFrame:
-        """Ends and counts of the bars."""
-        return pd.DataFrame(
-            {"from": self.edges[:-1], "to": self.edges[1:], "columns": self.counts, "selected": self._count(self.x[selected])}
-        )
+        """Ends and counts of the bars, also of each kind."""
+        of_kinds = {name: self._count(self.x[rows]) for name, _, rows in self.kinds.each} if self.kinds is not None else {}
+        ends = {"from": self.edges[:-1], "to": self.edges[1:]}
+        return pd.DataFrame({**ends, "columns": self.counts, "selected": self._count(self.x[selected]), **of_kinds})
 
     def draw(self, figure: Figure, inks: Inks) -> None:
         """Bars, and what of them is selected."""
         axes = framed_axes(figure, inks, self.margins, self.x_title, "columns")
-        axes.stairs(self.counts, self.edges, fill=True, color=inks.bright)
+        if self.kinds is None:
+            axes.stairs(self.counts, self.edges, fill=True, color=inks.bright)
+        else:
+            for name, colour, rows in self.kinds.each:
+                bars = self._count(self.x[rows])
+                axes.stairs(bars, self.edges, fill=True, color=colour, alpha=_THROUGH)
+                axes.stairs(bars, self.edges, color=colour, label=name)
+            _explain(axes, self.kinds, inks)
         if len(self.selected):
             axes.stairs(self._count(self.x[self.selected]), self.edges, fill=True, color=SELECTED)
         axes.set(xlim=self.limits[:2], ylim=self.limits[2:])
         axes.locator_params(nbins=5)
+
+
+def _explain(axes: Axes, kinds: Kinds | None, inks: Inks) -> None:
+    """What the colours mean."""
+    if kinds is not None:
+        axes.legend(loc="best", frameon=False, labelcolor=inks.text, handlelength=0.9, handletextpad=0.4, borderaxespad=0.2)
+
+
+def _bar_width(known: np.ndarray) -> float:
+    """That suits values (N,); 0 for none."""
+    return float(2 * np.subtract(*np.percentile(known, (75, 25))) / np.cbrt(len(known))) if len(known) else 0.0
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

@@ -17,7 +17,13 @@ def limits_of(along: np.ndarray) -> tuple[float, float]:
     return first - room, last + room
 
 
-def frame_near(along: np.ndarray, margins: Margins, x: float, size: tuple[float, float]) -> int | None:
+def frame_near(
+    along: np.ndarray,
+    margins: Margins,
+    x: float,
+    size: tuple[float, float],
+    limits: tuple[float, float] | None = None,
+) -> int | None:
     """The frame at a place of a picture; None beside the axes.
 
     Parameters
@@ -30,9 +36,11 @@ def frame_near(along: np.ndarray, margins: Margins, x: float, size: tuple[float,
         From the left.
     size : tuple of float, px
         Width and height of the picture.
+    limits : tuple of float, optional
+        Left and right end of the axis; by default those of :func:`limits_of`.
     """
     left, _, width, _ = margins.frame(size)
     if not left <= x <= left + width:
         return None
-    low, high = limits_of(along)
+    low, high = limits if limits is not None else limits_of(along)
     return int(np.argmin(np.abs(along - (low + (x - left) / width * (high - low)))))

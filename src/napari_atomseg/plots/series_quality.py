@@ -12,14 +12,15 @@ import pandas as pd
 from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
 from napari_atomseg.plots.frame_axis import frame_near, limits_of
+from napari_atomseg.plots.palette import CATEGORY_COLOURS
 from napari_atomseg.plots.picture import Inks, size_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SECOND = "#e69f00"
-"""Okabe and Ito's orange: of what is drawn beside the first line, on dark and on white."""
+SECOND = CATEGORY_COLOURS[1]
+"""Orange: of what is drawn beside the first line, on dark and on white."""
 NARROWEST = 0.2
 """Range of brightness and correlation that is shown at least."""
 _LEFT_PX, _BETWEEN_PX = 58, 52

@@ -11,13 +11,14 @@ import pandas as pd
 from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
 from napari_atomseg.plots.frame_axis import frame_near, limits_of
+from napari_atomseg.plots.palette import CATEGORY_COLOURS
 from napari_atomseg.plots.picture import Inks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00")
-"""Okabe and Ito's, of as many sites as can be told apart."""
+COLOURS = tuple(CATEGORY_COLOURS[kind] for kind in (4, 1, 2, 3, 5))
+"""Of as many sites as can be told apart, on dark and on white."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import Angstrom
 from napari_atomseg.imaging.column_image import render_cloud, render_columns
 from napari_atomseg.specimens.scenes import Scene, dumbbells, nanoparticle, perovskite
+from napari_atomseg.synthesis.edge_film import EDGE_FILM, draw_edge_film
 from napari_atomseg.synthesis.graphene_samples import GRAPHENE_SAMPLES, draw_graphene
 from napari_atomseg.synthesis.series_samples import SERIES_SAMPLES, draw_series
 
@@ -26,6 +27,7 @@ SAMPLES = {
     "dumbbells": "Silicon [110], HAADF, 1.36 Å dumbbells with row jitter",
     **GRAPHENE_SAMPLES,
     **SERIES_SAMPLES,
+    **EDGE_FILM,
 }
 """Name and title of every sample."""
 
@@ -99,6 +101,8 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
         return draw_graphene(name)
     if name in SERIES_SAMPLES:
         return draw_series(name)
+    if name in EDGE_FILM:
+        return draw_edge_film()
     setting = _SETTINGS[name]
     rng = np.random.default_rng(setting.seed)
     scene = setting.scene(setting.pixels * setting.pixel_size, rng)

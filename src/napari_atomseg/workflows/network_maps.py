@@ -11,7 +11,7 @@ from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.core.scratch import scratch_array
-from napari_atomseg.core.tasks import TASKS
+from napari_atomseg.core.tasks import NORMALISED, TASKS
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import resolve_pixel_size
 from napari_atomseg.networks.catalogue import default_network, map_names
@@ -42,7 +42,8 @@ def maps(
         Name or folder; by default the first of :func:`model_cards`.
     tasks : tuple of str
         Of ``columns``, ``mask`` (both from 0 to 1), ``denoise``, ``background``, ``deblur`` (in the image's intensities); of a
-        network of structures its classes and ``background``, probabilities; by default all.
+        network of structures ``normalised`` (what it is given), its classes and ``background`` (probabilities), and
+        ``segments`` (numbered); by default all.
     params : NetworkParams, optional
     region : ndarray of bool, shape (Y, X), optional
         Only the rectangle around it is looked at; elsewhere maps are not a number.
@@ -63,6 +64,7 @@ def maps(
     from napari_atomseg.inference.device import device_of
     from napari_atomseg.inference.frame_maps import frame_maps
     from napari_atomseg.inference.region import box_of, part_of
+    from napari_atomseg.inference.structure_steps import maps_asked, step_on_image
 
     params = params or NetworkParams()
     name = model or default_network()
@@ -77,11 +79,12 @@ def maps(
     size = yield from resolve_pixel_size(micrograph, indices[0], ready, params)
     for row, index in enumerate(indices):
         plane = part_of(micrograph.lazy_frame(index), box)
-        steps = frame_maps(plane, ready, tasks, params, size, held="denoise" in tasks, averaged="background" in tasks)
+        asked = maps_asked(tasks, ready.card)
+        steps = frame_maps(plane, ready, asked, params, size, held="denoise" in tasks, averaged="background" in tasks)
         prediction, said = yield from with_frame_progress(steps, row, len(indices))
         for task in tasks:
             target = found[task][row] if stacked else found[task]
-            target[box if box is not None else ...] = prediction.on_image(task)
+            target[box if box is not None else ...] = step_on_image(task, prediction, ready.card, params)
     rows = f", rows {said['rows']}" if "rows" in said else ""
     size_text = format_pixel_size(tuple(said["pixel_size_angstrom"]))
     seen = f"{said['polarity']} columns, " if "polarity" in said else ""
@@ -102,4 +105,6 @@ def maps(
 
 def _note(task: str, name: str, params: NetworkParams, said: str) -> str:
     more = COMPARED.get(task, "") if params.alike else ""
+    if task == NORMALISED:
+        return f"the image as the network {name} is given it, its local mean and contrast taken off ({said})"
     return f"{task} map by the network {name}: a belief, not a measurement{more} ({said})"

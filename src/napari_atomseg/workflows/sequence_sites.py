@@ -121,9 +121,8 @@ def follow_average(
     gain, offset = noise_of(found.noise)
     heights = first_heights(found)
     unsure = found.variance * gain / scene.gain
-    course = follow(
-        np.where(found.seen, (np.nan_to_num(found.height) * heights[:, None] - heights[:, None] ** 2 / 2) / unsure, 0.0)
-    )
+    evidence = np.nan_to_num(found.height) * heights[:, None] - heights[:, None] ** 2 / 2
+    course = follow(np.divide(evidence, unsure, out=np.zeros_like(evidence), where=found.seen & (unsure > 0)))
     scene = replace(scene, heights=heights, gain=gain, offset=min(offset, float(scene.background.min()) - 1e-9))
     levels, spread = (np.ones(len(frames)),) * 2, 1.0
     least = float(np.log(average.size / (2 * np.pi * scene.sigma**2) / params.false_share))

@@ -35,6 +35,10 @@ MOST_CHANGE = 0.3
 """Of the width, as a share."""
 UNSEEN = 0.02
 """Columns of which less than this share lies in the image are not fitted."""
+TOGETHER = 16
+"""Groups of columns whose errors are asked for together."""
+DRAWS = 2
+"""Of signs for each group: what columns of a group have in common, such as one width for all, averages out."""
 LEVELS = 12
 """Classes of brightness in which the variance of the residuals is read."""
 
@@ -70,19 +74,25 @@ class Shapes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class System:
-    """Linear equations of the pixels: `design` (P, U) times the unknowns is what the pixels at `places` (P, 2) should hold."""
+    """Linear equations of the pixels: `design` (P, U) times the unknowns is what the pixels at `places` (P, 2) should hold.
 
-    design: sparse.csr_array
+    The unknowns act about `homes` (U, 2), px; those of the whole image about none, which is NaN.
+    """
+
+    design: sparse.csc_array
     places: np.ndarray
     ridge: np.ndarray
+    homes: np.ndarray
 
     @cached_property
     def _factors(self) -> Any:
         normal = (self.design.T @ self.design).tocsc()
-        return splu((normal + sparse.diags_array(self.ridge + 1e-12 * normal.diagonal().mean())).tocsc())
+        held = (normal + sparse.diags_array(self.ridge + 1e-12 * normal.diagonal().mean())).tocsc()
+        # Symmetric and positive: an order for such fills far less than the usual one.
+        return splu(held, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """Unknowns for a right side (U,) of the normal equations."""
+        """Unknowns for a right side (U,) or several (U, K) of the normal equations."""
         return np.asarray(self._factors.solve(right))
 
 
@@ -124,24 +134,44 @@ class Amplitudes:
         return self.shapes.area * self.heights
 
     def volume_std(self) -> np.ndarray:
-        """One standard deviation of each volume, shape (N,)."""
-        area = self.shapes.area
-        count = len(area)
+        """One standard deviation of each volume, shape (N,).
+
+        Notes
+        -----
+        As in :meth:`spread`, columns far from each other are asked for together. That volumes follow from the unknowns alone
+        spares the way over the pixels: of the variance of a sum each unknown's share goes to the column it is nearest to.
+        """
         system = self.system
+        noise = (system.design.T @ (sparse.diags_array(self.variance) @ system.design)).tocsr()
+        placed = np.isfinite(system.homes[:, 0])
+        groups = [group for group in far_apart(self.shapes.positions) for _ in range(DRAWS)]
+        found = np.zeros(len(self.heights))
+        rng = np.random.default_rng(0)
+        for start in range(0, len(groups), TOGETHER):
+            part = groups[start : start + TOGETHER]
+            signs = np.zeros((len(found), len(part)))
+            for number, group in enumerate(part):
+                signs[group, number] = rng.choice([-1.0, 1.0], len(group))
+            unknowns = system.solve(self._volumes_by_unknowns(signs))
+            shares = unknowns * (noise @ unknowns)
+            for number, group in enumerate(part):
+                owner = cKDTree(self.shapes.positions[group]).query(system.homes[placed])[1]
+                own = np.bincount(owner, shares[placed, number], minlength=len(group))
+                found[group] += (own + shares[~placed, number].sum() / len(group)) / DRAWS
+        return np.asarray(np.sqrt(np.maximum(found, 0.0)))
 
-        def back(signs: np.ndarray) -> np.ndarray:
-            wanted = np.zeros(system.design.shape[1])
-            wanted[:count] = signs * area
-            # A width that is adjusted changes the volume too: d(2 pi s^2 h) / d ln s = 2 V.
-            if not self.adjusted:
-                pass
-            elif self.own_widths:
-                wanted[count : 2 * count] = signs * 2 * self.volumes
-            else:
-                wanted[count] = np.sum(signs * 2 * self.volumes)
-            return system.design @ system.solve(wanted)
-
-        return self.spread(back)
+    def _volumes_by_unknowns(self, signs: np.ndarray) -> np.ndarray:
+        """Derivatives by the unknowns (U, K) of sums of volumes times signs (N, K)."""
+        count = len(self.heights)
+        wanted = np.zeros((self.system.design.shape[1], signs.shape[1]))
+        wanted[:count] = signs * self.shapes.area[:, None]
+        # A width that is adjusted changes the volume too: d(2 pi s^2 h) / d ln s = 2 V.
+        by_width = signs * 2 * self.volumes[:, None]
+        if self.adjusted and self.own_widths:
+            wanted[count : 2 * count] = by_width
+        elif self.adjusted:
+            wanted[count] = by_width.sum(axis=0)
+        return wanted
 
     def spread(self, back: Any) -> np.ndarray:
         """Standard deviation of one linear function of the image for each column, from its transpose.
@@ -240,20 +270,19 @@ def fit_amplitudes(
         field.hold_unseen(unit)
         heights, levels, _ = _solved(field, [unit, base], field.stiffness, base)
         if not adjust_widths:
-            system = System(design=sparse.hstack([unit, base]).tocsr(), places=field.places, ridge=field.stiffness)
+            system = field.system([unit, base], field.stiffness)
             break
-        change = sparse.csr_array(slopes @ sparse.diags_array(heights)) if own else sparse.csr_array((slopes @ heights)[:, None])
+        change = sparse.csc_array(slopes @ sparse.diags_array(heights)) if own else sparse.csc_array((slopes @ heights)[:, None])
         residual = field.values - unit @ heights - base @ levels
         if own:
             ridge_of_widths = float(np.mean(residual**2)) / MOST_CHANGE**2
         ridge = np.concatenate(
             [field.stiffness[: len(heights)], np.full(change.shape[1], ridge_of_widths), field.stiffness[len(heights) :]]
         )
-        design = sparse.hstack([unit, change, base]).tocsr()
-        system = System(design=design, places=field.places, ridge=ridge)
+        system = field.system([unit, change, base], ridge)
         if step == WIDTH_STEPS:
             break
-        right = design.T @ residual
+        right = system.design.T @ residual
         right[len(heights) + change.shape[1] :] -= field.stiffness[len(heights) :] * levels
         moves = system.solve(right)[len(heights) : len(heights) + change.shape[1]]
         moves = np.clip(moves if own else moves[0], -MOST_CHANGE / 2, MOST_CHANGE / 2)
@@ -276,7 +305,7 @@ def fit_amplitudes(
 
 
 def _solved(field: _Field, parts: list[Any], ridge: np.ndarray, base: Any) -> tuple[np.ndarray, np.ndarray, System]:
-    system = System(design=sparse.hstack(parts).tocsr(), places=field.places, ridge=ridge)
+    system = field.system(parts, ridge)
     if system.design.shape[0] <= system.design.shape[1]:
         raise AtomsegError(
             f"there are {system.design.shape[0]:,} pixels at the columns for {system.design.shape[1]:,} unknowns; "
@@ -306,17 +335,27 @@ class _Field:
         self._apart = apart if np.isfinite(apart) else 6 * float(np.median(shapes.major))
         grid = np.indices(image.shape).reshape(2, -1).T
         used = np.isfinite(image).ravel()
+        self._owner = np.zeros(0, int)
         if background == "local":
             far = max(AROUND * self._apart, REACH * float(np.median(shapes.major)))
-            near = np.zeros(len(grid), bool)
-            near[used] = np.isfinite(cKDTree(shapes.positions).query(grid[used], distance_upper_bound=far)[0])
-            used &= near
+            distance, owner = cKDTree(shapes.positions).query(grid[used], distance_upper_bound=far)
+            self._owner = owner[np.isfinite(distance)]
+            used[used] = np.isfinite(distance)
         self.places = grid[used].astype(float)
         self.values = image.ravel()[used]
         self._row = np.full(len(grid), -1)
         self._row[used] = np.arange(len(self.places))
         self._nodes: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0))
         self.stiffness = np.zeros(0)
+        self.homes = np.zeros((0, 2))
+
+    def system(self, parts: list[Any], ridge: np.ndarray) -> System:
+        """Equations of the columns, of their widths if those are among the unknowns, and of the background."""
+        positions = self._shapes.positions
+        widths = parts[1] if len(parts) == 3 else None
+        between = np.zeros((0, 2)) if widths is None else np.full((1, 2), np.nan) if widths.shape[1] == 1 else positions
+        homes = np.concatenate([positions, between, self.homes])
+        return System(design=sparse.hstack(parts, format="csc"), places=self.places, ridge=ridge, homes=homes)
 
     def gaussians(self, shapes: Shapes) -> tuple[Any, Any]:
         """Columns of unit height, and their derivatives by the logarithm of the width, each (P, N)."""
@@ -334,10 +373,10 @@ class _Field:
             (dy * cosine - dx * sine) / shapes.minor[:, None]
         ) ** 2
         value = np.exp(-squared / 2)
-        column = np.broadcast_to(np.arange(len(pixel))[:, None], row.shape)
+        rows, ends = row[inside], np.concatenate([[0], np.cumsum(np.count_nonzero(inside, axis=1))])
         size = (len(self.places), len(pixel))
-        unit = sparse.csr_array((value[inside], (row[inside], column[inside])), shape=size)
-        slopes = sparse.csr_array(((value * squared)[inside], (row[inside], column[inside])), shape=size)
+        unit = sparse.csc_array((value[inside], rows, ends), shape=size)
+        slopes = sparse.csc_array(((value * squared)[inside], rows, ends), shape=size)
         return unit, slopes
 
     def hold_unseen(self, unit: Any) -> None:
@@ -352,22 +391,23 @@ class _Field:
         pixels = len(self.places)
         if self._kind == "none":
             self.stiffness = np.zeros(count)
-            return sparse.csr_array((pixels, 0))
+            return sparse.csc_array((pixels, 0))
         if self._kind == "shared":
-            base = sparse.csr_array(np.ones((pixels, 1)))
             self.stiffness = np.zeros(count + 1)
-            return base
+            self.homes = np.full((1, 2), np.nan)
+            return sparse.csc_array(np.ones((pixels, 1)))
         if self._kind == "local":
-            owner = cKDTree(self._shapes.positions).query(self.places)[1]
             self.stiffness = np.zeros(2 * count)
-            return sparse.csr_array((np.ones(pixels), (np.arange(pixels), owner)), shape=(pixels, count))
+            self.homes = self._shapes.positions
+            return sparse.csc_array((np.ones(pixels), (np.arange(pixels), self._owner)), shape=(pixels, count))
         self._nodes = tuple(  # type: ignore[assignment]
             np.linspace(0, side - 1, max(2, round(side / (NODES * self._apart)) + 1)) for side in self._shape
         )
         base = self._hats(self.places)
         seen = np.asarray(base.sum(axis=0)).ravel()
         self._seen = seen > 1e-6 * seen.max()
-        base = sparse.csr_array(base[:, self._seen])
+        base = sparse.csc_array(base[:, self._seen])
+        self.homes = np.stack(np.meshgrid(*self._nodes, indexing="ij"), axis=-1).reshape(-1, 2)[self._seen]
         self.stiffness = np.concatenate([np.zeros(count), np.full(base.shape[1], STIFF * float(np.mean(seen[self._seen])))])
         return base
 
@@ -394,7 +434,7 @@ class _Field:
             plane[:] = levels[0] if len(levels) else 0.0
             return np.full(len(positions), plane[0, 0]), plane
         if self._kind == "local":
-            plane[rows] = levels[cKDTree(positions).query(self.places)[1]]
+            plane[rows] = levels[self._owner]
             return levels, plane
         plane[rows] = self._hats(self.places)[:, self._seen] @ levels
         return np.asarray(self._hats(positions)[:, self._seen] @ levels), plane

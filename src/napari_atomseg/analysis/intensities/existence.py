@@ -4,10 +4,12 @@ The idea is that of MAP detection (Fatermans et al., Phys. Rev. Lett. 121, 05610
 column, its height marginalised over what heights columns of its kind have, against that of a model without. Given the fit of all
 heights, which are normal with known errors, both have closed forms,
 
-.. math:: P = \frac{\pi N(\hat h; \mu, \tau^2 + s^2)}{\pi N(\hat h; \mu, \tau^2 + s^2) + (1 - \pi) N(\hat h; 0, \nu^2 + s^2)},
+.. math:: P = \frac{\pi N(\hat h; \mu, \tau^2 + s_\mu^2)}
+              {\pi N(\hat h; \mu, \tau^2 + s_\mu^2) + (1 - \pi) N(\hat h; 0, \nu^2 + s_0^2)}.
 
-and the share of filled sites pi, the usual height mu, its scatter tau and the unevenness nu of what lies under empty sites are
-those that make all heights of the sublattice most likely.
+The errors s belong to what each model says is there, not to what was fitted: more is counted where a column stands, and one
+that noise drew faint would else have too small an error. The share of filled sites pi, the usual height mu, its scatter tau and
+the unevenness nu of what lies under empty sites are those that make all heights of the sublattice most likely.
 """
 
 from __future__ import annotations
@@ -37,6 +39,33 @@ FALSE, POWER = 2.326, 1.645
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoiseLine:
+    """Variance of fitted heights, a straight line in the height: what counting makes of it, and what the background has."""
+
+    level: float
+    slope: float
+    least: float
+
+    def variance(self, height: np.ndarray | float) -> np.ndarray:
+        """At heights."""
+        return np.maximum(self.level + self.slope * np.asarray(height, float), self.least)
+
+    def if_it_were(self, true: float, height: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Variances (N,) of fitted heights (N,), if all of these sites had the same true height."""
+        return np.asarray(variance * self.variance(true) / self.variance(height))
+
+
+def noise_line(height: np.ndarray, std: np.ndarray) -> NoiseLine:
+    """How the variance of heights (N,) grows with them, by least squares; constant for fewer than three sites."""
+    variance = std**2
+    least = float(np.min(variance, initial=np.inf)) / 2
+    if len(height) < 3 or np.ptp(height) == 0:
+        return NoiseLine(level=float(np.mean(variance)) if len(variance) else 1.0, slope=0.0, least=min(least, 1.0))
+    slope, level = np.polyfit(height, variance, 1)
+    return NoiseLine(level=float(level), slope=max(float(slope), 0.0), least=least)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kind:
     """How high columns of one sublattice are, and how often their sites are filled; heights as given."""
 
@@ -45,18 +74,19 @@ class Kind:
     scatter: float
     unevenness: float
 
-    def probability(self, height: np.ndarray, std: np.ndarray) -> np.ndarray:
-        """That a column stands at sites of fitted heights (N,) with errors (N,)."""
-        there = _log_normal(height - self.height, self.scatter**2 + std**2) + np.log(self.share)
-        empty = _log_normal(height, self.unevenness**2 + std**2) + np.log1p(-self.share)
+    def probability(self, height: np.ndarray, std: np.ndarray, line: NoiseLine) -> np.ndarray:
+        """That a column stands at sites of fitted heights (N,) with errors (N,), whose variance follows a line."""
+        full = self.scatter**2 + line.if_it_were(self.height, height, std**2)
+        bare = self.unevenness**2 + line.if_it_were(0.0, height, std**2)
+        there = _log_normal(height - self.height, full) + np.log(self.share)
+        empty = _log_normal(height, bare) + np.log1p(-self.share)
         # A column higher than usual is no emptier than a usual one.
-        there = np.where(
-            height > self.height, np.maximum(there, np.log(self.share) + _log_normal(0.0, self.scatter**2 + std**2)), there
-        )
+        usual = np.log(self.share) + _log_normal(0.0, full)
+        there = np.where(height > self.height, np.maximum(there, usual), there)
         return np.asarray(1 / (1 + np.exp(np.clip(empty - there, -700, 700))))
 
 
-def learn_kind(height: np.ndarray, std: np.ndarray, present: np.ndarray) -> Kind:
+def learn_kind(height: np.ndarray, std: np.ndarray, present: np.ndarray, line: NoiseLine) -> Kind:
     """What makes the heights of the sites of a sublattice most likely, by expectation maximisation.
 
     Parameters
@@ -65,6 +95,7 @@ def learn_kind(height: np.ndarray, std: np.ndarray, present: np.ndarray) -> Kind
         Fitted at each site, and its standard deviation.
     present : ndarray of bool, shape (N,)
         Where a finder saw a column: where it begins.
+    line : NoiseLine
     """
     here = present if present.any() else np.ones(len(height), bool)
     middle = float(np.median(height[here]))
@@ -75,14 +106,15 @@ def learn_kind(height: np.ndarray, std: np.ndarray, present: np.ndarray) -> Kind
         scatter=max(float(np.std(height[here])), 0.05 * abs(middle)),
         unevenness=0.3 * most,
     )
-    noise = std**2
+    bare = line.if_it_were(0.0, height, std**2)
     for _ in range(ROUNDS):
-        before, full = kind, kind.probability(height, std)
+        before, full = kind, kind.probability(height, std, line)
+        noise = line.if_it_were(kind.height, height, std**2)
         share = float((full.sum() + AS_IF) / (len(full) + 2 * AS_IF))
         weight = full / (kind.scatter**2 + noise)
         middle = float(np.sum(weight * height) / max(np.sum(weight), 1e-300))
         scatter = _spread(full, height - middle, kind.scatter, noise, 0.05 * abs(middle))
-        uneven = min(_spread(1 - full, height, kind.unevenness, noise, 0.3 * most), most)
+        uneven = min(_spread(1 - full, height, kind.unevenness, bare, 0.3 * most), most)
         kind = Kind(share=share, height=middle, scatter=scatter, unevenness=uneven)
         if abs(kind.height - before.height) + abs(kind.unevenness - before.unevenness) < AT_REST * abs(kind.height):
             break

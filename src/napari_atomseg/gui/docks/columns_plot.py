@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from qtpy.QtWidgets import QComboBox
 
+from napari_atomseg.core.columns import SUBLATTICE
 from napari_atomseg.gui.docks.plot_dock import LinkedPlotDock
-from napari_atomseg.plots.columns_plot import ColumnsHistogram, ColumnsScatter
+from napari_atomseg.plots.columns_plot import ColumnsHistogram, ColumnsScatter, Kinds
+from napari_atomseg.plots.palette import CATEGORY_COLOURS
 from napari_atomseg.plots.picture import Plot
 from napari_atomseg.plots.quantity import quantity_of
 
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 EMPTY = "Find or open columns, and choose a number."
 COUNT = "number of columns"
+ALIKE = "all the same"
+MOST_KINDS = len(CATEGORY_COLOURS)
+"""That colours tell apart."""
 PLACES = ("y_px", "x_px")
 ENOUGH_TO_SEE = 1
 """Known values without which there is nothing to plot."""
@@ -42,9 +48,12 @@ class ColumnsPlotDock(LinkedPlotDock):
         self.x.setToolTip("What is plotted to the right.")
         self.y.setObjectName("plot_y")
         self.y.setToolTip("What is plotted upwards: how many columns have the value, or another feature.")
-        for box, title in ((self.y, "Up"), (self.x, "Right")):
+        self.kinds = QComboBox()
+        self.kinds.setObjectName("plot_kinds")
+        self.kinds.setToolTip("Groups that have a colour each: sublattices, grains, classes, and what else has a few values.")
+        for box, title in ((self.y, "Up"), (self.x, "Right"), (self.kinds, "Colours")):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(14)
+            box.setMinimumContentsLength(10)
             box.activated.connect(self.refresh)
             self.add_control(box, title)
         self.refresh()
@@ -52,7 +61,7 @@ class ColumnsPlotDock(LinkedPlotDock):
             self.show_feature(self.session.colour_by)
 
     def show_feature(self, name: str) -> None:
-        """Plot how often which value of a feature occurs.
+        """Plot how often which value of a feature occurs, on each sublattice where there are some.
 
         Parameters
         ----------
@@ -62,6 +71,8 @@ class ColumnsPlotDock(LinkedPlotDock):
         if self.x.findText(name) >= 0:
             self.x.setCurrentText(name)
             self.y.setCurrentText(COUNT)
+            if name != SUBLATTICE and self.kinds.findText(SUBLATTICE) >= 0:
+                self.kinds.setCurrentText(SUBLATTICE)
             self.refresh()
 
     def draw(self) -> None:
@@ -77,15 +88,17 @@ class ColumnsPlotDock(LinkedPlotDock):
         rows = np.flatnonzero(session.columns.frame == self.frame)
         y_px, x_px = session.columns.positions.T
         values = features.assign(y_px=y_px, x_px=x_px)
+        _offer(self.kinds, [ALIKE, *_with_few_values(session.columns.features.iloc[rows])], ALIKE)
+        kinds = kinds_of(session.columns.features[self.kinds.currentText()].iloc[rows]) if self.kinds.currentIndex() > 0 else None
         x = values[self.x.currentText()].to_numpy(float)[rows]
         plot: ColumnsHistogram | ColumnsScatter
         if self.y.currentText() == COUNT:
             known = np.isfinite(x)
-            plot = ColumnsHistogram(x, quantity_of(self.x.currentText()))
+            plot = ColumnsHistogram(x, quantity_of(self.x.currentText()), kinds=kinds)
         else:
             y = values[self.y.currentText()].to_numpy(float)[rows]
             known = np.isfinite(x) & np.isfinite(y)
-            plot = ColumnsScatter(x, y, quantity_of(self.x.currentText()), quantity_of(self.y.currentText()))
+            plot = ColumnsScatter(x, y, quantity_of(self.x.currentText()), quantity_of(self.y.currentText()), kinds=kinds)
         some = np.count_nonzero(known) >= ENOUGH_TO_SEE
         self.reading.setText(f"{np.count_nonzero(known):,} of {len(rows):,} columns" if some else "No column has such a value.")
         self.show_columns(plot if some else None, plot.table(np.zeros(0, int)) if some else None, rows)
@@ -96,9 +109,29 @@ class ColumnsPlotDock(LinkedPlotDock):
         if not isinstance(shown, (ColumnsHistogram, ColumnsScatter)):
             return None
         chosen = self.selected
-        if isinstance(shown, ColumnsScatter):
-            return ColumnsScatter(shown.x, shown.y, shown.x_title, shown.y_title, chosen), shown.table(chosen)
-        return ColumnsHistogram(shown.x, shown.x_title, chosen), shown.table(chosen)
+        return replace(shown, selected=chosen), shown.table(chosen)
+
+
+def kinds_of(values: pd.Series) -> Kinds:
+    """Groups of columns by the values of a feature; numbers below 0 and what is not known are none."""
+    known = values.notna().to_numpy()
+    if pd.api.types.is_numeric_dtype(values):
+        known = known & (values >= 0).to_numpy()
+    names = sorted(values[known].unique())
+    place = {name: row for row, name in enumerate(names)}
+    of = np.array([place[value] if there else -1 for value, there in zip(values, known, strict=True)], int)
+    return Kinds(names=tuple(f"{name:g}" if isinstance(name, (int, float)) else str(name) for name in names), of=of)
+
+
+def _with_few_values(features: pd.DataFrame) -> list[str]:
+    """Names of features that part the columns into a few groups: words, or whole numbers."""
+    found = []
+    for name, values in features.items():
+        known = values.dropna()
+        words = not pd.api.types.is_numeric_dtype(known)
+        if len(known) and 2 <= known.nunique() <= MOST_KINDS and (words or (known == known.round()).all()):
+            found.append(str(name))
+    return found
 
 
 def _offer(box: QComboBox, names: list[str], first: str) -> None:

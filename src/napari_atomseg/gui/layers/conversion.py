@@ -20,6 +20,7 @@ from scipy import spatial
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.plots.palette import CATEGORY_COLOURS, UNKNOWN_KIND
 from napari_atomseg.writers.overlay import FLAGGED_RING, RING
 
 NM_PER_ANGSTROM = 0.1
@@ -29,9 +30,7 @@ RING_WIDTH = 0.12
 RING_COLOUR = RING
 MANUAL_COLOUR = "#f0e442"
 FLAGGED_COLOUR = FLAGGED_RING
-UNKNOWN_COLOUR = "#888888"
-CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
-"""Okabe and Ito's colours, which colour-blind people can tell apart."""
+UNKNOWN_COLOUR = UNKNOWN_KIND
 SYMBOLS = np.array([Symbol.DISC, Symbol.SQUARE], dtype=object)
 """Of columns that were found, and of those made by hand."""
 SPACING_SHARE = 0.6

@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Image, Layer
 
 from napari_atomseg.gui.layers.conversion import source_of
-from napari_atomseg.gui.layers.maps import TITLES, maps_of, task_of
+from napari_atomseg.gui.layers.maps import maps_of, task_of, title_of
 from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.image_pair import BESIDE, BLINK, OFF
 from napari_atomseg.gui.widgets.mixed_pair import SPLIT, MixedPairRow
@@ -52,7 +52,7 @@ class CompareRow(MixedPairRow):
         current = self.map.currentText()
         self.map.clear()
         for layer in maps:
-            self.map.addItem(TITLES[task_of(layer)], task_of(layer))
+            self.map.addItem(title_of(task_of(layer)), task_of(layer))
         self.map.setCurrentIndex(max(0, self.map.findText(current)) if maps else -1)
         self.setVisible(bool(maps))
 
@@ -79,7 +79,7 @@ class CompareRow(MixedPairRow):
 
     def title(self, image: Image, other: Image) -> str:
         """The image and what its map shows."""
-        return f"{image.name}  ·  {TITLES[task_of(other)]}"
+        return f"{image.name}  ·  {title_of(task_of(other))}"
 
     def _of(self) -> Image | None:
         return self._image() if self._image is not None else None

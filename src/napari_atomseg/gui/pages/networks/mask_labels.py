@@ -6,13 +6,14 @@ import weakref
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFormLayout, QWidget
 from scipy import ndimage
 from superqt import QLabeledDoubleSlider
 
-from napari_atomseg.gui.layers.conversion import KEY, derive, source_of, spatial_options
+from napari_atomseg.gui.layers.conversion import spatial_options
+from napari_atomseg.gui.layers.labels import show_labels
 from napari_atomseg.gui.layers.maps import maps_of, task_of
 
 KIND, USUAL = "mask labels", 0.5
@@ -60,26 +61,11 @@ class MaskRow(QWidget):
         if image is None or found is None:
             return
         labels = labelled(np.asarray(found.data), self.threshold.value())
-        earlier = [one for one in self._viewer.layers if is_mask(one) and source_of(one) is image and not one.locked]
-        if earlier and earlier[-1].data.shape == labels.shape:
-            earlier[-1].data = labels
-            return
-        options = {**spatial_options(found, found.ndim), "name": f"{image.name} | mask", "opacity": 0.5}
-        layer = Labels(labels, metadata={KEY: {"kind": KIND}}, **options)
-        derive(layer, image)  # what was made of an image need not be one
-        active = self._viewer.layers.selection.active
-        self._viewer.layers.insert(self._viewer.layers.index(found) + 1, layer)
-        self._viewer.layers.selection.active = active
+        show_labels(self._viewer, image, found, labels, spatial_options(found, found.ndim), KIND, "mask")
 
     def _map(self) -> Image | None:
         image = self._image() if self._image is not None else None
         return next((one for one in maps_of(self._viewer, image) if task_of(one) == "mask"), None)
-
-
-def is_mask(layer: Any) -> bool:
-    """True for Labels layers made here."""
-    ours = layer.metadata.get(KEY) if isinstance(layer, Labels) else None
-    return isinstance(ours, dict) and ours.get("kind") == KIND
 
 
 def labelled(mask: np.ndarray, threshold: float) -> np.ndarray:

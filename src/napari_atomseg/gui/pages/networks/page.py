@@ -6,33 +6,31 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.gui.layers.maps import TITLES
+from napari_atomseg.core.tasks import SEGMENTS
+from napari_atomseg.gui.layers.labels import show_labels
+from napari_atomseg.gui.layers.maps import maps_of, seen_with, title_of
 from napari_atomseg.gui.pages.network_page import NetworkPage, Question
+from napari_atomseg.gui.pages.networks.map_ticks import MapTicks, kind_of
 from napari_atomseg.gui.pages.networks.mask_labels import MaskRow
 from napari_atomseg.gui.pages.networks.models import ModelsBox
-from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.network_settings import NO_NETWORK, PixelSizeBox
-from napari_atomseg.workflows import TASKS, NetworkParams, maps
+from napari_atomseg.workflows import STRUCTURES, NetworkParams, maps
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
+    from napari_atomseg.networks.card import ModelCard
 
-USUAL = ("columns", "denoise")
-TIPS = {
-    "columns": "How sure the network is that a column's centre is here, from 0 to 1.",
-    "mask": "Discs on the columns, from 0 to 1.",
-    "denoise": "The image as it would be without noise, in its intensities.",
-    "background": "Without noise and without what varies slowly.",
-    "deblur": "Without noise and background, columns made narrow.",
-}
 ROWS_PUT_BACK = "Scan rows were put back in them where the lattice tells it; columns lie as scanned."
+OF_COLUMNS = ("polarity", "straighten", "alike")
+"""Of networks for columns only."""
 FIELDS = ("polarity", "straighten", "alike", "averaged", "device")
 
 
@@ -57,22 +55,11 @@ class NetworksPage(NetworkPage):
         self.watch_everything()
 
     def _build(self) -> None:
-        self.ticks = {task: QCheckBox(TITLES[task]) for task in TASKS}
-        chosen = recall("maps", list(USUAL))
-        ticks = QGridLayout()
-        ticks.setHorizontalSpacing(2)
-        # The longest name stands last, in a row of its own.
-        names = sorted(self.ticks, key=lambda task: task == "background")
-        for place, task in enumerate(names):
-            tick = self.ticks[task]
-            tick.setObjectName(f"map_{task}")
-            tick.setToolTip(TIPS[task])
-            tick.setChecked(task in chosen)
-            ticks.addWidget(tick, place // 2, place % 2, 1, 2 if place == len(names) - 1 else 1)
+        self.map_ticks = MapTicks()
         self.pixel_size_box = PixelSizeBox(self._networks)
         self.mask = MaskRow(self._host.viewer)
         self.first.addRow("Network", self.model)
-        self.first.addRow("Maps", ticks)
+        self.first.addRow("Maps", self.map_ticks)
         self.first.addRow(self.region_text, self.region)
         inside = QVBoxLayout(self.controls)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -112,8 +99,7 @@ class NetworksPage(NetworkPage):
         self._networks.changed.connect(self.refresh)
         self._networks.preferred.connect(self.model.choose)
         self.models_fold.toggled.connect(lambda on: on and self._soon.start())
-        for tick in self.ticks.values():
-            tick.toggled.connect(self._on_ticks)
+        self.map_ticks.changed.connect(self._host.refresh_run)
 
     def _tell(self) -> None:
         shown = self.form.value()
@@ -121,22 +107,20 @@ class NetworksPage(NetworkPage):
 
     # -- what can be done --------------------------------------------------------------------------------------------
 
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The maps that are ticked."""
-        return tuple(task for task, tick in self.ticks.items() if tick.isChecked())
-
     def why_not(self) -> str:
         """Why no map can be made now; empty if one can."""
         if not self._networks.cards:
             return "No network is installed: train one, or import one under Models."
         if self._host.image is None:
             return "Open an image first."
-        return "" if self.tasks else "Tick at least one map."
+        return "" if self.map_ticks.chosen else "Tick at least one map."
 
     def refresh(self) -> None:
         """Show what belongs to the image of the panel."""
         super().refresh()
+        self.map_ticks.show_for(self.model.card)
+        # Structures are recognised bright or dark, and their maps are taken as they are.
+        self.form.show_fields(lambda name: name not in OF_COLUMNS or not _recognises(self.model.card))
         self.pixel_size_box.show_for(self._host.image, self.model.card)
         enable(self.models.import_button, not self._host.busy, "A job is running; cancel it first.")
 
@@ -144,10 +128,6 @@ class NetworksPage(NetworkPage):
         """The chosen image has changed."""
         super().on_image()
         self.mask.watch(self._host.image)
-
-    def _on_ticks(self, _: bool) -> None:
-        remember("maps", list(self.tasks))
-        self._host.refresh_run()
 
     def _on_layers(self, event: Any = None) -> None:
         super()._on_layers(event)
@@ -176,23 +156,43 @@ class NetworksPage(NetworkPage):
         steps = maps.steps(
             asked.micrograph,
             model=self.model.chosen,
-            tasks=self.tasks,
+            tasks=self.map_ticks.chosen,
             params=self._networks.params,
             region=asked.region,
             frames=asked.frame,
         )
-        self._host.start(steps, lambda found: self._made(asked, found, time.perf_counter() - begun), "Making maps")
+        card = self.model.card
+        self._host.start(steps, lambda found: self._made(asked, card, found, time.perf_counter() - begun), "Making maps")
 
-    def _made(self, asked: Question, found: dict[str, Micrograph], seconds: float) -> None:
-        if not self.show_found(asked.image, found, asked.now):
+    def _made(self, asked: Question, card: ModelCard | None, found: dict[str, Micrograph], seconds: float) -> None:
+        told = next(iter(found.values())).notes[0].partition("(")[2].removesuffix(")")
+        count = len(found)
+        shown = {kind_of(name, card): one for name, one in found.items()}
+        segments = shown.pop(SEGMENTS, None)
+        if shown and not self.show_found(asked.image, shown, asked.now):
             return
+        if segments is not None:
+            self._show_segments(asked, segments)
         self.mask.watch(asked.image)
-        if "mask" in found:
+        if "mask" in shown:
             self.mask.draw()
-        pixels = next(iter(found.values())).notes[0].partition("a measurement (")[2].removesuffix(")")
-        names = " and ".join(TITLES[task] for task in found) if len(found) < 3 else f"{len(found)} maps"
+        names = " and ".join(title_of(kind_of(name, card)) for name in found) if count < 3 else f"{count} maps"
         said = (
-            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(pixels)}: a belief, not a measurement."
+            f"{escape(names)} by {escape(self.model.chosen)}, {seconds:.1f} s, for {escape(told)}: a belief, not a measurement."
         )
-        straightened = self._networks.params.straighten
+        straightened = self._networks.params.straighten and not _recognises(card)
         self._host.say(f"{said} {ROWS_PUT_BACK}" if straightened else said)
+
+    def _show_segments(self, asked: Question, found: Micrograph) -> None:
+        """Where structures were looked for, below the points and above the maps."""
+        viewer, image = self._host.viewer, asked.image
+        if image not in viewer.layers:
+            return
+        numbers, geometry = seen_with(image, np.nan_to_num(np.asarray(found.data)).astype(np.int32), asked.now)
+        above = [image, *maps_of(viewer, image)]
+        highest = max(above, key=viewer.layers.index)
+        show_labels(viewer, image, highest, numbers, geometry, SEGMENTS, SEGMENTS)
+
+
+def _recognises(card: ModelCard | None) -> bool:
+    return card is not None and card.task == STRUCTURES

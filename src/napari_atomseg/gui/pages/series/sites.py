@@ -14,17 +14,18 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBox
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.gui.docks.kymograph import KymographDock
 from napari_atomseg.gui.docks.site_timeline import SiteTimelineDock
 from napari_atomseg.gui.documents.editing import ColumnsSession, session_of
 from napari_atomseg.gui.documents.results import documents_of
 from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.layers.series import average_of, series_of
-from napari_atomseg.gui.layers.sites import COLOURS, colour_ends, colour_sites, sequence_of, show_sites, sites_layer
+from napari_atomseg.gui.layers.sites import COLOURS, chosen_sites, colour_ends, colour_sites, sequence_of, show_sites, sites_layer
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.gui.widgets.colour_bar import ColourBar
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable, form_layout
-from napari_atomseg.workflows import Sequence, SequenceParams, sequence
+from napari_atomseg.workflows import Sequence, SequenceParams, kymograph, sequence
 from napari_atomseg.writers.columns_csv import write_columns
 from napari_atomseg.writers.tables import table_paths, write_tables
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 BUSY = "A job is running; cancel it first."
 OWN = "Take the columns of the layer {} as they are, also those corrected by hand: none is looked for or left out. Default: off."
+BEYOND, ACROSS = 0.5, 0.4
+"""How far a kymograph reaches beyond its two sites, and what is averaged across it, in distances of the sites."""
 NO_COLUMNS = "Find columns in the average or in a frame first; correct them by hand where they are wrong."
 
 
@@ -62,12 +65,18 @@ class SitesControls(QWidget):
         self.colour.setToolTip("What the colours of the rings show: dark blue is low, yellow is high. Default: occupancy.")
         self.bar = ColourBar(host.viewer)
         self.plot_button = _button("Time line", "show_timeline", "Presence of a column at the selected sites, as a plot.")
+        self.line_button = _button(
+            "Kymograph",
+            "show_kymograph",
+            "Intensity along the line between two selected sites, frame by frame.",
+        )
         self.save_button = _button(
             "Save tables …", "save_sites", "Save columns, sites, events and drift as CSV, and how they were found beside them."
         )
         self._build()
         self.button.clicked.connect(self.run)
         self.plot_button.clicked.connect(self.show_timeline)
+        self.line_button.clicked.connect(self.show_kymograph)
         self.save_button.clicked.connect(lambda: self.save())
         self.colour.activated.connect(lambda _: self._colour())
 
@@ -76,6 +85,7 @@ class SitesControls(QWidget):
         self.colour_row.addRow("Colour by", self.colour)
         buttons = QHBoxLayout()
         buttons.addWidget(self.plot_button)
+        buttons.addWidget(self.line_button)
         buttons.addWidget(self.save_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -103,6 +113,7 @@ class SitesControls(QWidget):
         self.bar.show_range(shown, "", colour_ends(layer, shown) if layer is not None else None)
         some = self.found is not None
         enable(self.plot_button, some, "Follow the sites first.")
+        enable(self.line_button, some and not busy, BUSY if busy else "Follow the sites first.")
         enable(self.save_button, some and not busy, BUSY if busy else "Follow the sites first.")
 
     def _session(self) -> ColumnsSession | None:
@@ -169,6 +180,29 @@ class SitesControls(QWidget):
     def show_timeline(self) -> None:
         """Open the time line of the selected sites."""
         self._host.open_dock(SiteTimelineDock).refresh()
+
+    def show_kymograph(self) -> None:
+        """Read the line between the two selected sites in all frames, and show it."""
+        image, found = self._host.image, self.found
+        layer = sites_layer(self._host.viewer, image)
+        if image is None or found is None or layer is None:
+            return
+        chosen = chosen_sites(layer).dropna().to_numpy(int)
+        if len(chosen) != 2:
+            self._host.say(f"A line needs two sites, and {len(chosen)} are selected. Click one, then another with Shift held.")
+            return
+        first, second = (int(one) for one in chosen)
+        begin, end = found.sites.set_index("site").loc[[first, second], ["y_px", "x_px"]].to_numpy(float)
+        way = end - begin
+        begin, end = begin - BEYOND * way, end + BEYOND * way
+        length = float(np.hypot(*(end - begin)))
+        width = max(1.0, ACROSS * float(np.hypot(*way)))
+        steps = kymograph.steps(to_micrograph(image), found, begin, end, width=width)
+        said = f"Sites {first} and {second}, {width:.0f} px wide."
+        self._host.start(steps, lambda values: self._read(image, values, length, said), "Reading the line")
+
+    def _read(self, image: Image, values: np.ndarray, length: float, said: str) -> None:
+        self._host.open_dock(KymographDock).show_line(image, values, length, said)
 
     def save(self, path: str | None = None) -> list[Path]:
         """Save the columns of all frames and the tables of sites, events and drift; the files written."""
