@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_atomseg.imaging import linear_adf
-from napari_atomseg.imaging.gridding import gridded_modes
+from napari_atomseg.imaging.gridding import gridded_modes, quicker
 from napari_atomseg.imaging.linear_adf import batch_columns, structure_factor
 
 
@@ -39,9 +39,9 @@ def test_columns_of_several_images_and_widths_are_the_same_either_way(rng, monke
         [torch.from_numpy(one) for one in widths],
     )
     found = {}
-    for quicker in (True, False):
-        monkeypatch.setattr(linear_adf, "_quicker_by_grid", lambda *_, answer=quicker: answer)
-        found[quicker] = structure_factor(columns, (50, 44), (100, 101))
+    for gridded in (True, False):
+        monkeypatch.setattr(linear_adf, "quicker", lambda *_, answer=gridded: answer)
+        found[gridded] = structure_factor(columns, (50, 44), (100, 101))
     assert found[True].shape == found[False].shape
     assert torch.allclose(found[True], found[False], atol=5e-3)
     assert (found[True][0] - found[False][0]).abs().max() < 3e-6 * 3000
@@ -49,7 +49,7 @@ def test_columns_of_several_images_and_widths_are_the_same_either_way(rng, monke
 
 def test_gradients_go_through_the_sum(rng):
     columns = batch_columns([torch.from_numpy(rng.uniform(0, 90, (3000, 2)))], [torch.ones(3000)], [0.0])
-    assert linear_adf._quicker_by_grid(columns, (60, 60))
+    assert quicker(3000, 1, (60, 60))
     columns.positions.requires_grad_(True)
     structure_factor(columns, (60, 60), (100, 100)).abs().sum().backward()
     assert columns.positions.grad.abs().max() > 0

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.imaging.gridding import gridded_modes
+from napari_atomseg.imaging.gridding import damped_modes, quicker
 from napari_atomseg.optics.modes import sample_spectrum, waves
 from napari_atomseg.optics.probe import ProbeParams, probe_modes, probe_reach, probe_transfer
 
@@ -282,8 +282,11 @@ def structure_factor(columns: ColumnBatch, modes: tuple[int, int], period: tuple
     the sum over columns one real matrix product for all images. Many columns of few widths go by way of a grid
     (:mod:`.gridding`), which is as exact and takes a small part of the time.
     """
-    if _quicker_by_grid(columns, modes):
-        return torch.stack([_by_grid(columns, image, modes, period) for image in range(columns.count)])
+    if _by_grid(columns, modes):
+        images = [columns.sample == image for image in range(columns.count)]
+        return torch.stack(
+            [damped_modes(columns.positions[own], columns.weights[own], columns.widths[own], modes, period) for own in images]
+        )
     places, weights, widths = _side_by_side(columns)
     cos_y, sin_y = _damped_waves(places[..., 0], widths, modes[0], period[0])
     cos_x, sin_x = _damped_waves(places[..., 1], widths, modes[1], period[1])
@@ -360,30 +363,11 @@ def _pixel_values(centres: Tensor, sigma: Tensor, count: int) -> Tensor:
     return torch.exp(-(scaled**2) / 2) / (math.sqrt(2 * math.pi) * sigma[..., None])
 
 
-def _quicker_by_grid(columns: ColumnBatch, modes: tuple[int, int]) -> bool:
-    """By the time that both ways took on one core, in units of the sine and cosine of one mode; gradients go through the sum."""
-    number, cells = len(columns.positions), modes[0] * modes[1]
-    by_sum = number * (modes[0] + modes[1] + cells / 130)
-    if by_sum < 50 * number + 21 * cells * columns.count or columns.positions.requires_grad or columns.widths.requires_grad:
+def _by_grid(columns: ColumnBatch, modes: tuple[int, int]) -> bool:
+    """Whether a grid is quicker; gradients go through the sum."""
+    if columns.positions.requires_grad or columns.widths.requires_grad:
         return False
-    return len(torch.unique(columns.widths)) <= _MOST_WIDTHS
-
-
-def _by_grid(columns: ColumnBatch, image: int, modes: tuple[int, int], period: tuple[float, float]) -> Tensor:
-    """Modes of one image, complex64, shape (2 Ky + 1, Kx + 1): those of one width at a time."""
-    found = columns.positions.new_zeros((2 * modes[0] + 1, modes[1] + 1), dtype=torch.complex64)
-    own = columns.sample == image
-    for width in torch.unique(columns.widths[own]).tolist():
-        some = own & (columns.widths == width)
-        part = gridded_modes(columns.positions[some], columns.weights[some], modes, period)
-        y, x = (_damping(width, high, length, part.device) for high, length in zip(modes, period, strict=True))
-        found += part * (torch.cat([y[1:].flip(0), y])[:, None] * x)
-    return found
-
-
-def _damping(width: float, high: int, period: float, device: torch.device) -> Tensor:
-    """Transform of a Gaussian, of a width in px, at modes 0..K."""
-    return torch.exp(-2 * (width * (math.pi / period) * torch.arange(high + 1, dtype=torch.float32, device=device)) ** 2)
+    return quicker(len(columns.positions), columns.count, modes) and len(torch.unique(columns.widths)) <= _MOST_WIDTHS
 
 
 def _damped_waves(places: Tensor, sigma: Tensor, count: int, period: float) -> tuple[Tensor, Tensor]:
