@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from drawn_pairs import draw_pairs, save_pairs
 from test_blocks import blocks
 
@@ -38,6 +39,7 @@ SHORTER = {
     "-n 10": "-n 2",
     "--configurations 8": "--configurations 1",
     "--thickness 20nm": "--thickness 2nm",
+    "--atoms 12": "--atoms 2 --quick",
     "--method multislice": "--method multislice --thickness 4A --configurations 1",
 }
 """What takes long, and what stands for it here."""
@@ -114,6 +116,7 @@ def samples(tmp_path_factory):
     (folder / "theirs.txt").write_text("x y\n" + "\n".join(f"{x:.5f} {y:.5f}" for y, x in nm))
     sto = crystal("SrTiO3")
     sto.write(folder / "srtio3.cif")
+    bulk("Pt", cubic=True).write(folder / "Pt.cif")
     cluster(ClusterParams(diameter=10)).write(folder / "particle.xyz")
     small = SimulationParams(pixel_size=0.0977, cut=CutParams(thickness=8, width_y=12, width_x=12))
     experiment = replace(simulate(sto, small), name="experiment")

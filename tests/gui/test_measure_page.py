@@ -96,6 +96,29 @@ def test_a_profile_follows_the_feature_and_is_saved_with_its_numbers(measuring, 
     assert all(path.stat().st_size > 50 for path in written)
 
 
+def test_the_planes_of_the_selected_columns_are_selected(measuring, panel, idle):
+    page, session, _ = measuring
+    assert not page.planes_button.isEnabled()
+    page.run()
+    idle(panel)
+    session.layer.selected_data = set()
+    page.views.select_planes("a")
+    assert "select a column" in panel.status.text()
+    session.layer.selected_data = {44}
+    page.views.select_planes("a")
+    rows = np.array(sorted(session.layer.selected_data))
+    places = session.columns.positions[rows]
+    assert 44 in rows
+    assert len(rows) > 8
+    # One row of the lattice, which is drawn along x and y.
+    assert min(np.ptp(places, axis=0)) < 2
+    action = page.planes_button.menu().actions()[1]
+    session.layer.selected_data = {44}
+    action.trigger()
+    others = session.columns.positions[sorted(session.layer.selected_data)]
+    assert np.argmin(np.ptp(others, axis=0)) != np.argmin(np.ptp(places, axis=0))
+
+
 def test_columns_and_tables_are_saved_together(measuring, panel, idle, tmp_path):
     page, session, _ = measuring
     page.ticks["cells"].setChecked(True)

@@ -7,6 +7,7 @@ Importing this module loads no reader, network, simulator or window library.
 from napari_atomseg.analysis.calibrate import pixel_size_from_line, pixel_size_from_spacing
 from napari_atomseg.analysis.diffractogram import Diffractogram, Spots
 from napari_atomseg.analysis.intensities.params import IntensityParams
+from napari_atomseg.analysis.lattice.planes import DIRECTIONS, on_same_planes
 from napari_atomseg.analysis.lattice_numbers import plus_minus
 from napari_atomseg.analysis.measurement import Measurement
 from napari_atomseg.analysis.params import MeasureParams
@@ -106,6 +107,7 @@ __all__ = [
     "BEFORE",
     "CLASSICAL",
     "CONVOLUTIONS",
+    "DIRECTIONS",
     "LABELS",
     "METHODS",
     "POOR_FIT",
@@ -203,6 +205,7 @@ __all__ = [
     "model_table",
     "models_folder",
     "on_grid_of",
+    "on_same_planes",
     "one_frame",
     "pair_set_cost",
     "pairs_cost",

@@ -16,6 +16,7 @@ from napari_atomseg.core.columns import (
     CROSS_SECTION,
     EXISTENCE,
     OUTLIER_Q,
+    SITE,
     STRAIN,
     SUBLATTICE,
     TEMPLATE,
@@ -35,7 +36,7 @@ from napari_atomseg.gui.settings import recall, recall_params, remember, remembe
 from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
-from napari_atomseg.workflows import WHAT, IntensityParams, Measurement, MeasureParams, measure
+from napari_atomseg.workflows import DIRECTIONS, WHAT, IntensityParams, Measurement, MeasureParams, measure
 from napari_atomseg.writers.particle_xyz import model_path, write_model
 from napari_atomseg.writers.tables import table_paths, write_tables
 
@@ -130,13 +131,17 @@ class MeasurePage(QWidget):
             "Save …", "save_measured", "Save the columns, and sites, cells or rings as tables beside them."
         )
         self.cells_button = _button("Cell map", "cell_map", "Make an image of the sides, angle or tilt of the unit cells.")
+        self.planes_button = _button(
+            "Planes", "select_planes", "Select the columns on the same atomic planes as those that are selected."
+        )
         self.report_button = _button("Report …", "report", "Write pictures, numbers and parameters on one page (HTML).")
         self.undo_button = _button("Undo", "undo_measured", "Take the last change of the columns back.")
         buttons = QGridLayout()
         rows = (
             (self.arrows_button, self.map_button, self.phase_button),
             (self.plot_button, self.profile_button, self.cells_button),
-            (self.undo_button, self.report_button, self.save_button),
+            (self.planes_button, self.report_button, self.undo_button),
+            (self.save_button,),
         )
         for row, line in enumerate(rows):
             for place, button in enumerate(line):
@@ -174,6 +179,12 @@ class MeasurePage(QWidget):
             assert action is not None
             action.triggered.connect(lambda _=False, name=name: self.views.show_cell_map(name))
         self.cells_button.setMenu(cells)
+        planes = QMenu(self)
+        for title in DIRECTIONS:
+            action = planes.addAction(f"along {title}")
+            assert action is not None
+            action.triggered.connect(lambda _=False, title=title: self.views.select_planes(title))
+        self.planes_button.setMenu(planes)
         self.report_button.clicked.connect(lambda: self.views.write_report())
         self.colour.activated.connect(self._on_colour)
         self.save_button.clicked.connect(lambda: self.save())
@@ -269,6 +280,7 @@ class MeasurePage(QWidget):
             enable(self.profile_button, shown, "Choose a number under Colour by first.")
             cells = found is not None and "cells" in found.tables and not busy
             enable(self.cells_button, cells, BUSY if busy else "Measure unit cells first.")
+            enable(self.planes_button, SITE[0] in features, "Measure sublattices first.")
             enable(self.report_button, found is not None and not busy, BUSY if busy else "Measure first.")
             enable(self.plot_button, session is not None, "Find or open columns first.")
             enable(self.save_button, session is not None and not busy, BUSY if busy else "Find or open columns first.")

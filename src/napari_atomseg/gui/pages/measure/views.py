@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_atomseg.core.columns import DISPLACEMENT, POLAR, STRAIN, SUBLATTICE, TILT
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.columns_plot import ColumnsPlotDock
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
@@ -21,7 +22,7 @@ from napari_atomseg.gui.settings import recall
 from napari_atomseg.gui.widgets.ask_where import ask_where
 from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.plots.colour_wheel import ColourWheel, full_colour
-from napari_atomseg.workflows import image_strain, map_cells, map_feature, map_vectors, report
+from napari_atomseg.workflows import DIRECTIONS, image_strain, map_cells, map_feature, map_vectors, on_same_planes, report
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host
@@ -181,6 +182,26 @@ class MeasuredViews:
         """Plot the feature that the rings show."""
         session = self._page.session
         self._host.open_dock(ColumnsPlotDock).show_feature(session.colour_by if session is not None else "")
+
+    def select_planes(self, direction: str) -> None:
+        """Select the columns on the same planes as those that are selected.
+
+        Parameters
+        ----------
+        direction : str
+            One of the directions of the lattice that the menu names.
+        """
+        session = self._page.session
+        if session is None:
+            return
+        chosen = np.array(sorted(session.layer.selected_data), int)
+        try:
+            rows = on_same_planes(session.columns, chosen, DIRECTIONS[direction])
+        except AtomsegError as error:
+            self._host.show_error(error)
+            return
+        session.layer.selected_data = {int(row) for row in rows}
+        self._host.say(f"{len(rows):,} columns on the planes along {escape(direction)} are selected.")
 
     def show_map(self) -> None:
         """Make an image of the feature that the rings show."""
