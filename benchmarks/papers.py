@@ -1,10 +1,10 @@
 """Rows of the four papers beside what is reached here, as one table.
 
-``python benchmarks/papers.py [--published DIR] [--pairs DIR] [--si FILE] [--truth FILE.npz]`` prints what can be worked out in
-about a minute. ``DIR`` of ``--published`` holds the pairs of Combs et al., that of ``--pairs`` the folders of
-``tools/make_corrections.py``; ``FILE`` of ``--si`` is the image of Si [110] of Lin et al.; that of ``--truth`` is a multislice
-image of an icosahedron of 309 atoms of gold, which is made (minutes to an hour) if it is not there. Rows whose files are not
-given say so.
+``python benchmarks/papers.py [--published DIR] [--pairs DIR] [--si FILE] [--si-positions FILE.npz] [--truth FILE.npz]`` prints
+what can be worked out in about a minute. ``DIR`` of ``--published`` holds the pairs of Combs et al., that of ``--pairs`` the
+folders of ``tools/make_corrections.py``; ``FILE`` of ``--si`` is the image of Si [110] of Lin et al., that of ``--si-positions``
+the columns in it as the authors publish them; that of ``--truth`` is a multislice image of an icosahedron of 309 atoms of gold,
+which is made (minutes to an hour) if it is not there. Rows whose files are not given say so.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from napari_atomseg.workflows import (
     read,
     record,
     simulate,
+    straighten_rows,
 )
 
 COMBS, LIN, LOBATO, MADSEN = "Combs 2019", "Lin 2021", "Lobato 2024", "Madsen 2018"
@@ -206,23 +207,25 @@ def particle() -> Iterator[Row]:
         yield LIN, f"Pt [110] particle, PSNR {PSNR:g} dB, errors along x and y, {words}", target, told
 
 
-def silicon(path: Path | None) -> Iterator[Row]:
-    """Spread of lattice vectors of Si [110]."""
+def silicon(path: Path | None, positions: Path | None) -> Iterator[Row]:
+    """Spread of the three shortest lattice vectors of Si [110], as the rows were scanned and with the rows straightened."""
+    row, target = "Si [110], spread of the three shortest lattice vectors", "of a, b: 7.14, 6.78 (network), 7.57, 8.25 pm (fit)"
     if path is None:
-        yield LIN, "Si [110], spread of a and b", "7.14, 6.78 pm", "not here: --si FILE"
+        yield LIN, row, target, "not here: --si FILE"
         return
+    if positions is not None:
+        theirs = np.load(positions)["positions_yx_px"].astype(float)
+        yield LIN, f"{row}: positions that the authors publish", target, spread(theirs)
     image = read(path)[0].calibrated((SI_PIXEL, SI_PIXEL), "5 nm in 512 px")
-    for words, target, options in (
-        ("network", "7.14, 6.78 pm", {"model": "adf-columns", "refined": False}),
-        ("Gaussian fit", "7.57, 8.25 pm", {"model": "adf-columns", "refined": True}),
+    network, fitted = (locate(image, model="adf-columns", refined=refined) for refined in (False, True))
+    shifts = network.features[["scan_shift_y_px", "scan_shift_x_px"]].to_numpy(float)
+    for words, found in (
+        ("network, as scanned", network.positions + np.nan_to_num(shifts)),
+        ("Gaussian fit, as scanned", fitted.positions),
+        ("network, rows straightened", network.positions),
+        ("Gaussian fit, rows straightened", straighten_rows(fitted)[0].positions),
     ):
-        found = locate(image, **options)
-        yield (
-            LIN,
-            f"Si [110], spread of the three shortest lattice vectors, {words} (paper: a and b)",
-            target,
-            spread(found.positions),
-        )
+        yield LIN, f"{row}: {words}", target, spread(found)
 
 
 def spread(positions: np.ndarray) -> str:
@@ -247,7 +250,7 @@ def spread(positions: np.ndarray) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("published", "pairs", "si", "truth"):
+    for name in ("published", "pairs", "si", "si-positions", "truth"):
         parser.add_argument(f"--{name}", type=Path)
     given = parser.parse_args()
     command = "benchmarks/papers.py"
@@ -259,7 +262,10 @@ def main() -> None:
         (own(given.pairs), f"make-pairs, tools/make_corrections.py, {command} --pairs DIR"),
         (newcomer(given.truth), f"simulate au309.xyz --method corrected, {command} --truth FILE"),
         (particle(), f"locate --model adf-columns [--no-refine], {command}"),
-        (silicon(given.si), f"locate --model adf-columns [--no-refine], {command} --si FILE"),
+        (
+            silicon(given.si, given.si_positions),
+            f"locate --model adf-columns, refine --straighten-rows, {command} --si FILE",
+        ),
     )
     print("| paper | row | published | here | command |\n|---|---|---|---|---|")
     for rows, words in groups:

@@ -38,10 +38,11 @@ def test_what_ships_is_what_its_card_says(name):
     assert any(word.startswith("napari-atomseg make-pairs") for word in card["commands"])
 
 
-def test_a_particle_is_corrected_without_a_file_of_the_user():
-    atoms = cluster(ClusterParams(element="Au", diameter=16))
+@pytest.mark.parametrize(("element", "name"), [("Au", "fcc-heavy"), ("Ag", "fcc-medium"), ("Pd", "fcc-medium")])
+def test_a_particle_is_corrected_without_a_file_of_the_user(element, name):
+    atoms = cluster(ClusterParams(element=element, diameter=16))
     found = simulate(atoms, CORRECTED)
-    assert "corrected by fcc-heavy" in found.notes[0]
+    assert f"corrected by {name}" in found.notes[0]
     plain = simulate(atoms, replace(CORRECTED, method="convolution"))
     assert found.shape == plain.shape
     assert 0.6 < found.data.sum() / plain.data.sum() < 1.1

@@ -7,10 +7,11 @@ import pytest
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.specimens import solids
 from napari_atomseg.specimens.rotations import orientation, random_rotation
 from napari_atomseg.specimens.solid_params import SolidParams
 from napari_atomseg.specimens.solid_shapes import above_wedge, inside_half_space, inside_polyhedron, inside_rod
-from napari_atomseg.specimens.solids import MARGIN, MOST_ATOMS, filled, solid
+from napari_atomseg.specimens.solids import MARGIN, filled, solid
 
 FIELD = (30.0, 40.0)
 CUBIC = np.diag([4.0, 4.0, 4.0])
@@ -99,15 +100,22 @@ def test_atoms_keep_their_distance_and_come_again(body):
     assert cKDTree(places(first)).query(places(first), k=2)[0][:, 1].min() >= 1.6 - 1e-6
 
 
-def test_the_support_lies_below_and_large_solids_are_made_thinner():
+def test_the_support_lies_below_and_large_solids_are_made_thinner(monkeypatch):
     params = SolidParams(thickness=25.0, support="glass", support_thickness=30.0, species=2)
     bare = solid(SolidParams(thickness=25.0, species=2), FIELD, np.random.default_rng(3))
     both = solid(params, FIELD, np.random.default_rng(3))
     assert np.array_equal(places(both)[: len(bare)], places(bare))
     assert both.heights[len(bare) :].min() >= 25
     assert both.heights.max() < 55
-    huge = solid(SolidParams(thickness=300.0, support="glass", support_thickness=300.0), (200.0, 200.0), np.random.default_rng(3))
-    assert 0.3 * MOST_ATOMS < len(huge) < 1.1 * MOST_ATOMS
+    monkeypatch.setattr(solids, "MOST_ATOMS", 60_000)
+
+    def atoms(**given):
+        return len(solid(SolidParams(heaviest=40, **given), (200.0, 200.0), np.random.default_rng(3)))
+
+    deep = {"support": "glass", "support_thickness": 1000.0}
+    assert atoms(thickness=300.0) == pytest.approx(40_000, rel=0.1)
+    assert atoms(thickness=300.0, **deep) == pytest.approx(60_000, rel=0.1)
+    assert atoms(thickness=10.0, **deep) == pytest.approx(60_000, rel=0.1)
 
 
 def test_the_support_is_made_like_the_solid():

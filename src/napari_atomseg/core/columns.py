@@ -286,14 +286,11 @@ def complete_features(features: pd.DataFrame | None, count: int) -> pd.DataFrame
         Columns.
     """
     table = pd.DataFrame(index=range(count)) if features is None else features.reset_index(drop=True)
-    known = {}
+    known: dict[str, Any] = {}
     for name, unknown in FEATURES.items():
-        if name not in table:
-            known[name] = pd.Series([unknown] * count, dtype=object if isinstance(unknown, str) else float)
-        elif isinstance(unknown, str):
-            known[name] = table[name].astype(object)
-        else:
-            known[name] = table[name].astype(float)
+        kind = object if isinstance(unknown, str) else float
+        # As arrays: a table of series lays each of them on its index anew.
+        known[name] = table[name].astype(kind).to_numpy() if name in table else np.full(count, unknown, dtype=kind)
     extra = {name: table[name] for name in table.columns if name not in FEATURES}
     return pd.DataFrame({**known, **extra}, index=range(count))
 

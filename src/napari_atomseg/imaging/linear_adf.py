@@ -15,11 +15,13 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.imaging.gridding import damped_modes, quicker
 from napari_atomseg.optics.modes import sample_spectrum, waves
 from napari_atomseg.optics.probe import ProbeParams, probe_modes, probe_reach, probe_transfer
 
 # Half of the room beyond the image holds columns outside whose tails come in, half keeps those tails from coming in opposite.
 _PADDING = 0.5
+_MOST_WIDTHS = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -277,8 +279,14 @@ def structure_factor(columns: ColumnBatch, modes: tuple[int, int], period: tuple
     Notes
     -----
     Both the phase of a place and the transform of a Gaussian are products of a factor in y and one in x, which makes
-    the sum over columns one real matrix product for all images.
+    the sum over columns one real matrix product for all images. Many columns of few widths go by way of a grid
+    (:mod:`.gridding`), which is as exact and takes a small part of the time.
     """
+    if _by_grid(columns, modes):
+        images = [columns.sample == image for image in range(columns.count)]
+        return torch.stack(
+            [damped_modes(columns.positions[own], columns.weights[own], columns.widths[own], modes, period) for own in images]
+        )
     places, weights, widths = _side_by_side(columns)
     cos_y, sin_y = _damped_waves(places[..., 0], widths, modes[0], period[0])
     cos_x, sin_x = _damped_waves(places[..., 1], widths, modes[1], period[1])
@@ -353,6 +361,13 @@ def _pixel_values(centres: Tensor, sigma: Tensor, count: int) -> Tensor:
     pixels = torch.arange(count, dtype=centres.dtype, device=centres.device)
     scaled = (pixels - centres[..., None]) / sigma[..., None]
     return torch.exp(-(scaled**2) / 2) / (math.sqrt(2 * math.pi) * sigma[..., None])
+
+
+def _by_grid(columns: ColumnBatch, modes: tuple[int, int]) -> bool:
+    """Whether a grid is quicker; gradients go through the sum."""
+    if columns.positions.requires_grad or columns.widths.requires_grad:
+        return False
+    return quicker(len(columns.positions), columns.count, modes) and len(torch.unique(columns.widths)) <= _MOST_WIDTHS
 
 
 def _damped_waves(places: Tensor, sigma: Tensor, count: int, period: float) -> tuple[Tensor, Tensor]:

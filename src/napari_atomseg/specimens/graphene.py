@@ -98,10 +98,10 @@ def poisson_disc(size: tuple[float, float], distance: Angstrom, rng: np.random.G
             candidates = candidates[cKDTree(points).query(candidates)[0] >= distance]
         if len(candidates) == 0:
             break
-        keep = np.ones(len(candidates), bool)
+        keep = [True] * len(candidates)
         pairs = cKDTree(candidates).query_pairs(distance, output_type="ndarray")
-        for first, second in pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]:
-            if keep[first] and keep[second]:
+        for first, second in pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].tolist():
+            if keep[first]:
                 keep[second] = False
         points = np.concatenate([points, candidates[keep]])
     return points

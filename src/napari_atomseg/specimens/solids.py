@@ -18,8 +18,8 @@ from napari_atomseg.specimens.rotations import orientation, random_rotation
 from napari_atomseg.specimens.solid_params import SlabParams, SolidParams
 from napari_atomseg.specimens.solid_shapes import above_wedge, inside_half_space, inside_polyhedron, inside_rod
 
-MOST_ATOMS = 60_000
-"""Solid and support together; what would be more is made thinner. The solid gets two thirds of them."""
+MOST_ATOMS = 600_000
+"""Solid and support together; what would be more is made thinner. The solid gets two thirds at most, the support the rest."""
 ATTEMPTS = 12
 """For each kind of atom; many crystals are drawn, and what does not fit soon seldom fits later."""
 GLASS_PERIOD, MARGIN = 20.0, 3.0
@@ -32,8 +32,8 @@ ZONES = ((0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1
 def solid(params: SolidParams, field: tuple[float, float], rng: np.random.Generator) -> Projection:
     """Single atoms of a random solid in a field of view, (y, x) in Angstrom, and 3 Angstrom beyond.
 
-    A wedge, a shape or defects that would leave no atom are left out. With more than 60,000 atoms solid and support are
-    made thinner than asked for.
+    A wedge, a shape or defects that would leave no atom are left out. With more than 600,000 atoms solid and support are
+    made thinner than asked for: the support first, then the solid.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def solid(params: SolidParams, field: tuple[float, float], rng: np.random.Genera
     atoms, numbers = _disturbed(atoms[left], numbers[left], params, rng)
     if params.support != "none":
         support = _support(params)
-        below, kinds, _ = _slab(support, field, MOST_ATOMS // 3, rng)
+        below, kinds, _ = _slab(support, field, MOST_ATOMS - len(atoms), rng)
         below, kinds = _disturbed(below, kinds, support, rng)
         atoms, numbers = np.concatenate([atoms, below + np.array([0, 0, box[2]])]), np.concatenate([numbers, kinds])
     return Projection(positions=atoms[:, 1::-1], numbers=numbers, heights=atoms[:, 2], field=field)

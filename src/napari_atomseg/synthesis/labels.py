@@ -105,11 +105,14 @@ def _painted(
 ) -> Tensor:
     """Stamps around all columns put together; `value` makes them (M, P) from squared distances in px, for given columns."""
     device = columns.positions.device
-    image = torch.zeros(columns.count * shape[0] * shape[1], device=device)
     limits = torch.tensor(shape, device=device)
     near = ((columns.positions > -reach[:, None] - 1) & (columns.positions < limits + reach[:, None])).all(dim=1)
     # Columns of like size at a time: one large stamp must not make all of them large.
     sizes = torch.where(near, torch.ceil(reach / COARSENESS) * COARSENESS, torch.zeros_like(reach)).long()
+    # With room for what the stamps of columns near the border hold beyond it.
+    room = 2 * int(sizes.max()) + 3 if len(sizes) else 0
+    height, width = shape[0] + 2 * room, shape[1] + 2 * room
+    image = torch.zeros(columns.count * height * width, device=device)
     for side in sorted(set(sizes.tolist())):
         if side == 0:
             continue
@@ -118,12 +121,15 @@ def _painted(
         offsets = torch.stack(torch.meshgrid(step, step, indexing="ij"), -1).reshape(-1, 2)
         offsets = offsets[(offsets**2).sum(-1) <= (side + 1) ** 2]
         positions = columns.positions[rows]
-        pixel = positions.round().long()[:, None] + offsets
-        stamps = value(((pixel - positions[:, None]) ** 2).sum(-1), rows)
-        inside = ((pixel >= 0) & (pixel < limits)).all(dim=-1)
-        place = (columns.sample[rows, None] * shape[0] + pixel[..., 0]) * shape[1] + pixel[..., 1]
+        pixel = positions.round()
+        (y, x), (off_y, off_x) = (pixel - positions).T, offsets.T
+        stamps = value((y[:, None] + off_y) ** 2 + (x[:, None] + off_x) ** 2, rows)
+        centre = pixel.long() + room
+        first = (columns.sample[rows] * height + centre[:, 0]) * width + centre[:, 1]
+        place = (first[:, None] + (off_y * width + off_x)).flatten()
         if how == "sum":
-            image.index_add_(0, place[inside], stamps[inside])
+            image.index_add_(0, place, stamps.flatten())
         else:
-            image.scatter_reduce_(0, place[inside], stamps[inside], reduce=how)
-    return image.reshape(columns.count, 1, *shape)
+            image.scatter_reduce_(0, place, stamps.flatten(), reduce=how)
+    inner = image.reshape(columns.count, 1, height, width)
+    return inner[..., room : height - room, room : width - room].contiguous()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from napari_atomseg.core.columns import ATOM_COUNT, Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -146,14 +146,12 @@ def true_columns(batch: Batch, row: int) -> Columns:
     row : int
         Which of its images.
     """
-    record, truth = batch.records[row], batch.columns[row]
-    found = Columns(positions=batch.positions[row]).with_features(
-        intensity=truth.scattering, origin="imported", **{ATOM_COUNT: truth.counts}
-    )
-    limits = np.array(record.shape) - 0.5
-    inside = np.all((found.positions > -0.5) & (found.positions < limits), axis=1)
-    return replace(
-        found.select(inside),
+    record, truth, positions = batch.records[row], batch.columns[row], batch.positions[row]
+    inside = np.all((positions > -0.5) & (positions < np.array(record.shape) - 0.5), axis=1)
+    given = {"intensity": truth.scattering[inside], "origin": "imported", ATOM_COUNT: truth.counts[inside]}
+    return Columns(
+        positions=positions[inside],
+        features=pd.DataFrame(given),
         pixel_size=(pixel_size_after(record),) * 2,
         image_shape=record.shape,
         provenance={"recipe": record.recipe, "seed": record.seed},

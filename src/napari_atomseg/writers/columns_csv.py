@@ -65,7 +65,7 @@ def write_columns(columns: Columns, path: Path | str, *, durable: bool = True) -
 
 def columns_table(columns: Columns) -> pd.DataFrame:
     """Table as it stands in the file: positions, the known features, the frame, then further features."""
-    known = {name: columns.features[name] for name in FEATURES}
+    known = {name: columns.features[name].to_numpy() for name in FEATURES}
     further = {str(name): values for name, values in columns.features.items() if name not in FILE_NAMES}
     table = {"y_px": columns.positions[:, 0], "x_px": columns.positions[:, 1], **_angstrom(columns), **known}
     return pd.DataFrame({**table, "frame": columns.frame, **further}, index=range(len(columns)))
