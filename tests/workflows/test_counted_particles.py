@@ -85,6 +85,15 @@ def test_displaced_images_are_laid_on_the_middle_one(sample):
     assert np.nanmean(np.abs(errors(found, sample[1])) <= 1) > 0.9
 
 
+def test_the_network_of_a_series_is_chosen_by_its_number_of_images(sample, counted):
+    found = locate(sample[0], series=True)
+    assert found.provenance["model"] == MODEL
+    assert "focal series of 3 images" in found.provenance["model_chosen_because"]
+    assert np.array_equal(found.features[ATOM_COUNT], counted.features[ATOM_COUNT])
+    with pytest.raises(AtomsegError, match="no network that comes with the plugin takes a focal series of 2"):
+        locate(replace(sample[0], data=sample[0].data[:2]), series=True)
+
+
 def test_what_is_no_series_is_refused_in_a_sentence(sample):
     image = sample[0]
     single = replace(image, data=image.data[0])
