@@ -90,6 +90,8 @@ def item(value: Any) -> str:
     """One value as a reader would write it: "Pt [110]", "none", "yes", "grains + cracks", "-130, 0, 130"."""
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, Mapping):
+        return spread(value)[0]
     if not isinstance(value, list):
         return f"{value:.6g}" if isinstance(value, float) else str(value).replace("_", " ")
     if len(value) == 2 and isinstance(value[1], list):

@@ -126,6 +126,8 @@ def samples(tmp_path_factory):
     sheet = Atoms(f"C{len(x)}", np.column_stack([x, y, np.full(len(x), 5)]), cell=(16, 16, 10))
     tem = replace(small, method="hrtem", pixel_size=0.2, cut=CutParams(repeat="none"), multislice=STILL)
     write_image(replace(simulate(sheet, tem), modality="hrtem"), folder / "graphene.tif")
+    for name in ("gold-series", "gold-film"):
+        write_image(draw_sample(name)[0], folder / f"{name}.tif")
     save_pairs(folder / "pairs", draw_pairs(4, pixel_size=0.1))
     write_series(folder)
     presets = Path(napari_atomseg.__file__).parent / "synthesis" / "presets"

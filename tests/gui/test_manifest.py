@@ -43,7 +43,10 @@ def test_reader_claims_the_suffix(suffix, change):
     assert PLUGIN in [reader.plugin_name for reader in readers]
 
 
-@pytest.mark.parametrize("name", ["perovskite", "nanoparticle", "dumbbells", "graphene-bright", "graphene-dark", "fast-scan"])
+SAMPLES = ["perovskite", "nanoparticle", "dumbbells", "graphene-bright", "graphene-dark", "gold-series", "gold-film", "fast-scan"]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
 def test_sample_opens_calibrated(viewer, name):
     (layer,) = viewer.open_sample(PLUGIN, name)
     assert layer.name == name

@@ -6,7 +6,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
 from napari_atomseg.workflows import locate
 
-SCANNED = [name for name in SAMPLES if not name.startswith("graphene")]
+SCANNED = [name for name in SAMPLES if not name.startswith(("graphene", "gold"))]
 SINGLE_SCANS = [name for name in SCANNED if name not in ("fast-scan", "edge-film")]
 
 
@@ -18,7 +18,7 @@ def test_sample_is_a_counted_image_with_true_columns(name):
     assert np.array_equal(micrograph.data, np.rint(micrograph.data)) == (name in SCANNED)
     assert micrograph.pixel_size == columns.pixel_size
     assert columns.image_shape == micrograph.shape
-    assert len(columns) > 300
+    assert len(columns) > (50 if name == "gold-series" else 300)
     assert (columns.positions >= 0).all()
     assert (columns.positions <= np.array(micrograph.shape[-2:]) - 1).all()
     assert {"element", "sublattice", "atom_count", "occupancy"} <= set(columns.features)
@@ -74,6 +74,18 @@ def test_atoms_of_graphene_are_bright_or_dark_as_they_are_said_to_be(name, sign)
     inside = np.all((atoms.positions > 16) & (atoms.positions < 495), axis=1)
     # Two lengths of a bond are 24 px.
     assert (distance[inside] < 3).mean() > 0.95
+
+
+def test_columns_at_the_surface_of_a_particle_come_and_go():
+    micrograph, columns = draw_sample("gold-film")
+    assert micrograph.frames == 24
+    there = np.bincount(columns.frame, minlength=24)
+    assert 0 < there.max() - there.min() <= 2
+    assert np.count_nonzero(np.diff(there)) >= 2
+    series, _ = draw_sample("gold-series")
+    assert series.shape == (3, *micrograph.shape[1:])
+    # A lens moves intensity about and takes none of it.
+    assert np.ptp(series.data.mean(axis=(1, 2))) < 0.01 * series.data.mean()
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -142,10 +142,15 @@ def test_the_rate_rises_and_falls():
     assert rates[-1] == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", ["hrtem", "nanoparticle_focal_series", "hrsem"])
+@pytest.mark.parametrize("name", ["hrtem", "nanoparticle_hrtem", "hrsem"])
 def test_recipes_of_other_images_are_refused(name, tmp_path):
     with pytest.raises(AtomsegError, match="STEM"):
         run(fit(read_recipe(name), SMALL, SHORT, tmp_path))
+
+
+def test_a_network_for_one_image_is_refused_a_series(tmp_path):
+    with pytest.raises(AtomsegError, match="gives 3 images of a place together, and this unet takes 1"):
+        run(fit(read_recipe("hrtem-particles"), SMALL, SHORT, tmp_path))
 
 
 def test_structures_are_learnt_from_sheets(tmp_path):

@@ -10,7 +10,7 @@ import typer
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.cli.fit_options import FIT, FIT_OPTIONS, fit_params, refuse_without_fit
 from napari_atomseg.cli.options import Dataset, Force, Frames, PixelSize, frame_of, open_image, pixel_size_of, require_model
-from napari_atomseg.cli.output_paths import STRUCTURES, files_of, refuse_existing, targets_of, write
+from napari_atomseg.cli.output_paths import STRUCTURES, files_of, is_folder, refuse_existing, targets_of, write
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
 from napari_atomseg.core.errors import AtomsegError
@@ -34,6 +34,8 @@ Out = Annotated[
     FieldOption("network.segmentation"),
     FieldOption("network.epsilon", metavar="P"),
     FieldOption("network.rejection", metavar="T"),
+    FieldOption("network.foci", metavar="A,A,A"),
+    FieldOption("network.register", "--no-registration"),
     FieldOption("network.straighten", "--as-scanned"),
     FieldOption("network.alike", "--no-nonlocal", aliases=("--alone",)),
     *FIT_OPTIONS,
@@ -51,7 +53,7 @@ def locate(
     dataset: Dataset = None,
     frame: Frames = "all",
     series: Annotated[
-        bool, typer.Option("--series", help="The frames are one focal series, for a network of structures that takes so many.")
+        bool, typer.Option("--series", help="The frames, or the images of several files with one table, are one focal series.")
     ] = False,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
     force: Force = False,
@@ -61,22 +63,27 @@ def locate(
     typed: Typed,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
-    from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, model_names
+    from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, join_series, model_names
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
     for_networks = _options_of_networks(typed, model)
+    if not series:
+        _refuse(typed.names("network", "foci", "register"), "a focal series; give --series")
     params, network = typed.params("classical", ClassicalParams), typed.params("network", NetworkParams)
     fit = fit_params(typed)
     refuse_without_fit(fit, no_refine)
     size, frames = pixel_size_of(pixel_size), frame_of(frame)
-    targets = targets_of(inputs, out)
+    # Several images that are to share one table are one series; else each file holds one.
+    joined = inputs if series and len(inputs) > 1 and not is_folder(out, len(inputs)) else []
+    targets = targets_of(inputs[:1] if joined else inputs, out)
     console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]
         refuse_existing(files_of(target), force)
-        image = open_image(path, dataset, size, console)
+        images = [open_image(one, dataset, size, console) for one in joined or [path]]
+        image = join_series(images) if joined else images[0]
         require_scale(image, target, console)
         steps = job.steps(
             image,
@@ -218,6 +225,8 @@ def note_finding(path: Path, found: Columns, console: Console) -> None:
         console.note(
             f"{path.name}: the network took {size}, {estimate.source}; the file gives none, and --pixel-size gives the true one"
         )
+    if network.get("series"):
+        console.note(f"{path.name}: {network['series']}")
     if network.get("doubt"):
         console.note(f"{path.name}: {network['doubt']}")
     if rows.startswith("straightened"):

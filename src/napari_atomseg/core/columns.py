@@ -66,6 +66,15 @@ TEMPLATE, TEMPLATE_MATCH, TEMPLATE_ROTATION = "template", "template_match", "tem
 TEMPLATE_STRAIN = ("template_strain_xx", "template_strain_yy", "template_strain_xy")
 
 
+MOST_ATOMS = 20
+"""Highest column for which there is a name of the probability that it is so high."""
+
+
+def probability_of_atoms(number: int) -> str:
+    """Name of the feature that holds the probability of so many atoms, 1 to :data:`MOST_ATOMS`."""
+    return f"{COUNT_PROBABILITY}_{number}"
+
+
 def std_of(name: str) -> str:
     """Name of the feature that holds the standard deviation of another one."""
     return f"{name}_std"
@@ -132,11 +141,15 @@ SOMETIMES = (
     *_measured(
         CROSS_SECTION, "Å² of the beam or counts Å²", "intensity above the background, over the column", "measure cross-section"
     ),
-    Feature(COUNT_PROBABILITY, "0 to 1", "probability of that number of atoms", "measure counts"),
+    Feature(COUNT_PROBABILITY, "0 to 1", "probability of that number of atoms", "measure counts, network of counts"),
+    *(
+        Feature(probability_of_atoms(number), "0 to 1", f"probability of {number} atom{'s'[: number - 1]}", "network of counts")
+        for number in range(1, MOST_ATOMS + 1)
+    ),
     Feature(OUTLIER_Q, "0 to 1", "false-discovery rate at which the column would be called an outlier", "measure outliers"),
     Feature(EXISTENCE, "0 to 1", "probability that a column stands there", "measure existence"),
     Feature(ELEMENT, "", "chemical symbol", "true columns, imports"),
-    Feature(ATOM_COUNT, "", "atoms in the column", "measure counts, true columns"),
+    *_measured(ATOM_COUNT, "", "atoms in the column", "measure counts, network of counts, true columns"),
     Feature(OCCUPANCY, "0 to 1", "share of the column's sites that are filled", "true columns"),
     Feature(SITE_NUMBER, "", "site of a sequence, -1 for none", "sequence"),
     Feature(TIME, "s", "when the frame was recorded, from the first one on", "sequence"),

@@ -358,6 +358,16 @@ def sample_graphene_dark() -> list[LayerData]:
     return sample("graphene-dark")
 
 
+def sample_gold_series() -> list[LayerData]:
+    """Simulated focal series of a gold particle."""
+    return sample("gold-series")
+
+
+def sample_gold_film() -> list[LayerData]:
+    """Simulated film of a gold particle whose surface changes."""
+    return sample("gold-film")
+
+
 def sample_fast_scan() -> list[LayerData]:
     """Simulated series of fast HAADF frames with drift and jitter."""
     return sample("fast-scan")

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
 from napari_atomseg.core.micrograph import TEM
 from napari_atomseg.inference.detection.structures import as_columns, recognised
+from napari_atomseg.inference.device import device_of
+from napari_atomseg.inference.focal_series import arranged, require_series
 from napari_atomseg.inference.frame_maps import frame_maps
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import PixelSizeEstimate
@@ -53,15 +56,24 @@ def find_structures(
     region, left_out = searched_part(plane if plane.ndim == 2 else plane[0], region)
     box = box_of(region)
     names = tuple(output.name for output in model.card.outputs)
-    prediction, says = yield from frame_maps(part_of(plane, box), model, names, params, estimate)
+    given = part_of(plane, box)
+    about: dict[str, Any] = {}
+    series = plane.ndim == 3
+    if series and model.card.counts:
+        require_series(int(plane.shape[0]), model.card)
+        given, about = yield from arranged(given, model, params, estimate.size, device_of(params))
+    elif params.foci:
+        raise AtomsegError("foci belong to the images of a focal series; give --series too, or leave them out")
+    prediction, says = yield from frame_maps(given, model, names, params, estimate)
+    says |= about
     yield Progress(0, 0, "reading the class maps")
     found = recognised(prediction, model.card, params)
-    columns = as_columns(found, prediction, model.card)
+    columns = as_columns(found, prediction, model.card, alone=not series)
     if box is not None and region is not None:
         columns = in_region(columns, box, region)
     doubt = doubt_of(modality, model.card)
     if doubt:
-        says["doubt"] = doubt
+        says["doubt"] = doubt if "doubt" not in says else f"{doubt}; {says['doubt']}"
     return (replace(columns, provenance={"left_out": left_out}) if left_out else columns), says
 
 

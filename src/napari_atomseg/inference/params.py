@@ -34,6 +34,11 @@ class NetworkParams:
         belongs to a structure ends there (Madsen et al., Adv. Theory Simul. 1 (2018) 1800037, section 2.5).
     rejection : float
         Networks of structures: a structure has to be so many times as probable as the background (their Eq. 8).
+    foci : str
+        Networks that take a focal series: defocus of each of its images, separated by commas, positive for underfocus, such as
+        -170,-40,90; if left out they stand from overfocus to underfocus.
+    register : bool
+        Lay the images of a focal series on each other where they are not.
     averaged : bool
         Ask also about the three mirror images and average; four times the work.
     device : {'auto', 'cpu', 'cuda', 'mps'}
@@ -48,6 +53,8 @@ class NetworkParams:
     segmentation: Literal["ours", "otsu"] = "ours"
     epsilon: Annotated[float, Quantity(low=0.01, high=1.0, decimals=3)] = 0.995
     rejection: Annotated[float, Quantity(low=0.0, high=100.0, decimals=2)] = 0.5
+    foci: str = ""
+    register: bool = True
     averaged: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 

@@ -14,13 +14,15 @@ from torch import Tensor
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.core.quantities import format_pixel_size
+from napari_atomseg.inference.beam_normalisation import WIDTH as BEAM_WIDTH
+from napari_atomseg.inference.beam_normalisation import beam_normalised
 from napari_atomseg.inference.grid import LEAST_SIDE, NativeGrid, native_grid
 from napari_atomseg.inference.local_normalisation import WIDTH, locally_normalised
 from napari_atomseg.inference.network_tiles import continued, network_tiles
 from napari_atomseg.inference.normalise import contrast_of, normalised
 from napari_atomseg.inference.resample import resample
 from napari_atomseg.networks.activate import activate
-from napari_atomseg.networks.card import LOCAL, RESTORATION, ModelError
+from napari_atomseg.networks.card import BEAM, LOCAL, RESTORATION, ModelError
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
 
 if TYPE_CHECKING:
@@ -124,15 +126,16 @@ def predict(
     frames = [plane] if len(plane.shape) == 2 else [plane[number] for number in range(plane.shape[0])]
     _check_frames(model, len(frames))
     grid = _grid_for(model, (int(plane.shape[-2]), int(plane.shape[-1])), pixel_size)
-    image = torch.empty(1, len(frames), *grid.native_shape)
+    image = torch.zeros(1, model.card.images, *grid.native_shape)
+    first = (model.card.images - len(frames)) // 2
     for number, frame in enumerate(frames):
-        image[:, number : number + 1] = yield from _native_image(frame, grid, sign)
+        image[:, first + number : first + number + 1] = yield from _native_image(frame, grid, sign)
     given, level, scale = _normalised(image, model)
     found, spread = yield from _tile_by_tile(model, given, [names.index(task) for task in tasks], averaged, device)
     units = {task: unit_of(task, outputs) for task in tasks}
     maps = {task: in_counts(units[task], found[row], level, scale, sign) for row, task in enumerate(tasks)}
     wide = {} if spread is None else {task: _spread_in_counts(units[task], spread[row], scale) for row, task in enumerate(tasks)}
-    shown = given[0, 0].numpy()
+    shown = given[0, first].numpy()
     return Prediction(grid=grid, maps=maps, spread=wide, image=shown, dark=level, contrast=scale, sign=sign, outputs=outputs)
 
 
@@ -140,6 +143,8 @@ def _normalised(image: Tensor, model: Model) -> tuple[Tensor, float, float]:
     """The image as the model takes it, and the level and scale by which intensities come back from its maps."""
     if model.card.normalisation == LOCAL:
         return locally_normalised(image, WIDTH / model.card.native_sampling), 0.0, 1.0
+    if model.card.normalisation == BEAM:
+        return beam_normalised(image, BEAM_WIDTH / model.card.native_sampling), 0.0, 1.0
     dark, contrast = contrast_of(image)
     return normalised(image, dark, contrast), float(dark), float(contrast)
 
@@ -176,12 +181,14 @@ def _check_range(model: Model, pixel_size: tuple[float, float], tasks: tuple[str
 
 
 def _check_frames(model: Model, number: int) -> None:
-    wanted = int(model.card.network.get("images", 1))
-    if number != wanted:
-        raise ModelError(
-            f"the model {model.card.name} looks at {wanted} image{'s' if wanted > 1 else ''} of a place together, and {number} "
-            "were given; choose another model, or other frames"
-        )
+    card = model.card
+    if number == card.images or (number == 1 and card.takes_one_of_a_series):
+        return
+    wanted = f"{card.images} image{'s' if card.images > 1 else ''}" + (", or one alone" if card.takes_one_of_a_series else "")
+    raise ModelError(
+        f"the model {card.name} looks at {wanted} of a place together, and {number} were given; choose another model, or other "
+        "frames"
+    )
 
 
 def _native_image(plane: Any, grid: NativeGrid, sign: float) -> Steps[Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.plain_yaml import parse_yaml
 from napari_atomseg.networks.architectures import ARCHITECTURES
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, outputs_from
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, counts_atoms, outputs_from
 
 NAME = "card.yaml"
 WEIGHTS = "weights.safetensors"
@@ -22,6 +22,8 @@ NORMALISATION = "quantiles 0.02 and 0.995 of 3 x 3 means"
 """For columns; see :mod:`napari_atomseg.inference.normalise`."""
 LOCAL = "local mean and deviation, Gaussian of 12 A"
 """For structures; see :mod:`napari_atomseg.inference.local_normalisation`."""
+BEAM = "parts of the local mean, Gaussian of 12 A, less one"
+"""For numbers of atoms; see :mod:`napari_atomseg.inference.beam_normalisation`."""
 WHOLE = "mean and deviation of the image"
 """For restoration; see :mod:`napari_atomseg.inference.whole_normalisation`."""
 
@@ -87,8 +89,25 @@ class ModelCard:
     judge: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    foci: tuple[float, ...] = ()
+    calibration: Mapping[str, float] = field(default_factory=dict)
     licence: str = ""
     sha256: str = ""
+
+    @property
+    def images(self) -> int:
+        """How many images of a place the network looks at together."""
+        return int(self.network.get("images", 1))
+
+    @property
+    def counts(self) -> bool:
+        """Whether its classes are numbers of atoms."""
+        return counts_atoms(self.outputs)
+
+    @property
+    def takes_one_of_a_series(self) -> bool:
+        """Whether a single image will do, in the middle of the places of a series whose other images are missing."""
+        return self.images > 1 and self.normalisation == BEAM
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -123,10 +142,10 @@ def _card_from(values: Any, path: Path) -> ModelCard:
     except AtomsegError as error:
         raise ModelError(f"{path}: {error}; mend the card, or update the plugin") from error
     size = _pair(values.get("sampling_range", (0.02, 0.3)), path)
-    card = ModelCard(**{**values, "sampling_range": size, "outputs": outputs})
+    card = ModelCard(**{**values, "sampling_range": size, "outputs": outputs, "foci": _lengths(values.get("foci") or (), path)})
     for name, value, choices in (
         ("architecture", card.architecture, ARCHITECTURES),
-        ("normalisation", card.normalisation, (NORMALISATION, LOCAL, WHOLE)),
+        ("normalisation", card.normalisation, (NORMALISATION, LOCAL, BEAM, WHOLE)),
     ):
         if value not in choices:
             raise ModelError(f"{path}: this version knows no {name} {value!r}, only {', '.join(choices)}; update the plugin")
@@ -147,6 +166,13 @@ def _pair(given: Any, path: Path) -> tuple[float, float]:
     return low, high
 
 
+def _lengths(given: Any, path: Path) -> tuple[float, ...]:
+    try:
+        return tuple(float(value) for value in given)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: foci have to be lengths in Å, got {given!r}; mend the card") from error
+
+
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write the card into the model's folder.
 
@@ -158,5 +184,6 @@ def write_card(card: ModelCard, folder: Path) -> None:
     """
     import yaml
 
-    values = {**asdict(card), "sampling_range": list(card.sampling_range), "outputs": [asdict(output) for output in card.outputs]}
+    lists = {"sampling_range": list(card.sampling_range), "foci": list(card.foci)}
+    values = {**asdict(card), **lists, "outputs": [asdict(output) for output in card.outputs]}
     (folder / NAME).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")

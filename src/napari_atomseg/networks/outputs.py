@@ -68,6 +68,25 @@ def structure_outputs(classes: int) -> tuple[Output, ...]:
     )
 
 
+def count_outputs(highest: int) -> tuple[Output, ...]:
+    """Maps of the networks that count the atoms of columns: one for each number up to the highest, and one for the background.
+
+    Parameters
+    ----------
+    highest : int
+        Columns of more atoms count as such.
+    """
+    names = ["1 atom", *(f"{number} atoms" for number in range(2, highest + 1))]
+    return tuple(
+        Output(name=name, activation="softmax", unit="probability", loss="cross_entropy") for name in (*names, BACKGROUND)
+    )
+
+
+def counts_atoms(outputs: Sequence[Output]) -> bool:
+    """Whether the classes of a network are numbers of atoms: class n is that of n atoms."""
+    return len(outputs) > 1 and tuple(outputs) == count_outputs(len(outputs) - 1)
+
+
 def outputs_from(values: Any) -> tuple[Output, ...]:
     """Outputs as a card lists them.
 

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
-from napari_atomseg.specimens.projection import Projection
+from napari_atomseg.specimens.projection import Projection, columns_of
 
 ZONES = {"110": (1, 1, 0), "111": (1, 1, 1), "001": (0, 0, 1)}
 
@@ -90,17 +90,39 @@ def particle(
     rng : Generator
     centre : tuple of float, Angstrom, (y, x), optional
     """
+    return particle_with_columns(params, field, rng, centre)[0]
+
+
+def particle_with_columns(
+    params: ParticleParams, field: tuple[float, float], rng: np.random.Generator, centre: tuple[float, float] | None = None
+) -> tuple[Projection, np.ndarray]:
+    """As :func:`particle`, and which atoms stand in one column along the zone axis, however far the particle is tilted.
+
+    Parameters
+    ----------
+    params : ParticleParams
+    field : tuple of float, Angstrom, (y, x)
+    rng : Generator
+    centre : tuple of float, Angstrom, (y, x), optional
+
+    Returns
+    -------
+    Projection
+    ndarray of int, shape (N,)
+        Number of the column of each atom, from 0.
+    """
     atoms = particle_atoms(params, rng)
     frame = _frame(ZONES[params.zone])
-    placed = atoms @ frame.T  # x, y, z with the beam along z
-    placed = placed @ _rotation(params.tilt_x, 0) @ _rotation(params.tilt_y, 1) @ _rotation(params.turn, 2)
+    upright = atoms @ frame.T  # x, y, z with the beam along z
+    placed = upright @ _rotation(params.tilt_x, 0) @ _rotation(params.tilt_y, 1) @ _rotation(params.turn, 2)
     middle = np.array(centre if centre is not None else (field[0] / 2, field[1] / 2))
-    return Projection(
+    projected = Projection(
         positions=placed[:, [1, 0]] + middle,
         numbers=np.full(len(placed), params.number),
         heights=placed[:, 2] - placed[:, 2].min() if len(placed) else placed[:, 2],
         field=field,
     )
+    return projected, columns_of(Projection(positions=upright[:, :2], numbers=projected.numbers)).column
 
 
 def _roughened(

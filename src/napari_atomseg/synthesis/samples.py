@@ -19,6 +19,7 @@ from napari_atomseg.imaging.column_image import render_cloud, render_columns
 from napari_atomseg.specimens.scenes import Scene, dumbbells, nanoparticle, perovskite
 from napari_atomseg.synthesis.edge_film import EDGE_FILM, draw_edge_film
 from napari_atomseg.synthesis.graphene_samples import GRAPHENE_SAMPLES, draw_graphene
+from napari_atomseg.synthesis.particle_samples import PARTICLE_SAMPLES, draw_particle
 from napari_atomseg.synthesis.series_samples import SERIES_SAMPLES, draw_series
 
 SAMPLES = {
@@ -26,6 +27,7 @@ SAMPLES = {
     "nanoparticle": "Platinum particle [110] at the edge of a carbon film, HAADF",
     "dumbbells": "Silicon [110], HAADF, 1.36 Å dumbbells with row jitter",
     **GRAPHENE_SAMPLES,
+    **PARTICLE_SAMPLES,
     **SERIES_SAMPLES,
     **EDGE_FILM,
 }
@@ -99,6 +101,8 @@ def draw_sample(name: str) -> tuple[Micrograph, Columns]:
         raise AtomsegError(f'there is no sample "{name}"; choose one of {", ".join(SAMPLES)}')
     if name in GRAPHENE_SAMPLES:
         return draw_graphene(name)
+    if name in PARTICLE_SAMPLES:
+        return draw_particle(name)
     if name in SERIES_SAMPLES:
         return draw_series(name)
     if name in EDGE_FILM:

@@ -114,6 +114,7 @@ def fit(
     """
     _check(params, minutes, starts=start_from is not None or resume)
     lesson = lesson_of(recipe, params.task)
+    _check_images(recipe, network, lesson)
     settings = {
         "recipe": recipe.name,
         "architecture": architecture_of(network),
@@ -210,6 +211,15 @@ def _check(params: TrainParams, minutes: float | None, starts: bool) -> None:
         raise AtomsegError("only what a network has learnt can be kept: --frozen needs a model to start from (--start-from)")
     if params.steps == 0 and not minutes:
         raise AtomsegError("a run of 0 steps needs the minutes that it may take; give either of them")
+
+
+def _check_images(recipe: Recipe, network: Any, lesson: Lesson) -> None:
+    wanted, given = (int(getattr(one, "images", 1)) for one in (lesson.network, network))
+    if wanted != given:
+        raise AtomsegError(
+            f"{recipe.name} gives {wanted} images of a place together, and this {architecture_of(network)} takes {given}; leave "
+            "out the architecture"
+        )
 
 
 def _begin(

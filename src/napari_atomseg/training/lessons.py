@@ -12,12 +12,14 @@ from torch import nn
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.architectures.unet import UnetParams
-from napari_atomseg.networks.card import COLUMNS, LOCAL, NORMALISATION, RESTORATION, STRUCTURES, WHOLE
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, RESTORED, Output, structure_outputs
+from napari_atomseg.networks.card import BEAM, COLUMNS, LOCAL, NORMALISATION, RESTORATION, STRUCTURES, WHOLE
+from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, RESTORED, Output, count_outputs, structure_outputs
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.synthesis.recipe import Recipe
+from napari_atomseg.training.count_validation import validate_counts
 from napari_atomseg.training.examples import Examples, draw_examples
 from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.particle_examples import COLUMN_LABEL_WIDTH, draw_particle_examples
 from napari_atomseg.training.restoration_examples import draw_restoration_examples
 from napari_atomseg.training.restoration_validation import validate_restoration
 from napari_atomseg.training.sheets import KNOWN, LABEL_WIDTH
@@ -142,11 +144,25 @@ def _whole_lesson(recipe: Recipe) -> Lesson:
             label_width=GAUSSIAN_WIDTH,
             sampling_range=(0.01, 0.3),
         )
+    if _counts(recipe):
+        return Lesson(
+            task=STRUCTURES,
+            outputs=count_outputs(recipe.classes),
+            draw=draw_particle_examples,
+            validate=validate_counts,
+            network=FusionNetParams(images=len(recipe.imaging["foci"]), width=32, levels=2, stem=2),
+            params=TrainParams(batch=4, patch=144, warm_up=200, averaging=0.998, settled=0.8),
+            modality="HRTEM",
+            normalisation=BEAM,
+            label_width=COLUMN_LABEL_WIDTH,
+            sampling_range=(0.01, 0.25),
+        )
     sheets = any(kind.get("kind") in KNOWN for kind in recipe.specimens)
     if "lens" not in recipe.imaging or "profile" in recipe.imaging or recipe.dose is None or not sheets:
         raise AtomsegError(
-            f"{recipe.name}: networks learn columns from recipes of STEM images, such as columns_stem, and structures from TEM "
-            f"images of {' or '.join(KNOWN)} through a lens with a dose, such as hrtem-graphene; choose one like these"
+            f"{recipe.name}: networks learn columns from recipes of STEM images, such as columns_stem, structures from TEM "
+            f"images of {' or '.join(KNOWN)} through a lens with a dose, such as hrtem-graphene, and numbers of atoms from focal "
+            "series of particles, such as hrtem-particles; choose one like these"
         )
     return Lesson(
         task=STRUCTURES,
@@ -160,6 +176,13 @@ def _whole_lesson(recipe: Recipe) -> Lesson:
         label_width=LABEL_WIDTH,
         sampling_range=(0.01, 0.25),
     )
+
+
+def _counts(recipe: Recipe) -> bool:
+    """Whether a recipe shows focal series of particles, whose columns' atoms are to be counted."""
+    series = isinstance(recipe.imaging.get("foci"), list) and len(recipe.imaging["foci"]) > 1
+    particles = all(kind.get("kind") == "particle" for kind in recipe.specimens)
+    return particles and series and "lens" in recipe.imaging and recipe.dose is not None and recipe.classes > 1
 
 
 def scenes(recipe: Recipe, patch: int, native: float, task: str = ALL) -> Iterator[Examples]:

@@ -44,9 +44,22 @@ def pictures(potential: Tensor, records: Sequence[Record], native: float, rng: n
     tuple of Tensor, each of shape (B, F, S, S)
         In counts, and in parts of the incident beam.
     """
+    energies = [from_dict(CtfParams, dict(record.imaging["lens"])).energy for record in records]
+    return photographs(phase_object(potential, energies), records, native, rng)
+
+
+def photographs(waves: Tensor, records: Sequence[Record], native: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """As :func:`pictures`, of exit waves.
+
+    Parameters
+    ----------
+    waves : Tensor, complex64, shape (B, S, S)
+        Periodic.
+    records, native, rng
+        As there.
+    """
     sizes = [native * (1 + rng.uniform(-CALIBRATION, CALIBRATION)) for _ in records]
     lenses = [from_dict(CtfParams, dict(record.imaging["lens"])) for record in records]
-    waves = phase_object(potential, [lens.energy for lens in lenses])
     clean = [
         image_focal_series(waves[row : row + 1], [lens], foci_of(record), size)
         for row, (record, lens, size) in enumerate(zip(records, lenses, sizes, strict=True))

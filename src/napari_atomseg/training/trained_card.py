@@ -10,11 +10,16 @@ from typing import Any
 
 from napari_atomseg.networks.architectures import architecture_of, build_network
 from napari_atomseg.networks.card import BEFORE, ModelCard
+from napari_atomseg.networks.outputs import counts_atoms
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import checkpoint
-from napari_atomseg.training.lessons import lesson_of
+from napari_atomseg.training.count_calibration import fitted_temperatures
+from napari_atomseg.training.lessons import BATCH, SEED, lesson_of
 from napari_atomseg.training.params import TrainParams
+from napari_atomseg.training.particle_examples import draw_particle_examples, usual_foci
 
+CALIBRATED = 8
+"""Batches by which the probabilities of numbers of atoms are made honest."""
 LICENCE = "GPL-3.0-or-later"
 COURSE = ("step", "seconds", "learning_rate", "training_loss")
 """What a look writes down of the run itself; the rest are scores."""
@@ -59,7 +64,21 @@ def card_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path, nam
         reach_px=int(build_network(network, lesson.outputs).reach),  # type: ignore[arg-type]
         modality=lesson.modality,
         recipe=recipe.name,
+        foci=usual_foci(recipe) if counts_atoms(lesson.outputs) else (),
+        calibration=_calibration(recipe, network, params, state) if counts_atoms(lesson.outputs) else {},
         training={**asdict(params), "updates": state.step, "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}"},
         scores=scores,
         licence=LICENCE,
     )
+
+
+def _calibration(recipe: Recipe, network: Any, params: TrainParams, state: checkpoint.State) -> dict[str, float]:
+    """Temperatures of the averaged weights, on particles that were neither learnt from nor looked at."""
+    lesson = lesson_of(recipe, params.task)
+    made = build_network(network, lesson.outputs)
+    made.load_state_dict(dict(state.averaged))
+    batches = (
+        draw_particle_examples(recipe, SEED + 1, number, BATCH, params.patch, params.native_sampling)
+        for number in range(CALIBRATED)
+    )
+    return fitted_temperatures(made, batches, params.native_sampling)

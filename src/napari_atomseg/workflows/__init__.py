@@ -91,7 +91,7 @@ from napari_atomseg.workflows.measuring import WHAT, measure
 from napari_atomseg.workflows.models import add_model, model_table, models_folder, why_unfit
 from napari_atomseg.workflows.network_maps import maps
 from napari_atomseg.workflows.provenance import attach_to_image, finder_choice, fit_choices, left_out
-from napari_atomseg.workflows.reading import read, read_columns, why_misplaced
+from napari_atomseg.workflows.reading import join_series, read, read_columns, why_misplaced
 from napari_atomseg.workflows.report import report
 from napari_atomseg.workflows.restoration import restoration_difference, restoration_spread, restore
 from napari_atomseg.workflows.restored_columns import locate_restored
@@ -183,6 +183,7 @@ __all__ = [
     "image_of",
     "image_strain",
     "is_structure_file",
+    "join_series",
     "known_pixel_size",
     "kymograph",
     "left_out",

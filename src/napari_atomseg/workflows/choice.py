@@ -90,6 +90,34 @@ def choose_finder(micrograph: Micrograph, index: int, params: ClassicalParams, n
     return Choice(model=name, reason=f"{what} with a pixel size and columns that the network knows")
 
 
+def choose_for_series(micrograph: Micrograph, network: NetworkParams) -> Choice:
+    """The network for a focal series, by the number of its images and the pixel size.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        A stack.
+    network : NetworkParams
+
+    Raises
+    ------
+    AtomsegError
+        If none that came with the plugin takes so many images with such pixels.
+    """
+    from napari_atomseg.networks.catalogue import model_cards
+    from napari_atomseg.networks.zoo import list_models, shipped_folder
+
+    folders = list_models()
+    for name, card in model_cards().items():
+        fits = card.images == micrograph.frames and not _unfit_size(micrograph, network, card)
+        if fits and card.images > 1 and folders[name].parent == shipped_folder():
+            return Choice(model=name, reason=f"a focal series of {card.images} images with a pixel size that the network knows")
+    raise AtomsegError(
+        f"{micrograph.name}: no network that comes with the plugin takes a focal series of {micrograph.frames} images with such "
+        "pixels; give the pixel size, or name a network with the model"
+    )
+
+
 def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkParams) -> Choice:
     """A network that recognises structures, if one that came with the plugin fits; else the classical finder."""
     from napari_atomseg.networks.card import STRUCTURES
@@ -102,7 +130,10 @@ def _for_tem(micrograph: Micrograph, params: ClassicalParams, network: NetworkPa
     cards = [
         card
         for name, card in model_cards().items()
-        if card.task == STRUCTURES and folders[name].parent == shipped_folder() and not _unfit_size(micrograph, network, card)
+        if card.task == STRUCTURES
+        and not card.counts
+        and folders[name].parent == shipped_folder()
+        and not _unfit_size(micrograph, network, card)
     ]
     if cards:
         return Choice(model=cards[0].name, reason=f"{cards[0].modality} image with a pixel size that the network knows")

@@ -22,7 +22,7 @@ from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.localise.refinement.refine import CHOSEN, refine_columns
 from napari_atomseg.networks.catalogue import recognises
-from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder
+from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder, choose_for_series
 from napari_atomseg.workflows.column_edits import replaced
 from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, attach_to_image, choices_of_fits
 from napari_atomseg.workflows.steps import Find, Refine, recorded
@@ -68,7 +68,8 @@ def locate(
     frames : int, optional
         Index of the only frame to search; by default all.
     series : bool
-        The frames are one focal series, looked at together by a network of structures that knows so many foci.
+        The frames are one focal series, looked at together by a network of structures that knows so many foci; columns stand in
+        its middle frame's pixels, in frame 0. Images that do not lie on each other are moved (`network.register`).
 
     Returns
     -------
@@ -124,9 +125,17 @@ def locate(
 def _chosen(micrograph: Micrograph, first: int, step: Find) -> Generator[Progress, None, tuple[str, dict[str, Any]]]:
     """Name of the finder, chosen by the first frame unless it is named, and how that was settled."""
     chosen, details = step.model, {}
+    if step.series and micrograph.frames == 1:
+        raise AtomsegError(
+            f"{micrograph.name} is one image, and a focal series is a stack of frames; leave out --series, or give the stack"
+        )
     if chosen == AUTO:
         yield Progress(0, 0, "choosing the finder")
-        choice = choose_finder(micrograph, first, step.classical, step.network)
+        choice = (
+            choose_for_series(micrograph, step.network)
+            if step.series
+            else choose_finder(micrograph, first, step.classical, step.network)
+        )
         chosen, details = choice.model, {"model_chosen_because": choice.reason}
     if step.series and not recognises(chosen):
         raise AtomsegError(

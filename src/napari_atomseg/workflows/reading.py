@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_atomseg.core.columns import Columns
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.micrograph import Micrograph
 
 if TYPE_CHECKING:
     from napari_atomseg.readers.column_mapping import ColumnMapping
+
+SAME_SIZE = 0.01
+"""Relative difference up to which the pixel sizes of a series are one."""
 
 
 def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
@@ -45,6 +50,49 @@ def read(path: str | Path, dataset: int | None = None) -> list[Micrograph]:
     from napari_atomseg.readers.registry import read as read_file
 
     return read_file(path, dataset)
+
+
+def join_series(images: Sequence[Micrograph]) -> Micrograph:
+    """Single images, such as those of a focal series that lie in files of their own, as one stack in the same order.
+
+    Parameters
+    ----------
+    images : sequence of Micrograph
+        Each of one frame; all of one shape and pixel size.
+
+    Returns
+    -------
+    Micrograph
+        Shape (F, Y, X), with all else as the first one has it.
+
+    Raises
+    ------
+    AtomsegError
+        If one is a stack itself, or their shapes or pixel sizes differ.
+    """
+    first = images[0]
+    for image in images:
+        if image.frames > 1:
+            raise AtomsegError(
+                f"{image.name} is a stack of {image.frames} frames; a series of several files has one image in each"
+            )
+        if image.shape[-2:] != first.shape[-2:]:
+            raise AtomsegError(
+                f"the images of a series have one shape, and {image.name} has {_sides(image)} px where {first.name} has "
+                f"{_sides(first)}; cut them to the same field"
+            )
+        if (image.pixel_size is None) != (first.pixel_size is None) or (
+            image.pixel_size is not None and not np.allclose(image.pixel_size, first.pixel_size or (), rtol=SAME_SIZE)
+        ):
+            raise AtomsegError(
+                f"the images of a series have one pixel size, and that of {image.name} is another than that of {first.name}; "
+                "--pixel-size gives one for all"
+            )
+    return replace(first, data=np.stack([image.frame() for image in images]))
+
+
+def _sides(image: Micrograph) -> str:
+    return " x ".join(str(side) for side in image.shape[-2:])
 
 
 def read_columns(

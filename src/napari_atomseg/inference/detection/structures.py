@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.core.columns import CLASS, CLASS_PROBABILITY, NETWORK_POSITION, NETWORK_STD, Columns
+from napari_atomseg.core.columns import (
+    ATOM_COUNT,
+    CLASS,
+    CLASS_PROBABILITY,
+    COUNT_PROBABILITY,
+    MOST_ATOMS,
+    NETWORK_POSITION,
+    NETWORK_STD,
+    Columns,
+    probability_of_atoms,
+    std_of,
+)
 from napari_atomseg.inference.detection.candidate_features import value_at
 from napari_atomseg.inference.detection.interpretation import Structures, interpret
 from napari_atomseg.inference.params import NetworkParams
@@ -33,12 +44,54 @@ def recognised(prediction: Prediction, card: ModelCard, params: NetworkParams) -
     return interpret(maps, card.column_width / card.native_sampling, params.epsilon, rejection)
 
 
-def as_columns(found: Structures, prediction: Prediction, card: ModelCard) -> Columns:
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities made flatter (above 1) or steeper (below), each row again with the sum 1.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (N, K)
+    temperature : float
+        Their logarithms are divided by it.
+
+    References
+    ----------
+    Guo et al., ICML 2017.
+    """
+    powers = np.maximum(probabilities, 1e-12) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def counted(probabilities: np.ndarray, card: ModelCard, alone: bool) -> dict[str, np.ndarray]:
+    """Features of columns by the probabilities of their numbers of atoms: the likeliest, its probability, those of all, spread.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (N, K)
+        Of 1, 2, ... K atoms, as the network gives them.
+    card : ModelCard
+        Whose calibration has a temperature for a ``series`` and one for a ``single`` image.
+    alone : bool
+        Whether a single image was given.
+    """
+    honest = tempered(probabilities, float(card.calibration.get("single" if alone else "series", 1.0)))
+    number = np.arange(1, honest.shape[1] + 1)
+    mean = honest @ number
+    likeliest = np.argmax(honest, axis=1)
+    return {
+        ATOM_COUNT: likeliest + 1,
+        COUNT_PROBABILITY: honest[np.arange(len(honest)), likeliest],
+        std_of(ATOM_COUNT): np.sqrt(np.maximum(honest @ number**2 - mean**2, 0.0)),
+        **{probability_of_atoms(one): honest[:, one - 1] for one in number[:MOST_ATOMS]},
+    }
+
+
+def as_columns(found: Structures, prediction: Prediction, card: ModelCard, alone: bool = True) -> Columns:
     """The same in pixels of the image.
 
     ``class`` counts from 1, ``class_probability`` is that of the class if there is a structure at all, ``confidence`` that
     there is one. ``intensity`` is the locally normalised image at the structure: below zero where atoms are dark.
-    ``network_std_px`` says how far the map lets a structure be off along one axis.
+    ``network_std_px`` says how far the map lets a structure be off along one axis. Networks that count atoms give their number
+    in place of a class (:func:`counted`).
 
     Parameters
     ----------
@@ -46,12 +99,19 @@ def as_columns(found: Structures, prediction: Prediction, card: ModelCard) -> Co
         In native px.
     prediction : Prediction
     card : ModelCard
+    alone : bool
+        A single image was looked at, no series.
     """
     positions = prediction.grid.to_image(found.positions)
     ratio = float(np.sqrt(float(prediction.grid.ratio[0] * prediction.grid.ratio[1])))
     width = np.full(len(positions), card.column_width / card.native_sampling * ratio)
     given = prediction.image if prediction.image is not None else np.zeros(prediction.grid.native_shape)
     rows = np.arange(len(positions))
+    classes = (
+        counted(found.probabilities, card, alone)
+        if card.counts
+        else {CLASS: found.classes + 1, CLASS_PROBABILITY: found.probabilities[rows, found.classes]}
+    )
     features = pd.DataFrame(
         {
             "intensity": value_at(given, found.positions),
@@ -60,8 +120,7 @@ def as_columns(found: Structures, prediction: Prediction, card: ModelCard) -> Co
             "sigma_minor_px": width,
             "confidence": found.confidence,
             "origin": "model",
-            CLASS: found.classes + 1,
-            CLASS_PROBABILITY: found.probabilities[rows, found.classes],
+            **classes,
             **dict(zip(NETWORK_POSITION, positions.T, strict=True)),
             NETWORK_STD: found.spread * ratio,
         }

@@ -17,6 +17,7 @@ from napari_atomseg.core.jobs import Steps
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.pages.columns.series_box import SeriesBox
 from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.forms import Form, ResetLabel, Setting, form_layout
@@ -101,6 +102,8 @@ class Finder(QWidget):
         self.form.addRow(ResetLabel("Confidence", Setting(self.least, NetworkParams().least_confidence)), self.least)
         self.form.addRow(self.pixel_size_box)
         self.form.addRow(self.reading)
+        self.series = SeriesBox()
+        self.form.addRow(self.series)
         self.form.setVerticalSpacing(4)
 
     @property
@@ -143,8 +146,16 @@ class Finder(QWidget):
             return locate.steps(micrograph, model=CLASSICAL, params=given, refined=False, region=region, frames=frame)
         # Points are shown on the image as it was scanned; straightening them is a step of its own.
         asked = replace(self._networks.params, polarity=given.polarity, least_confidence=LEAST, straighten=False)
-        name = self.model.chosen
-        return locate.steps(micrograph, model=name, params=given, network=asked, refined=False, region=region, frames=frame)
+        return locate.steps(
+            micrograph,
+            model=self.model.chosen,
+            params=given,
+            network=self.series.told(asked),
+            refined=False,
+            region=region,
+            frames=frame,
+            series=self.series.is_series,
+        )
 
     def sure(self, found: Columns, frame: int | None = None) -> Columns:
         """Those that the threshold lets through, of all frames or of the only one that was searched."""
@@ -183,6 +194,7 @@ class Finder(QWidget):
     def refresh(self) -> None:
         """Say what the network is told of the image, and show the threshold of the document."""
         self.pixel_size_box.show_for(self._host.image, self.model.card)
+        self.form.setRowVisible(self.series, self.series.show_for(self._host.image, self.model.card))
         self.least.setEnabled(not self._host.busy)
         least = least_of(self._session.columns) if self._session is not None and self.candidates is not None else None
         if least is not None and abs(least - self.least.value()) > HALF_A_STEP:

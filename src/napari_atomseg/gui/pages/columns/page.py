@@ -24,6 +24,7 @@ from napari_atomseg.gui.documents.results import adopt, documents_of, precision,
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
 from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
 from napari_atomseg.gui.pages.columns.finder import Finder, estimate_sentence, finder_sentence, nothing_found
+from napari_atomseg.gui.pages.columns.found_counts import show_found_counts
 from napari_atomseg.gui.pages.columns.hand_added import take_added
 from napari_atomseg.gui.pages.columns.quality import QualityStrip
 from napari_atomseg.gui.pages.columns.selection_view import SelectionView
@@ -209,7 +210,8 @@ class ColumnsPage(QWidget):
             return
         micrograph = to_micrograph(image)
         stack = len(micrograph.shape) == 3
-        frame = None if self.every_frame.isChecked() or not stack else int(self._viewer.dims.current_step[0])
+        together = self.every_frame.isChecked() or self.finder.series.is_series
+        frame = None if together or not stack else int(self._viewer.dims.current_step[0])
         begun = time.perf_counter()
         steps = self.finder.steps(micrograph, params, region, frame)
         self._host.start(
@@ -251,6 +253,7 @@ class ColumnsPage(QWidget):
         self.finder.keep(session, found, frame)
         kept = "" if replaced or not before else " Your edited columns were kept; these are in a new layer."
         self._host.documents.watch(session)
+        show_found_counts(self._viewer, image, session)
         if len(columns):
             place = f" in frame {frame + 1}" if frame is not None else ""
             further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
