@@ -75,13 +75,19 @@ def test_wrong_and_missing_pixel_sizes_are_told(model, image):
         locate(replace(image, pixel_size=None), model=model)
 
 
-def test_its_maps_are_classes_and_background(model, image):
+def test_its_maps_are_all_steps_from_the_image_to_the_segments(model, image):
     found = maps(image, model=model)
-    assert list(found) == ["structure 1", "structure 2", "background"]
-    total = sum(one.data for one in found.values())
+    assert list(found) == ["normalised", "structure 1", "structure 2", "background", "segments"]
+    total = sum(found[name].data for name in ("structure 1", "structure 2", "background"))
     assert total == pytest.approx(1, abs=1e-3)
     place = tuple(PLACES[0].astype(int))
     assert found["structure 2"].data[place] > 0.9 > found["background"].data[place]
+    assert abs(found["normalised"].data.mean()) < 0.3
+    numbers = found["segments"].data[tuple(PLACES.astype(int).T)]
+    assert (numbers > 0).all()
+    assert len(set(numbers)) == len(PLACES)
+    # Single steps can be asked for.
+    assert list(maps(image, model=model, tasks=("segments",))) == ["segments"]
 
 
 def test_it_needs_no_classifier_of_candidates(model):

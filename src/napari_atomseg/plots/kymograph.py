@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
 from napari_atomseg.plots.frame_axis import frame_near
 from napari_atomseg.plots.picture import Inks
@@ -73,7 +74,7 @@ class KymographPlot:
         found = pd.DataFrame(self.values, columns=names)
         found.insert(0, "frame", np.arange(len(found)))
         if self.frame_time_s:
-            found.insert(1, "time_s", self.along)
+            found.insert(1, TIME, self.along)
         return found
 
     def draw(self, figure: Figure, inks: Inks) -> None:
