@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,14 @@ def pytest_xdist_make_scheduler(config, log):
             return "window" if nodeid.startswith("tests/gui/") else super()._split_scope(nodeid)
 
     return OneWindow(config, log)
+
+
+@pytest.fixture(autouse=True)
+def same_chance():
+    """Tests that draw from torch without a generator draw the same in every run."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(20)
 
 
 @pytest.fixture
