@@ -1,10 +1,12 @@
 """Networks of local structures as finders: how their maps are read can be changed while one looks."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from napari_atomseg.gui.layers.conversion import image_layer_data, to_micrograph
 from napari_atomseg.networks.zoo import shipped_folder
 
 PLUGIN, NAME, SHIPPED = "napari-atomseg", "hrtem-graphene", shipped_folder()
@@ -110,3 +112,13 @@ def test_the_maps_on_offer_are_those_of_the_network(atoms, panel):
         assert tuple(page.map_ticks.ticks) == ("columns", "mask", "denoise", "background", "deblur")
         page.model.choose(NAME)
     assert page.map_ticks.chosen == ("normalised", "structure", "background")
+
+
+def test_an_image_that_the_network_does_not_know_is_warned_about(atoms, viewer, panel, page, idle):
+    image = panel.image
+    of_stem = replace(to_micrograph(image), modality="haadf", name="stem")
+    data, options, _ = image_layer_data(of_stem)
+    panel.choose_image(viewer.add_image(data, **options))
+    page.find()
+    idle(panel)
+    assert "this is a haadf image" in panel.status.text().lower()

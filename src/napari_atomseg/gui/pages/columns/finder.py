@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -238,9 +239,11 @@ def estimate_sentence(found: Columns) -> str:
 
 
 def finder_sentence(found: Columns) -> str:
-    """Which finder was chosen and why, and what in the picture was not searched; empty if there is nothing to say."""
+    """Which finder was chosen and why, what was not searched, and why it may be wrong; empty if there is nothing to say."""
     chosen, out = finder_choice(found), left_out(found)
-    return "".join([f" Found by the {chosen}." if chosen else "", f" Not searched: {out}." if out else ""])
+    doubt = str(found.provenance.get("network", {}).get("doubt", ""))
+    said = [f" Found by the {chosen}." if chosen else "", f" Not searched: {out}." if out else ""]
+    return "".join([*said, f" <b>{escape(doubt[:1].upper() + doubt[1:])}.</b>" if doubt else ""])
 
 
 def nothing_found(found: Columns, least: float) -> str:
