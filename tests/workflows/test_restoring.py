@@ -48,7 +48,10 @@ def test_a_stack_is_restored_frame_by_frame_and_keeps_what_it_is(model, stack):
     found = restore(stack, model="mine")
     assert found.shape == stack.shape
     assert (found.pixel_size, found.frame_time_s, found.modality) == (stack.pixel_size, 0.5, "haadf")
-    assert "network mine, as hrstem (from the metadata): a belief" in found.notes[0]
+    assert (
+        "network mine, as hrstem (from the metadata), with the periodic structure that stands above the noise put back: a belief"
+        in found.notes[0]
+    )
     one = restore(stack, model=str(model), frames=1)
     assert one.shape == stack.shape[1:]
     assert one.data == pytest.approx(found.data[1])
@@ -82,7 +85,12 @@ def test_a_network_that_wipes_a_lattice_out_is_warned_about(model, rng, monkeypa
     y, x = np.mgrid[:160, :160] * 2 * np.pi / 9.1
     image = Micrograph(data=rng.poisson(20 + 8 * np.cos(y) * np.cos(x)), name="crystal")
     monkeypatch.setattr("napari_atomseg.inference.restore._restored", lambda _, window, *rest: np.zeros(window.shape[-2:]))
-    assert "structure was removed" in restore(image, model="mine").notes[1]
+    assert "structure was removed" in restore(image, model="mine", params=RestorationParams(periodic=False)).notes[1]
+    kept = restore(image, model="mine")
+    assert "periodic structure" in kept.notes[0]
+    assert not any("structure was removed" in note for note in kept.notes)
+    true = 20 + 8 * np.cos(y) * np.cos(x)
+    assert np.std((kept.data - true)[30:-30, 30:-30]) < 0.2 * true.std()
 
 
 def test_without_such_a_network_it_says_what_to_do(tmp_path, monkeypatch, stack):

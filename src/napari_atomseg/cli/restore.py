@@ -14,7 +14,12 @@ from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
 
 
-@param_options({"restoration": "RestorationParams"}, FieldOption("restoration.modality"), FieldOption("restoration.device"))
+@param_options(
+    {"restoration": "RestorationParams"},
+    FieldOption("restoration.modality"),
+    FieldOption("restoration.periodic"),
+    FieldOption("restoration.device"),
+)
 def restore_images(
     inputs: ImagesIn,
     out: ImagesOut,

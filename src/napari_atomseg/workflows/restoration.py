@@ -58,10 +58,12 @@ def restore(
     AtomsegError
         If no model restores, or it does not know such images.
     """
+    from napari_atomseg.inference.periodic_structure import periodic_structure
     from napari_atomseg.inference.restoration_check import check_lattice, little_noise
     from napari_atomseg.inference.restore import restore_plane
 
-    asked = _asked(micrograph, model, params or RestorationParams())
+    params = params or RestorationParams()
+    asked = _asked(micrograph, model, params)
     indices = micrograph.frame_indices(frames)
     stacked = len(indices) > 1
     found = scratch_array((len(indices), *micrograph.shape[-2:]) if stacked else micrograph.shape[-2:])
@@ -71,9 +73,12 @@ def restore(
         steps = restore_plane(asked.model, plane, asked.kind, region=region, device=asked.device)
         target = found[row] if stacked else found
         target[...] = yield from with_frame_progress(steps, row, len(indices))
+        if params.periodic:
+            target += periodic_structure(np.asarray(plane), target)
         words = (*check_lattice(plane, target).warnings(), little_noise(plane, target))
         warnings += [f"frame {index}: {text}" if stacked else text for text in words if text]
-    note = f"restored by the network {asked.name}, {asked.words}: a belief, not a measurement"
+    beside = ", with the periodic structure that stands above the noise put back" if params.periodic else ""
+    note = f"restored by the network {asked.name}, {asked.words}{beside}: a belief, not a measurement"
     return _like(micrograph, found, "restored", (note, *warnings))
 
 

@@ -88,7 +88,7 @@ class RestorePage(NetworkPage):
             "Ask the network four times, with the rows in the other order and without the kind: where its answers differ, it "
             "does not know. Takes five times as long. Default: off."
         )
-        self.more = Form(RestorationParams, ("device",))
+        self.more = Form(RestorationParams, ("periodic", "device"))
         self.first.addRow("Network", self.model)
         self.where = form_layout()
         self.where.addRow(self.region_text, self.region)
@@ -110,7 +110,8 @@ class RestorePage(NetworkPage):
     @property
     def params(self) -> RestorationParams:
         """How the image is restored."""
-        return RestorationParams(modality=self.form.value().modality, device=self.more.value().device)
+        more = self.more.value()
+        return RestorationParams(modality=self.form.value().modality, periodic=more.periodic, device=more.device)
 
     @property
     def links(self) -> Links:

@@ -1,0 +1,115 @@
+"""Periodic structure that a network took off with the noise, put back as it was recorded.
+
+A network sees a few cells of a crystal at a time; what repeats over a whole image stands out of the noise even where no single
+cell shows it. What the network took off (recorded less restored image) is noise where it was right. Fourier coefficients of it
+that stand above the noise around them cannot be noise: they are structure of the recording, are estimated (shrunk as the noise
+demands, after Wiener) and put back, as far as each place of the image bears them out. Unlike the rest of a restored image this
+part is measured.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import fft, ndimage
+
+from napari_atomseg.inference.whole_normalisation import cut_off
+
+CERTAIN = 5.0
+"""Amplitude of a coefficient that no noise has, in units of the noise's deviation along one axis of the complex plane: that of
+noise is as high at one of 270,000 places."""
+LIKELY = 3.0
+"""The same in places that touch such a coefficient, or touch others that do: spots of a strained or cut lattice are wide ..."""
+BESIDE = 1.4
+"""... and the places around these."""
+TILE = 16
+"""Side of the squares of Fourier space over which the noise is taken to be the same, places."""
+MEDIAN = float(np.sqrt(2 * np.log(2)))
+"""Median amplitude of complex noise of unit deviation along each axis (Rayleigh's distribution)."""
+BORNE_OUT = 16.0
+"""Standard deviation of the Gaussian window in which an image bears structure out, px."""
+SMALLEST_SIDE = 2 * TILE
+
+
+def periodic_structure(recorded: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """What a restoration took off that repeats over the image, to be added to the restored one.
+
+    Parameters
+    ----------
+    recorded, restored : ndarray, shape (Y, X)
+        On the same scale of intensities; nothing is put back where either is not finite. Hot and dead pixels are cut off first.
+
+    Returns
+    -------
+    ndarray, float32, shape (Y, X)
+        Zero everywhere if the difference looks like noise, or the image is smaller than 32 px.
+    """
+    good = np.isfinite(recorded) & np.isfinite(restored)
+    if min(recorded.shape) < SMALLEST_SIDE or not good.any():
+        return np.zeros(recorded.shape, np.float32)
+    shown = np.where(good, restored, 0).astype(np.float32)
+    seen = np.where(good, recorded, np.median(recorded[good])).astype(np.float32)
+    difference = cut_off(torch.from_numpy(seen)[None, None])[0, 0].numpy() - shown
+    difference = np.where(good, difference - difference[good].mean(), 0)
+    difference = without_row_shifts(difference, shown)
+    found = _significant(difference)
+    return np.where(good, found * _borne_out(difference, found), 0).astype(np.float32)
+
+
+def without_row_shifts(difference: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """The difference without what displaced scan rows leave in it: a multiple of the image's slope along each row.
+
+    Parameters
+    ----------
+    difference, restored : ndarray, shape (Y, X)
+
+    Returns
+    -------
+    ndarray, shape (Y, X)
+        Displacements are estimated row by row and shrunk by what noise alone would make of them, to nothing where rows lie
+        straight.
+    """
+    slope = np.gradient(restored, axis=1)
+    square = np.sum(slope * slope, axis=1)
+    if not square.any():
+        return difference
+    shift = np.sum(difference * slope, axis=1) / np.maximum(square, 1e-6 * square.max())
+    noise = float(difference.var() / square.mean())
+    variance = float(shift.var())
+    share = max(0.0, 1 - noise / variance) if variance > 0 else 0.0
+    return np.asarray(difference - share * shift[:, None] * slope)
+
+
+def _significant(difference: np.ndarray) -> np.ndarray:
+    """The part of an image (Y, X) whose Fourier coefficients stand above the noise around them."""
+    spectrum = np.fft.fftshift(fft.rfft2(difference), axes=0)
+    amplitude = np.abs(spectrum)
+    noise = _noise(amplitude)
+    around = np.ones((3, 3))
+    spots = ndimage.binary_propagation(amplitude > CERTAIN * noise, around, amplitude > LIKELY * noise)
+    kept = ndimage.binary_dilation(spots, around) & (amplitude > BESIDE * noise)
+    if not kept.any():
+        return np.zeros_like(difference)
+    share = np.zeros_like(amplitude)
+    share[kept] = 1 - 2 * (noise[kept] / amplitude[kept]) ** 2
+    return np.asarray(fft.irfft2(np.fft.ifftshift(spectrum * share.clip(0), axes=0), s=difference.shape))
+
+
+def _noise(amplitude: np.ndarray) -> np.ndarray:
+    """Deviation of the noise of half a plane of coefficients along one axis of the complex plane, smooth over tiles."""
+    rows, columns = amplitude.shape
+    padded = np.pad(amplitude, ((0, -rows % TILE), (0, -columns % TILE)), mode="reflect")
+    tiles = padded.reshape(padded.shape[0] // TILE, TILE, padded.shape[1] // TILE, TILE)
+    medians = np.median(tiles, axis=(1, 3)) / MEDIAN
+    places = [(np.arange(length) + 0.5) / TILE - 0.5 for length in (rows, columns)]
+    smooth = ndimage.map_coordinates(medians, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
+    return np.asarray(np.maximum(smooth, 1e-7 * amplitude.max() + 1e-30), amplitude.dtype)
+
+
+def _borne_out(difference: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """From 0 to 1, how far a difference shows what was found in it about each place (Y, X)."""
+    if not found.any():
+        return found
+    both, own = (ndimage.gaussian_filter(found * other, BORNE_OUT) for other in (difference, found))
+    least = 1e-6 * float(own.max())
+    return np.asarray(np.clip(both / np.maximum(own, least), 0, 1))
