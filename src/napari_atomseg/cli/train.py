@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     FieldOption("run.patch"),
     FieldOption("run.learning_rate"),
     FieldOption("run.loss", metavar="likelihood|chi_square|printed_chi_square"),
+    FieldOption("run.adversarial"),
     FieldOption("run.task", metavar="all|columns|mask|denoise|background|deblur"),
     FieldOption("run.seed"),
     FieldOption("run.validate_every"),

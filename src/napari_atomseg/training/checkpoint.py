@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from torch import Tensor
 from napari_atomseg.core.errors import AtomsegError
 
 NAME = "checkpoint.safetensors"
+PARTS = ("weights", "averaged", "moments", "adversary")
+"""Of a state that are tensors."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +35,8 @@ class State:
         Network, recipe and parameters, as JSON.
     history : list of mapping
         What validation gave.
+    adversary : mapping of str to Tensor
+        Of the discriminator, where one learns beside the network (:func:`.adversary.state_of`).
     """
 
     step: int
@@ -41,6 +45,7 @@ class State:
     moments: Mapping[str, Tensor]
     settings: Mapping[str, Any]
     history: list[Mapping[str, float]]
+    adversary: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save(state: State, folder: Path) -> Path:
@@ -57,8 +62,8 @@ def save(state: State, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{part}/{name}": value.detach().cpu().contiguous().clone()
-        for part, values in (("weights", state.weights), ("averaged", state.averaged), ("moments", state.moments))
-        for name, value in values.items()
+        for part in PARTS
+        for name, value in getattr(state, part).items()
     }
     about = {"state": json.dumps({"step": state.step, "settings": state.settings, "history": state.history})}
     partial = folder / f"{NAME}.part"
@@ -80,7 +85,7 @@ def load(folder: Path) -> State:
     path = folder / NAME
     if not path.is_file():
         raise AtomsegError(f"{folder}: there is no {NAME} to go on from; start the run without --resume")
-    parts: dict[str, dict[str, Tensor]] = {"weights": {}, "averaged": {}, "moments": {}}
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["state"])

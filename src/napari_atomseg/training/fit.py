@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.networks.architectures import architecture_of, build_network
+from napari_atomseg.networks.card import RESTORATION
 from napari_atomseg.networks.outputs import Output
 from napari_atomseg.synthesis.recipe import Recipe
-from napari_atomseg.training import checkpoint, lessons
+from napari_atomseg.training import adversary, checkpoint, lessons
 from napari_atomseg.training.examples import Examples
 from napari_atomseg.training.features_of_another import take_features
 from napari_atomseg.training.lessons import Lesson, lesson_of, scenes
@@ -65,6 +66,7 @@ class _Run:
     step: int
     total: int
     history: list[dict[str, float]]
+    adversary: adversary.Adversary | None
 
 
 def fit(
@@ -114,6 +116,7 @@ def fit(
     """
     _check(params, minutes, starts=start_from is not None or resume)
     lesson = lesson_of(recipe, params.task)
+    _check_adversary(recipe, params, lesson)
     _check_images(recipe, network, lesson)
     settings = {
         "recipe": recipe.name,
@@ -213,6 +216,11 @@ def _check(params: TrainParams, minutes: float | None, starts: bool) -> None:
         raise AtomsegError("a run of 0 steps needs the minutes that it may take; give either of them")
 
 
+def _check_adversary(recipe: Recipe, params: TrainParams, lesson: Lesson) -> None:
+    if params.adversarial and lesson.task != RESTORATION:
+        raise AtomsegError(f"{recipe.name}: only networks that restore learn from a discriminator; leave out --adversarial")
+
+
 def _check_images(recipe: Recipe, network: Any, lesson: Lesson) -> None:
     wanted, given = (int(getattr(one, "images", 1)) for one in (lesson.network, network))
     if wanted != given:
@@ -237,7 +245,14 @@ def _begin(
     optimiser = torch.optim.AdamW(learning, lr=params.learning_rate, weight_decay=params.weight_decay)
     names: dict[Tensor, str] = {parameter: name for name, parameter in made.named_parameters()}
     return _Run(
-        network=made, averaged=copy.deepcopy(made), optimiser=optimiser, names=names, step=0, total=params.steps, history=[]
+        network=made,
+        averaged=copy.deepcopy(made),
+        optimiser=optimiser,
+        names=names,
+        step=0,
+        total=params.steps,
+        history=[],
+        adversary=adversary.begin(params.seed, device) if params.adversarial else None,
     )
 
 
@@ -264,6 +279,8 @@ def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None
     run.network.load_state_dict(dict(state.weights))
     run.averaged.load_state_dict(dict(state.averaged))
     checkpoint.restore_moments(run.optimiser, run.names, state.moments, state.step)
+    if run.adversary is not None:
+        adversary.restore_state(run.adversary, state.adversary, state.step)
     # More updates than were planned may be asked for; the learning rate rises again to where it then should be.
     run.step, run.total = state.step, max(int(state.settings.get("total", run.total)), settings["params"]["steps"])
     run.history = [dict(entry) for entry in state.history]
@@ -271,8 +288,9 @@ def _go_on(run: _Run, state: checkpoint.State, settings: dict[str, Any]) -> None
 
 def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tuple[Output, ...]) -> float:
     """One step downhill; gives the loss."""
+    rate = learning_rate(run.step, run.total, params)
     for group in run.optimiser.param_groups:
-        group["lr"] = learning_rate(run.step, run.total, params)
+        group["lr"] = rate
     run.network.train()
     for part in _encoder(run.network, params):
         part.eval()
@@ -281,13 +299,18 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tu
     image = batch.image.to(device, memory_format=torch.channels_last)
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half_is_fast(device)):
         found = run.network(image)
-    loss = LOSSES[params.loss](found.float(), batch.targets.to(device), batch.asked.to(device), outputs)
+    found, targets = found.float(), batch.targets.to(device)
+    loss = LOSSES[params.loss](found, targets, batch.asked.to(device), outputs)
+    if run.adversary is not None:
+        loss = loss + params.adversarial * adversary.verdict_loss(run.adversary, image[:, :1], found, targets)
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     length = nn.utils.clip_grad_norm_(run.network.parameters(), STEEPEST)
     if not bool(torch.isfinite(length)):
         raise AtomsegError(f"the loss is no longer a number at step {run.step}; go on with a lower learning rate (--resume)")
     run.optimiser.step()
+    if run.adversary is not None:
+        adversary.teach(run.adversary, image[:, :1], found, targets, rate)
     _average(run, params)
     return float(loss.detach())
 
@@ -345,6 +368,7 @@ def _state(run: _Run, settings: dict[str, Any]) -> checkpoint.State:
         moments=checkpoint.moments_of(run.optimiser, run.names),
         settings={**settings, "total": run.total},
         history=list(run.history),
+        adversary=adversary.state_of(run.adversary),
     )
 
 

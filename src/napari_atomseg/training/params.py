@@ -41,6 +41,9 @@ class TrainParams:
         What is minimised. `likelihood`: cross entropy for maps, log mean square for images; `chi_square`: that of Lin et al.,
         with images taken from their lowest value; `printed_chi_square`: as it is printed there; `restoration`: that of Lobato et
         al., for networks that restore.
+    adversarial : float
+        Weight of what a discriminator says that learns beside a network that restores (Lobato et al., Eq. 12); 0 for none. What
+        it makes look sharper need not be truer.
     task : str
         Map that a network for columns learns, for a network of its own as in Lin et al.; all for one network that gives them all.
     frozen : bool
@@ -62,6 +65,7 @@ class TrainParams:
     averaging: Annotated[float, Quantity(low=0, high=0.99999, decimals=5)] = 0.999
     settled: Fraction = 1.0
     loss: Literal["likelihood", "chi_square", "printed_chi_square", "restoration"] = "likelihood"
+    adversarial: Annotated[float, Quantity(low=0, high=1e3, decimals=4)] = 0.0
     task: Literal["all", "columns", "mask", "denoise", "background", "deblur"] = "all"
     frozen: bool = False
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1)] = 0
