@@ -32,6 +32,7 @@ ARCHITECTURES = {
     "unet": Architecture("unet", "Unet", "UnetParams"),
     "fusionnet": Architecture("fusionnet", "FusionNet", "FusionNetParams"),
     "multiscale": Architecture("multiscale", "Multiscale", "MultiscaleParams"),
+    "gated": Architecture("gated", "Gated", "GatedParams"),
     "cgrdn": Architecture("cgrdn", "Cgrdn", "CgrdnParams"),
 }
 
