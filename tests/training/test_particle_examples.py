@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.inference.detection.structures import tempered
+from napari_atomseg.inference.count_temperature import tempered
 from napari_atomseg.specimens.nanoparticles import ParticleParams, particle_with_columns
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training import count_calibration, particle_examples, particle_waves
@@ -125,5 +125,14 @@ def test_probabilities_that_are_too_steep_are_made_flatter_until_they_are_honest
     true = 1 + (rng.uniform(size=(4000, 1)) > honest.cumsum(axis=1)).sum(axis=1)
     steep = tempered(honest, 0.5)
     assert np.allclose(steep.sum(axis=1), 1)
-    assert count_calibration._temperature([(steep, true)]) == pytest.approx(2, rel=0.08)
-    assert count_calibration._temperature([(honest, true)]) == pytest.approx(1, rel=0.08)
+    noise = np.exp(rng.normal(-2, 1, 4000))
+    usual = float(np.exp(-2))
+    for given, temperature in ((steep, 2), (honest, 1)):
+        found, slope = count_calibration._temperature([(given, true, noise)], usual)
+        assert found == pytest.approx(temperature, rel=0.08)
+        assert slope == pytest.approx(0, abs=0.08)
+    # Surer than it may be where there is much noise.
+    wrong = tempered(honest, 1 / (noise[:, None] / usual) ** 0.4)
+    found, slope = count_calibration._temperature([(wrong, true, noise)], usual)
+    assert found == pytest.approx(1, rel=0.1)
+    assert slope == pytest.approx(0.4, abs=0.1)

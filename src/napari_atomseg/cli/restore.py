@@ -17,7 +17,7 @@ from napari_atomseg.core.jobs import run
 @param_options(
     {"restoration": "RestorationParams"},
     FieldOption("restoration.modality"),
-    FieldOption("restoration.periodic"),
+    FieldOption("restoration.periodic", "--no-periodic"),
     FieldOption("restoration.device"),
 )
 def restore_images(

@@ -72,8 +72,8 @@ class RestorationParams:
         Kind of the image: from its metadata (``auto``), not known (``unknown``), or one of six: the microscope, and
         whether atoms are seen (``hr``) or not (``lr``).
     periodic : bool
-        Structure that repeats over the image, and that the network took off with the noise, is put back where it stands above
-        the noise: this part is measured.
+        Put structure back that repeats over the image and that the network took off with the noise, where it stands above the
+        noise: this part is measured.
     device : {'auto', 'cpu', 'cuda', 'mps'}
         Where the network runs; auto takes a GPU where there is one.
     """

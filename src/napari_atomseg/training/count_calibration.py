@@ -6,25 +6,36 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 from torch import nn
 
+from napari_atomseg.inference.count_temperature import (
+    SERIES,
+    SINGLE,
+    SLOPE,
+    USUAL_NOISE,
+    noise_seen,
+    temperature_at,
+    tempered,
+)
 from napari_atomseg.inference.detection.interpretation import interpret
-from napari_atomseg.inference.detection.structures import tempered
 from napari_atomseg.networks.activate import activate
 from napari_atomseg.networks.outputs import count_outputs
 from napari_atomseg.training.count_validation import BORDER, MATCH
 from napari_atomseg.training.particle_examples import COLUMN_LABEL_WIDTH, ParticleExamples
 
-RANGE = (0.3, 3.0)
-"""Temperatures that are looked at."""
 FEWEST = 50
 """With fewer columns nothing is changed."""
+STEEPEST = 1.0
+"""Slopes beyond this are not believed."""
+
+Seen = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Probabilities (M, K) of columns, their true numbers of atoms (M,), and the noise of their images (M,)."""
 
 
 def fitted_temperatures(network: nn.Module, examples: Iterable[ParticleExamples], native: float) -> dict[str, float]:
-    """Temperature for series, and one for single images, with which the true numbers of atoms are likeliest.
+    """Temperatures for series and for single images, and how they go with the noise, that make the true numbers likeliest.
 
     Parameters
     ----------
@@ -38,9 +49,10 @@ def fitted_temperatures(network: nn.Module, examples: Iterable[ParticleExamples]
     Returns
     -------
     dict of str to float
-        ``series`` and ``single``; 1 changes nothing.
+        The calibration of a card, see :func:`~napari_atomseg.inference.count_temperature.temperature_at`; temperatures of 1 and
+        slopes of 0 change nothing.
     """
-    seen: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"series": [], "single": []}
+    seen: dict[str, list[Seen]] = {SERIES: [], SINGLE: []}
     network.eval()
     with torch.no_grad():
         for batch in examples:
@@ -48,9 +60,18 @@ def fitted_temperatures(network: nn.Module, examples: Iterable[ParticleExamples]
             outputs = count_outputs(found.shape[1] - 1)
             for row in range(len(found)):
                 maps = activate(found[row], outputs).numpy()
-                kind = "single" if batch.alone[row] else "series"
-                seen[kind].append(_of_true_columns(maps, batch.positions[row], batch.heights[row], native))
-    return {kind: _temperature(parts) for kind, parts in seen.items()}
+                alone = bool(batch.alone[row])
+                chance, heights = _of_true_columns(maps, batch.positions[row], batch.heights[row], native)
+                # The first image that is there, as where it is used.
+                first = batch.image.shape[1] // 2 if alone else 0
+                noise = np.full(len(heights), noise_seen(batch.image[row, first].numpy()))
+                seen[SINGLE if alone else SERIES].append((chance, heights, noise))
+    every = np.concatenate([noise for parts in seen.values() for _, _, noise in parts] or [np.zeros(0)])
+    usual = float(np.exp(np.mean(np.log(every)))) if len(every) else 1.0
+    found_all = {USUAL_NOISE: round(usual, 5)}
+    for kind, parts in seen.items():
+        found_all[kind], found_all[kind + SLOPE] = _temperature(parts, found_all[USUAL_NOISE])
+    return found_all
 
 
 def _of_true_columns(maps: np.ndarray, true: np.ndarray, heights: np.ndarray, native: float) -> tuple[np.ndarray, np.ndarray]:
@@ -65,14 +86,21 @@ def _of_true_columns(maps: np.ndarray, true: np.ndarray, heights: np.ndarray, na
     return found.probabilities[chosen], heights[nearest[chosen]]
 
 
-def _temperature(parts: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    chance = np.concatenate([one for one, _ in parts]) if parts else np.zeros((0, 1))
-    heights = np.concatenate([one for _, one in parts]) if parts else np.zeros(0, int)
+def _temperature(parts: list[Seen], usual: float) -> tuple[float, float]:
+    """Temperature at the usual noise, and by what power of the noise it rises."""
+    chance, heights, noise = (np.concatenate(some) for some in zip(*parts, strict=True)) if parts else (np.zeros(0),) * 3
     if len(chance) < FEWEST:
-        return 1.0
+        return 1.0, 0.0
+    rows, right = np.arange(len(chance)), heights.astype(int) - 1
 
-    def surprise(temperature: float) -> float:
-        right = tempered(chance, temperature)[np.arange(len(chance)), heights - 1]
-        return float(-np.log(np.maximum(right, 1e-12)).mean())
+    def surprise(at: np.ndarray) -> float:
+        calibration = {
+            USUAL_NOISE: usual,
+            SERIES: float(np.exp(at[0])),
+            SERIES + SLOPE: float(np.clip(at[1], -STEEPEST, STEEPEST)),
+        }
+        honest = tempered(chance, temperature_at(calibration, SERIES, noise)[:, None])[rows, right]
+        return float(-np.log(np.maximum(honest, 1e-12)).mean())
 
-    return round(float(minimize_scalar(surprise, bounds=RANGE, method="bounded").x), 3)
+    found = minimize(surprise, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}).x
+    return round(float(np.exp(found[0])), 3), round(float(np.clip(found[1], -STEEPEST, STEEPEST)), 3)

@@ -18,7 +18,7 @@ from napari_atomseg.training.lessons import BATCH, SEED, lesson_of
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.training.particle_examples import draw_particle_examples, usual_foci
 
-CALIBRATED = 8
+CALIBRATED = 16
 """Batches by which the probabilities of numbers of atoms are made honest."""
 LICENCE = "GPL-3.0-or-later"
 COURSE = ("step", "seconds", "learning_rate", "training_loss")

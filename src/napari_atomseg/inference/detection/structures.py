@@ -17,6 +17,7 @@ from napari_atomseg.core.columns import (
     probability_of_atoms,
     std_of,
 )
+from napari_atomseg.inference.count_temperature import SERIES, SINGLE, noise_seen, temperature_at, tempered
 from napari_atomseg.inference.detection.candidate_features import value_at
 from napari_atomseg.inference.detection.interpretation import Structures, interpret
 from napari_atomseg.inference.params import NetworkParams
@@ -44,24 +45,7 @@ def recognised(prediction: Prediction, card: ModelCard, params: NetworkParams) -
     return interpret(maps, card.column_width / card.native_sampling, params.epsilon, rejection)
 
 
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities made flatter (above 1) or steeper (below), each row again with the sum 1.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (N, K)
-    temperature : float
-        Their logarithms are divided by it.
-
-    References
-    ----------
-    Guo et al., ICML 2017.
-    """
-    powers = np.maximum(probabilities, 1e-12) ** (1 / temperature)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def counted(probabilities: np.ndarray, card: ModelCard, alone: bool) -> dict[str, np.ndarray]:
+def counted(probabilities: np.ndarray, card: ModelCard, alone: bool, noise: float) -> dict[str, np.ndarray]:
     """Features of columns by the probabilities of their numbers of atoms: the likeliest, its probability, those of all, spread.
 
     Parameters
@@ -69,11 +53,13 @@ def counted(probabilities: np.ndarray, card: ModelCard, alone: bool) -> dict[str
     probabilities : ndarray, shape (N, K)
         Of 1, 2, ... K atoms, as the network gives them.
     card : ModelCard
-        Whose calibration has a temperature for a ``series`` and one for a ``single`` image.
+        Whose calibration makes the probabilities honest.
     alone : bool
         Whether a single image was given.
+    noise : float
+        Of what the network was given.
     """
-    honest = tempered(probabilities, float(card.calibration.get("single" if alone else "series", 1.0)))
+    honest = tempered(probabilities, float(temperature_at(card.calibration, SINGLE if alone else SERIES, noise)))
     number = np.arange(1, honest.shape[1] + 1)
     mean = honest @ number
     likeliest = np.argmax(honest, axis=1)
@@ -108,7 +94,7 @@ def as_columns(found: Structures, prediction: Prediction, card: ModelCard, alone
     given = prediction.image if prediction.image is not None else np.zeros(prediction.grid.native_shape)
     rows = np.arange(len(positions))
     classes = (
-        counted(found.probabilities, card, alone)
+        counted(found.probabilities, card, alone, noise_seen(given))
         if card.counts
         else {CLASS: found.classes + 1, CLASS_PROBABILITY: found.probabilities[rows, found.classes]}
     )
