@@ -23,6 +23,7 @@ HALF_WAY = 0.25
 """A thinnest column whose cross-section is farther from a whole number of steps may have one atom more or less."""
 LEAST_WIDTH = 0.85
 """No count is narrower than this share of the usual error of a cross-section."""
+ROUNDS_IN_TIME = 8
 FAR = 4.0
 """Cross-sections farther from all counts than so many widths belong to none."""
 
@@ -209,7 +210,9 @@ def count_frames(
     Notes
     -----
     Means of a column over n frames scatter less by the root of n, which shows steps that single frames hide; the few columns
-    that change meanwhile lie between them. The widths are then those of the single frames.
+    that change meanwhile lie between them. The widths are then those of the single frames. What the frames say of each other
+    tells the counts apart better than each alone, and so where their cross-sections lie: scale, level, widths and shares of the
+    counts are learnt once more from them (Baum and Welch).
     """
     known = np.isfinite(values) & (site >= 0)
     total = np.bincount(site[known], minlength=site.max() + 1).astype(float)
@@ -225,6 +228,7 @@ def count_frames(
         growing=params.scatter == "growing",
         smoothness=SMOOTHNESS[1],
     )
+    mixture = _learnt_in_time(_Seen.of(values, std, frame, site, usable & (site >= 0)), mixture)
     count, probability = np.full(len(values), np.nan), np.full(len(values), np.nan)
     if np.isfinite(of_means.count).any():
         shares = mixture.probabilities(values[usable], std[usable])
@@ -249,15 +253,75 @@ def count_in_time(values: np.ndarray, std: np.ndarray, frame: np.ndarray, site: 
     rows = np.flatnonzero(np.isfinite(counted.count) & (site >= 0))
     if len(rows) == 0 or len(mixture.means) < 2:
         return counted
-    times, place = np.unique(frame, return_inverse=True)
-    sites, owner = np.unique(site[rows], return_inverse=True)
-    emission = np.zeros((len(sites), len(times), len(mixture.means)))
-    sigmas = np.maximum(mixture.sigmas, np.nan_to_num(std[rows])[:, None])
-    emission[owner, place[rows]] = -0.5 * ((values[rows, None] - mixture.means) / sigmas) ** 2 - np.log(sigmas)
+    seen = _Seen.of(values, std, frame, site, rows)
+    emission = seen.emission(mixture)
     transition, change, _ = learn_hopping(emission, mixture.weights)
     found = forward_backward(emission, transition, mixture.weights)
-    path = most_likely_path(emission, transition, mixture.weights)[owner, place[rows]]
+    path = most_likely_path(emission, transition, mixture.weights)[seen.owner, seen.place]
     count, probability = counted.count.copy(), counted.probability.copy()
     count[rows] = counted.first + path
-    probability[rows] = found.probabilities[owner, place[rows], path]
+    probability[rows] = found.probabilities[seen.owner, seen.place, path]
     return replace(counted, count=count, probability=probability, changes=change)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Seen:
+    """Cross-sections of sites over time, and their errors, shape (N,), and which site and moment each belongs to."""
+
+    values: np.ndarray
+    std: np.ndarray
+    owner: np.ndarray
+    place: np.ndarray
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, values: np.ndarray, std: np.ndarray, frame: np.ndarray, site: np.ndarray, rows: np.ndarray) -> _Seen:
+        """Those in some rows."""
+        times, place = np.unique(frame, return_inverse=True)
+        sites, owner = np.unique(site[rows], return_inverse=True)
+        shape = len(sites), len(times)
+        return cls(values=values[rows], std=np.nan_to_num(std[rows]), owner=owner, place=place[rows], shape=shape)
+
+    def widths(self, mixture: Mixture) -> np.ndarray:
+        """Of each count for each cross-section, (N, K)."""
+        return np.asarray(np.maximum(mixture.sigmas, self.std[:, None]))
+
+    def emission(self, mixture: Mixture) -> np.ndarray:
+        """Logarithm of the density of what was seen for each count, (sites, moments, K); 0 where nothing was."""
+        found = np.zeros((*self.shape, len(mixture.means)))
+        widths = self.widths(mixture)
+        found[self.owner, self.place] = -0.5 * ((self.values[:, None] - mixture.means) / widths) ** 2 - np.log(widths)
+        return found
+
+
+def _learnt_in_time(seen: _Seen, mixture: Mixture) -> Mixture:
+    """A mixture whose level, step, widths and weights suit what the frames say of each other; the spacing of its means stays."""
+    if len(mixture.means) < 2 or min(seen.shape) < 2 or len(seen.values) < FEWEST:
+        return mixture
+    found = mixture
+    for _ in range(ROUNDS_IN_TIME):
+        emission = seen.emission(found)
+        transition, _, _ = learn_hopping(emission, found.weights)
+        share = forward_backward(emission, transition, found.weights).probabilities[seen.owner, seen.place]
+        widths = seen.widths(found)
+        pull = share / widths**2
+        step, level = _line(found.means, seen.values, pull)
+        means = level + step * found.means
+        wider = float(np.sqrt(np.sum(share * ((seen.values[:, None] - means) / found.sigmas) ** 2) / len(seen.values)))
+        if not (0.5 < step < 2 and 0.5 < wider < 2):
+            return mixture
+        # All shares a little above zero, so that a count that is rare now may still be taken.
+        weights = (share.sum(axis=0) + 0.5) / (len(seen.values) + 0.5 * len(means))
+        found = replace(
+            found, means=means, sigmas=wider * found.sigmas, base=wider * found.base, growth=wider * found.growth, weights=weights
+        )
+    return found
+
+
+def _line(means: np.ndarray, values: np.ndarray, pull: np.ndarray) -> tuple[float, float]:
+    """Slope and level of the line that takes means (K,) to values (N,) with weights (N, K)."""
+    total, first = pull.sum(), float((pull @ means).sum())
+    second, ordinate = float((pull @ means**2).sum()), float((pull.sum(axis=1) * values).sum())
+    mixed = float(((pull @ means) * values).sum())
+    slope = (total * mixed - first * ordinate) / max(total * second - first**2, 1e-30)
+    return float(slope), float((ordinate - slope * first) / total)
