@@ -129,7 +129,7 @@ def test_another_metal_is_learnt_and_its_network_is_a_finder(train, panel, few_p
     assert panel.pages["Columns"].finder.model.chosen == "hrtem-particles-Ag"
     card = zoo.read_card(counting / "hrtem-particles-Ag")
     assert card.training["started_from"] == "counting"
-    assert set(card.calibration) == {"series", "single"}
+    assert {"series", "single"} <= set(card.calibration)
     assert "before training exact" in card.scores
     assert (counting / "hrtem-particles-Ag" / WEIGHTS).is_file()
     assert any("About" in one for one in heard)

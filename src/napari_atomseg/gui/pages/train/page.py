@@ -128,7 +128,6 @@ class TrainPage(QWidget):
         self.form.addRow("Start from", self.start_from)
         self.form.addRow("Time", self.minutes)
         self.form.addRow("Name", self.name)
-        align_labels(self.form, self.metal.lattice_constant.form)
         self.losses = LossCurve()
         self.curve = PlotView(self._host.viewer, "The loss is drawn here while the network learns.")
         self.curve.setFixedHeight(CURVE_PX)
@@ -188,6 +187,8 @@ class TrainPage(QWidget):
         for kind, rows in ROWS.items():
             for row in rows:
                 self.form.setRowVisible(row, kind == self.kind)
+        # Labels are as wide as the theme's letters, which are not there when the page is built.
+        align_labels(self.form, self.metal.lattice_constant.form)
         self._minutes[self._kind] = self.minutes.value()
         self._kind = self.kind
         self.minutes.setValue(self._minutes[self._kind])
