@@ -1,4 +1,4 @@
-"""How well atoms are counted: ``python benchmarks/particles.py [--own N] [--bench FOLDER] [--model NAME] [--figures DIR]``.
+"""How well atoms are counted: ``python benchmarks/particles.py [--own N] [--bench FOLDER] [--displaced N] ...``.
 
 Gold particles near [110], tilted by up to 5 degrees, their waves by abTEM's multislice from seeds that no training uses (kept in
 ``--waves``, so that a run can be stopped and gone on with), each through a lens drawn at random (defocus -60 to -20 A, steps of
@@ -35,6 +35,8 @@ FOCI = (-130.0, 0.0, 130.0)
 DOSES = (300, 3000, 30000)
 TILTS = (0.0, 0.5, 3.0, 5.0)
 MATCH, ROOM, BINS = 1.0, 6.0, 10
+FIRST_DISPLACED, NEIGHBOUR = 100, 3.3
+"""Of the particles on which displacements are judged, not those by which thresholds were set; farthest neighbour, A."""
 SEED = 9_000_000
 """Of the first particle; those of training come from other generators."""
 
@@ -63,51 +65,118 @@ class Counted:
     false: int
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawn:
+    """A particle through a lens, not yet recorded: intensity in parts of the beam (F, Y, X), places in px, degrees."""
+
+    clean: np.ndarray
+    positions: np.ndarray
+    heights: np.ndarray
+    tilt: float
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """The part of the field around the particle."""
+        low = np.maximum(np.floor(self.positions.min(axis=0) - ROOM / FINE), 0).astype(int)
+        high = np.ceil(self.positions.max(axis=0) + ROOM / FINE).astype(int)
+        return slice(low[0], high[0]), slice(low[1], high[1])
+
+
+def drawn_particle(one: int, rng: np.random.Generator, folder: Path) -> Drawn:
+    """Particle number `one`; every third is of the same range of tilts."""
+    low, high = TILTS[one % 3], TILTS[one % 3 + 1]
+    tilt, along = np.radians(rng.uniform(low, high)), rng.uniform(0, 2 * np.pi)
+    specimen = {
+        "kind": "particle",
+        "number": 79,
+        "lattice_constant": 4.078,
+        "radius": float(rng.uniform(6, 11)),
+        "spread": 0.2,
+        "adatoms": float(rng.uniform(0, 0.3)),
+        "temperature": float(np.exp(rng.uniform(np.log(0.2), 0))),
+        "zone": "110",
+        "tilt_y": float(tilt * np.sin(along)),
+        "tilt_x": float(tilt * np.cos(along)),
+        "turn": float(rng.uniform(-np.pi, np.pi)),
+        "seed": SEED + one,
+    }
+    found = particle_wave(specimen, ENERGY, FINE, folder)
+    lens = CtfParams(
+        energy=ENERGY,
+        defocus=float(rng.uniform(-60, -20)),
+        Cs=float(rng.uniform(-2e5, -1e5)),
+        focal_spread=float(rng.uniform(20, 40)),
+    )
+    clean = image_focal_series(found.wave[None], [lens], FOCI, FINE)[0].numpy()
+    return Drawn(clean=clean, positions=found.positions, heights=found.heights, tilt=float(np.degrees(tilt)))
+
+
+def recorded(clean: np.ndarray, dose: float, rng: np.random.Generator, mtf: bool = True) -> np.ndarray:
+    """Counted electrons of a series, `dose` e/A2 in all images together."""
+    counts = torch.from_numpy(rng.poisson(np.clip(clean, 0, None) * dose / len(FOCI) * FINE**2)).float()
+    camera = MtfParams(model="rational", floor=0.0, knee=0.25, steepness=2.0)
+    return apply_mtf(counts[:, None], [camera] * len(FOCI))[:, 0].numpy() if mtf else counts.numpy()
+
+
 def own_cases(number: int, folder: Path, without_mtf: bool) -> Iterator[Case]:
     """Series of so many particles, a third of them in each range of tilts, at every dose."""
     for one in range(number):
         rng = np.random.default_rng([SEED, one])
-        low, high = TILTS[one % 3], TILTS[one % 3 + 1]
-        tilt, along = np.radians(rng.uniform(low, high)), rng.uniform(0, 2 * np.pi)
-        specimen = {
-            "kind": "particle",
-            "number": 79,
-            "lattice_constant": 4.078,
-            "radius": float(rng.uniform(6, 11)),
-            "spread": 0.2,
-            "adatoms": float(rng.uniform(0, 0.3)),
-            "temperature": float(np.exp(rng.uniform(np.log(0.2), 0))),
-            "zone": "110",
-            "tilt_y": float(tilt * np.sin(along)),
-            "tilt_x": float(tilt * np.cos(along)),
-            "turn": float(rng.uniform(-np.pi, np.pi)),
-            "seed": SEED + one,
-        }
-        found = particle_wave(specimen, ENERGY, FINE, folder)
-        lens = CtfParams(
-            energy=ENERGY,
-            defocus=float(rng.uniform(-60, -20)),
-            Cs=float(rng.uniform(-2e5, -1e5)),
-            focal_spread=float(rng.uniform(20, 40)),
-        )
-        clean = image_focal_series(found.wave[None], [lens], FOCI, FINE)[0]
-        low_px = np.maximum(np.floor(found.positions.min(axis=0) - ROOM / FINE), 0).astype(int)
-        high_px = np.ceil(found.positions.max(axis=0) + ROOM / FINE).astype(int)
+        drawn = drawn_particle(one, rng, folder)
+        rows, columns = drawn.window
         for mtf in (True, False) if without_mtf else (True,):
             for dose in DOSES:
-                counts = torch.from_numpy(rng.poisson(clean.clamp_min(0).numpy() * dose / len(FOCI) * FINE**2)).float()
-                camera = MtfParams(model="rational", floor=0.0, knee=0.25, steepness=2.0)
-                stack = apply_mtf(counts[:, None], [camera] * len(FOCI))[:, 0].numpy() if mtf else counts.numpy()
                 yield Case(
                     key=f"{one}@{dose}",
-                    stack=stack[:, low_px[0] : high_px[0], low_px[1] : high_px[1]],
+                    stack=recorded(drawn.clean, dose, rng, mtf)[:, rows, columns],
                     pixel_size=FINE,
-                    columns=found.positions - low_px,
-                    heights=found.heights,
-                    tilt=float(np.degrees(tilt)),
+                    columns=drawn.positions - (rows.start, columns.start),
+                    heights=drawn.heights,
+                    tilt=drawn.tilt,
                     dose=dose,
                     mtf=mtf,
                 )
+
+
+def judge_places(number: int, folder: Path, model: str) -> None:
+    """Series as they are, and with the first or last image off by the way from a column to one of its neighbours."""
+    print("\n| dose, e/A2 | series | noticed | right to 0.6 A | unsure | lying on each other | moved all the same | unsure |")
+    print("|---|---|---|---|---|---|---|---|")
+    outcomes: dict[tuple[float, bool], list[tuple[bool, bool, bool]]] = {}
+    for one in range(FIRST_DISPLACED, FIRST_DISPLACED + number):
+        rng = np.random.default_rng([SEED, one])
+        drawn = drawn_particle(one, rng, folder)
+        middle = np.argmin(((drawn.positions - drawn.positions.mean(axis=0)) ** 2).sum(axis=1))
+        away = drawn.positions - drawn.positions[middle]
+        near = away[(np.hypot(*away.T) * FINE > 0.5) & (np.hypot(*away.T) * FINE < NEIGHBOUR)]
+        for dose, place in itertools.product(DOSES, (None, 0, len(FOCI) - 1)):
+            true, clean = np.zeros((len(FOCI), 2)), drawn.clean.copy()
+            if place is not None:
+                true[place] = near[rng.integers(len(near))]
+                clean[place] = fourier_shift(clean[place], true[place])
+            stack = recorded(clean, dose, rng)[:, *drawn.window]
+            said = located(stack, model)
+            shifts = np.array(said["series_shifts_px"])
+            wrong = np.hypot(*(shifts - true).T).max() * FINE > 0.6
+            unsure = "period" in said.get("doubt", "")
+            outcomes.setdefault((dose, place is not None), []).append((bool(shifts.any()), not wrong, unsure))
+    for dose in DOSES:
+        moved, still = (np.array(outcomes[dose, off]) for off in (True, False))
+        shares = " | ".join(f"{value:.3f}" for value in moved.mean(axis=0))
+        print(f"| {dose} | {len(moved)} | {shares} | {len(still)} | {still[:, 0].mean():.3f} | {still[:, 2].mean():.3f} |")
+
+
+def fourier_shift(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """A periodic image whose content is moved by a shift, px."""
+    y, x = (np.fft.fftfreq(side) * step for side, step in zip(image.shape, shift, strict=True))
+    return np.fft.ifft2(np.fft.fft2(image) * np.exp(-2j * np.pi * (y[:, None] + x))).real
+
+
+def located(stack: np.ndarray, model: str) -> dict:
+    """What is said of a series, whose order is told."""
+    image = Micrograph(data=stack, pixel_size=(FINE, FINE), modality="hrtem")
+    network = NetworkParams(foci=",".join(map(str, FOCI)))
+    return locate(image, model=model, series=True, network=network).provenance["network"]
 
 
 def bench_cases(folder: Path) -> Iterator[Case]:
@@ -243,6 +312,7 @@ def main() -> None:
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--model", default="hrtem-particles")
     parser.add_argument("--waves", type=Path, default=waves_folder() / "benchmark")
+    parser.add_argument("--displaced", type=int, default=0, help="so many particles, an image of which is off by a period")
     parser.add_argument("--film", action="store_true", help="also the sample film, by `sequence`")
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--without-mtf", action="store_true", help="also without the camera's MTF")
@@ -254,7 +324,9 @@ def main() -> None:
         cases += bench_cases(given.bench)
     if given.film:
         judge_film(given.model)
-    if not cases and given.film:
+    if given.displaced:
+        judge_places(given.displaced, given.waves, given.model)
+    if not cases and (given.film or given.displaced):
         return
     if not cases:
         parser.error("give --own N or --bench FOLDER")

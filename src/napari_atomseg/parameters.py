@@ -18,6 +18,7 @@ from napari_atomseg.registration.params import AlignParams
 from napari_atomseg.simulation.pair_set_params import PairSetParams
 from napari_atomseg.simulation.params import SimulationParams, StemParams, TemParams
 from napari_atomseg.specimens.cut_params import CutParams
+from napari_atomseg.synthesis.metal_recipe import FccMetal
 from napari_atomseg.synthesis.params import SynthesisParams
 from napari_atomseg.training.classifier.params import ClassifierTrainParams
 from napari_atomseg.training.params import TrainParams
@@ -31,6 +32,7 @@ __all__ = [
     "CorrectionParams",
     "CutParams",
     "DetectorParams",
+    "FccMetal",
     "IntensityParams",
     "MeasureParams",
     "MultisliceParams",

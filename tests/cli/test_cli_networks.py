@@ -163,6 +163,10 @@ def test_without_a_network_that_is_said(call, image, tmp_path):
         ["map", "a.tif", "-o", "b.tif", "--frame", "first"],
         ["train"],
         ["train", "columns_stem", "--crystal", "a.cif"],
+        ["train", "columns_stem", "--metal", "Ag"],
+        ["train", "--crystal", "a.cif", "--metal", "Ag"],
+        ["train", "columns_stem", "--lattice-constant", "4A"],
+        ["train", "--metal", "Ag", "--lattice-constant", "40A"],
         ["train", "--crystal", "a.cif", "--zone", "up"],
         ["train", "--crystal", "a.cif", "--zone", "0,0,0"],
         ["train", "columns_stem", "--steps", "-1"],
@@ -265,6 +269,9 @@ def test_a_model_is_taught_a_crystal(call, few_scenes, small, models, tmp_path):
     assert card.training["started_from"] == small
     assert card.training["learning_rate"] == pytest.approx(5e-4)
     assert call("train", "--crystal", tmp_path / "none.cif")[0] == 1
+    status, _, complaints = call("train", "--metal", "Fe")
+    assert status == 1
+    assert "give the lattice constant" in complaints
 
 
 def test_minutes_alone_say_when_a_run_is_over(few_scenes, small, models, tmp_path):

@@ -1,6 +1,12 @@
 """``run``: recorded steps on other images, whatever becomes of single ones."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -49,3 +55,67 @@ def test_what_is_no_record_is_wrong_use(call, images, tmp_path):
     assert status == 2
     assert "no recorded steps" in " ".join(complaints.split())
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_several_processes_do_the_same_byte_for_byte(call, images, tmp_path):
+    options = ("--model", "classical", "--pixel-size", "0.1A")
+    assert call("locate", images[0], "-o", tmp_path / "found.csv", *options)[0] == 0
+    assert call("measure", tmp_path / "found.csv", images[0], "-o", tmp_path / "all.csv", "--what", "displacement")[0] == 0
+    done = {}
+    for jobs in (1, 2):
+        words = ("run", tmp_path / "all.json", *images, "-o", tmp_path / f"with{jobs}/", "--pixel-size", "0.1A", "--jobs", jobs)
+        status, said, complaints = call(*words)
+        assert status == 1
+        done[jobs] = (said.replace("with2", "with1"), complaints.replace("with2", "with1"))
+        assert ["broken.npy: " in line for line in complaints.splitlines() if not line.startswith("note:")] == [True]
+    assert done[1] == done[2]
+    files = sorted(path.name for path in (tmp_path / "with1").iterdir())
+    assert {"a.csv", "a.json", "c.csv", "c.json"} <= set(files)
+    assert sorted(path.name for path in (tmp_path / "with2").iterdir()) == files
+    for name in files:
+        # The clock alone goes on.
+        one, two = (re.sub(rb'"time": "[^"]*"', b"", (tmp_path / f"with{jobs}" / name).read_bytes()) for jobs in (1, 2))
+        assert one == two, name
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="processes are listed in /proc on Linux")
+def test_an_interrupt_ends_all_processes(call, tmp_path):
+    rng = np.random.default_rng(0)
+    true = square_lattice((600, 600), 12, margin=10)
+    picture = (draw(true, 2.2, (600, 600)) + rng.normal(0, 2, (600, 600))).astype(np.float32)
+    paths = [tmp_path / f"{number}.npy" for number in range(8)]
+    for path in paths:
+        np.save(path, picture)
+    assert call("locate", paths[0], "-o", tmp_path / "found.csv", "--model", "classical", "--pixel-size", "0.1A")[0] == 0
+    out = tmp_path / "out"
+    words = ["run", tmp_path / "found.json", *paths, "-o", f"{out}/", "--pixel-size", "0.1A", "--jobs", "2"]
+    code = "if __name__ == '__main__':\n from napari_atomseg.cli.app import main\n main()"
+    started = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stdout.readline().startswith("0.npy")
+    children = [int(pid) for pid in children_of(started.pid)]
+    started.send_signal(signal.SIGINT)
+    said, complaints = started.communicate(timeout=600)
+    assert started.returncode not in (0, 1)
+    assert "Traceback" not in complaints
+    assert children
+    while any(alive(pid) for pid in children):  # else the test hangs
+        time.sleep(0.05)
+    # What is there is whole.
+    tables = [path.read_bytes() for path in out.glob("*.csv")]
+    assert 0 < len(tables) < len(paths), said
+    assert len(set(tables)) == 1
+
+
+def children_of(pid):
+    """Processes that a process has started."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+
+
+def alive(pid):
+    """Whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -24,8 +24,10 @@ from napari_atomseg.gui.pages.series import sites as sites_module
 from napari_atomseg.imaging.column_image import render_columns
 from napari_atomseg.readers.registry import read
 from napari_atomseg.workflows import AlignParams, align, sequence
+from napari_atomseg.writers.image import write_image
 
-sys.path.append(str(Path(__file__).parents[1] / "registration"))
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("registration", "cli")]
+from commands import call
 from series_scenes import SIGMA, lattice, series, turned_scan
 
 FRAMES, SIDE = 6, 112
@@ -144,6 +146,15 @@ def test_average_and_numbers_are_saved(aligned, page, tmp_path):
     assert saved.pixel_size == pytest.approx((0.2, 0.2))
     numbers = json.loads(written[1].read_text())
     assert len(numbers["shifts_px"]) == FRAMES
+
+
+def test_average_and_numbers_are_those_of_the_command(aligned, page, tmp_path):
+    film, mine, other = (tmp_path / name for name in ("film.tif", "window.tif", "command.tif"))
+    write_image(Micrograph(data=scene()[0], pixel_size=(0.2, 0.2), name="film", frame_time_s=0.5), film)
+    page.save(str(mine))
+    assert call("align", film, "-o", other) == 0
+    assert np.array_equal(read(mine)[0].frame(0), read(other)[0].frame(0))
+    assert json.loads(mine.with_suffix(".json").read_text()) == json.loads(other.with_suffix(".json").read_text())
 
 
 def test_frames_that_are_left_out_and_doubts_are_said(page, viewer, panel, idle):
@@ -377,3 +388,16 @@ def test_tables_of_a_sequence_are_saved(followed, page, tmp_path):
     names = {path.name for path in page.sites.save(str(tmp_path / "film.csv"))}
     assert names == {"film.csv", "film.json", "film_sites.csv", "film_events.csv", "film_drift.csv"}
     assert (tmp_path / "film_sites.csv").read_text().startswith("site,y_px,x_px,occupancy")
+
+
+def test_sites_and_events_are_those_of_the_command(page, viewer, panel, idle, tmp_path):
+    frames, _ = film_of_a_site(8, gone=(3, 6))
+    write_image(Micrograph(data=frames, pixel_size=(0.2, 0.2), name="film", frame_time_s=0.5), tmp_path / "film.tif")
+    add_stack(viewer, frames)
+    for part in (page, page.sites):
+        part.run()
+        idle(panel)
+    page.sites.save(str(tmp_path / "film.csv"))
+    assert call("sequence", tmp_path / "film.tif", "-o", tmp_path / "command") == 0
+    for mine, other in (("film", "columns"), ("film_sites", "sites"), ("film_events", "events"), ("film_drift", "drift")):
+        assert (tmp_path / f"{mine}.csv").read_bytes() == (tmp_path / "command" / f"{other}.csv").read_bytes(), other

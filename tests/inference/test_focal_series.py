@@ -1,11 +1,9 @@
 """What makes a stack a focal series: number and order of its images, their steps, and where they lie."""
 
-import numpy as np
 import pytest
-from scipy import ndimage
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.inference.focal_series import foci_from, order_of, require_series, shift_between
+from napari_atomseg.inference.focal_series import foci_from, order_of, require_series
 from napari_atomseg.networks.card import BEAM, ModelCard
 
 CARD = ModelCard(name="counter", network={"images": 3}, normalisation=BEAM, foci=(-130.0, 0.0, 130.0))
@@ -42,19 +40,3 @@ def test_what_is_no_series_is_refused_in_a_sentence():
         require_series(1, CARD)
     with pytest.raises(AtomsegError, match="holds 5 images"):
         require_series(5, CARD)
-
-
-def test_a_shift_between_two_maps_is_recovered():
-    rng = np.random.default_rng(3)
-    places = rng.uniform(25, 75, (30, 2))
-    true = np.array([-7.3, 4.6])
-
-    def seen(shift):
-        image = np.zeros((101, 96))
-        np.add.at(image, tuple(np.rint(10 * (places + shift)).astype(int).T // 10), rng.uniform(1, 8, len(places)))
-        return ndimage.gaussian_filter(image, 2)
-
-    shift, common = shift_between(seen(0), seen(true))
-    assert np.allclose(shift, true, atol=0.5)
-    assert common > 0.5
-    assert shift_between(np.zeros((32, 32)), np.ones((32, 32)))[1] == 0

@@ -8,7 +8,9 @@ from spots import draw, square_lattice
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.region import region_from
 from napari_atomseg.sessions.document import Document, beside_other_frames
 from napari_atomseg.sessions.replay import not_repeated, read_steps, replay
 from napari_atomseg.sessions.threshold import at_least, with_candidates
@@ -23,6 +25,7 @@ from napari_atomseg.workflows import (
     transfer,
 )
 from napari_atomseg.workflows.steps import (
+    DRAWN,
     EditByHand,
     Find,
     KeepConfident,
@@ -37,7 +40,7 @@ from napari_atomseg.workflows.steps import (
 
 SHAPE = (130, 130)
 EVERY_STEP = (
-    Find(model="classical", classical=ClassicalParams(contrast=0.3), fit=RefineParams(tails=True), frame=2, region=True),
+    Find(model="classical", classical=ClassicalParams(contrast=0.3), fit=RefineParams(tails=True), frame=2, region="5,5,90,80"),
     KeepConfident(least_confidence=0.1 + 0.2, frame=2),
     Refine(fit=RefineParams(width="each")),
     StraightenRows(),
@@ -181,3 +184,22 @@ def test_a_missing_file_and_steps_without_a_search_are_said(tmp_path):
 def test_a_step_of_a_later_version_does_not_keep_others_from_being_recorded():
     columns = Columns(positions=[[1, 2]], provenance={"steps": [{"step": "edit by hand", "painted": 2}]})
     assert len(recorded(columns, EditByHand(added=1)).provenance["steps"]) == 2
+
+
+def test_a_region_in_numbers_is_searched_again_and_a_drawn_one_is_not():
+    micrograph = image(1)
+    part = locate(micrograph, model="classical", refined=False, region=region_from("0,0,60,129"))
+    (kept,) = steps_of(part.provenance)
+    assert kept.region == "0,0,60,129"
+    assert not_repeated([kept]) == ""
+    assert run(replay.steps(micrograph, [kept])).columns.positions == pytest.approx(part.positions)
+    drawn = locate(micrograph, model="classical", refined=False, region=region_from("0,0,60,129").mask(SHAPE))
+    (lost,) = steps_of(drawn.provenance)
+    assert lost.region == DRAWN
+    assert not_repeated([lost]) == "the region that was drawn (whole images are searched)"
+    assert len(run(replay.steps(micrograph, [lost])).columns) > len(part)
+
+
+def test_what_earlier_versions_kept_of_a_region_is_read():
+    assert step_from({"step": "find", "region": True}).region == DRAWN
+    assert step_from({"step": "find", "region": False}).region == ""

@@ -136,3 +136,13 @@ def test_probabilities_that_are_too_steep_are_made_flatter_until_they_are_honest
     found, slope = count_calibration._temperature([(wrong, true, noise)], usual)
     assert found == pytest.approx(1, rel=0.1)
     assert slope == pytest.approx(0.4, abs=0.1)
+
+
+def test_waves_that_were_computed_ahead_are_those_of_the_batch(coarse, small):
+    steps = particle_examples.compute_ahead(small, 3, 1, 6, 64)
+    next(steps)
+    assert len(list(coarse.glob("*.npz"))) == 1
+    assert len(list(steps)) == 5
+    kept = set(coarse.glob("*.npz"))
+    draw_particle_examples(small, 3, 1, 6, 64)
+    assert set(coarse.glob("*.npz")) == kept

@@ -85,6 +85,22 @@ def test_displaced_images_are_laid_on_the_middle_one(sample):
     assert np.nanmean(np.abs(errors(found, sample[1])) <= 1) > 0.9
 
 
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_displacement_by_a_period_of_the_lattice_is_noticed(sample, place):
+    image, truth = sample
+    middle = np.argmin(np.hypot(*(truth.positions - np.array(image.shape[-2:]) / 2).T))
+    away = truth.positions - truth.positions[middle]
+    period = away[np.argsort(np.hypot(*away.T))[1]]
+    data = image.data.copy()
+    data[place] = ndimage.shift(data[place], period, order=3, mode="constant", cval=float(data[place].mean()))
+    found = locate(replace(image, data=data), model=MODEL, series=True, network=NetworkParams(foci="-170,-40,90"))
+    measured = np.array(found.provenance["network"]["series_shifts_px"])
+    assert np.allclose(measured[place], period, atol=0.2 / image.pixel_size[0])
+    assert not np.delete(measured, place, axis=0).any()
+    assert "doubt" not in found.provenance["network"]
+    assert np.nanmean(np.abs(errors(found, truth)) <= 1) > 0.9
+
+
 def test_the_network_of_a_series_is_chosen_by_its_number_of_images(sample, counted):
     found = locate(sample[0], series=True)
     assert found.provenance["model"] == MODEL

@@ -9,7 +9,18 @@ import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
 from napari_atomseg.cli.fit_options import FIT, FIT_OPTIONS, fit_params, refuse_without_fit
-from napari_atomseg.cli.options import Dataset, Force, Frames, PixelSize, frame_of, open_image, pixel_size_of, require_model
+from napari_atomseg.cli.options import (
+    Dataset,
+    Force,
+    Frames,
+    PixelSize,
+    RegionText,
+    frame_of,
+    open_image,
+    pixel_size_of,
+    region_of,
+    require_model,
+)
 from napari_atomseg.cli.output_paths import STRUCTURES, files_of, is_folder, refuse_existing, targets_of, write
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
@@ -52,6 +63,7 @@ def locate(
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Frames = "all",
+    region: RegionText = None,
     series: Annotated[
         bool, typer.Option("--series", help="The frames, or the images of several files with one table, are one focal series.")
     ] = False,
@@ -73,7 +85,7 @@ def locate(
     params, network = typed.params("classical", ClassicalParams), typed.params("network", NetworkParams)
     fit = fit_params(typed)
     refuse_without_fit(fit, no_refine)
-    size, frames = pixel_size_of(pixel_size), frame_of(frame)
+    size, frames, part = pixel_size_of(pixel_size), frame_of(frame), region_of(region)
     # Several images that are to share one table are one series; else each file holds one.
     joined = inputs if series and len(inputs) > 1 and not is_folder(out, len(inputs)) else []
     targets = targets_of(inputs[:1] if joined else inputs, out)
@@ -92,6 +104,7 @@ def locate(
             network=network,
             refined=not no_refine,
             refinement=fit,
+            region=part,
             frames=frames,
             series=series,
         )

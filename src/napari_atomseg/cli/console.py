@@ -7,14 +7,15 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_atomseg.core.errors import AtomsegError, AtomsegWarning
+from napari_atomseg.core.farm import farm
 from napari_atomseg.core.jobs import Progress
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
@@ -46,24 +47,26 @@ class Console:
     def say(self, text: str) -> None:
         """A result, on standard output."""
         if not self.quiet:
-            self.clear()
-            typer.echo(text)
+            self.write(text, err=False)
 
     def note(self, text: str) -> None:
         """Something worth knowing, on standard error."""
         if not self.quiet:
-            self.clear()
-            typer.echo(f"note: {one_line(text)}", err=True)
+            self.write(f"note: {one_line(text)}", err=True)
 
     def problem(self, subject: Path, error: BaseException) -> None:
         """One line for an input that failed: which, what was seen, how to mend it."""
         self.failures += 1
-        self.clear()
         if self.debug:
-            traceback.print_exception(error)
+            self.write("".join(traceback.format_exception(error)).rstrip(), err=True)
         text = one_line(str(error) if isinstance(error, AtomsegError) else unforeseen(error))
         # Messages of readers start with the bare name; the path as typed tells files of one name apart.
-        typer.echo(f"{subject}: {text.removeprefix(f'{subject}: ').removeprefix(f'{subject.name}: ')}", err=True)
+        self.write(f"{subject}: {text.removeprefix(f'{subject}: ').removeprefix(f'{subject.name}: ')}", err=True)
+
+    def write(self, text: str, err: bool) -> None:
+        """A line, on standard output or standard error."""
+        self.clear()
+        typer.echo(text, err=err)
 
     def reporter(self, subject: Path) -> Callable[[Progress], None]:
         """What :func:`napari_atomseg.core.jobs.run` reports to: one line, written over and over on a terminal."""
@@ -85,6 +88,75 @@ class Console:
         if self._shown:
             typer.echo("\r" + " " * self._shown + "\r", err=True, nl=False)
             self._shown = 0
+
+
+@dataclass
+class Notebook(Console):
+    """What a process that works beside others would say, kept until it is its turn.
+
+    Attributes
+    ----------
+    lines : list of (str, bool)
+        Each with whether it belongs to standard error.
+    """
+
+    lines: list[tuple[str, bool]] = field(default_factory=list)
+
+    def write(self, text: str, err: bool) -> None:
+        """Keep a line."""
+        self.lines.append((text, err))
+
+    def reporter(self, subject: Path) -> Callable[[Progress], None]:
+        """Nobody looks on."""
+        return lambda progress: None
+
+
+def run_with_jobs(console: Console, inputs: Iterable[Path], work: Callable[[Path, Console], None], jobs: int) -> None:
+    """As :func:`run_for_each`, in several processes; what is said comes in the order of the inputs.
+
+    Parameters
+    ----------
+    console : Console
+        Where what failed is told and remembered.
+    inputs : iterable of Path
+    work : callable
+        Takes an input and where to say something; with several processes it is pickled.
+    jobs : int
+        Processes; 1 is this one.
+
+    Raises
+    ------
+    typer.Exit
+        With status 1 if any failed.
+    """
+    if jobs == 1:
+        run_for_each(console, inputs, lambda path: work(path, console))
+        return
+    given = list(inputs)
+    report, done = console.reporter(Path(f"{jobs} processes")), 0
+    try:
+        with farm(min(jobs, max(2, len(given)))) as workers:
+            for noted in workers.each(_noted, [(path, work, console.quiet, console.debug) for path in given]):
+                for text, err in noted.lines:
+                    console.write(text, err)
+                console.failures += noted.failures
+                done += 1
+                report(Progress(done, len(given), f"{done} of {len(given)} images"))
+    except AtomsegError as error:
+        for path in given[done:]:
+            console.problem(path, error)
+    finally:
+        console.clear()
+    if console.failures:
+        raise typer.Exit(1)
+
+
+def _noted(path: Path, work: Callable[[Path, Console], None], quiet: bool, debug: bool) -> Notebook:
+    """Work on one input in a process of its own, and what it says."""
+    notebook = Notebook(quiet=quiet, debug=debug)
+    with suppress(typer.Exit):
+        run_for_each(notebook, [path], lambda one: work(one, notebook))
+    return notebook
 
 
 def run_for_each(console: Console, inputs: Iterable[Path], work: Callable[[Path], None]) -> None:

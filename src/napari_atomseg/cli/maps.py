@@ -15,9 +15,11 @@ from napari_atomseg.cli.options import (
     ImagesIn,
     ImagesOut,
     PixelSize,
+    RegionText,
     frame_of,
     open_image,
     pixel_size_of,
+    region_of,
     require_model,
 )
 from napari_atomseg.cli.output_paths import MAPS, refuse_existing, refuse_inputs, targets_of
@@ -49,6 +51,7 @@ def map_images(
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Frames = "all",
+    region: RegionText = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -64,7 +67,7 @@ def map_images(
         raise typer.BadParameter(f'there is no map "{task}"; choose one of {", ".join(known)}', param_hint="--task")
     require_model(model, [name for name in model_names() if name != CLASSICAL])
     params = typed.params("network", NetworkParams)
-    size, frames = pixel_size_of(pixel_size), frame_of(frame)
+    size, frames, part = pixel_size_of(pixel_size), frame_of(frame), region_of(region)
     targets = targets_of(inputs, out, MAPS)
     console = Console(quiet=quiet, debug=debug)
 
@@ -76,7 +79,7 @@ def map_images(
         refuse_existing([target], force)
         name = model or default_network()
         image = open_image(path, dataset, size, console)
-        steps = job.steps(image, model=name, tasks=(task,), params=params, frames=frames)
+        steps = job.steps(image, model=name, tasks=(task,), params=params, region=part, frames=frames)
         found = run(steps, console.reporter(path))[task]
         write_image(found, target)
         if image.pixel_size is None:

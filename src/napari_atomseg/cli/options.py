@@ -12,6 +12,7 @@ from napari_atomseg.cli.console import Console
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.core.quantities import parse_length
+from napari_atomseg.core.region import Region, region_from
 
 if TYPE_CHECKING:
     from napari_atomseg.core.micrograph import Micrograph
@@ -26,6 +27,14 @@ Dataset = Annotated[
     int | None, typer.Option("--dataset", min=0, metavar="N", help="Dataset in the file; by default its first image.")
 ]
 Frames = Annotated[str, typer.Option("--frame", metavar="N|all", help="Frame of a stack, counted from 0.")]
+RegionText = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        metavar="Y,X,Y,X",
+        help="Part of the image to look at: y0,x0,y1,x1 of a box, or y,x of the corners of a polygon in turn, in px.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 ImagesIn = Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")]
 ImagesOut = Annotated[
@@ -93,6 +102,20 @@ def length_of(text: str, option: str) -> float:
         return parse_length(text)
     except AtomsegError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def region_of(text: str | None) -> Region | None:
+    """The region that was typed; None for the whole image.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none, or has no area.
+    """
+    try:
+        return None if text is None else region_from(text)
+    except AtomsegError as error:
+        raise typer.BadParameter(str(error), param_hint="--region") from None
 
 
 def frame_of(text: str) -> int | None:

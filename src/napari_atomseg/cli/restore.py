@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, Force, Frames, ImagesIn, ImagesOut, PixelSize, frame_of, open_image, pixel_size_of
+from napari_atomseg.cli.options import (
+    Dataset,
+    Force,
+    Frames,
+    ImagesIn,
+    ImagesOut,
+    PixelSize,
+    RegionText,
+    frame_of,
+    open_image,
+    pixel_size_of,
+    region_of,
+)
 from napari_atomseg.cli.output_paths import MAPS, refuse_existing, refuse_inputs, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
@@ -38,6 +50,7 @@ def restore_images(
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
     frame: Frames = "all",
+    region: RegionText = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -49,7 +62,9 @@ def restore_images(
     from napari_atomseg.workflows import restore as job
 
     params = typed.params("restoration", RestorationParams)
-    size, frames = pixel_size_of(pixel_size), frame_of(frame)
+    size, frames, part = pixel_size_of(pixel_size), frame_of(frame), region_of(region)
+    if spread and part is not None:
+        raise typer.BadParameter("a spread is that of whole images; leave out one of the two", param_hint="--spread, --region")
     targets = targets_of(inputs, out, MAPS)
     console = Console(quiet=quiet, debug=debug)
 
@@ -63,7 +78,7 @@ def restore_images(
             refuse_inputs(one, targets)
         refuse_existing(written, force)
         image = open_image(path, dataset, size, console)
-        found = run(job.steps(image, model=model, params=params, frames=frames), console.reporter(path))
+        found = run(job.steps(image, model=model, params=params, region=part, frames=frames), console.reporter(path))
         write_image(found, target)
         if difference:
             write_image(restoration_difference(image, found, frames), beside["difference"])

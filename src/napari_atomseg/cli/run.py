@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_atomseg.cli.columns import Out, note_finding, require_scale, summary
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, Debug, Quiet, run_with_jobs
 from napari_atomseg.cli.options import Dataset, Force, ImagesIn, PixelSize, open_image, pixel_size_of
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.writers.tables import table_paths, write_tables
+
+if TYPE_CHECKING:
+    from napari_atomseg.workflows.steps import Step
 
 
 def run_workflow(
@@ -24,35 +29,49 @@ def run_workflow(
     out: Out,
     pixel_size: PixelSize = None,
     dataset: Dataset = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Processes that work on the images.")] = 1,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Repeat recorded steps on images: find, keep the confident ones, refine, straighten rows, measure; not edits by hand."""
-    from napari_atomseg.sessions.replay import not_repeated, read_steps, replay
+    from napari_atomseg.sessions.replay import not_repeated, read_steps
 
     try:
         steps = read_steps(workflow)
     except AtomsegError as error:
         raise typer.BadParameter(str(error), param_hint="WORKFLOW") from None
-    size, targets = pixel_size_of(pixel_size), targets_of(inputs, out)
+    targets = targets_of(inputs, out)
     console = Console(quiet=quiet, debug=debug)
     left_out = not_repeated(steps)
     if left_out:
         console.note(f"{workflow.name}: not repeated: {left_out}")
+    work = _Repeated(steps=steps, targets=targets, pixel_size=pixel_size_of(pixel_size), dataset=dataset, force=force)
+    run_with_jobs(console, targets, work, jobs)
 
-    def work(path: Path) -> None:
-        target = targets[path]
-        refuse_existing(files_of(target), force)
-        image = open_image(path, dataset, size, console)
+
+@dataclass(frozen=True, kw_only=True)
+class _Repeated:
+    """Steps done again on an image, and the table written; can be sent to another process."""
+
+    steps: tuple[Step, ...]
+    targets: Mapping[Path, Path]
+    pixel_size: float | None
+    dataset: int | None
+    force: bool
+
+    def __call__(self, path: Path, console: Console) -> None:
+        from napari_atomseg.sessions.replay import replay
+
+        target = self.targets[path]
+        refuse_existing(files_of(target), self.force)
+        image = open_image(path, self.dataset, self.pixel_size, console)
         require_scale(image, target, console)
-        found = run(replay.steps(image, steps), console.reporter(path))
+        found = run(replay.steps(image, self.steps), console.reporter(path))
         tables = table_paths(found.measurement.tables, target) if found.measurement is not None else {}
-        refuse_existing(list(tables.values()), force)
+        refuse_existing(list(tables.values()), self.force)
         write(found.columns, target)
         if found.measurement is not None:
             write_tables(found.measurement.tables, tables)
         note_finding(path, found.columns, console)
         console.say(summary(path, found.columns, target))
-
-    run_for_each(console, targets, work)

@@ -16,11 +16,12 @@ from napari_atomseg.core.errors import AtomsegError
 
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.synthesis.metal_recipe import FccMetal
     from napari_atomseg.synthesis.recipe import Recipe
 
 
 @param_options(
-    {"run": "TrainParams"},
+    {"run": "TrainParams", "particles": "FccMetal"},
     FieldOption("run.steps"),
     FieldOption("run.batch"),
     FieldOption("run.patch"),
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     FieldOption("run.native_sampling"),
     FieldOption("run.settled"),
     FieldOption("run.frozen"),
+    FieldOption("particles.lattice_constant", default="the element's own"),
 )
 def train(
     recipe: Annotated[
@@ -45,6 +47,9 @@ def train(
         str | None, typer.Option(metavar="u,v,w", help="Crystal direction along the beam.", show_default="0,0,1")
     ] = None,
     zone: Annotated[str | None, typer.Option(metavar="u,v,w", help="Crystal direction along the beam.", hidden=True)] = None,
+    metal: Annotated[
+        str | None, typer.Option(metavar="ELEMENT", help="Metal of fcc particles whose atoms are counted, in place of a recipe.")
+    ] = None,
     start_from: Annotated[
         str | None, typer.Option("--start-from", metavar="MODEL", help="Model to go on from (fine-tuning); see `models`.")
     ] = None,
@@ -76,15 +81,16 @@ def train(
     typed: Typed,
 ) -> None:
     """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
-    from napari_atomseg.workflows import TrainParams
+    from napari_atomseg.workflows import FccMetal, TrainParams
 
-    _refuse_wrong_subject(recipe, crystal, zone_axis or zone)
+    _refuse_wrong_subject(recipe, crystal, zone_axis or zone, metal, typed.names("particles"))
     zone_axis = zone_axis or zone or "0,0,1"
     _refuse_wrong_values(device, minutes, architecture)
     _require_start(start_from)
     typed.params("run", TrainParams)
     given = typed.of("run")
-    options = {"--start-from": start_from, "--name": name, "-o": out, "--minutes": None if given.get("steps") else minutes}
+    options: dict[str, Any] = {"--metal": metal, "--lattice-constant": typed.of("particles").get("lattice_constant")}
+    options |= {"--start-from": start_from, "--name": name, "-o": out, "--minutes": None if given.get("steps") else minutes}
     if given.get("steps") is None and minutes is not None and not resume:
         # Without a number of updates, the minutes alone say when the run is over.
         given["steps"] = 0
@@ -92,6 +98,7 @@ def train(
     request = _Request(
         recipe=recipe,
         crystal=crystal,
+        metal=None if metal is None else typed.params("particles", FccMetal, element=metal),
         direction=_direction(zone_axis),
         folder=out,
         name=name,
@@ -110,7 +117,7 @@ def train(
         again=_words(recipe, crystal, zone_axis, options),
     )
     console = Console(quiet=quiet, debug=debug)
-    subject = Path(recipe) if recipe is not None else Path(str(crystal))
+    subject = Path(str(recipe or crystal or metal))
     run_for_each(console, [subject], lambda path: _train(path, request, console))
 
 
@@ -120,6 +127,7 @@ class _Request:
 
     recipe: str | None
     crystal: Path | None
+    metal: FccMetal | None
     direction: tuple[int, int, int]
     folder: Path | None
     name: str | None
@@ -138,7 +146,7 @@ def _train(subject: Path, request: _Request, console: Console) -> None:
     from napari_atomseg.workflows import run_settings, training_folder
     from napari_atomseg.workflows import train as job
 
-    drawn = _recipe(request.recipe, request.crystal, request.direction)
+    drawn = _recipe(request)
     folder = request.folder or training_folder(request.name or drawn.name)
     _refuse_checkpoint(folder, resume=request.resume, force=request.force)
     network, params = run_settings(drawn, folder if request.resume else None, request.options["start_from"])
@@ -169,15 +177,22 @@ def _refuse_wrong_values(device: str, minutes: float | None, architecture: str |
 
 def _words(recipe: str | None, crystal: Path | None, zone_axis: str, options: dict[str, Any]) -> list[str]:
     """What to type to go on with a run."""
-    subject = [recipe] if recipe is not None else ["--crystal", str(crystal), "--zone-axis", zone_axis]
+    subject = [recipe] if recipe is not None else []
+    subject += ["--crystal", str(crystal), "--zone-axis", zone_axis] if crystal is not None else []
     return [*subject, *(str(word) for name, value in options.items() if value is not None for word in (name, value))]
 
 
-def _refuse_wrong_subject(recipe: str | None, crystal: Path | None, zone: str | None) -> None:
-    if (recipe is None) == (crystal is None):
-        raise typer.BadParameter("give a recipe, or a crystal with --crystal, and not both", param_hint="RECIPE")
+def _refuse_wrong_subject(
+    recipe: str | None, crystal: Path | None, zone: str | None, metal: str | None, of_metal: list[str]
+) -> None:
+    if sum(given is not None for given in (recipe, crystal, metal)) != 1:
+        raise typer.BadParameter(
+            "give a recipe, or a crystal with --crystal, or a metal with --metal, and only one of them", param_hint="RECIPE"
+        )
     if zone is not None and crystal is None:
         raise typer.BadParameter("a recipe has its own zone axes; it belongs to --crystal", param_hint="--zone-axis")
+    if of_metal and metal is None:
+        raise typer.BadParameter("it belongs to --metal; a recipe has its own", param_hint=of_metal[0])
 
 
 def shaped(network: Any, architecture: str | None, fields: dict[str, Any]) -> Any:
@@ -214,7 +229,7 @@ def shaped(network: Any, architecture: str | None, fields: dict[str, Any]) -> An
 
 def summary(card: ModelCard) -> str:
     """One line: the model, how long it learnt, and what it reached."""
-    shown = ("validation f1", "validation recall", "validation precision", "validation rms_pm")
+    shown = ("validation f1", "validation recall", "validation precision", "validation exact", "validation rms_pm")
     reached = "".join(f", {name} {value:g}" for name, value in card.scores.items() if name in shown)
     general = [name.removesuffix(" before") for name in card.scores if name.startswith("general ") and name.endswith(" before")]
     cost = "".join(f", {name} {card.scores[f'{name} before']:g} -> {card.scores[f'{name} after']:g}" for name in general)
@@ -238,10 +253,14 @@ def _require_start(model: str | None) -> None:
     require_model(model, [name for name in model_names() if name != CLASSICAL], "--start-from")
 
 
-def _recipe(recipe: str | None, crystal: Path | None, zone: tuple[int, int, int]) -> Recipe:
-    from napari_atomseg.workflows import read_recipe, recipe_for_crystal
+def _recipe(request: _Request) -> Recipe:
+    from napari_atomseg.workflows import read_recipe, recipe_for_crystal, recipe_for_metal
 
-    return recipe_for_crystal(crystal, zone) if recipe is None else read_recipe(recipe)
+    if request.metal is not None:
+        return recipe_for_metal(request.metal)
+    if request.recipe is not None:
+        return read_recipe(request.recipe)
+    return recipe_for_crystal(request.crystal, request.direction)
 
 
 def _refuse_checkpoint(folder: Path, *, resume: bool, force: bool) -> None:

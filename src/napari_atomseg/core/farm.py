@@ -7,6 +7,7 @@ replaced and its work done again.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -54,7 +55,8 @@ class Processes:
 
     def _started(self) -> ProcessPoolExecutor:
         # Forked, a window's threads and locks would be copied in the middle of what they do.
-        return ProcessPoolExecutor(self._number, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._number, mp_context=context, initializer=_leave_interrupts)
 
     def each(self, function: Callable[..., Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """In order; tasks of a process that died are begun again in new ones."""
@@ -76,7 +78,7 @@ class Processes:
                 died += 1
                 if died >= TRIES:
                     raise AtomsegError(
-                        "the processes end again and again before a frame is done, perhaps for want of memory; use fewer of them"
+                        "the processes end again and again before a task is done, perhaps for want of memory; use fewer of them"
                     ) from None
                 self._pool.shutdown(wait=False, cancel_futures=True)
                 self._pool = self._started()
@@ -87,9 +89,20 @@ class Processes:
             waiting.popleft()
             yield result
 
+    def stop(self) -> None:
+        """End all processes at once, in the middle of what they do."""
+        # Python 3.14 has terminate_workers; before, only this dictionary knows them.
+        for process in list((getattr(self._pool, "_processes", None) or {}).values()):
+            process.terminate()
+
     def close(self) -> None:
         """Stop: what has not begun is not done."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C, which a terminal sends to all processes, is for the one that has begun the others, and ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Cluster:
@@ -137,6 +150,9 @@ class Cluster:
                 ) from None
             yield result
 
+    def stop(self) -> None:
+        """Nothing that closing does not do."""
+
     def close(self) -> None:
         """Leave the cluster; what is under way there is forgotten."""
         self._client.close()
@@ -144,7 +160,7 @@ class Cluster:
 
 @contextmanager
 def farm(jobs: int = 1, cluster: str | None = None) -> Iterator[Farm]:
-    """Where work is to be done.
+    """Where work is to be done; left by an error or an interrupt, all processes end at once.
 
     Parameters
     ----------
@@ -168,5 +184,8 @@ def farm(jobs: int = 1, cluster: str | None = None) -> Iterator[Farm]:
     workers = Processes(jobs) if cluster is None else Cluster(cluster)
     try:
         yield workers
+    except BaseException:
+        workers.stop()
+        raise
     finally:
         workers.close()

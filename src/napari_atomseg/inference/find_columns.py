@@ -15,8 +15,7 @@ from napari_atomseg.inference.frame_maps import frame_maps
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import PixelSizeEstimate
 from napari_atomseg.inference.postprocess.nonlocal_filter import average_similar_positions
-from napari_atomseg.inference.region import box_of, in_region, part_of
-from napari_atomseg.localise.detection.find import searched_part
+from napari_atomseg.inference.region import in_region, part_of, searched_box
 from napari_atomseg.networks.zoo import Model
 
 
@@ -43,8 +42,7 @@ def find_by_network(
     says : dict
         See :func:`~napari_atomseg.inference.frame_maps.frame_maps`.
     """
-    region, left_out = searched_part(plane, region)
-    box = box_of(region)
+    region, box, left_out = searched_box(plane, region, model.card, estimate.size)
     prediction, says = yield from frame_maps(part_of(plane, box), model, NEEDED, params, estimate)
     yield Progress(0, 0, "weighing candidates")
     shown = network_columns(prediction, model, params.segmentation)

@@ -18,8 +18,7 @@ from napari_atomseg.inference.focal_series import arranged, require_series
 from napari_atomseg.inference.frame_maps import frame_maps
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.pixel_size import PixelSizeEstimate
-from napari_atomseg.inference.region import box_of, in_region, part_of
-from napari_atomseg.localise.detection.find import searched_part
+from napari_atomseg.inference.region import in_region, part_of, searched_box
 from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.networks.zoo import Model
 
@@ -53,8 +52,7 @@ def find_structures(
     says : dict
         See :func:`~napari_atomseg.inference.frame_maps.frame_maps`; ``doubt`` where the image is of another kind.
     """
-    region, left_out = searched_part(plane if plane.ndim == 2 else plane[0], region)
-    box = box_of(region)
+    region, box, left_out = searched_box(plane if plane.ndim == 2 else plane[0], region, model.card, estimate.size)
     names = tuple(output.name for output in model.card.outputs)
     given = part_of(plane, box)
     about: dict[str, Any] = {}

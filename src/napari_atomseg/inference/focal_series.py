@@ -17,6 +17,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.inference.predict import predict
+from napari_atomseg.inference.series_places import places_of, presence
 from napari_atomseg.networks.card import ModelCard, ModelError
 from napari_atomseg.networks.zoo import Model
 
@@ -24,11 +25,12 @@ STEP_OFF = 0.25
 """Largest difference of a step of focus from what the network knows, as a share of it."""
 SAME_PLACE = 0.4
 """Images that lie nearer to each other than this are left where they are, Angstrom: what is measured is not much better."""
-SURER, CLEARLY_SURER = 0.02, 0.05
-"""By so much the network's mean probability of its counts has to be higher in another order of the images for a doubt, and after
-they were moved for them to stay so: with one image off by a period of the lattice it can be higher by 0.02."""
-LEAST_IN_COMMON = 0.3
-"""Correlation of what is seen in two images below which their shift is not known."""
+SURER = 0.02
+"""By so much the network's mean probability of its counts has to be higher in another order of the images for a doubt."""
+UNSURE = (
+    "the images may lie a period of the lattice off each other: other places fit about as well as those taken; more dose or a "
+    "clearer outline of the particle tells"
+)
 
 
 def foci_from(text: str) -> tuple[float, ...]:
@@ -133,10 +135,11 @@ def arranged(
     foci = foci_from(params.foci) if params.foci else None
     order = list(range(stack.shape[0])) if foci is None else order_of(foci, model.card)
     images = np.stack([np.asarray(stack[place], np.float32) for place in order])
-    shifts = np.zeros((len(images), 2))
+    shifts, doubts = np.zeros((len(images), 2)), []
     if params.register:
-        shifts = yield from _shifts(images, model, pixel_size, device)
+        shifts, sure = yield from _shifts(images, model, pixel_size, device)
         images = _laid(images, shifts)
+        doubts += [] if sure else [UNSURE]
     says = {
         "order": order,
         "series_shifts_px": shifts.round(3).tolist(),
@@ -144,8 +147,8 @@ def arranged(
     }
     if foci is None:
         doubt = yield from _order_doubt(images, model, pixel_size, device)
-        says |= {"doubt": doubt} if doubt else {}
-    return images, says
+        doubts += [doubt] if doubt else []
+    return images, says | ({"doubt": "; ".join(doubts)} if doubts else {})
 
 
 def _certainty(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[float]:
@@ -173,67 +176,17 @@ def _order_doubt(images: np.ndarray, model: Model, pixel_size: tuple[float, floa
     )
 
 
-def _shifts(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[np.ndarray]:
-    """By what each image lies off the middle one, (F, 2) px; zero where they lie on each other or nothing tells.
-
-    A crystal looks much the same after a shift by one of its periods: nothing is moved unless the network is clearly surer
-    of its counts then than with the images as they are.
-    """
-    seen, shifts = [], np.zeros((len(images), 2))
-    native, middle = model.card.native_sampling, len(images) // 2
+def _shifts(images: np.ndarray, model: Model, pixel_size: tuple[float, float], device: str) -> Steps[tuple[np.ndarray, bool]]:
+    """By what each image lies off the middle one, (F, 2) px, and whether that is sure; zero where nothing tells."""
+    seen, ratio = [], (1.0, 1.0)
     for place, image in enumerate(images):
         yield Progress(place, len(images), "laying the images on each other")
         prediction = yield from predict(model, image, pixel_size, device=device)
-        heights = sum((row + 1) * prediction.maps[output.name] for row, output in enumerate(model.card.outputs[:-1]))
-        seen.append((np.asarray(heights, float), prediction.grid.ratio))
-    for place, (heights, ratio) in enumerate(seen):
-        shift, common = shift_between(seen[middle][0], heights)
-        if place != middle and common >= LEAST_IN_COMMON and float(np.hypot(*shift)) * native > SAME_PLACE:
-            shifts[place] = shift * [float(one) for one in ratio]
-    if not shifts.any():
-        return shifts
-    still = yield from _certainty(images, model, pixel_size, device)
-    moved = yield from _certainty(_laid(images, shifts), model, pixel_size, device)
-    return shifts if moved > still + CLEARLY_SURER else np.zeros((len(images), 2))
-
-
-def shift_between(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float]:
-    """By what the content of one map lies off that of another, and how much they then have in common.
-
-    Parameters
-    ----------
-    first, second : ndarray, shape (Y, X)
-        Zero where there is nothing.
-
-    Returns
-    -------
-    shift : ndarray, shape (2,), px, (y, x)
-        What lies at p in the first lies at p + shift in the second.
-    common : float
-        Their correlation there, from 0 to 1; 0 if one of them is empty.
-    """
-    power = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    if power <= 0:
-        return np.zeros(2), 0.0
-    wide = [2 * side for side in first.shape]
-    spectrum = np.fft.rfft2(second, wide) * np.conj(np.fft.rfft2(first, wide))
-    correlation = np.fft.irfft2(spectrum, wide) / power
-    top = np.array(np.unravel_index(int(correlation.argmax()), correlation.shape))
-    return _between_pixels(correlation, top), float(correlation.max())
-
-
-def _between_pixels(correlation: np.ndarray, top: np.ndarray) -> np.ndarray:
-    """Shift that a maximum of a periodic correlation stands for, by parabolas along both axes."""
-    shift = []
-    for axis, side in enumerate(correlation.shape):
-        low, here, high = (
-            correlation[tuple((top[one] + step) % correlation.shape[one] if one == axis else top[one] for one in (0, 1))]
-            for step in (-1, 0, 1)
-        )
-        bend = low - 2 * here + high
-        part = 0.0 if bend >= 0 else float(np.clip((low - high) / (2 * bend), -1, 1))
-        shift.append((top[axis] - side if top[axis] > side // 2 else top[axis]) + part)
-    return np.array(shift, float)
+        seen.append(presence(np.stack([prediction.maps[output.name] for output in model.card.outputs[:-1]])))
+        ratio = (float(prediction.grid.ratio[0]), float(prediction.grid.ratio[1]))
+    places = places_of(seen)
+    far = np.hypot(*places.shifts.T) * model.card.native_sampling > SAME_PLACE
+    return np.where(far[:, None], places.shifts * ratio, 0.0), places.sure
 
 
 def _laid(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:

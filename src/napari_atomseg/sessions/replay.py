@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.core.region import region_from
 from napari_atomseg.sessions.document import beside_other_frames
 from napari_atomseg.sessions.threshold import at_least, is_by_network, with_candidates
 from napari_atomseg.workflows import Measurement, locate, measure, refine, straighten_rows
 from napari_atomseg.workflows.steps import (
+    DRAWN,
     STEPS,
     EditByHand,
     Find,
@@ -82,8 +84,8 @@ def not_repeated(steps: Sequence[Step]) -> str:
     edits = [step for step in steps if isinstance(step, EditByHand)]
     counts = {name: sum(getattr(edit, name) for edit in edits) for name in ("added", "moved", "deleted")}
     parts = [f"{count} columns {name} by hand" for name, count in counts.items() if count]
-    if any(isinstance(step, Find) and step.region for step in steps):
-        parts.append("the region that was searched (whole images are searched)")
+    if any(isinstance(step, Find) and step.region == DRAWN for step in steps):
+        parts.append("the region that was drawn (whole images are searched)")
     return ", ".join(parts)
 
 
@@ -154,6 +156,7 @@ def _found(micrograph: Micrograph, step: Find, before: _State | None) -> Generat
         network=step.network,
         refined=step.fit is not None,
         refinement=step.fit,
+        region=region_from(step.region) if step.region not in ("", DRAWN) else None,
         frames=step.frame,
         series=step.series,
     )

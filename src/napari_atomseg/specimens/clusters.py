@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Fraction, Quantity
+from napari_atomseg.specimens.fcc import fcc_lattice_constant
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -76,7 +76,7 @@ def cluster(params: ClusterParams) -> Atoms:
     """
     from ase import Atoms as Structure
 
-    built = _built(params, _lattice_constant(params))
+    built = _built(params, fcc_lattice_constant(params.element, params.lattice_constant))
     atoms = Structure(built.get_chemical_symbols(), positions=built.positions - built.positions.mean(axis=0))
     if params.amorphous > 0:
         atoms.positions = melted(atoms.positions, params.amorphous, np.random.default_rng(params.seed))
@@ -184,19 +184,3 @@ def _ball(params: ClusterParams, a: float) -> Atoms:
     atoms = bulk(params.element, "fcc", a=a, cubic=True).repeat(repeats)
     middle = a * (repeats // 2)
     return atoms[np.linalg.norm(atoms.positions - middle, axis=1) <= params.diameter / 2]
-
-
-def _lattice_constant(params: ClusterParams) -> float:
-    from ase.data import atomic_numbers, reference_states
-
-    if params.element not in atomic_numbers or atomic_numbers[params.element] < 1:
-        raise AtomsegError(f'"{params.element}" is no element; give a symbol such as Pt or Au')
-    if params.lattice_constant is not None:
-        return params.lattice_constant
-    state = reference_states[atomic_numbers[params.element]] or {}
-    if state.get("symmetry") != "fcc":
-        raise AtomsegError(
-            f"{params.element} is not face-centred cubic by itself ({state.get('symmetry', 'unknown')}); "
-            "give the lattice constant that the particle shall have"
-        )
-    return float(state["a"])

@@ -164,9 +164,14 @@ def fit(
 def _drawn(recipe: Recipe, params: TrainParams) -> Steps[list[Examples]]:
     """The validation scenes."""
     yield Progress(0, lessons.BATCHES, PREPARING)
-    shown = []
-    for batch in scenes(recipe, params.patch, params.native_sampling, params.task):
-        shown.append(batch)
+    shown: list[Examples] = []
+    ahead = lesson_of(recipe, params.task).compute_ahead
+    batches = scenes(recipe, params.patch, params.native_sampling, params.task)
+    for number in range(lessons.BATCHES):
+        if ahead is not None:
+            for _ in ahead(recipe, lessons.SEED, number, lessons.BATCH, params.patch, params.native_sampling):
+                yield Progress(number, lessons.BATCHES, PREPARING)
+        shown.append(next(batches))
         yield Progress(len(shown), lessons.BATCHES, PREPARING)
     return shown
 

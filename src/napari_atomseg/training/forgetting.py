@@ -15,7 +15,7 @@ from napari_atomseg.training.examples import Examples
 from napari_atomseg.training.lessons import BATCHES, lesson_of, scenes
 from napari_atomseg.training.params import TrainParams
 
-SCORES = ("f1", "recall", "precision", "rms_pm", "psnr gain")
+SCORES = ("f1", "recall", "precision", "rms_pm", "exact", "psnr gain")
 """What is told of a network's general scenes, as far as it has it."""
 
 

@@ -13,18 +13,19 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.architectures.unet import UnetParams
 from napari_atomseg.networks.card import BEAM, COLUMNS, LOCAL, NORMALISATION, RESTORATION, STRUCTURES, WHOLE
-from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, RESTORED, Output, count_outputs, structure_outputs
+from napari_atomseg.networks.outputs import Output
 from napari_atomseg.synthesis.labels import GAUSSIAN_WIDTH
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training.count_validation import validate_counts
 from napari_atomseg.training.examples import Examples, draw_examples
 from napari_atomseg.training.params import TrainParams
-from napari_atomseg.training.particle_examples import COLUMN_LABEL_WIDTH, draw_particle_examples
+from napari_atomseg.training.particle_examples import COLUMN_LABEL_WIDTH, compute_ahead, draw_particle_examples
 from napari_atomseg.training.restoration_examples import draw_restoration_examples
 from napari_atomseg.training.restoration_validation import validate_restoration
-from napari_atomseg.training.sheets import KNOWN, LABEL_WIDTH
+from napari_atomseg.training.sheets import LABEL_WIDTH
 from napari_atomseg.training.structure_examples import draw_structure_examples
 from napari_atomseg.training.structure_validation import validate_structures
+from napari_atomseg.training.taught import taught_by
 from napari_atomseg.training.validation import validate
 
 SEED = 2**30
@@ -56,6 +57,8 @@ class Lesson:
     label_width : float, Angstrom
     sampling_range : tuple of float, Angstrom
         Pixel sizes of images between which resampling to the native sampling keeps what is needed of them.
+    compute_ahead : callable or None
+        Of the same as `draw`: does what takes long of it in small steps, and keeps it.
     """
 
     task: str
@@ -68,10 +71,11 @@ class Lesson:
     normalisation: str
     label_width: float
     sampling_range: tuple[float, float]
+    compute_ahead: Callable[[Recipe, int, int, int, int, float], Iterator[None]] | None = None
 
 
 def lesson_of(recipe: Recipe, task: str = ALL) -> Lesson:
-    """Columns of STEM images; structures of TEM images of sheets, one class or more; restored images of all parts.
+    """What a recipe teaches; see :func:`~napari_atomseg.training.taught.taught_by`.
 
     Parameters
     ----------
@@ -118,10 +122,11 @@ class OneMap:
 
 
 def _whole_lesson(recipe: Recipe) -> Lesson:
-    if recipe.parts:
+    taught = taught_by(recipe)
+    if taught.task == RESTORATION:
         return Lesson(
             task=RESTORATION,
-            outputs=(RESTORED,),
+            outputs=taught.outputs,
             draw=draw_restoration_examples,
             validate=validate_restoration,
             network=UnetParams(conditions=len(recipe.parts)),
@@ -131,10 +136,10 @@ def _whole_lesson(recipe: Recipe) -> Lesson:
             label_width=0.0,
             sampling_range=(0.0, 1000.0),
         )
-    if "lens" not in recipe.imaging and recipe.modality in ("stem", "adf"):
+    if taught.task == COLUMNS:
         return Lesson(
             task=COLUMNS,
-            outputs=COLUMN_OUTPUTS,
+            outputs=taught.outputs,
             draw=draw_examples,
             validate=validate,
             network=UnetParams(),
@@ -144,29 +149,23 @@ def _whole_lesson(recipe: Recipe) -> Lesson:
             label_width=GAUSSIAN_WIDTH,
             sampling_range=(0.01, 0.3),
         )
-    if _counts(recipe):
+    if taught.counts:
         return Lesson(
             task=STRUCTURES,
-            outputs=count_outputs(recipe.classes),
+            outputs=taught.outputs,
             draw=draw_particle_examples,
+            compute_ahead=compute_ahead,
             validate=validate_counts,
-            network=FusionNetParams(images=len(recipe.imaging["foci"]), width=32, levels=2, stem=2),
+            network=FusionNetParams(images=taught.images, width=32, levels=2, stem=2),
             params=TrainParams(batch=4, patch=144, warm_up=200, averaging=0.998, settled=0.8),
             modality="HRTEM",
             normalisation=BEAM,
             label_width=COLUMN_LABEL_WIDTH,
             sampling_range=(0.01, 0.25),
         )
-    sheets = any(kind.get("kind") in KNOWN for kind in recipe.specimens)
-    if "lens" not in recipe.imaging or "profile" in recipe.imaging or recipe.dose is None or not sheets:
-        raise AtomsegError(
-            f"{recipe.name}: networks learn columns from recipes of STEM images, such as columns_stem, structures from TEM "
-            f"images of {' or '.join(KNOWN)} through a lens with a dose, such as hrtem-graphene, and numbers of atoms from focal "
-            "series of particles, such as hrtem-particles; choose one like these"
-        )
     return Lesson(
         task=STRUCTURES,
-        outputs=structure_outputs(recipe.classes),
+        outputs=taught.outputs,
         draw=draw_structure_examples,
         validate=validate_structures,
         network=FusionNetParams(width=16, levels=2, stem=2),
@@ -176,13 +175,6 @@ def _whole_lesson(recipe: Recipe) -> Lesson:
         label_width=LABEL_WIDTH,
         sampling_range=(0.01, 0.25),
     )
-
-
-def _counts(recipe: Recipe) -> bool:
-    """Whether a recipe shows focal series of particles, whose columns' atoms are to be counted."""
-    series = isinstance(recipe.imaging.get("foci"), list) and len(recipe.imaging["foci"]) > 1
-    particles = all(kind.get("kind") == "particle" for kind in recipe.specimens)
-    return particles and series and "lens" in recipe.imaging and recipe.dose is not None and recipe.classes > 1
 
 
 def scenes(recipe: Recipe, patch: int, native: float, task: str = ALL) -> Iterator[Examples]:

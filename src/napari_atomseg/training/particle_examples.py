@@ -5,6 +5,7 @@ Example n of a recipe and a seed is always the same, as for :mod:`.examples`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -87,13 +88,7 @@ def draw_particle_examples(
         Pixel size of the network.
     """
     rng = np.random.default_rng([seed, number, 0xA70])
-    first = (seed * 2**20 + number) * batch
-    records = [draw_record(recipe, (first + row) % 2**62, patch) for row in range(batch)]
-    alone = rng.uniform(size=batch) < ALONE
-    records = [_single(record, rng) if one else record for record, one in zip(records, alone, strict=True)]
-    known = min(PARTICLES, FIRST + number // BATCHES_EACH)
-    # A seed has particles of its own, so that those of validation are never learnt from.
-    drawn = [draw_record(recipe, seed * PARTICLES + int(rng.integers(known)), patch) for _ in records]
+    records, alone, drawn = _chosen(recipe, seed, number, batch, patch, rng)
     made = [_placed(one, record, patch, native, rng) for one, record in zip(drawn, records, strict=True)]
     foci = len(foci_of(draw_record(recipe, 0, patch)))
     seen = [_images(wave, record, foci, patch, native, rng) for (wave, _), record in zip(made, records, strict=True)]
@@ -117,6 +112,33 @@ def draw_particle_examples(
         alone=alone,
         tilt=np.array([tilt for _, tilt in made]),
     )
+
+
+def compute_ahead(recipe: Recipe, seed: int, number: int, batch: int, patch: int, native: float = 0.2) -> Iterator[None]:
+    """Compute the waves of a batch one after the other, so that drawing it takes no time; stops in between when asked to.
+
+    Parameters
+    ----------
+    recipe, seed, number, batch, patch, native
+        As for :func:`draw_particle_examples`.
+    """
+    records, _, drawn = _chosen(recipe, seed, number, batch, patch, np.random.default_rng([seed, number, 0xA70]))
+    for one, record in zip(drawn, records, strict=True):
+        particle_wave(one.specimen, float(record.imaging["lens"]["energy"]), native)
+        yield
+
+
+def _chosen(
+    recipe: Recipe, seed: int, number: int, batch: int, patch: int, rng: np.random.Generator
+) -> tuple[list[Record], np.ndarray, list[Record]]:
+    """Records of the images of a batch, which of them are single ones, and the records of their particles."""
+    first = (seed * 2**20 + number) * batch
+    records = [draw_record(recipe, (first + row) % 2**62, patch) for row in range(batch)]
+    alone = rng.uniform(size=batch) < ALONE
+    records = [_single(record, rng) if one else record for record, one in zip(records, alone, strict=True)]
+    known = min(PARTICLES, FIRST + number // BATCHES_EACH)
+    # A seed has particles of its own, so that those of validation are never learnt from.
+    return records, alone, [draw_record(recipe, seed * PARTICLES + int(rng.integers(known)), patch) for _ in records]
 
 
 def usual_foci(recipe: Recipe) -> tuple[float, ...]:

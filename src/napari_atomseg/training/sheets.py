@@ -23,13 +23,11 @@ from napari_atomseg.synthesis.labels import circular_mask
 from napari_atomseg.synthesis.recipe import Recipe, draw_record
 from napari_atomseg.synthesis.render_hrtem import class_maps
 from napari_atomseg.synthesis.specimen_kinds import specimen
+from napari_atomseg.training.taught import CRYSTAL, SHEET_KINDS
 
 LABEL_WIDTH = 0.35
 """Standard deviation of the labels, Angstrom. The paper's 1 A would add up to 1.55 between atoms 1.42 A apart, and leave the
 background no minima."""
-CRYSTAL = "graphene"
-KNOWN = ("sheet", CRYSTAL)
-"""Specimens whose atoms are structures to be recognised; those of others, and what lies on them, are background."""
 BOND = 1.42
 """Of graphene, Angstrom."""
 SURFACE = 1.0
@@ -128,7 +126,7 @@ def _kept(given: str, side: int, native: float, classes: int) -> Sheet:
     field = side * native
     kind = json.loads(given)
     atoms = _repeated(specimen(kind, (field, field)), field)
-    known = kind["kind"] in KNOWN
+    known = kind["kind"] in SHEET_KINDS
     mine = (atoms.heights < SURFACE) & known
     shape = (side, side)
     whole = _columns(atoms, native)

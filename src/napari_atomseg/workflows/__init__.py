@@ -57,8 +57,10 @@ from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.cutting import has_thickness
 from napari_atomseg.specimens.description import describe_structure, structure_summary
 from napari_atomseg.specimens.direction import parse_zone_axis
+from napari_atomseg.specimens.fcc import fcc_metals
 from napari_atomseg.specimens.low_index_zones import low_index_zones
 from napari_atomseg.specimens.structure_file import is_structure_file, read_structure
+from napari_atomseg.synthesis.metal_recipe import FccMetal
 from napari_atomseg.synthesis.params import SynthesisParams
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.synthesis.samples import SAMPLES, draw_sample
@@ -99,7 +101,16 @@ from napari_atomseg.workflows.sequence_views import kymograph, time_line
 from napari_atomseg.workflows.sequences import Sequence, sequence
 from napari_atomseg.workflows.series import AlignedSeries, align
 from napari_atomseg.workflows.synthesis import LABELS, image_of, synthesis_presets, synthesise, synthesise_into, true_columns
-from napari_atomseg.workflows.training import fine_tune, recipe_for_crystal, run_settings, stopped_at, train, training_folder
+from napari_atomseg.workflows.training import (
+    fine_tune,
+    recipe_for_crystal,
+    recipe_for_metal,
+    run_settings,
+    starts_for,
+    stopped_at,
+    train,
+    training_folder,
+)
 
 __all__ = [
     "ARCHITECTURES",
@@ -132,6 +143,7 @@ __all__ = [
     "CutParams",
     "DetectorParams",
     "Diffractogram",
+    "FccMetal",
     "FittedSimulation",
     "IntensityParams",
     "MeasureParams",
@@ -173,6 +185,7 @@ __all__ = [
     "estimate_lattice",
     "estimated_size",
     "exit_wave_files",
+    "fcc_metals",
     "finder_choice",
     "fine_tune",
     "fit_choices",
@@ -225,6 +238,7 @@ __all__ = [
     "read_recipe",
     "read_structure",
     "recipe_for_crystal",
+    "recipe_for_metal",
     "record",
     "recount",
     "refine",
@@ -241,6 +255,7 @@ __all__ = [
     "simulate_again",
     "simulation_cost",
     "snap",
+    "starts_for",
     "stopped_at",
     "straighten_rows",
     "structure_in",

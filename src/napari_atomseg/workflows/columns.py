@@ -16,6 +16,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import to_dict
+from napari_atomseg.core.region import Region, mask_of
 from napari_atomseg.inference.params import NetworkParams
 from napari_atomseg.localise.detection.find import find_columns
 from napari_atomseg.localise.detection.params import ClassicalParams
@@ -25,7 +26,7 @@ from napari_atomseg.networks.catalogue import recognises
 from napari_atomseg.workflows.choice import AUTO, CLASSICAL, choose_finder, choose_for_series
 from napari_atomseg.workflows.column_edits import replaced
 from napari_atomseg.workflows.provenance import CROSS_CHECK, SAID_ONCE, attach_to_image, choices_of_fits
-from napari_atomseg.workflows.steps import Find, Refine, recorded
+from napari_atomseg.workflows.steps import DRAWN, Find, Refine, recorded
 
 Found = Generator[Progress, None, tuple[Columns, dict[str, Any]]]
 Finder = Callable[[int], Found]
@@ -41,7 +42,7 @@ def locate(
     network: NetworkParams | None = None,
     refined: bool = True,
     refinement: RefineParams | None = None,
-    region: np.ndarray | None = None,
+    region: np.ndarray | Region | None = None,
     frames: int | None = None,
     series: bool = False,
 ) -> Generator[Progress, None, Columns]:
@@ -63,8 +64,8 @@ def locate(
         contrast does not show as Gaussians.
     refinement : RefineParams, optional
         How they are fitted.
-    region : ndarray of bool, shape (Y, X), optional
-        Search only where it is True.
+    region : ndarray of bool, shape (Y, X), or Region, optional
+        Search only where it is True, or inside of a box or polygon, which then stands in the provenance.
     frames : int, optional
         Index of the only frame to search; by default all.
     series : bool
@@ -78,7 +79,7 @@ def locate(
     Raises
     ------
     AtomsegError
-        If the model or the frame does not exist, or the model takes no series.
+        If the model or the frame does not exist, the model takes no series, or the region lies outside of the image.
 
     Examples
     --------
@@ -97,14 +98,15 @@ def locate(
         fit=(refinement or RefineParams()) if refined else None,
         frame=None if frames is None else int(frames),
         series=series,
-        region=region is not None,
+        region=region_in_words(region),
     )
     _require(step.model)
+    asked = mask_of(region, micrograph.shape)
     indices = [0] if series else micrograph.frame_indices(frames)
     chosen, details = yield from _chosen(micrograph, indices[0], step)
-    finder = yield from _finder(micrograph, indices[0], chosen, step, region)
+    finder = yield from _finder(micrograph, indices[0], chosen, step, asked)
     if step.model == AUTO:
-        finder = _cross_checked(finder, chosen, micrograph, step, region)
+        finder = _cross_checked(finder, chosen, micrograph, step, asked)
     # What phase contrast shows of an atom is no Gaussian; the network's place is the better one.
     refined = refined and not recognises(chosen)
     parts, choices = [], []
@@ -120,6 +122,11 @@ def locate(
         details |= choices_of_fits(choices)
         details["refinement"] = to_dict(refinement or RefineParams())
     return recorded(attach_to_image(join_frames(parts), micrograph, details), step)
+
+
+def region_in_words(region: np.ndarray | Region | None) -> str:
+    """How a step keeps a region; see :class:`~napari_atomseg.workflows.steps.Find`."""
+    return "" if region is None else str(region) if isinstance(region, Region) else DRAWN
 
 
 def _chosen(micrograph: Micrograph, first: int, step: Find) -> Generator[Progress, None, tuple[str, dict[str, Any]]]:

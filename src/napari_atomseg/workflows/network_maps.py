@@ -10,6 +10,7 @@ import numpy as np
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.quantities import format_pixel_size
+from napari_atomseg.core.region import Region, mask_of
 from napari_atomseg.core.scratch import scratch_array
 from napari_atomseg.core.tasks import NORMALISED, TASKS
 from napari_atomseg.inference.params import NetworkParams
@@ -30,7 +31,7 @@ def maps(
     model: str | None = None,
     tasks: tuple[str, ...] = TASKS,
     params: NetworkParams | None = None,
-    region: np.ndarray | None = None,
+    region: np.ndarray | Region | None = None,
     frames: int | None = None,
 ) -> Generator[Progress, None, dict[str, Micrograph]]:
     """Maps of a micrograph by a network, on its own pixels.
@@ -45,7 +46,7 @@ def maps(
         network of structures ``normalised`` (what it is given), its classes and ``background`` (probabilities), and
         ``segments`` (numbered); by default all.
     params : NetworkParams, optional
-    region : ndarray of bool, shape (Y, X), optional
+    region : ndarray of bool, shape (Y, X), or Region, optional
         Only the rectangle around it is looked at; elsewhere maps are not a number.
     frames : int, optional
         Index of the only frame; by default all.
@@ -58,12 +59,12 @@ def maps(
     Raises
     ------
     AtomsegError
-        If the model does not exist or does not fit the image.
+        If the model does not exist or does not fit the image, or the region lies outside of it.
     """
     from napari_atomseg.inference.cached_model import cached_model
     from napari_atomseg.inference.device import device_of
     from napari_atomseg.inference.frame_maps import frame_maps
-    from napari_atomseg.inference.region import box_of, part_of
+    from napari_atomseg.inference.region import box_around, box_of, inner, part_of
     from napari_atomseg.inference.structure_steps import maps_asked, step_on_image
 
     params = params or NetworkParams()
@@ -71,20 +72,22 @@ def maps(
     tasks = map_names(name) if tasks == TASKS else tasks
     indices = micrograph.frame_indices(frames)
     shape = micrograph.shape[-2:]
-    box = box_of(region)
+    box = box_of(mask_of(region, micrograph.shape))
     stacked = len(indices) > 1
     found = {task: scratch_array((len(indices), *shape) if stacked else shape) for task in tasks}
     said: dict[str, Any] = {}
     ready = cached_model(name, device_of(params))
     size = yield from resolve_pixel_size(micrograph, indices[0], ready, params)
     for row, index in enumerate(indices):
-        plane = part_of(micrograph.lazy_frame(index), box)
+        wide = None if box is None else box_around(box, ready.card, size.size, micrograph.shape)
+        plane = part_of(micrograph.lazy_frame(index), wide)
         asked = maps_asked(tasks, ready.card)
         steps = frame_maps(plane, ready, asked, params, size, held="denoise" in tasks, averaged="background" in tasks)
         prediction, said = yield from with_frame_progress(steps, row, len(indices))
         for task in tasks:
             target = found[task][row] if stacked else found[task]
-            target[box if box is not None else ...] = step_on_image(task, prediction, ready.card, params)
+            shown = step_on_image(task, prediction, ready.card, params)
+            target[box if box is not None else ...] = part_of(shown, inner(box, wide))
     rows = f", rows {said['rows']}" if "rows" in said else ""
     size_text = format_pixel_size(tuple(said["pixel_size_angstrom"]))
     seen = f"{said['polarity']} columns, " if "polarity" in said else ""

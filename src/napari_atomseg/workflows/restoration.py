@@ -11,6 +11,7 @@ import numpy as np
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, job, with_frame_progress
 from napari_atomseg.core.micrograph import TEM, Micrograph
+from napari_atomseg.core.region import Region, mask_of
 from napari_atomseg.core.scratch import scratch_array
 from napari_atomseg.inference.params import RestorationParams
 from napari_atomseg.networks.card import RESTORATION
@@ -30,7 +31,7 @@ def restore(
     *,
     model: str | None = None,
     params: RestorationParams | None = None,
-    region: np.ndarray | None = None,
+    region: np.ndarray | Region | None = None,
     frames: int | None = None,
 ) -> Generator[Progress, None, Micrograph]:
     """A micrograph without noise and distortions, on its own pixels and intensities.
@@ -42,7 +43,7 @@ def restore(
     model : str, optional
         Name or folder; by default the first that restores.
     params : RestorationParams, optional
-    region : ndarray of bool, shape (Y, X), optional
+    region : ndarray of bool, shape (Y, X), or Region, optional
         Restore only where it is True; elsewhere the result is not a number.
     frames : int, optional
         Index of the only frame; by default all.
@@ -56,7 +57,7 @@ def restore(
     Raises
     ------
     AtomsegError
-        If no model restores, or it does not know such images.
+        If no model restores, it does not know such images, or the region lies outside of the image.
     """
     from napari_atomseg.inference.periodic_structure import periodic_structure
     from napari_atomseg.inference.restoration_check import check_lattice, little_noise
@@ -64,13 +65,13 @@ def restore(
 
     params = params or RestorationParams()
     asked = _asked(micrograph, model, params)
-    indices = micrograph.frame_indices(frames)
+    indices, part = micrograph.frame_indices(frames), mask_of(region, micrograph.shape)
     stacked = len(indices) > 1
     found = scratch_array((len(indices), *micrograph.shape[-2:]) if stacked else micrograph.shape[-2:])
     warnings: list[str] = []
     for row, index in enumerate(indices):
         plane = micrograph.frame(index)
-        steps = restore_plane(asked.model, plane, asked.kind, region=region, device=asked.device)
+        steps = restore_plane(asked.model, plane, asked.kind, region=part, device=asked.device)
         target = found[row] if stacked else found
         target[...] = yield from with_frame_progress(steps, row, len(indices))
         if params.periodic:

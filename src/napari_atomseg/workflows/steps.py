@@ -22,6 +22,8 @@ from napari_atomseg.localise.detection.params import ClassicalParams
 from napari_atomseg.localise.refinement.params import RefineParams
 from napari_atomseg.workflows.choice import AUTO
 
+DRAWN = "drawn"
+"""Stands for a region that was drawn, and that is not kept."""
 STEPS = "steps"
 """Entry of the provenance that holds them, in order."""
 KIND = "step"
@@ -44,8 +46,9 @@ class Find:
         The only frame that was searched; None for all.
     series : bool
         The frames were taken as one focal series.
-    region : bool
-        Only a part of the image was searched, which is not kept.
+    region : str
+        The only part of the image that was searched, as :class:`~napari_atomseg.core.region.Region` writes it; ``drawn`` for one
+        that is not kept; empty for all.
     found_in : str
         What was searched if not the image itself, such as its restoration, in words; cannot be done again.
     """
@@ -57,7 +60,7 @@ class Find:
     fit: RefineParams | None = None
     frame: int | None = None
     series: bool = False
-    region: bool = False
+    region: str = ""
     found_in: str = ""
 
     def __post_init__(self) -> None:
@@ -231,6 +234,9 @@ def step_from(values: Any) -> Step:
         for name, value in values.items()
         if name != KIND
     }
+    if isinstance(parts.get("region"), bool):
+        # Earlier versions kept no more than whether there was one.
+        parts["region"] = DRAWN if parts["region"] else ""
     return from_dict(cls, parts)
 
 

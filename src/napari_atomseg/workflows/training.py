@@ -16,6 +16,7 @@ from napari_atomseg.core.jobs import Progress, job
 if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
     from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.synthesis.metal_recipe import FccMetal
     from napari_atomseg.synthesis.recipe import Recipe
     from napari_atomseg.training.params import TrainParams
 
@@ -89,7 +90,7 @@ def train(
     from napari_atomseg.training.fit import fit
     from napari_atomseg.training.forgetting import general_scores
     from napari_atomseg.training.lessons import lesson_of
-    from napari_atomseg.training.trained_card import card_of
+    from napari_atomseg.training.trained_card import calibration_of, card_of
 
     given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     place = folder or training_folder(name or given.name)
@@ -108,7 +109,8 @@ def train(
     found = yield from fit(
         given, shape, tuned, place, minutes=minutes, resume=resume, device=chosen, workers=workers, start_from=weights
     )
-    card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen)
+    calibration = yield from calibration_of(given, shape, tuned, place)
+    card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen, calibration)
     if before is not None:
         card = replace(card, training={**card.training, "started_from": start_from})
         if say_forgotten and before.card.recipe != given.name and before.card.outputs == lesson.outputs:
@@ -163,17 +165,23 @@ def stopped_at(folder: Path) -> int | None:
 
 @job
 def fine_tune(
-    recipe: Recipe, *, minutes: float, start_from: str | None = None, name: str | None = None, device: str = "auto"
+    recipe: str | Path | Recipe,
+    *,
+    minutes: float,
+    start_from: str | None = None,
+    name: str | None = None,
+    device: str = "auto",
 ) -> Generator[Progress, None, ModelCard]:
-    """Train for a few minutes on one crystal, in this process; see :func:`napari_atomseg.workflows.training.train`.
+    """Train for a few minutes, in this process; see :func:`napari_atomseg.workflows.training.train`.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : str, Path or Recipe
+        Of a crystal or metal of one's own, a preset, or a YAML file.
     minutes : float
         The learning rate has fallen to zero when they are over.
     start_from : str, optional
-        Model to start from; without it a network begins from nothing, for which minutes are too few.
+        Model to start from, one of :func:`starts_for`; without it a network begins from nothing, for which minutes are too few.
     name : str, optional
         Of the new model; by default the recipe's.
     device : str
@@ -186,24 +194,63 @@ def fine_tune(
     Raises
     ------
     AtomsegError
-        If the model is not there, or there is no time.
+        If the model is not there or learnt something else, or there is no time.
     """
+    from napari_atomseg.networks.card import COLUMNS
     from napari_atomseg.networks.catalogue import model_cards
-    from napari_atomseg.training.params import TrainParams
-    from napari_atomseg.training.run_settings import FINE_TUNING_RATE
+    from napari_atomseg.synthesis.recipe import Recipe, read_recipe
+    from napari_atomseg.training.taught import taught_by
 
     if minutes <= 0:
         raise AtomsegError("training needs some minutes; give more than 0")
+    given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    if start_from is not None and start_from not in starts_for(given):
+        why = "learns other maps than" if start_from in model_cards() else "is no model at hand, and there is nothing of it for"
+        raise AtomsegError(f'"{start_from}" {why} {given.name}; choose another model to start from')
+    _, params = run_settings(given, start_from=start_from)
     apart = max(5, round(UPDATES_A_MINUTE * minutes / LOOKS))
-    params = TrainParams(steps=0, batch=BATCH, patch=PATCH, validate_every=apart)
-    if start_from is not None:
-        card = model_cards().get(start_from)
-        if card is None:
-            raise AtomsegError(f'there is no model "{start_from}"; choose another to start from')
-        params = replace(params, native_sampling=card.native_sampling, learning_rate=FINE_TUNING_RATE)
+    params = replace(params, steps=0, validate_every=apart)
+    if taught_by(given).task == COLUMNS:
+        params = replace(params, batch=BATCH, patch=PATCH)
     return (
-        yield from train.steps(recipe, name=name, params=params, minutes=minutes, device=device, workers=0, start_from=start_from)
+        yield from train.steps(given, name=name, params=params, minutes=minutes, device=device, workers=0, start_from=start_from)
     )
+
+
+def starts_for(recipe: Recipe) -> tuple[str, ...]:
+    """Names of the models at hand whose weights a network for the images of a recipe can begin with.
+
+    Parameters
+    ----------
+    recipe : Recipe
+
+    Raises
+    ------
+    AtomsegError
+        If no network learns from such images.
+    """
+    from napari_atomseg.networks.catalogue import model_cards
+    from napari_atomseg.training.taught import taught_by
+
+    taught = taught_by(recipe)
+    return tuple(name for name, card in model_cards().items() if taught.begins_with(card))
+
+
+def recipe_for_metal(metal: FccMetal) -> Recipe:
+    """Recipe for counting the atoms of particles of another fcc metal; the rest is that of the network for gold.
+
+    Parameters
+    ----------
+    metal : FccMetal
+
+    Raises
+    ------
+    AtomsegError
+        If it is no element, or has no fcc lattice and none is given.
+    """
+    from napari_atomseg.synthesis.metal_recipe import recipe_of_metal
+
+    return recipe_of_metal(metal)
 
 
 def recipe_for_crystal(

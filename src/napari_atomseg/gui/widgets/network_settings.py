@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,8 @@ class ModelBox(ElidedComboBox):
 
     def __init__(self, networks: NetworkSettings, others: Mapping[str, str] | None = None, restoring: bool = False) -> None:
         super().__init__()
-        self._networks, self._others, self._restoring = networks, dict(others or {}), restoring
+        self._networks, self._others = networks, dict(others or {})
+        self._offered: Callable[[ModelCard], bool] = lambda card: (card.task == RESTORATION) == restoring
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -109,6 +110,16 @@ class ModelBox(ElidedComboBox):
         if row >= 0:
             self.setCurrentIndex(row)
 
+    def offer(self, names: Collection[str]) -> None:
+        """Show only some of the models; the chosen one stays chosen where it is one of them."""
+        self._offered = lambda card: card.name in names
+        self.fill()
+
+    @property
+    def offered(self) -> list[str]:
+        """Names of the models that can be chosen."""
+        return [name for name, card in self._networks.cards.items() if self._offered(card)]
+
     def fill(self) -> None:
         """Show the models at hand; the chosen one stays chosen."""
         before = self.chosen
@@ -117,7 +128,7 @@ class ModelBox(ElidedComboBox):
         for name, text in self._others.items():
             self.addItem(text, name)
         for name, card in self._networks.cards.items():
-            if (card.task == RESTORATION) != self._restoring:
+            if not self._offered(card):
                 continue
             self.addItem(name, name)
             self.setItemData(self.count() - 1, card_summary(card), Qt.ItemDataRole.ToolTipRole)

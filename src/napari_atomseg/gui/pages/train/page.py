@@ -1,10 +1,8 @@
-"""The page "Train": fine-tune a network for one crystal in a few minutes, with its loss as it falls."""
+"""The page "Train": fine-tune a network for one crystal, metal or recipe in minutes, with its loss as it falls."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,37 +23,29 @@ from napari_atomseg import workflows
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress
-from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.pages.train.lesson import Lesson, compared, folder_name, judged, learn, short, span
+from napari_atomseg.gui.pages.train.metal_rows import MetalRows
+from napari_atomseg.gui.settings import recall, remember, remember_params
 from napari_atomseg.gui.widgets.controls import NumberBox
-from napari_atomseg.gui.widgets.forms import form_layout
+from napari_atomseg.gui.widgets.forms import align_labels, form_layout
 from napari_atomseg.gui.widgets.network_settings import ModelBox
 from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.gui.widgets.region import RegionBox
 from napari_atomseg.plots.loss_curve import FEWEST, LossCurve
-from napari_atomseg.workflows import BEFORE
+from napari_atomseg.workflows import synthesis_presets
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
 
 CURVE_PX = 110
-FILE, COLUMNS = "file", "columns"
+FILE, COLUMNS, METAL, RECIPE = "file", "columns", "metal", "recipe"
+MINUTES = {FILE: 4.0, COLUMNS: 4.0, METAL: 30.0, RECIPE: 30.0}
+"""To begin with; networks for TEM images learn more slowly, and the waves of a new metal have to be computed."""
+ROWS = {FILE: (1, 2), COLUMNS: (3,), METAL: (4, 5), RECIPE: (6,)}
+"""Rows of the form that belong to one choice alone."""
 SCRATCH = "nothing"
-KINDS = "Structures (*.cif *.xyz *.vasp *.poscar *.json);;All files (*)"
-SHORT_NAME = 60
-LONGEST_NAME = 20
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """Everything that a training run is told; nothing of the window is asked once it runs."""
-
-    structure: Path | None
-    zone: tuple[int, int, int]
-    columns: Columns | None
-    minutes: float
-    start_from: str | None
-    name: str | None
-    device: str
+STRUCTURES = "Structures (*.cif *.xyz *.vasp *.poscar *.json);;All files (*)"
+RECIPES = "Recipes (*.yaml *.yml);;All files (*)"
 
 
 class TrainPage(QWidget):
@@ -89,43 +79,52 @@ class TrainPage(QWidget):
         )
         self.crystal = QComboBox()
         self.crystal.setObjectName("crystal")
-        self.crystal.setToolTip("What tells the crystal: its structure file, or columns that were found in the image.")
-        self.crystal.addItem("structure file", FILE)
-        self.crystal.addItem("found columns", COLUMNS)
-        self.file = QLineEdit()
-        self.file.setObjectName("structure")
-        self.file.setPlaceholderText("cif, POSCAR, xyz …")
-        self.file.setToolTip("File with the unit cell.")
-        self.browse = QPushButton("…")
-        self.browse.setObjectName("browse_structure")
-        self.browse.setToolTip("Choose a structure file.")
-        self.browse.setFixedWidth(32)
-        file = QHBoxLayout()
-        file.addWidget(self.file, 1)
-        file.addWidget(self.browse)
+        self.crystal.setToolTip(
+            "Crystal to learn, by its structure file or by columns found in the image (STEM); particles of an "
+            "fcc metal, whose columns' atoms are counted (TEM); or a recipe of any images."
+        )
+        for text, kind in (
+            ("structure file", FILE),
+            ("found columns", COLUMNS),
+            ("fcc particles", METAL),
+            ("recipe", RECIPE),
+        ):
+            self.crystal.addItem(text, kind)
+        self._kind, self._minutes = FILE, dict(MINUTES)
+        self.file, self.browse, file = _file_row("structure", "cif, POSCAR, xyz …", "File with the unit cell.")
+        self.recipe, self.browse_recipe, recipe = _file_row(
+            "recipe", "YAML file, or hrtem-graphene …", f"File of a recipe, or the name of one: {', '.join(synthesis_presets())}."
+        )
         self.zone = QLineEdit("0 0 1")
         self.zone.setObjectName("zone")
         self.zone.setToolTip("Direction [u v w] of the crystal along the beam, as 1 1 0 or 1,-1,0.")
         self.region = RegionBox(self._host, "all columns")
         self.region.setToolTip("Only the columns of a good area: draw a box around it (Columns > More > Draw region).")
+        self.metal = MetalRows()
         self.start_from = ModelBox(self._networks, {SCRATCH: "nothing (takes hours)"})
         self.start_from.setObjectName("start_from")
         self.minutes = NumberBox()
         self.minutes.setObjectName("minutes")
         self.minutes.setRange(0.05, 24 * 60)
         self.minutes.setDecimals(2)
-        self.minutes.setValue(4.0)
+        self.minutes.setValue(MINUTES[FILE])
         self.minutes.setSuffix(" min")
-        self.minutes.setToolTip("The longer, the better; a GPU does in minutes what else takes hours.")
+        self.minutes.setToolTip(
+            "The longer, the better; a GPU does in minutes what else takes hours. A metal's first particles take minutes "
+            "more, once."
+        )
         self.name = QLineEdit()
         self.name.setObjectName("model_name")
-        self.name.setPlaceholderText("the crystal's")
+        self.name.setPlaceholderText("by what is learnt")
         self.name.setToolTip("Name of the new model; a number is added if it is taken.")
         self.form = form_layout()
         self.form.addRow("Crystal", self.crystal)
         self.form.addRow("File", file)
         self.form.addRow("Zone axis", self.zone)
         self.form.addRow("Columns", self.region)
+        self.form.addRow("Metal", self.metal.metal)
+        self.form.addRow(self.metal.lattice_constant)
+        self.form.addRow("Recipe", recipe)
         self.form.addRow("Start from", self.start_from)
         self.form.addRow("Time", self.minutes)
         self.form.addRow("Name", self.name)
@@ -145,39 +144,55 @@ class TrainPage(QWidget):
 
     def _connect(self) -> None:
         self.crystal.currentIndexChanged.connect(self.refresh)
-        self.browse.clicked.connect(self._ask_file)
+        self.browse.clicked.connect(lambda: _ask_file(self.file, "Structure of the crystal", "structures", STRUCTURES))
+        self.browse_recipe.clicked.connect(lambda: _ask_file(self.recipe, "Recipe", "recipes", RECIPES))
         self.file.textChanged.connect(lambda _: self._host.refresh_run())
-        self._networks.models_changed.connect(self._prefer_a_model)
+        self.metal.changed.connect(self._host.refresh_run)
+        self.recipe.textChanged.connect(lambda _: self._offer_starts())
+        self._networks.models_changed.connect(self._offer_starts)
         layers = self._host.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
             event.connect(self._on_layers)
         self._host.documents.refreshed.connect(self._host.refresh_run)
-        self._prefer_a_model()
 
     def _on_layers(self, event: Any = None) -> None:
         self.region.fill()
 
-    def _prefer_a_model(self) -> None:
-        if self.start_from.chosen == SCRATCH and self._networks.cards:
-            self.start_from.choose(next(iter(self._networks.cards)))
+    def _offer_starts(self) -> None:
+        """Let only models be chosen that have learnt the same maps; the most general first."""
+        self._unfit = ""
+        try:
+            names = self._starts()
+        except AtomsegError as error:
+            names, self._unfit = (), str(error)
+        self.start_from.offer(names)
+        if self.start_from.chosen == SCRATCH and names:
+            known = [name for name in names if self._networks.cards[name].recipe in synthesis_presets()]
+            self.start_from.choose((known or list(names))[0])
+        self._host.refresh_run()
 
-    def _ask_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Structure of the crystal", str(recall("structures", "")), KINDS)
-        if path:
-            remember("structures", str(Path(path).parent))
-            self.file.setText(path)
-            self.file.setToolTip(path)
+    def _starts(self) -> tuple[str, ...]:
+        if self.kind == RECIPE and not self.recipe.text().strip():
+            return ()
+        known = {METAL: "hrtem-particles", RECIPE: self.recipe.text().strip()}.get(self.kind, "columns_stem")
+        return workflows.starts_for(workflows.read_recipe(known))
 
     @property
-    def by_file(self) -> bool:
-        """True if a structure file tells the crystal."""
-        return bool(self.crystal.currentData() == FILE)
+    def kind(self) -> str:
+        """What tells the crystal: FILE, COLUMNS, METAL or RECIPE."""
+        return str(self.crystal.currentData())
 
     def refresh(self, _: int = 0) -> None:
-        """Show the rows that the choice needs."""
-        for row, on in ((1, self.by_file), (2, self.by_file), (3, not self.by_file)):
-            self.form.setRowVisible(row, on)
-        self._host.refresh_run()
+        """Show the rows that the choice needs, and the time that it had last."""
+        for kind, rows in ROWS.items():
+            for row in rows:
+                self.form.setRowVisible(row, kind == self.kind)
+        # Labels are as wide as the theme's letters, which are not there when the page is built.
+        align_labels(self.form, self.metal.lattice_constant.form)
+        self._minutes[self._kind] = self.minutes.value()
+        self._kind = self.kind
+        self.minutes.setValue(self._minutes[self._kind])
+        self._offer_starts()
 
     @property
     def links(self) -> Links:
@@ -195,8 +210,12 @@ class TrainPage(QWidget):
 
     def why_not(self) -> str:
         """Why nothing can be learnt now; empty if it can."""
-        if self.by_file:
+        if self.kind == FILE:
             return "" if self.file.text().strip() else "Choose a structure file first."
+        if self.kind == METAL:
+            return self.metal.why_not()
+        if self.kind == RECIPE:
+            return self._unfit or ("" if self.recipe.text().strip() else "Choose a recipe first.")
         session = self._host.documents.session
         return "" if session is not None and len(session.columns) else "Find columns in the image first."
 
@@ -208,20 +227,23 @@ class TrainPage(QWidget):
         Raises
         ------
         AtomsegError
-            If there is no such file, or no column in the region.
+            If there is no such file, no column in the region, or no such metal.
         """
-        columns = None if self.by_file else self._columns()
-        path = Path(self.file.text().strip()).expanduser() if self.by_file else None
+        path = Path(self.file.text().strip()).expanduser() if self.kind == FILE else None
         if path is not None and not path.is_file():
             raise AtomsegError(f"There is no file {path}; choose the structure of the crystal.")
+        if self.kind == METAL:
+            remember_params(self.metal.value())
         start = self.start_from.chosen
         return Lesson(
             structure=path,
             zone=workflows.parse_zone_axis(self.zone.text()),
-            columns=columns,
+            columns=self._columns() if self.kind == COLUMNS else None,
+            metal=self.metal.value() if self.kind == METAL else None,
+            recipe=self.recipe.text().strip() if self.kind == RECIPE else None,
             minutes=self.minutes.value(),
             start_from=None if start in ("", SCRATCH) else start,
-            name=_folder_name(self.name.text()),
+            name=folder_name(self.name.text()),
             device=self._networks.params.device,
         )
 
@@ -258,8 +280,10 @@ class TrainPage(QWidget):
         if loss is not None and progress.done:
             self._show_losses(self.losses.with_value(progress.done, loss))
         # Preparation counts into the minutes, too.
-        left = max(0.0, 60 * lesson.minutes - (time.monotonic() - self._started))
-        self.left.setText(f"About {_span(left)} left.{_judged(getattr(progress, 'scores', {}))}")
+        left = 60 * lesson.minutes - (time.monotonic() - self._started)
+        late = "Nearly done." if loss is not None else f"Longer than the given time: {progress.message} …"
+        when = f"About {span(left)} left." if left > 0 else late
+        self.left.setText(f"{when}{judged(getattr(progress, 'scores', {}))}")
 
     def _show_losses(self, losses: LossCurve) -> None:
         self.losses = losses
@@ -272,7 +296,7 @@ class TrainPage(QWidget):
         self._networks.announce(card.name)
         self._host.say(f"{escape(card.name)} is ready, in the list of finders and of networks.")
         start = str(card.training.get("started_from", ""))
-        stay = f"Keep {_short(start)}" if start else "Not now"
+        stay = f"Keep {short(start)}" if start else "Not now"
         self._host.ask(
             compared(card, start),
             ("use_trained", "Use the new one", "Choose the new model as the finder and on the page Networks."),
@@ -285,43 +309,25 @@ class TrainPage(QWidget):
         self._host.say(f'{escape(name)} is the finder now. <a href="find">find columns</a>')
 
 
-def compared(card: Any, start: str) -> str:
-    """What a new model reaches, beside what the one it started from reaches on the same scenes, and the question which to use."""
-    after, before = (_score(card.scores, kind) for kind in ("validation", BEFORE))
-    reached = f"{card.name}: {after}" if after else f"{card.name} was not tested: the time was too short"
-    beside = f"; {start} on the same images: {before}" if start and before else ""
-    return f"{reached}{beside}. Use the new model?"
+def _file_row(name: str, empty: str, tip: str) -> tuple[QLineEdit, QPushButton, QHBoxLayout]:
+    """A line for a file, and a button that asks for one."""
+    line = QLineEdit()
+    line.setObjectName(name)
+    line.setPlaceholderText(empty)
+    line.setToolTip(tip)
+    button = QPushButton("…")
+    button.setObjectName(f"browse_{name}")
+    button.setToolTip(f"Choose a {name} file.")
+    button.setFixedWidth(32)
+    row = QHBoxLayout()
+    row.addWidget(line, 1)
+    row.addWidget(button)
+    return line, button, row
 
 
-def _score(scores: Mapping[str, float], kind: str) -> str:
-    f1, rms = scores.get(f"{kind} f1"), scores.get(f"{kind} rms_pm")
-    return f"F1 {f1:.2f}, {rms:.0f} pm" if f1 is not None and rms is not None else ""
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def learn(lesson: Lesson) -> Generator[Progress, None, Any]:
-    """The job: the recipe of the crystal, then the training."""
-    yield Progress(0, 0, "reading the crystal")
-    recipe = workflows.recipe_for_crystal(lesson.structure, lesson.zone, lesson.columns)
-    steps = workflows.fine_tune.steps(
-        recipe, minutes=lesson.minutes, start_from=lesson.start_from, name=lesson.name, device=lesson.device
-    )
-    return (yield from steps)
-
-
-def _folder_name(text: str) -> str | None:
-    """A name that any file system takes; None if nothing is left."""
-    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text.strip())[:SHORT_NAME].strip("-.")
-    return kept or None
-
-
-def _judged(scores: Mapping[str, float]) -> str:
-    """What the last look at images that it never learnt from gave, in words; empty before the first."""
-    return f" On images it never saw: F1 {scores['f1']:.2f}, {scores['rms_pm']:.0f} pm." if "f1" in scores else ""
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def _ask_file(line: QLineEdit, title: str, remembered: str, kinds: str) -> None:
+    path, _ = QFileDialog.getOpenFileName(line, title, str(recall(remembered, "")), kinds)
+    if path:
+        remember(remembered, str(Path(path).parent))
+        line.setText(path)
+        line.setToolTip(path)
