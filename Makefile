@@ -19,7 +19,8 @@ HAS_DISPLAY := [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]
 run: $(VENV)/.qt system
 	@if $(HAS_DISPLAY); then $(BIN)/napari-atomseg open --sample; else $(BIN)/napari-atomseg demo; fi
 
-# Two processes: one drives the window, the other does the rest.
+# Two processes: one drives the window, the other does the rest. Each has a core of its own: threads would wait for each other.
+test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.test system
 	@if $(HAS_DISPLAY); then $(PYTEST) $(ARGS); else $(XVFB) $(PYTEST) $(ARGS); fi
 

@@ -15,11 +15,21 @@ def pytest_xdist_make_scheduler(config, log):
     """Where several processes test, files are shared out whole, and one drives the window, whose focus and mouse are one."""
     from xdist.scheduler import LoadFileScheduling
 
+    # Not by their number of tests, but in the order below.
+    config.option.loadscopereorder = False
+
     class OneWindow(LoadFileScheduling):
         def _split_scope(self, nodeid):
             return "window" if nodeid.startswith("tests/gui/") else super()._split_scope(nodeid)
 
     return OneWindow(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where several processes test, the window and files with slow tests come first, so that none waits at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (not item.nodeid.startswith("tests/gui/"), item.path not in slow))
 
 
 @pytest.fixture(autouse=True)

@@ -292,6 +292,7 @@ def test_models_are_listed(call):
         assert {"name", "task", "licence", "weights", "score"} <= set(model)
 
 
+@pytest.mark.slow
 def test_the_demo_agrees_with_its_known_truth(call, tmp_path):
     status, said, _ = call("demo", "-o", tmp_path / "demo")
     assert status == 0

@@ -326,6 +326,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(models, tmp_path):
     assert not models.exists()
 
 
+@pytest.mark.slow
 def test_a_judge_is_taught_and_kept_by_what_starts_from_it(call, few_scenes, small, models, image, tmp_path):
     few = ("--images", 20, "--updates", 5, "--workers", 0)
     status, said, complaints = call("train-classifier", small, *few, "--name", "judged")

@@ -21,7 +21,9 @@ from napari_atomseg.workflows import (
 
 SMALL = {"--thickness": "4A", "--field": "4A", "--pixel-size": "0.3A"}
 OWN = {
-    **{method: {"--configurations": "1"} for method in ("prism", "multislice", "hrtem")},
+    # A narrow beam and a small ring need few probes on a coarse grid.
+    **{method: {"--configurations": "1", "--semiangle": "12", "--outer": "90"} for method in ("prism", "multislice")},
+    "hrtem": {"--configurations": "1"},
     "corrected": {"--field": "9A"},  # wider than the surroundings that a correction looks at
 }
 OPTIONS = {

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -51,7 +52,7 @@ def sample(tmp_path, monkeypatch):
     from napari_atomseg.writers.micrograph_tiff import write_tiff
 
     micrograph, _ = draw_sample("perovskite")
-    write_tiff(micrograph, tmp_path / "image.tif")
+    write_tiff(replace(micrograph, data=micrograph.data[:256, :256]), tmp_path / "image.tif")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

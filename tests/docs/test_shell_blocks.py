@@ -58,6 +58,7 @@ NOT_HERE = {
     ".venv\\Scripts\\activate": "is for Windows",
     "source": "belongs to a shell",
     "pip": "installs what is installed here",
+    "napari-atomseg demo": "finds the columns of a whole sample; tests/cli runs it",
     "napari-atomseg open": "opens a window and waits for its user; tests/gui opens it",
     "napari-atomseg make-pairs": "simulates for an hour; tests/simulation makes small pairs",
     "napari-atomseg train": "learns for minutes to hours; tests/training learns for a moment",
@@ -155,6 +156,7 @@ def folder_of(samples, tmp_path_factory):
     return folder_of_page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "text"), list(shell_blocks()))
 def test_a_block_runs_as_written(folder_of, page, text, monkeypatch, capsys):
     monkeypatch.chdir(folder_of(page))

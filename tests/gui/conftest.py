@@ -94,6 +94,13 @@ def frozen_modules(qapp):
     gc.unfreeze()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def frozen_meanwhile(frozen_modules):
+    """So does what earlier files have imported and kept."""
+    gc.collect()
+    gc.freeze()
+
+
 # -- the window --------------------------------------------------------------------------------------------------------
 
 

@@ -67,6 +67,7 @@ EMPTY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EMPTY)
 def test_where_there_are_no_columns_hardly_any_are_found(name, kind):
     found, area = false_columns(name, kind)
@@ -84,6 +85,7 @@ def false_columns(name, kind):
     return found, area
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jitter", [0.0, 0.2])
 def test_what_it_believes_does_not_erase_what_is_there(name, jitter):
     module = beliefs()

@@ -14,7 +14,7 @@ from napari_atomseg.networks.activate import activate
 from napari_atomseg.networks.outputs import count_outputs
 from napari_atomseg.training.losses import LOSSES
 from napari_atomseg.training.particle_examples import COLUMN_LABEL_WIDTH, ParticleExamples
-from napari_atomseg.training.validation import matched
+from napari_atomseg.training.validation import hit_shares, matched, rms_pm
 
 MATCH = 1.0
 """Farthest distance of a match, Angstrom."""
@@ -61,12 +61,10 @@ def validate_counts(
                 square_sum += square
                 errors = errors_of(seen.positions, seen.classes + 1, true, batch.heights[row], native)
                 counted[bool(batch.alone[row])].append(errors)
-    right, false, missed = places.tolist()
     return {
         "loss": float(np.mean(losses)),
-        "recall": right / max(1.0, right + missed),
-        "precision": right / max(1.0, right + false),
-        "rms_pm": 100 * native * float(np.sqrt(square_sum / max(1.0, right))),
+        **hit_shares(places),
+        "rms_pm": rms_pm(square_sum, places[0], native),
         **_shares(np.concatenate(counted[False] or [np.zeros(0)]), ""),
         **_shares(np.concatenate(counted[True] or [np.zeros(0)]), "single "),
     }

@@ -15,7 +15,7 @@ from napari_atomseg.networks.outputs import structure_outputs
 from napari_atomseg.training.losses import LOSSES
 from napari_atomseg.training.sheets import LABEL_WIDTH
 from napari_atomseg.training.structure_examples import StructureExamples
-from napari_atomseg.training.validation import matched
+from napari_atomseg.training.validation import hit_shares, matched, rms_pm
 
 MATCH = 0.35
 """Farthest distance of a match, Angstrom."""
@@ -68,9 +68,9 @@ def validate_structures(
                 broken += _near_defects(places, true, doubtful, near, native, side)
     return {
         "loss": float(np.mean(losses)),
-        **_shares(counts),
-        **_shares(broken, "defect "),
-        "rms_pm": _rms(square_sum, counts[0], native),
+        **hit_shares(counts),
+        **hit_shares(broken, "defect "),
+        "rms_pm": rms_pm(square_sum, counts[0], native),
     }
 
 
@@ -112,12 +112,3 @@ def _near_defects(
     aside = np.concatenate([doubtful, true[~close(true)]])
     hits, _, more = matched(places[close(places)], true[close(true)], aside, side, MATCH / native, BORDER / native)
     return hits, *more
-
-
-def _shares(counts: np.ndarray, prefix: str = "") -> dict[str, float]:
-    right, false, missed = counts.tolist()
-    return {f"{prefix}recall": right / max(1.0, right + missed), f"{prefix}precision": right / max(1.0, right + false)}
-
-
-def _rms(square_sum: float, hits: float, native: float) -> float:
-    return 100 * native * float(np.sqrt(square_sum / max(1.0, hits)))

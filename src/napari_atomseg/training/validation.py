@@ -62,7 +62,7 @@ def validate(
     right, false, missed = counts.tolist()
     on_columns = {
         "f1": float(2 * right / max(1.0, 2 * right + false + missed)),
-        "rms_pm": 100 * float(np.sqrt(square_sum / max(1.0, right))),
+        "rms_pm": rms_pm(square_sum, right),
     }
     return {
         "loss": float(np.mean(losses)),
@@ -114,6 +114,39 @@ def matched(
         rest = rest[cKDTree(doubtful).query(rest)[0] > limit]
     missed = int(inside(true).sum()) - len(hit)
     return len(hit), float(np.sum(distance[hit] ** 2)), (int(inside(rest).sum()), missed)
+
+
+def hit_shares(counts: np.ndarray, about: str = "") -> dict[str, float]:
+    """Recall and precision from the numbers of what was found rightly, found falsely and missed.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (3,)
+    about : str
+        What the names of the shares begin with.
+
+    Returns
+    -------
+    dict of str to float
+        Shares from 0 to 1; 0 where there was nothing to be found.
+    """
+    right, false, missed = counts.tolist()
+    return {f"{about}recall": right / max(1.0, right + missed), f"{about}precision": right / max(1.0, right + false)}
+
+
+def rms_pm(square_sum: float, right: float, unit: float = 1.0) -> float:
+    """Root mean square distance of what was found rightly, pm.
+
+    Parameters
+    ----------
+    square_sum : float
+        Sum of the squared distances.
+    right : float
+        Number of them; without any the distance is 0.
+    unit : float, Å
+        Unit of the distances, as the pixel size.
+    """
+    return 100 * unit * float(np.sqrt(square_sum / max(1.0, right)))
 
 
 def _decibels(found: Tensor, target: Tensor) -> list[float]:

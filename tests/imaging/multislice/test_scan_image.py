@@ -75,6 +75,7 @@ def test_a_still_cell_is_what_a_script_with_abtem_gives(lens):
     assert np.abs(found.image - expected).max() < 1e-5 * expected.max()
 
 
+@pytest.mark.slow
 def test_tiles_are_the_whole():
     true = image(particle(), params=still(scheme="full", margin=7, scan_step=1.5))
     found = image(particle(), params=still(tile=3, scan_step=1.5))

@@ -45,6 +45,7 @@ def same(first, second):
     return all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
 
 
+@pytest.mark.slow
 def test_the_judge_tells_better_than_the_map(judge):
     scores = report(judge, toy_cases(2))
     assert scores["f1_judged"] > scores["f1_of_map"] + 0.08
