@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from napari_atomseg.networks.architectures.cgrdn import Cgrdn, CgrdnParams
 from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard
 from napari_atomseg.networks.outputs import RESTORED
 from napari_atomseg.networks.zoo import ENVIRONMENT, save_model
-from napari_atomseg.workflows import RestorationParams, read, restore
+from napari_atomseg.workflows import RestorationParams, read, restoration_spread, restore
 from napari_atomseg.workflows.restoration import kind_of
 from napari_atomseg.writers.image import write_image
 
@@ -98,7 +100,27 @@ def test_without_such_a_network_it_says_what_to_do(tmp_path, monkeypatch, stack)
     with pytest.raises(AtomsegError, match="train one"):
         restore(stack)
     with pytest.raises(AtomsegError, match="does not restore"):
-        restore(stack, model="adf-columns")
+        restore(stack, model="hrtem-graphene")
+
+
+def test_the_network_for_columns_restores_dark_field_images_whose_pixels_it_knows(rng):
+    places = np.array([[20.0 + 20 * row, 20.0 + 20 * column] for row in range(9) for column in range(9)])
+    y, x = np.mgrid[:200, :200]
+    true = 2 + sum(20 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2 / 4.5**2) for row, column in places)
+    image = Micrograph(data=rng.poisson(true).astype(np.float32), pixel_size=(0.1, 0.1), modality="haadf", name="crystal")
+    found = restore(image)
+    assert "network adf-columns, as hrstem (from the metadata), rows " in found.notes[0]
+    assert np.std(found.data - true) < 0.4 * np.std(image.data - true)
+    assert "network restore, " in restore(replace(image, modality="")).notes[0]
+    assert "network restore, " in restore(replace(image, pixel_size=(0.5, 0.5))).notes[0]
+    part = restore(image, region=(y < 50) & (x < 60))
+    assert np.isfinite(part.data[:50, :60]).all()
+    assert np.isnan(part.data[60:]).all()
+    assert part.data[:50, :60] == pytest.approx(found.data[:50, :60], abs=1e-3)
+    with pytest.raises(AtomsegError, match="was told lrsem; choose hrstem"):
+        restore(image, model="adf-columns", params=RestorationParams(modality="lrsem"))
+    with pytest.raises(AtomsegError, match="leave the spread out"):
+        restoration_spread(image, model="adf-columns")
 
 
 def test_the_command_writes_the_restored_image_and_refuses_what_has_no_effect(model, stack, tmp_path, capsys):

@@ -20,6 +20,9 @@ from napari_atomseg.localise.detection.scale import centre_crop
 from napari_atomseg.networks.card import STRUCTURES, ModelError
 from napari_atomseg.networks.zoo import Model
 
+AS_SCANNED = "as scanned"
+"""What is said of rows that were left where they are."""
+
 
 def frame_maps(
     plane: Any,
@@ -103,6 +106,6 @@ def _size_said(estimate: PixelSizeEstimate) -> dict[str, Any]:
 
 def _rows_said(shifts: np.ndarray | None, native_sampling: float) -> str:
     if shifts is None:
-        return "as scanned"
+        return AS_SCANNED
     rms = 100 * native_sampling * np.sqrt(np.mean(shifts**2, axis=0))
     return f"straightened by {rms[0]:.0f} pm along y and {rms[1]:.0f} pm along x"

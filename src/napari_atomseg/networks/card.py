@@ -15,6 +15,8 @@ from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output, counts_atoms
 NAME = "card.yaml"
 WEIGHTS = "weights.safetensors"
 COLUMNS, STRUCTURES, RESTORATION = "columns", "structures", "restoration"
+DENOISED = "denoise"
+"""Map of a network for columns that is the image without noise."""
 """Tasks of networks: columns of STEM images, classes of local structure of TEM images, images without noise and distortions."""
 BEFORE = "before training"
 """Begins the names of the scores that the model a run started from has on the same scenes."""
@@ -103,6 +105,11 @@ class ModelCard:
     def counts(self) -> bool:
         """Whether its classes are numbers of atoms."""
         return counts_atoms(self.outputs)
+
+    @property
+    def restores(self) -> bool:
+        """Whether it gives images without noise: because it was taught to restore, or as one of its maps of columns."""
+        return self.task == RESTORATION or any(output.name == DENOISED for output in self.outputs)
 
     @property
     def takes_one_of_a_series(self) -> bool:

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.jobs import Progress, job, with_frame_progress
+from napari_atomseg.core.jobs import Progress, Steps, job, with_frame_progress
 from napari_atomseg.core.micrograph import TEM, Micrograph
 from napari_atomseg.core.region import Region, mask_of
 from napari_atomseg.core.scratch import scratch_array
 from napari_atomseg.inference.params import RestorationParams
-from napari_atomseg.networks.card import RESTORATION
-from napari_atomseg.networks.catalogue import model_cards
+from napari_atomseg.networks.card import COLUMNS, DENOISED, RESTORATION
+from napari_atomseg.networks.catalogue import default_network, model_cards
 
 if TYPE_CHECKING:
+    from napari_atomseg.networks.card import ModelCard
     from napari_atomseg.networks.zoo import Model
 
-STEM = ("haadf", "adf", "abf", "bf")
+DARK_FIELD = ("haadf", "adf")
+STEM = (*DARK_FIELD, "abf", "bf")
+ATOMS_IN_STEM = "hrstem"
 ATOMS_SEEN = 0.6
 """Largest pixel, Angstrom, with which an image is taken to show atoms ('hr')."""
 
@@ -41,7 +44,8 @@ def restore(
     micrograph : Micrograph
         Numpy or lazy; needs no pixel size.
     model : str, optional
-        Name or folder; by default the first that restores.
+        Name or folder. By default the first that restores; of dark-field images of atoms, which the network for columns knows
+        better, its denoised image, if it knows such pixels.
     params : RestorationParams, optional
     region : ndarray of bool, shape (Y, X), or Region, optional
         Restore only where it is True; elsewhere the result is not a number.
@@ -59,9 +63,7 @@ def restore(
     AtomsegError
         If no model restores, it does not know such images, or the region lies outside of the image.
     """
-    from napari_atomseg.inference.periodic_structure import periodic_structure
     from napari_atomseg.inference.restoration_check import check_lattice, little_noise
-    from napari_atomseg.inference.restore import restore_plane
 
     params = params or RestorationParams()
     asked = _asked(micrograph, model, params)
@@ -71,15 +73,12 @@ def restore(
     warnings: list[str] = []
     for row, index in enumerate(indices):
         plane = micrograph.frame(index)
-        steps = restore_plane(asked.model, plane, asked.kind, region=part, device=asked.device)
+        steps = _restored(asked, micrograph, index, part, params)
         target = found[row] if stacked else found
-        target[...] = yield from with_frame_progress(steps, row, len(indices))
-        if params.periodic:
-            target += periodic_structure(np.asarray(plane), target)
+        target[...], done = yield from with_frame_progress(steps, row, len(indices))
         words = (*check_lattice(plane, target).warnings(), little_noise(plane, target))
         warnings += [f"frame {index}: {text}" if stacked else text for text in words if text]
-    beside = ", with the periodic structure that stands above the noise put back" if params.periodic else ""
-    note = f"restored by the network {asked.name}, {asked.words}{beside}: a belief, not a measurement"
+    note = f"restored by the network {asked.name}, {asked.words}{done}: a belief, not a measurement"
     return _like(micrograph, found, "restored", (note, *warnings))
 
 
@@ -111,7 +110,12 @@ def restoration_spread(
     """
     from napari_atomseg.inference.restore import spread_plane
 
-    asked = _asked(micrograph, model, params or RestorationParams())
+    asked = _asked(micrograph, model or default_restorer(), params or RestorationParams())
+    if asked.by_columns:
+        raise AtomsegError(
+            f"the network {asked.name} is asked once only, and gives no spread of four answers; leave the spread out, or name a "
+            "network that was taught to restore"
+        )
     indices = micrograph.frame_indices(frames)
     stacked = len(indices) > 1
     found = scratch_array((len(indices), *micrograph.shape[-2:]) if stacked else micrograph.shape[-2:])
@@ -150,6 +154,50 @@ class _Asked:
     kind: str
     words: str
 
+    @property
+    def by_columns(self) -> bool:
+        """Whether it is a network for columns, whose denoised image is taken."""
+        return self.model.card.task != RESTORATION
+
+
+def _restored(
+    asked: _Asked, micrograph: Micrograph, index: int, part: np.ndarray | None, params: RestorationParams
+) -> Steps[tuple[np.ndarray, str]]:
+    """A frame restored, and what was done beside, in words."""
+    from napari_atomseg.inference.frame_maps import AS_SCANNED
+    from napari_atomseg.inference.periodic_structure import periodic_structure
+    from napari_atomseg.inference.restore import restore_plane
+
+    plane, done, straight = micrograph.frame(index), "", False
+    if asked.by_columns:
+        found, rows = yield from _denoised(asked, micrograph, index)
+        straight = rows != AS_SCANNED
+        done = f", rows {rows}"
+    else:
+        found = yield from restore_plane(asked.model, plane, asked.kind, region=part, device=asked.device)
+    # Rows that were put back would come with what is periodic in them.
+    if params.periodic and not straight:
+        found += periodic_structure(np.asarray(plane), found)
+        done += ", with the periodic structure that stands above the noise put back"
+    if part is not None:
+        found[~part] = np.nan
+    return found, done
+
+
+def _denoised(asked: _Asked, micrograph: Micrograph, index: int) -> Steps[tuple[np.ndarray, str]]:
+    """The denoised image of a network for columns, and what was done to rows."""
+    from napari_atomseg.inference.frame_maps import frame_maps
+    from napari_atomseg.inference.params import NetworkParams
+    from napari_atomseg.inference.pixel_size import resolve_pixel_size
+
+    told = NetworkParams(device=asked.device)  # type: ignore[arg-type]  # checked there
+    size = yield from resolve_pixel_size(micrograph, index, asked.model, told)
+    plane = micrograph.lazy_frame(index)
+    prediction, said = yield from frame_maps(plane, asked.model, (DENOISED,), told, size, held=True)
+    found = np.array(prediction.on_image(DENOISED), np.float32)
+    found[~np.isfinite(np.asarray(micrograph.frame(index)))] = np.nan
+    return found, str(said["rows"])
+
 
 def _asked(micrograph: Micrograph, model: str | None, params: RestorationParams) -> _Asked:
     """The network that restores a micrograph, and as what."""
@@ -158,12 +206,17 @@ def _asked(micrograph: Micrograph, model: str | None, params: RestorationParams)
     from napari_atomseg.inference.params import NetworkParams
     from napari_atomseg.inference.restore import kinds_of
 
-    name = model or default_restorer()
+    name = model or _best_known(micrograph, params)
     device = device_of(NetworkParams(device=params.device))
     ready = cached_model(name, device)
     kind = kind_of(micrograph) if params.modality == "auto" else "" if params.modality == "unknown" else params.modality
-    if params.modality == "auto" and kind not in kinds_of(ready):
+    known = kinds_of(ready) if ready.card.task == RESTORATION else (ATOMS_IN_STEM,) if ready.card.restores else kinds_of(ready)
+    if params.modality == "auto" and kind not in known:
         kind = ""
+    if ready.card.task != RESTORATION and kind not in ("", ATOMS_IN_STEM):
+        raise AtomsegError(
+            f"the network {name} knows images of atoms in a STEM, and was told {kind}; choose {ATOMS_IN_STEM}, or another network"
+        )
     source = "from the metadata" if params.modality == "auto" else "as set"
     words = f"as {kind} ({source})" if kind else "its kind not known"
     return _Asked(name=name, model=ready, device=device, kind=kind, words=words)
@@ -180,6 +233,23 @@ def _like(micrograph: Micrograph, data: np.ndarray, what: str, notes: tuple[str,
         frame_time_s=micrograph.frame_time_s,
         notes=notes,
     )
+
+
+def _best_known(micrograph: Micrograph, params: RestorationParams) -> str:
+    """Name of the network that restores such an image best: that for columns where it knows the image."""
+    told = params.modality in ("auto", ATOMS_IN_STEM)
+    if told and micrograph.modality in DARK_FIELD and kind_of(micrograph) == ATOMS_IN_STEM:
+        cards = model_cards()
+        name = default_network() if cards else ""
+        card = cards.get(name)
+        if card is not None and card.task == COLUMNS and card.restores and _knows_pixels(card, micrograph):
+            return name
+    return default_restorer()
+
+
+def _knows_pixels(card: ModelCard, micrograph: Micrograph) -> bool:
+    low, high = card.sampling_range
+    return micrograph.pixel_size is not None and all(low <= one <= high for one in micrograph.pixel_size)
 
 
 def default_restorer() -> str:

@@ -78,13 +78,13 @@ class ModelBox(ElidedComboBox):
     others : dict of str
         Texts of further entries by their data, shown first.
     restoring : bool
-        Offer the models that restore images, instead of all others.
+        Offer the models that give images without noise, those that were taught to restore first, instead of all others.
     """
 
     def __init__(self, networks: NetworkSettings, others: Mapping[str, str] | None = None, restoring: bool = False) -> None:
         super().__init__()
-        self._networks, self._others = networks, dict(others or {})
-        self._offered: Callable[[ModelCard], bool] = lambda card: (card.task == RESTORATION) == restoring
+        self._networks, self._others, self._restoring = networks, dict(others or {}), restoring
+        self._offered: Callable[[ModelCard], bool] = lambda card: card.restores if restoring else card.task != RESTORATION
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -127,7 +127,7 @@ class ModelBox(ElidedComboBox):
         self.clear()
         for name, text in self._others.items():
             self.addItem(text, name)
-        for name, card in self._networks.cards.items():
+        for name, card in sorted(self._networks.cards.items(), key=lambda one: self._restoring and one[1].task != RESTORATION):
             if not self._offered(card):
                 continue
             self.addItem(name, name)
