@@ -117,7 +117,7 @@ def test_the_network_for_columns_restores_dark_field_images_whose_pixels_it_know
     assert np.isfinite(part.data[:50, :60]).all()
     assert np.isnan(part.data[60:]).all()
     assert part.data[:50, :60] == pytest.approx(found.data[:50, :60], abs=1e-3)
-    with pytest.raises(AtomsegError, match="was told lrsem; choose hrstem"):
+    with pytest.raises(AtomsegError, match="not lrsem; choose that modality"):
         restore(image, model="adf-columns", params=RestorationParams(modality="lrsem"))
     with pytest.raises(AtomsegError, match="leave the spread out"):
         restoration_spread(image, model="adf-columns")

@@ -113,8 +113,8 @@ def restoration_spread(
     asked = _asked(micrograph, model or default_restorer(), params or RestorationParams())
     if asked.by_columns:
         raise AtomsegError(
-            f"the network {asked.name} is asked once only, and gives no spread of four answers; leave the spread out, or name a "
-            "network that was taught to restore"
+            f"the network {asked.name} answers once only, and gives no spread of four answers; leave the spread out, or name a "
+            "network that was trained to restore"
         )
     indices = micrograph.frame_indices(frames)
     stacked = len(indices) > 1
@@ -215,7 +215,7 @@ def _asked(micrograph: Micrograph, model: str | None, params: RestorationParams)
         kind = ""
     if ready.card.task != RESTORATION and kind not in ("", ATOMS_IN_STEM):
         raise AtomsegError(
-            f"the network {name} knows images of atoms in a STEM, and was told {kind}; choose {ATOMS_IN_STEM}, or another network"
+            f"the network {name} knows images of atoms in a STEM ({ATOMS_IN_STEM}), not {kind}; choose that modality, or another network"
         )
     source = "from the metadata" if params.modality == "auto" else "as set"
     words = f"as {kind} ({source})" if kind else "its kind not known"
