@@ -1,7 +1,8 @@
 """How well images are restored: ``python benchmarks/restoration.py``, with the options below.
 
 ``--scenes N`` and ``--others N`` say how many scenes are drawn of HR-STEM and of each other kind, ``--model NAME`` what
-restores them. Scenes are drawn from the recipes of restoration with fixed seeds that no training uses, 256 px; ``--bench
+restores them: by default what `restore` takes, which for multislice scenes, whose pixel size and modality are known, is the
+network for columns. Scenes are drawn from the recipes of restoration with fixed seeds that no training uses, 256 px; ``--bench
 FOLDER`` judges on multislice scenes that ``corrupt.py`` in that folder makes noisy, ``--pairs FILE`` on noisy and clean images
 of others. Beside ours stands BM3D where the package ``bm3d`` is installed (its licence is not for commercial use, so it is no
 part of this project); it is told sigma = median |I(x+1) - I(x)| / 0.954. Ratios in dB are peak signal-to-noise ratios.
@@ -167,14 +168,15 @@ def intensities(image: np.ndarray, places: np.ndarray, radius: float) -> np.ndar
     return np.array([image[(y - row) ** 2 + (x - column) ** 2 <= radius**2].sum() for row, column in places])
 
 
-def multislice_scenes(ours: Restorer, theirs: Restorer | None, folder: Path) -> None:
-    """``scan`` images of the bench against the scenes with their support."""
+def multislice_scenes(model: str | None, theirs: Restorer | None, folder: Path) -> None:
+    """``scan`` images of the bench against the scenes with their support; modality and pixel size are known."""
     corrupt, judge = module_at(folder, "corrupt"), module_at(folder, "score")
     found: dict[int, list[list[float]]] = {peak: [] for peak in PEAKS}
     for key, noisy, target, scene, pixel, columns, _ in corrupt.images(str(folder / "truth")):
         if "@scan@" not in key:
             continue
-        restored = ours(noisy, "hrstem")
+        micrograph = Micrograph(data=noisy, pixel_size=(pixel, pixel), modality="haadf", name=key)
+        restored = np.asarray(restore(micrograph, model=model).data)
         other = judge.psnr(theirs(noisy, "hrstem"), scene) if theirs is not None else float("nan")
         start = Columns(positions=columns).with_features(sigma_px=np.full(len(columns), 0.45 / pixel))
         errors = []
@@ -223,7 +225,7 @@ def main() -> None:
     if asked.pairs:
         of_others(ours, theirs, asked.pairs)
     if asked.bench:
-        multislice_scenes(ours, theirs, asked.bench)
+        multislice_scenes(asked.model, theirs, asked.bench)
     seconds(ours)
 
 

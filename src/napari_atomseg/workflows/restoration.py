@@ -215,7 +215,8 @@ def _asked(micrograph: Micrograph, model: str | None, params: RestorationParams)
         kind = ""
     if ready.card.task != RESTORATION and kind not in ("", ATOMS_IN_STEM):
         raise AtomsegError(
-            f"the network {name} knows images of atoms in a STEM ({ATOMS_IN_STEM}), not {kind}; choose that modality, or another network"
+            f"the network {name} knows images of atoms in a STEM ({ATOMS_IN_STEM}), not {kind}; choose that modality, or another "
+            "network"
         )
     source = "from the metadata" if params.modality == "auto" else "as set"
     words = f"as {kind} ({source})" if kind else "its kind not known"
