@@ -24,6 +24,9 @@ BESIDE = 1.4
 """... and the places around these."""
 TILE = 16
 """Side of the squares of Fourier space over which the noise is taken to be the same, places."""
+STREAK = 32
+"""Length of the pieces of columns of Fourier space over which it is taken to be the same too: what differs from scan row to
+scan row, their level or their displacement, makes streaks along the columns, which are no lattice."""
 MEDIAN = float(np.sqrt(2 * np.log(2)))
 """Median amplitude of complex noise of unit deviation along each axis (Rayleigh's distribution)."""
 BORNE_OUT = 16.0
@@ -31,13 +34,15 @@ BORNE_OUT = 16.0
 SMALLEST_SIDE = 2 * TILE
 
 
-def periodic_structure(recorded: np.ndarray, restored: np.ndarray) -> np.ndarray:
+def periodic_structure(recorded: np.ndarray, restored: np.ndarray, scanned: bool = True) -> np.ndarray:
     """What a restoration took off that repeats over the image, to be added to the restored one.
 
     Parameters
     ----------
     recorded, restored : ndarray, shape (Y, X)
         On the same scale of intensities; nothing is put back where either is not finite. Hot and dead pixels are cut off first.
+    scanned : bool
+        Whether rows were recorded one after the other, and may differ in level and be displaced: what that makes is no structure.
 
     Returns
     -------
@@ -51,8 +56,9 @@ def periodic_structure(recorded: np.ndarray, restored: np.ndarray) -> np.ndarray
     seen = np.where(good, recorded, np.median(recorded[good])).astype(np.float32)
     difference = cut_off(torch.from_numpy(seen)[None, None])[0, 0].numpy() - shown
     difference = np.where(good, difference - difference[good].mean(), 0)
-    difference = without_row_shifts(difference, shown)
-    found = _significant(difference)
+    if scanned:
+        difference = without_row_shifts(difference, shown)
+    found = _significant(difference, scanned)
     return np.where(good, found * _borne_out(difference, found), 0).astype(np.float32)
 
 
@@ -80,11 +86,11 @@ def without_row_shifts(difference: np.ndarray, restored: np.ndarray) -> np.ndarr
     return np.asarray(difference - share * shift[:, None] * slope)
 
 
-def _significant(difference: np.ndarray) -> np.ndarray:
+def _significant(difference: np.ndarray, scanned: bool) -> np.ndarray:
     """The part of an image (Y, X) whose Fourier coefficients stand above the noise around them."""
     spectrum = np.fft.fftshift(fft.rfft2(difference), axes=0)
     amplitude = np.abs(spectrum)
-    noise = _noise(amplitude)
+    noise = _noise(amplitude, scanned)
     around = np.ones((3, 3))
     spots = ndimage.binary_propagation(amplitude > CERTAIN * noise, around, amplitude > LIKELY * noise)
     kept = ndimage.binary_dilation(spots, around) & (amplitude > BESIDE * noise)
@@ -95,15 +101,22 @@ def _significant(difference: np.ndarray) -> np.ndarray:
     return np.asarray(fft.irfft2(np.fft.ifftshift(spectrum * share.clip(0), axes=0), s=difference.shape))
 
 
-def _noise(amplitude: np.ndarray) -> np.ndarray:
+def _noise(amplitude: np.ndarray, scanned: bool) -> np.ndarray:
     """Deviation of the noise of half a plane of coefficients along one axis of the complex plane, smooth over tiles."""
-    rows, columns = amplitude.shape
-    padded = np.pad(amplitude, ((0, -rows % TILE), (0, -columns % TILE)), mode="reflect")
-    tiles = padded.reshape(padded.shape[0] // TILE, TILE, padded.shape[1] // TILE, TILE)
-    medians = np.median(tiles, axis=(1, 3)) / MEDIAN
-    places = [(np.arange(length) + 0.5) / TILE - 0.5 for length in (rows, columns)]
-    smooth = ndimage.map_coordinates(medians, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
-    return np.asarray(np.maximum(smooth, 1e-7 * amplitude.max() + 1e-30), amplitude.dtype)
+    found = _smooth_medians(amplitude, (TILE, TILE)) / MEDIAN
+    if scanned:
+        found = np.maximum(found, _smooth_medians(amplitude, (STREAK, 1)) / MEDIAN)
+    return np.asarray(np.maximum(found, 1e-7 * amplitude.max() + 1e-30), amplitude.dtype)
+
+
+def _smooth_medians(values: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+    """Medians of tiles, between whose middles they go linearly; of the shape of the values (Y, X)."""
+    sides = [-(-length // side) for length, side in zip(values.shape, tile, strict=True)]
+    spare = [(0, number * side - length) for number, side, length in zip(sides, tile, values.shape, strict=True)]
+    tiles = np.pad(values, spare, mode="symmetric").reshape(sides[0], tile[0], sides[1], tile[1])
+    places = [(np.arange(length) + 0.5) / side - 0.5 for side, length in zip(tile, values.shape, strict=True)]
+    at = np.meshgrid(*places, indexing="ij")
+    return np.asarray(ndimage.map_coordinates(np.median(tiles, axis=(1, 3)), at, order=1, mode="nearest"))
 
 
 def _borne_out(difference: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -177,7 +177,8 @@ def _restored(
         found = yield from restore_plane(asked.model, plane, asked.kind, region=part, device=asked.device)
     # Rows that were put back would come with what is periodic in them.
     if params.periodic and not straight:
-        found += periodic_structure(np.asarray(plane), found)
+        scanned = not asked.kind.endswith("tem") and micrograph.modality not in TEM
+        found += periodic_structure(np.asarray(plane), found, scanned)
         done += ", with the periodic structure that stands above the noise put back"
     if part is not None:
         found[~part] = np.nan
