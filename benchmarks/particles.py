@@ -23,10 +23,16 @@ import torch
 from scipy.spatial import cKDTree
 
 from napari_atomseg.core.columns import ATOM_COUNT, COUNT_PROBABILITY
+from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.hrtem import image_focal_series
+from napari_atomseg.inference.count_temperature import SERIES, SINGLE, SLOPE, USUAL_NOISE, noise_seen
+from napari_atomseg.inference.detection.structures import recognised
+from napari_atomseg.inference.predict import predict
+from napari_atomseg.networks.zoo import load_model
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, apply_mtf
+from napari_atomseg.training.count_calibration import fitted_temperature
 from napari_atomseg.training.particle_waves import particle_wave, waves_folder
 from napari_atomseg.workflows import NetworkParams, draw_sample, locate, sequence
 
@@ -39,6 +45,8 @@ FIRST_DISPLACED, NEIGHBOUR = 100, 3.3
 """Of the particles on which displacements are judged, not those by which thresholds were set; farthest neighbour, A."""
 SEED = 9_000_000
 """Of the first particle; those of training come from other generators."""
+SEED_OF_CALIBRATION = 9_500_000
+"""Of the particles on which probabilities are made honest, which are judged nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,7 +90,7 @@ class Drawn:
         return slice(low[0], high[0]), slice(low[1], high[1])
 
 
-def drawn_particle(one: int, rng: np.random.Generator, folder: Path) -> Drawn:
+def drawn_particle(one: int, rng: np.random.Generator, folder: Path, first: int = SEED) -> Drawn:
     """Particle number `one`; every third is of the same range of tilts."""
     low, high = TILTS[one % 3], TILTS[one % 3 + 1]
     tilt, along = np.radians(rng.uniform(low, high)), rng.uniform(0, 2 * np.pi)
@@ -98,7 +106,7 @@ def drawn_particle(one: int, rng: np.random.Generator, folder: Path) -> Drawn:
         "tilt_y": float(tilt * np.sin(along)),
         "tilt_x": float(tilt * np.cos(along)),
         "turn": float(rng.uniform(-np.pi, np.pi)),
-        "seed": SEED + one,
+        "seed": first + one,
     }
     found = particle_wave(specimen, ENERGY, FINE, folder)
     lens = CtfParams(
@@ -118,11 +126,11 @@ def recorded(clean: np.ndarray, dose: float, rng: np.random.Generator, mtf: bool
     return apply_mtf(counts[:, None], [camera] * len(FOCI))[:, 0].numpy() if mtf else counts.numpy()
 
 
-def own_cases(number: int, folder: Path, without_mtf: bool) -> Iterator[Case]:
-    """Series of so many particles, a third of them in each range of tilts, at every dose."""
+def own_cases(number: int, folder: Path, without_mtf: bool, first: int = SEED) -> Iterator[Case]:
+    """Series of so many particles, a third of them in each range of tilts, at every dose; `first` is the seed of the first."""
     for one in range(number):
-        rng = np.random.default_rng([SEED, one])
-        drawn = drawn_particle(one, rng, folder)
+        rng = np.random.default_rng([first, one])
+        drawn = drawn_particle(one, rng, folder, first)
         rows, columns = drawn.window
         for mtf in (True, False) if without_mtf else (True,):
             for dose in DOSES:
@@ -177,6 +185,28 @@ def located(stack: np.ndarray, model: str) -> dict:
     image = Micrograph(data=stack, pixel_size=(FINE, FINE), modality="hrtem")
     network = NetworkParams(foci=",".join(map(str, FOCI)))
     return locate(image, model=model, series=True, network=network).provenance["network"]
+
+
+def calibration(cases: list[Case], model: str) -> dict[str, float]:
+    """Temperatures of a card (``inference/count_temperature.py``), fitted on cases that are looked at as images of users are."""
+    network = load_model(model)
+    usual = float(network.card.calibration.get(USUAL_NOISE, 1.0))
+    found = {USUAL_NOISE: usual}
+    for kind in (SERIES, SINGLE):
+        parts = []
+        for case in cases:
+            data = case.stack if kind == SERIES else case.stack[len(case.stack) // 2]
+            prediction = run(predict(network, data, (case.pixel_size, case.pixel_size)))
+            structures = recognised(prediction, network.card, NetworkParams())
+            if not len(structures.positions):
+                continue
+            places = prediction.grid.to_image(structures.positions)
+            distance, nearest = cKDTree(case.columns).query(places)
+            near = distance * case.pixel_size < MATCH
+            noise = np.full(int(near.sum()), noise_seen(prediction.image))
+            parts.append((structures.probabilities[near], case.heights[nearest[near]], noise))
+        found[kind], found[kind + SLOPE] = fitted_temperature(parts, usual)
+    return found
 
 
 def bench_cases(folder: Path) -> Iterator[Case]:
@@ -305,6 +335,17 @@ def judge_film(model: str) -> None:
     print(f"film: {len(places)} sites, {steady} always there, {missing} columns without one, {len(found.events)} events")
 
 
+def answered_apart(given: argparse.Namespace) -> bool:
+    """What is asked for beside the tables: the film, displaced images, a calibration; whether there was any of it."""
+    if given.film:
+        judge_film(given.model)
+    if given.displaced:
+        judge_places(given.displaced, given.waves, given.model)
+    if given.calibrate:
+        print("calibration:", calibration(list(own_cases(given.calibrate, given.waves, False, SEED_OF_CALIBRATION)), given.model))
+    return bool(given.film or given.displaced or given.calibrate)
+
+
 def main() -> None:
     """Judge, print tables, draw figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -313,6 +354,7 @@ def main() -> None:
     parser.add_argument("--model", default="hrtem-particles")
     parser.add_argument("--waves", type=Path, default=waves_folder() / "benchmark")
     parser.add_argument("--displaced", type=int, default=0, help="so many particles, an image of which is off by a period")
+    parser.add_argument("--calibrate", type=int, default=0, help="so many other particles tell the calibration of a card")
     parser.add_argument("--film", action="store_true", help="also the sample film, by `sequence`")
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--without-mtf", action="store_true", help="also without the camera's MTF")
@@ -322,11 +364,7 @@ def main() -> None:
     cases = list(own_cases(given.own, given.waves, given.without_mtf)) if given.own else []
     if given.bench:
         cases += bench_cases(given.bench)
-    if given.film:
-        judge_film(given.model)
-    if given.displaced:
-        judge_places(given.displaced, given.waves, given.model)
-    if not cases and (given.film or given.displaced):
+    if answered_apart(given) and not cases:
         return
     if not cases:
         parser.error("give --own N or --bench FOLDER")

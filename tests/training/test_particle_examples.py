@@ -128,12 +128,12 @@ def test_probabilities_that_are_too_steep_are_made_flatter_until_they_are_honest
     noise = np.exp(rng.normal(-2, 1, 4000))
     usual = float(np.exp(-2))
     for given, temperature in ((steep, 2), (honest, 1)):
-        found, slope = count_calibration._temperature([(given, true, noise)], usual)
+        found, slope = count_calibration.fitted_temperature([(given, true, noise)], usual)
         assert found == pytest.approx(temperature, rel=0.08)
         assert slope == pytest.approx(0, abs=0.08)
     # Surer than it may be where there is much noise.
     wrong = tempered(honest, 1 / (noise[:, None] / usual) ** 0.4)
-    found, slope = count_calibration._temperature([(wrong, true, noise)], usual)
+    found, slope = count_calibration.fitted_temperature([(wrong, true, noise)], usual)
     assert found == pytest.approx(1, rel=0.1)
     assert slope == pytest.approx(0.4, abs=0.1)
 

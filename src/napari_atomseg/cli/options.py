@@ -12,10 +12,10 @@ from napari_atomseg.cli.console import Console
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import from_dict
 from napari_atomseg.core.quantities import parse_length
-from napari_atomseg.core.region import Region, region_from
 
 if TYPE_CHECKING:
     from napari_atomseg.core.micrograph import Micrograph
+    from napari_atomseg.core.region import Region
 
 P = TypeVar("P")
 
@@ -112,6 +112,8 @@ def region_of(text: str | None) -> Region | None:
     typer.BadParameter
         If it is none, or has no area.
     """
+    from napari_atomseg.core.region import region_from
+
     try:
         return None if text is None else region_from(text)
     except AtomsegError as error:

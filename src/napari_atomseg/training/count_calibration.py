@@ -70,7 +70,7 @@ def fitted_temperatures(network: nn.Module, examples: Iterable[ParticleExamples]
     usual = float(np.exp(np.mean(np.log(every)))) if len(every) else 1.0
     found_all = {USUAL_NOISE: round(usual, 5)}
     for kind, parts in seen.items():
-        found_all[kind], found_all[kind + SLOPE] = _temperature(parts, found_all[USUAL_NOISE])
+        found_all[kind], found_all[kind + SLOPE] = fitted_temperature(parts, found_all[USUAL_NOISE])
     return found_all
 
 
@@ -86,8 +86,16 @@ def _of_true_columns(maps: np.ndarray, true: np.ndarray, heights: np.ndarray, na
     return found.probabilities[chosen], heights[nearest[chosen]]
 
 
-def _temperature(parts: list[Seen], usual: float) -> tuple[float, float]:
-    """Temperature at the usual noise, and by what power of the noise it rises."""
+def fitted_temperature(parts: list[Seen], usual: float) -> tuple[float, float]:
+    """Temperature at the usual noise with which the true numbers are likeliest, and by what power of the noise it rises.
+
+    Parameters
+    ----------
+    parts : list of tuple of ndarray
+        Of each image the probabilities (M, K) of its columns, their true numbers of atoms (M,), and its noise (M,).
+    usual : float
+        Noise.
+    """
     chance, heights, noise = (np.concatenate(some) for some in zip(*parts, strict=True)) if parts else (np.zeros(0),) * 3
     if len(chance) < FEWEST:
         return 1.0, 0.0

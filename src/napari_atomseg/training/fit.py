@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Mapping
@@ -171,7 +172,7 @@ def _drawn(recipe: Recipe, params: TrainParams) -> Steps[list[Examples]]:
         if ahead is not None:
             for _ in ahead(recipe, lessons.SEED, number, lessons.BATCH, params.patch, params.native_sampling):
                 yield Progress(number, lessons.BATCHES, PREPARING)
-        shown.append(next(batches))
+        shown += itertools.islice(batches, 1)
         yield Progress(len(shown), lessons.BATCHES, PREPARING)
     return shown
 
