@@ -234,6 +234,8 @@ def test_letting_go_of_what_has_ended_long_ago_is_harmless(qtbot):
     work = Work(iter_once())
     with qtbot.waitSignal(work.ended, timeout=HANGING):
         work.start()
+    # Its thread says once more that it has ended, after `ended`.
+    qtbot.waitUntil(lambda: not running_threads(), timeout=HANGING)
     sip.delete(work._worker.signals)
     work.abandon()
 
