@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_atomseg.inference.periodic_structure import periodic_structure, without_row_shifts
+from napari_atomseg.inference.periodic_structure import periodic_plane, periodic_structure, without_row_shifts
 
 SHAPE = (200, 231)
 
@@ -18,6 +18,16 @@ def test_a_lattice_that_was_taken_off_comes_back(rng):
     # Near the borders less of it: a lattice that is cut there has weak coefficients everywhere.
     assert np.std(10 + found - true) < 0.3 * true.std()
     assert np.std((10 + found - true)[30:-30, 30:-30]) < 0.13 * true.std()
+
+
+def test_a_network_is_shown_the_lattice_of_a_recorded_image(rng):
+    true = 10 + 0.5 * lattice()
+    recorded = rng.poisson(true).astype(np.float32)
+    found = periodic_plane(recorded)
+    assert np.std((10 + found - true)[30:-30, 30:-30]) < 0.3 * true.std()
+    recorded[:3, :3] = np.nan
+    assert np.isfinite(periodic_plane(recorded)).all()
+    assert not periodic_plane(np.full((64, 64), np.nan)).any()
 
 
 def test_a_lattice_far_below_the_noise_of_a_pixel_comes_back(rng):

@@ -13,9 +13,9 @@ from napari_atomseg.networks.zoo import Model
 KINDS = ("hrstem", "lrstem")
 
 
-def made(conditions=2):
+def made(conditions=2, periodic=False):
     torch.manual_seed(1)
-    params = CgrdnParams(features=8, growth=4, layers=2, blocks=1, groups=2, conditions=conditions)
+    params = CgrdnParams(features=8, growth=4, layers=2, blocks=1, groups=2, conditions=conditions, periodic=periodic)
     card = ModelCard(name="untrained", task=RESTORATION, normalisation=WHOLE, modality=", ".join(KINDS), network=vars(params))
     return Model(card, Cgrdn(params, (RESTORED,)).eval())
 
@@ -35,6 +35,22 @@ def test_tiles_give_what_the_whole_gives(model, image, monkeypatch):
     monkeypatch.setattr(network_tiles, "WHOLE", 10)
     monkeypatch.setattr(network_tiles, "TILE", 24)
     assert run(restore_plane(model, image)) == pytest.approx(whole, rel=1e-4)
+
+
+def test_what_repeats_is_that_of_the_whole_image(rng, monkeypatch):
+    hearing = made(periodic=True)
+    y, x = np.mgrid[:96, :120] * 2 * np.pi / 9.3
+    crystal = rng.poisson(20 + 5 * np.cos(y) * np.cos(x)).astype(np.float32)
+    whole = run(restore_plane(hearing, crystal, "hrstem"))
+    assert run(restore_plane(hearing, 3 * crystal + 500, "hrstem")) == pytest.approx(3 * whole + 500, rel=1e-4)
+    region = np.zeros(crystal.shape, bool)
+    region[40:50, 70:90] = True
+    assert run(restore_plane(hearing, crystal, "hrstem", region=region))[region] == pytest.approx(whole[region], rel=1e-4)
+    monkeypatch.setattr(network_tiles, "WHOLE", 10)
+    monkeypatch.setattr(network_tiles, "TILE", 24)
+    assert run(restore_plane(hearing, crystal, "hrstem")) == pytest.approx(whole, rel=1e-4)
+    monkeypatch.setattr("napari_atomseg.inference.restore.periodic_plane", lambda image, scanned: np.zeros_like(image))
+    assert np.abs(run(restore_plane(hearing, crystal, "hrstem")) - whole).max() > 1e-3
 
 
 def test_gain_and_offset_go_straight_through(model, image):

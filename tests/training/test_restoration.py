@@ -11,10 +11,16 @@ from napari_atomseg.networks.architectures import build_network
 from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
 from napari_atomseg.synthesis.recipe import draw_record, read_recipe, recipe_from
 from napari_atomseg.training import lessons
+from napari_atomseg.training import restoration_examples as drawing
 from napari_atomseg.training.fit import fit
 from napari_atomseg.training.lessons import lesson_of, scenes
 from napari_atomseg.training.params import TrainParams
-from napari_atomseg.training.restoration_examples import draw_restoration_examples, kind_planes, restoration_examples
+from napari_atomseg.training.restoration_examples import (
+    draw_restoration_examples,
+    kind_planes,
+    restoration_examples,
+    standard_planes,
+)
 from napari_atomseg.training.restoration_validation import psnr, validate_restoration
 
 
@@ -38,7 +44,7 @@ def test_a_recipe_of_parts_that_has_more_is_refused():
 def test_examples_are_images_and_their_scenes(recipe):
     examples = draw_restoration_examples(recipe, 1, 0, 4, 48)
     again = draw_restoration_examples(recipe, 1, 0, 4, 48)
-    assert examples.image.shape == (4, 7, 48, 48)
+    assert examples.image.shape == (4, 8, 48, 48)
     assert examples.targets.shape == (4, 1, 48, 48)
     assert torch.equal(examples.image, again.image)
     assert torch.isfinite(torch.cat([examples.image, examples.targets], dim=1)).all()
@@ -56,10 +62,35 @@ def test_planes_say_the_kind_or_nothing():
 def test_gain_and_offset_of_an_image_do_not_matter():
     image, scene = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
     kinds, known = np.array([0]), np.array([True])
-    one = restoration_examples(image, scene, kinds, known, 1, None)
-    other = restoration_examples(200 * image - 50, 200 * scene - 50, kinds, known, 1, None)
+    one = restoration_examples(standard_planes(image, scene, scanned=True), kinds, known, 1, None)
+    other = restoration_examples(standard_planes(200 * image - 50, 200 * scene - 50, scanned=True), kinds, known, 1, None)
     assert torch.allclose(one.image, other.image, atol=1e-4)
     assert torch.allclose(one.targets, other.targets, atol=1e-4)
+
+
+def test_what_repeats_over_the_whole_field_comes_with_each_part_of_it(recipe):
+    batches = [draw_restoration_examples(recipe, 9, number, 4, 64) for number in range(3)]
+    image, scene = (torch.cat(parts) for parts in zip(*((one.image, one.targets) for one in batches), strict=True))
+    shown = image[:, -1:].std(dim=(1, 2, 3)) > 0.05
+    assert int(shown.sum()) > 0
+    like = [
+        float(torch.corrcoef(torch.stack([one.flatten(), two.flatten()]))[0, 1])
+        for one, two in zip(image[shown, -1:], scene[shown], strict=True)
+    ]
+    assert np.median(like) > 0.5
+
+
+def test_a_network_that_goes_on_is_shown_what_repeats_from_then_on(recipe, monkeypatch):
+    from types import SimpleNamespace
+
+    from napari_atomseg.networks.card import ModelCard
+    from napari_atomseg.training import run_settings
+
+    before = {"width": 8, "conditions": 6}
+    card = ModelCard(name="mine", task="restoration", architecture="unet", network=before, outputs=lesson_of(recipe).outputs)
+    monkeypatch.setattr(run_settings, "load_model", lambda name: SimpleNamespace(card=card))
+    shape, _ = run_settings.run_settings(recipe, start_from="mine")
+    assert (shape.width, shape.conditions, shape.periodic) == (8, 6, True)
 
 
 def test_a_hot_pixel_does_not_decide_the_deviation():
@@ -102,7 +133,8 @@ def test_a_small_network_learns_to_take_noise_off(recipe, tmp_path, monkeypatch)
     assert (tmp_path / "history.csv").read_text().splitlines()[0].count("gain")
 
 
-def test_scenes_are_seen_again_flipped_in_later_batches(recipe):
+def test_scenes_are_seen_again_flipped_in_later_batches(recipe, monkeypatch):
+    monkeypatch.setattr(drawing, "FIELD", 1)
     later = draw_restoration_examples(recipe, 5, 12, 4, 32)
     first = draw_restoration_examples(recipe, 5, 0, 4, 32)
     again = draw_restoration_examples(recipe, 5, 12, 4, 32)
@@ -137,8 +169,8 @@ def test_a_model_that_restores_is_not_asked_for_maps(recipe):
 
 
 def test_an_empty_field_is_an_example_like_others():
-    dark = torch.zeros(2, 1, 32, 32)
-    found = restoration_examples(dark, dark, np.array([0, 1]), np.array([True, False]), 2, np.random.default_rng(0))
+    dark = standard_planes(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), scanned=False).repeat(2, 1, 1, 1)
+    found = restoration_examples(dark, np.array([0, 1]), np.array([True, False]), 2, np.random.default_rng(0))
     assert bool(found.image.isfinite().all())
     assert bool(found.targets.isfinite().all())
 

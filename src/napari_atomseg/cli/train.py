@@ -219,7 +219,7 @@ def shaped(network: Any, architecture: str | None, fields: dict[str, Any]) -> An
     if kind != architecture_of(network):
         chosen = params_of(kind)()
         # What the network is given is a matter of the images, not of its shape.
-        given = {name: value for name, value in asdict(network).items() if name in ("images", "conditions")}
+        given = {name: value for name, value in asdict(network).items() if name in ("images", "conditions", "periodic")}
         chosen = replace(chosen, **{name: value for name, value in given.items() if name in asdict(chosen)})
     strange = [name for name in fields if name not in asdict(chosen)]
     if strange:

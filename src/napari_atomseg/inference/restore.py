@@ -14,6 +14,7 @@ from torch import Tensor
 
 from napari_atomseg.core.jobs import Progress, Steps, as_part
 from napari_atomseg.inference.network_tiles import continued, network_tiles
+from napari_atomseg.inference.periodic_structure import periodic_plane
 from napari_atomseg.inference.whole_normalisation import cut_off, mean_and_deviation
 from napari_atomseg.networks.card import RESTORATION, ModelError
 
@@ -60,10 +61,14 @@ def restore_plane(
         image = np.where(bad, np.median(image[~bad]) if not bad.all() else np.float32(0), image)
     given = cut_off(torch.from_numpy(np.ascontiguousarray(image))[None, None])
     mean, deviation = mean_and_deviation(given)
+    given = (given - mean) / deviation
+    if hears_periodic(model):
+        repeated = torch.from_numpy(periodic_plane(image, not kind.endswith("tem")))[None, None] / deviation
+        given = torch.cat([given, repeated], dim=1)
     found = np.full(image.shape, np.nan, np.float32)
     multiple, reach = int(model.network.multiple), int(model.network.reach)  # type: ignore[arg-type]
     window = _around(region, image.shape, multiple, reach)
-    part = (given[..., window[0], window[1]] - mean) / deviation
+    part = given[..., window[0], window[1]]
     tiles = network_tiles((part.shape[-2], part.shape[-1]), multiple, reach)
     for done, (inner, outer, place) in enumerate(tiles):
         yield Progress(done, len(tiles), "restoring")
@@ -132,6 +137,11 @@ def kinds_of(model: Model) -> tuple[str, ...]:
     return tuple(model.card.modality.split(", ")) if int(model.card.network.get("conditions", 0)) else ()
 
 
+def hears_periodic(model: Model) -> bool:
+    """Whether a network is shown what repeats over the whole image, too."""
+    return bool(model.card.network.get("periodic", False))
+
+
 def _conditions(model: Model, kind: str) -> Tensor:
     """Planes (1, K, 1, 1) that say of which kind an image is."""
     kinds = kinds_of(model)
@@ -142,11 +152,11 @@ def _conditions(model: Model, kind: str) -> Tensor:
 
 
 def _restored(model: Model, window: Tensor, planes: Tensor, device: str) -> np.ndarray:
-    """A window (1, 1, Y, X) restored, (Y, X)."""
+    """A window (1, 1, Y, X) restored, (Y, X); with what repeats over the image behind it (1, 2, Y, X)."""
     multiple = int(model.network.multiple)  # type: ignore[arg-type]
     rows, columns = window.shape[-2:]
     padded = continued(window, -rows % multiple, -columns % multiple)
-    given = torch.cat([padded, planes.expand(-1, -1, *padded.shape[-2:])], dim=1)
+    given = torch.cat([padded[:, :1], planes.expand(-1, -1, *padded.shape[-2:]), padded[:, 1:]], dim=1)
     with torch.inference_mode():
         answer = model.network(given.to(device, memory_format=torch.channels_last)).float()
     return np.asarray(answer[0, 0, :rows, :columns].cpu().numpy())

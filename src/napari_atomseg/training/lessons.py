@@ -129,7 +129,7 @@ def _whole_lesson(recipe: Recipe) -> Lesson:
             outputs=taught.outputs,
             draw=draw_restoration_examples,
             validate=validate_restoration,
-            network=UnetParams(conditions=len(recipe.parts)),
+            network=UnetParams(conditions=len(recipe.parts), periodic=True),
             params=TrainParams(batch=8, patch=128, learning_rate=1e-3, warm_up=200, settled=0.8),
             modality=", ".join(part.name for part in recipe.parts),
             normalisation=WHOLE,

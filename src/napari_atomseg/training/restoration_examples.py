@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.inference.periodic_structure import periodic_plane
 from napari_atomseg.inference.whole_normalisation import cut_off, mean_and_deviation
 from napari_atomseg.synthesis.recipe import Recipe, draw_record
 from napari_atomseg.synthesis.render import render
@@ -22,18 +23,21 @@ from napari_atomseg.training.examples import Examples
 UNKNOWN = 0.15
 """Share of the examples that do not say of which kind they are."""
 ATTEMPTS = 20
-SEEN_AGAIN = (0, 12, 36, 96)
-"""Batches before this one whose scenes it shows again, flipped where physics allows: to draw one takes longer than to learn
-from it. Multiples of twelve, so that each of a few processes finds what it has drawn itself."""
+FIELD = 2
+"""Side of the images that are recorded in units of that of their parts that are learnt from: what repeats over a whole image, and
+its mean and deviation, are those of more than the part."""
+SEEN_AGAIN = (0, 12, 36, 96, 180, 276, 372, 480)
+"""Batches before this one of whose images it shows other parts, flipped where physics allows: to draw one takes longer than to
+learn from it. Multiples of twelve, so that each of a few processes finds what it has drawn itself."""
 KEPT = 1024
-"""Scenes that are kept for that."""
+"""Images that are kept for that, twice as many as must be: they are still there if some had to be drawn again."""
 DEVIATION_SPREAD, LEVEL_SPREAD = 0.25, 0.15
 """How far, in parts of the deviation, the normalisation of an example differs from that of a larger image around it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RestorationExamples(Examples):
-    """A batch to learn from; images have shape (B, 1 + K, Y, X) with planes that say their kind, targets (B, 1, Y, X).
+    """A batch to learn from; images (B, 2 + K, Y, X) have planes that say their kind and what repeats; targets (B, 1, Y, X).
 
     Attributes
     ----------
@@ -67,11 +71,10 @@ def draw_restoration_examples(
     for row in range(batch):
         before, place = SEEN_AGAIN[row % len(SEEN_AGAIN)], row // len(SEEN_AGAIN)
         scene = seed * 2**24 + (number - before) % 2**20 * fresh + place
-        drawn.append(_flipped(_kept(recipe, scene, patch), rng))
+        drawn.append(_flipped(_part(_kept(recipe, scene, FIELD * patch), patch, rng), rng))
     names = [part.name for part in recipe.parts]
     return restoration_examples(
-        torch.cat([one.image for one in drawn]),
-        torch.cat([one.scene for one in drawn]),
+        torch.cat([one.planes for one in drawn]).float(),
         np.array([names.index(one.kind) for one in drawn]),
         rng.uniform(size=batch) >= UNKNOWN,
         len(names),
@@ -81,10 +84,9 @@ def draw_restoration_examples(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Pair:
-    """A recorded image and its scene, both (1, 1, Y, X)."""
+    """A recorded image, what repeats over it, and its scene: :func:`standard_planes`, in half precision."""
 
-    image: Tensor
-    scene: Tensor
+    planes: Tensor
     kind: str
     modality: str
 
@@ -113,8 +115,15 @@ def _drawn(recipe: Recipe, seed: int, patch: int) -> _Pair:
             continue
         kind = made.records[0].recipe
         modality = next(part.modality for part in recipe.parts if part.name == kind)
-        return _Pair(image=made.image, scene=made.labels["noise_free"], kind=kind, modality=modality)
+        planes = standard_planes(made.image, made.labels["noise_free"], scanned=modality != "tem")
+        return _Pair(planes=planes.half(), kind=kind, modality=modality)
     raise last
+
+
+def _part(pair: _Pair, side: int, rng: np.random.Generator) -> _Pair:
+    """A square of so many pixels."""
+    first = [int(rng.integers(0, length - side + 1)) for length in pair.planes.shape[2:]]
+    return replace(pair, planes=pair.planes[:, :, first[0] : first[0] + side, first[1] : first[1] + side])
 
 
 def _flipped(pair: _Pair, rng: np.random.Generator) -> _Pair:
@@ -122,17 +131,37 @@ def _flipped(pair: _Pair, rng: np.random.Generator) -> _Pair:
     axes = [2] if rng.integers(2) else []
     if rng.integers(2) and pair.modality == "tem":
         axes.append(3)
-    return replace(pair, image=pair.image.flip(axes), scene=pair.scene.flip(axes)) if axes else pair
+    return replace(pair, planes=pair.planes.flip(axes)) if axes else pair
 
 
-def restoration_examples(
-    images: Tensor, scenes: Tensor, kinds: np.ndarray, known: np.ndarray, number: int, rng: np.random.Generator | None
-) -> RestorationExamples:
-    """Examples of recorded images (B, 1, Y, X) and their scenes.
+def standard_planes(image: Tensor, scene: Tensor, *, scanned: bool) -> Tensor:
+    """A recorded image with mean 0 and deviation 1, what repeats over it, and its scene, all on the scale of the first.
 
     Parameters
     ----------
-    images, scenes : Tensor, shape (B, 1, Y, X)
+    image, scene : Tensor, shape (1, 1, Y, X)
+    scanned : bool
+        Whether rows were recorded one after the other.
+
+    Returns
+    -------
+    Tensor, shape (1, 3, Y, X)
+    """
+    given = cut_off(image)
+    mean, deviation = mean_and_deviation(given)
+    repeated = torch.from_numpy(periodic_plane(image[0, 0].numpy(), scanned))[None, None]
+    return torch.cat([(given - mean) / deviation, repeated / deviation, (scene - mean) / deviation], dim=1)
+
+
+def restoration_examples(
+    standard: Tensor, kinds: np.ndarray, known: np.ndarray, number: int, rng: np.random.Generator | None
+) -> RestorationExamples:
+    """Examples of recorded images, what repeats over them, and their scenes.
+
+    Parameters
+    ----------
+    standard : Tensor, shape (B, 3, Y, X)
+        Of :func:`standard_planes`, or parts of them.
     kinds : ndarray of int, shape (B,)
     known : ndarray of bool, shape (B,)
         Whether the network is told the kind.
@@ -141,18 +170,19 @@ def restoration_examples(
     rng : numpy.random.Generator or None
         Of how far the normalisation is off; None for none.
     """
-    given = cut_off(images)
-    mean, deviation = mean_and_deviation(given)
     if rng is not None:
-        size = (len(images), 1, 1, 1)
-        mean = mean + deviation * torch.from_numpy(rng.normal(0, LEVEL_SPREAD, size).astype(np.float32))
-        deviation = deviation * torch.from_numpy(np.exp(rng.normal(0, DEVIATION_SPREAD, size)).astype(np.float32))
-    planes = kind_planes([kind if told else None for kind, told in zip(kinds, known, strict=True)], number, images.shape[-2:])
+        size = (len(standard), 1, 1, 1)
+        level = torch.from_numpy(rng.normal(0, LEVEL_SPREAD, size).astype(np.float32))
+        spread = torch.from_numpy(np.exp(rng.normal(0, DEVIATION_SPREAD, size)).astype(np.float32))
+        # What repeats has no level.
+        standard = (standard - level * torch.tensor([1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)) / spread
+    recorded, repeated, scene = (standard[:, number : number + 1] for number in range(3))
+    planes = kind_planes([kind if told else None for kind, told in zip(kinds, known, strict=True)], number, standard.shape[-2:])
     nothing = tuple(np.zeros((0, 2)) for _ in kinds)
     return RestorationExamples(
-        image=torch.cat([(given - mean) / deviation, planes], dim=1),
-        targets=(scenes - mean) / deviation,
-        asked=torch.ones_like(images),
+        image=torch.cat([recorded, planes, repeated], dim=1),
+        targets=scene,
+        asked=torch.ones_like(recorded),
         positions=nothing,
         doubtful=nothing,
         kinds=kinds,

@@ -31,6 +31,22 @@ def convolution(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     )
 
 
+def given_planes(images: Tensor, conditions: int, periodic: bool) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """What a network that restores is given, apart: the image, the planes of its kind, and what repeats over it if it hears that.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, 1 + K, Y, X) or (B, 2 + K, Y, X)
+        The image, K conditions, and what repeats over the image, if it is there.
+    conditions : int
+        K.
+    periodic : bool
+        Whether the network hears the last one.
+    """
+    first = 1 + conditions
+    return images[:, :1], images[:, 1:first], [images[:, first : first + 1]] if periodic else []
+
+
 class DoubleConvolution(nn.Sequential):
     """Two convolutions of 3 x 3, as at every level of a U-Net (Ronneberger et al., MICCAI 2015)."""
 

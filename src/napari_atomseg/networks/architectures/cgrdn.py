@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
+from napari_atomseg.networks.architectures.blocks import given_planes
 from napari_atomseg.networks.outputs import Output
 
 
@@ -36,6 +37,8 @@ class CgrdnParams:
         Groups.
     conditions : int
         Planes that come with the image and say of which kind it is.
+    periodic : bool
+        Whether it is given what repeats over the image too, as one more plane.
     """
 
     features: Annotated[int, Quantity(low=4, high=512)] = 64
@@ -44,6 +47,7 @@ class CgrdnParams:
     blocks: Annotated[int, Quantity(low=1, high=16)] = 4
     groups: Annotated[int, Quantity(low=1, high=16)] = 4
     conditions: Annotated[int, Quantity(low=0, high=64)] = 0
+    periodic: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -52,7 +56,7 @@ class CgrdnParams:
 class Cgrdn(nn.Module):
     """Restored images (B, C, Y, X) of images (B, 1 + K, Y, X) of zero mean and unit deviation; sides are multiples of 2.
 
-    The K planes after the image are its conditions.
+    The K planes after the image are its conditions, a further one is what repeats over it.
 
     Parameters
     ----------
@@ -67,7 +71,7 @@ class Cgrdn(nn.Module):
         super().__init__()
         self.params = params
         width = params.features
-        self.enter = nn.Conv2d(1 + params.conditions, width, 3, padding=1)
+        self.enter = nn.Conv2d(1 + params.conditions + params.periodic, width, 3, padding=1)
         self.down = nn.Conv2d(width, width, 4, stride=2, padding=1)
         self.groups = nn.ModuleList(Group(params) for _ in range(params.groups))
         self.fuse = nn.Conv2d(params.groups * width, width, 1)
@@ -83,7 +87,8 @@ class Cgrdn(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Restored images (B, C, Y, X)."""
-        features = entered = self.down(self.enter(images))
+        planes = given_planes(images, self.params.conditions, self.params.periodic)
+        features = entered = self.down(self.enter(torch.cat([planes[0], planes[1], *planes[2]], dim=1)))
         found: list[Tensor] = []
         for group in self.groups:
             features = group(features)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from napari_atomseg.core.params import check
 from napari_atomseg.core.quantities import Quantity
+from napari_atomseg.networks.architectures.blocks import given_planes
 from napari_atomseg.networks.outputs import Output
 
 SMALLEST = 1e-6
@@ -37,6 +38,8 @@ class GatedParams:
         Pixels along each axis that are packed into channels before the first level.
     conditions : int
         Planes that come with the image and say of which kind it is.
+    periodic : bool
+        Whether it is given what repeats over the image too, as one more plane.
     """
 
     width: Annotated[int, Quantity(low=4, high=512)] = 32
@@ -44,6 +47,7 @@ class GatedParams:
     blocks: Annotated[int, Quantity(low=1, high=16)] = 2
     stem: Literal[1, 2] = 2
     conditions: Annotated[int, Quantity(low=0, high=64)] = 0
+    periodic: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -52,7 +56,8 @@ class GatedParams:
 class Gated(nn.Module):
     """Restored images (B, C, Y, X) of images (B, 1 + K, Y, X) of zero mean and unit deviation.
 
-    The K planes after the image are its conditions; sides are multiples of :attr:`multiple`.
+    The K planes after the image are its conditions, a further one is what repeats over it; sides are multiples of
+    :attr:`multiple`.
 
     Parameters
     ----------
@@ -65,7 +70,7 @@ class Gated(nn.Module):
         super().__init__()
         self.params = params
         widths = [params.width * 2**level for level in range(params.levels)]
-        self.enter = nn.Conv2d(params.stem**2 + params.conditions, widths[0], 3, padding=1)
+        self.enter = nn.Conv2d(params.stem**2 * (1 + params.periodic) + params.conditions, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_blocks(width, params.blocks) for width in widths)
         self.shrink = nn.ModuleList(nn.Conv2d(wide, 2 * wide, 2, stride=2) for wide in widths[:-1])
         self.grow = nn.ModuleList(nn.Conv2d(2 * wide, 4 * wide, 1, bias=False) for wide in widths[:-1])
@@ -89,8 +94,9 @@ class Gated(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Restored images (B, C, Y, X)."""
         side = self.params.stem
-        conditions, image = images[:, 1:, ::side, ::side], images[:, :1]
-        features = self.enter(torch.cat([nn.functional.pixel_unshuffle(image, side), conditions], dim=1))
+        image, conditions, repeated = given_planes(images, self.params.conditions, self.params.periodic)
+        packed = [nn.functional.pixel_unshuffle(plane, side) for plane in (image, *repeated)]
+        features = self.enter(torch.cat([packed[0], conditions[:, :, ::side, ::side], *packed[1:]], dim=1))
         skipped: list[Tensor] = []
         for level, blocks in enumerate(self.down):
             features = blocks(features)

@@ -17,6 +17,7 @@ from napari_atomseg.networks.architectures.blocks import (
     RowContext,
     RowRefinement,
     convolution,
+    given_planes,
     shrink,
 )
 from napari_atomseg.networks.outputs import COLUMN_OUTPUTS, Output
@@ -43,6 +44,8 @@ class UnetParams:
         Blocks after the way up in which rows are compared and put back; with `row_context` only.
     conditions : int
         Planes that come with the image and say of which kind it is.
+    periodic : bool
+        Whether it is given what repeats over the image too, as one more plane.
     """
 
     width: Annotated[int, Quantity(low=4, high=512)] = 32
@@ -51,6 +54,7 @@ class UnetParams:
     row_context: Annotated[int, Quantity(low=0, high=64)] = 24
     refinements: Annotated[int, Quantity(low=0, high=4)] = 2
     conditions: Annotated[int, Quantity(low=0, high=64)] = 0
+    periodic: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -59,9 +63,9 @@ class UnetParams:
 class Unet(nn.Module):
     """Outputs (B, C, Y, X) of images (B, 1 + K, Y, X), before their activation; sides are multiples of :attr:`multiple`.
 
-    The K planes after the image are its conditions, the same at all pixels.
-    Linear outputs are images in units of the input's, each the sum of what the network draws and of a share of the input, pixel
-    by pixel: what is known well already need not be drawn anew.
+    The K planes after the image are its conditions, the same at all pixels; a further one is what repeats over the image.
+    Linear outputs are images in units of the input's, each the sum of what the network draws and of a share of the input, and of
+    what repeats in it, pixel by pixel: what is known well already need not be drawn anew.
 
     Parameters
     ----------
@@ -79,7 +83,7 @@ class Unet(nn.Module):
         self.channels = len(outputs)
         widths = [params.width * min(2**level, WIDEST) for level in range(params.depth)]
         above, below = widths[:-1], widths[1:]
-        self.stem = convolution(params.stem**2 + params.conditions, widths[0])
+        self.stem = convolution(params.stem**2 * (1 + params.periodic) + params.conditions, widths[0])
         self.down = nn.ModuleList(DoubleConvolution(width, width) for width in widths)
         self.shrink = nn.ModuleList(shrink(wide, deep) for wide, deep in zip(above, below, strict=True))
         self.grow = nn.ModuleList(Grow(deep, wide) for wide, deep in zip(above, below, strict=True))
@@ -87,6 +91,12 @@ class Unet(nn.Module):
         self.rows = nn.ModuleList(RowContext(widths[0], params.row_context) for _ in range(1 if params.row_context else 0))
         self.refine = nn.ModuleList(RowRefinement(widths[0], params.row_context) for _ in range(refinements_of(params)))
         self.heads = nn.Conv2d(widths[0], (len(outputs) + len(self.images)) * params.stem**2, 1)
+        shares = [nn.Conv2d(widths[0], len(self.images) * params.stem**2, 1) for _ in range(params.periodic)]
+        for share in shares:
+            # A network that goes on from one that was not given it begins with what that one knew.
+            nn.init.zeros_(share.weight)
+            nn.init.zeros_(share.bias)  # type: ignore[arg-type]  # it has one
+        self.periodic_share = nn.ModuleList(shares)
 
     @property
     def multiple(self) -> int:
@@ -101,8 +111,9 @@ class Unet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Outputs (B, C, Y, X)."""
         side = self.params.stem
-        conditions, image = image[:, 1:, ::side, ::side], image[:, :1]
-        features = self.stem(torch.cat([nn.functional.pixel_unshuffle(image, side), conditions], dim=1))
+        image, conditions, repeated = given_planes(image, self.params.conditions, self.params.periodic)
+        packed = [nn.functional.pixel_unshuffle(plane, side) for plane in (image, *repeated)]
+        features = self.stem(torch.cat([packed[0], conditions[:, :, ::side, ::side], *packed[1:]], dim=1))
         skipped: list[Tensor] = []
         for level, block in enumerate(self.down):
             features = block(features)
@@ -118,6 +129,8 @@ class Unet(nn.Module):
         drawn = nn.functional.pixel_shuffle(self.heads(features), side)
         found, share = drawn[:, : self.channels], drawn[:, self.channels :]
         known = share * image
+        for part, plane in zip(self.periodic_share, repeated, strict=True):
+            known = known + nn.functional.pixel_shuffle(part(features), side) * plane
         parts = [found[:, number : number + 1] for number in range(self.channels)]
         for place, number in enumerate(self.images):
             parts[number] = parts[number] + known[:, place : place + 1]
