@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from shared_files import shared
 
 from napari_atomseg.analysis.frame_sites import sites_of_frames
+from napari_atomseg.analysis.intensities.components import weighed
 from napari_atomseg.analysis.intensities.counting import count_atoms, count_in_time
 from napari_atomseg.analysis.intensities.library import read_library
 from napari_atomseg.analysis.intensities.mixture import fit_mixture, gathered
@@ -148,3 +151,16 @@ def test_columns_of_frames_are_found_again_after_drift():
     assert site[:36].tolist() == list(range(36))
     assert site[36:72].tolist() == list(range(35, -1, -1))
     assert site[72:].tolist() == [one for one in range(36) if one != 4]
+
+
+def test_what_is_known_beforehand_speaks_against_steps_that_miss_zero_and_widths_beyond_the_errors():
+    values = gathered(np.repeat(np.arange(1.0, 5), 20) + np.tile([-0.1, 0.1], 40))
+    likely = fit_mixture(values, np.arange(1.0, 5)[None], steps="library", growing=False)
+    assert weighed(likely, likely.base).doubt == pytest.approx(0, abs=1e-6)
+    assert weighed(likely, 0.0).doubt == pytest.approx(0, abs=1e-6)
+    wide, off = weighed(likely, likely.base / 2), weighed(replace(likely, means=likely.means + 0.3), likely.base)
+    assert wide.doubt > 1
+    assert off.doubt > 1
+    assert wide.bic == pytest.approx(likely.bic + 2 * wide.doubt)
+    assert off.icl == pytest.approx(likely.icl + 2 * off.doubt)
+    assert off.aic == pytest.approx(likely.aic + 2 * off.doubt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,12 @@ STRETCHES = (1.0, 1.06, 0.94)
 BENDS = (0.0, 0.25, 0.5, -0.3)
 """Of steps that change with the thickness: how much the first one exceeds the mean one."""
 EDGES = (0.004, 0.996)
+WIDER, OFF_ZERO = 0.35, 0.12
+"""What is known before any cross-section is seen, as the half widths of Cauchy distributions: widths are those of the errors
+(logarithm of their ratio, where they are wider), and no atoms scatter nothing (the distance of the first mean from a whole number
+of steps, in steps). Both leave room for what was not thought of."""
+FIRST_STEPS = 3
+"""Of which the mean tells how many steps the first mean is from zero."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +83,7 @@ def choose_components(
     mixtures = []
     for number in range(1, max(most, asked or 0) + 1):
         yield Progress(number - 1, most, "trying numbers of components")
-        mixtures.append(_with(values, number, steps, growing))
+        mixtures.append(weighed(_with(values, number, steps, growing), values.error))
     given = Choice(mixtures=tuple(mixtures), chosen=1, criterion="", probability=0.0)
     if asked is not None:
         chosen, by = asked, "you"
@@ -90,6 +96,21 @@ def choose_components(
     bic = given.curve("bic")
     evidence = np.exp(-0.5 * (bic - bic.min()))
     return Choice(mixtures=given.mixtures, chosen=chosen, criterion=by, probability=float(evidence[chosen - 1] / evidence.sum()))
+
+
+def weighed(mixture: Mixture, error: float) -> Mixture:
+    """The same with what is known beforehand: of overlapping counts the cross-sections alone say little of their number.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    error : float
+        By which cross-sections are known; 0 if that is not known.
+    """
+    wider = float(np.log(max(mixture.base / error, 1.0))) if error > 0 else 0.0
+    steps = mixture.means[0] / np.mean(np.diff(mixture.means)[:FIRST_STEPS]) if len(mixture.means) > 1 else 1.0
+    off = float(steps - max(1.0, np.round(steps)))
+    return replace(mixture, doubt=float(np.log1p((wider / WIDER) ** 2) + np.log1p((off / OFF_ZERO) ** 2)))
 
 
 def _apart(mixture: Mixture) -> float:

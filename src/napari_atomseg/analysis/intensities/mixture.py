@@ -52,6 +52,8 @@ class Mixture:
         That were fitted; of weights that are held smooth those that are still free.
     count : float
         Of the values.
+    doubt : float
+        What is known beforehand speaks against it: minus the logarithm of its prior probability; in all criteria.
     """
 
     weights: np.ndarray
@@ -63,16 +65,17 @@ class Mixture:
     entropy: float
     parameters: float
     count: float
+    doubt: float = 0.0
 
     @property
     def bic(self) -> float:
         """Schwarz's information criterion; the lower the better."""
-        return -2 * self.log_likelihood + self.parameters * float(np.log(self.count))
+        return 2 * (self.doubt - self.log_likelihood) + self.parameters * float(np.log(self.count))
 
     @property
     def aic(self) -> float:
         """Akaike's information criterion."""
-        return -2 * self.log_likelihood + 2 * self.parameters
+        return 2 * (self.doubt - self.log_likelihood + self.parameters)
 
     @property
     def icl(self) -> float:
