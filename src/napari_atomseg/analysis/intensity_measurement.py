@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_atomseg.analysis.intensities.amplitudes import Shapes, fit_amplitudes
+from napari_atomseg.analysis.intensities.amplitudes import fit_amplitudes
 from napari_atomseg.analysis.intensities.column_counts import count_columns
 from napari_atomseg.analysis.intensities.counting import Counted
 from napari_atomseg.analysis.intensities.cross_sections import OWN, apart_from, cross_sections, shapes_of, with_widths
@@ -23,6 +23,7 @@ from napari_atomseg.analysis.intensities.existence import (
     noise_line,
     unlisted_places,
 )
+from napari_atomseg.analysis.intensities.fitted_field import Shapes
 from napari_atomseg.analysis.intensities.outliers import outlier_q
 from napari_atomseg.analysis.intensities.particle_model import particle_model
 from napari_atomseg.analysis.intensities.source import OF_BEAM, IntensitySource

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from shared_files import shared
 
-from napari_atomseg.analysis.intensities.amplitudes import Shapes, far_apart, fit_amplitudes
+from napari_atomseg.analysis.intensities.amplitudes import far_apart, fit_amplitudes
 from napari_atomseg.analysis.intensities.cross_sections import cross_sections
+from napari_atomseg.analysis.intensities.fitted_field import Shapes
 from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from napari_atomseg.analysis.intensities.amplitudes import Amplitudes, Shapes, fit_amplitudes, neighbour_distance
+from napari_atomseg.analysis.intensities.amplitudes import Amplitudes, fit_amplitudes
+from napari_atomseg.analysis.intensities.fitted_field import Shapes, neighbour_distance
 from napari_atomseg.analysis.intensities.integration import integrated
 from napari_atomseg.analysis.intensities.params import IntensityParams
 from napari_atomseg.core.columns import Columns

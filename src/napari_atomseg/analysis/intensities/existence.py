@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import Delaunay, cKDTree
 
-from napari_atomseg.analysis.intensities.amplitudes import neighbour_distance
+from napari_atomseg.analysis.intensities.fitted_field import neighbour_distance
 from napari_atomseg.core.columns import GRAIN, SITE, SUBLATTICE
 
 ROUNDS, AT_REST = 200, 1e-8

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_atomseg.analysis.lattice.lattice import Lattice, straight_lattice
+from napari_atomseg.analysis.lattice.lattice import Lattice
+from napari_atomseg.analysis.lattice.straight_lattice import straight_lattice
 from napari_atomseg.core.columns import NETWORK_STD, Columns
 from napari_atomseg.core.errors import AtomsegError
 

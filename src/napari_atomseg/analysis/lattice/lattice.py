@@ -15,6 +15,7 @@ from scipy.spatial import QhullError, cKDTree
 from napari_atomseg.analysis.lattice.motif import Motif, fold, recell, superlattice
 from napari_atomseg.analysis.lattice.params import LatticeParams
 from napari_atomseg.analysis.lattice.smooth_field import SmoothField
+from napari_atomseg.analysis.lattice.straight_lattice import around_site_means, brightest_first, occupancy_of, straight_lattice
 from napari_atomseg.analysis.lattice.translations import find_basis, reduce_basis
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -339,7 +340,7 @@ def _summed_up(positions: np.ndarray, intensity: np.ndarray, basis: np.ndarray, 
     matrix = superlattice(positions[on], indices, site, intensity[on], basis) if by_intensity else np.eye(2, dtype=int)
     matrix = reduce_basis(matrix @ basis)[1] @ matrix
     indices, site, _ = recell(indices, site, matrix)
-    site, bright = _brightest_first(site, intensity[on])
+    site, bright = brightest_first(site, intensity[on])
     basis, *_ = straight_lattice(positions[on], indices, site)
     # The first estimate is not sharp enough to say which of two like vectors is the shorter.
     indices, site, _ = recell(indices, site, reduce_basis(basis)[1])
@@ -347,7 +348,7 @@ def _summed_up(positions: np.ndarray, intensity: np.ndarray, basis: np.ndarray, 
     motif = (places - places[0]) @ np.linalg.inv(basis)
     whole = np.floor(motif + 1e-6).astype(int)
     motif, indices = motif - whole, indices + whole[site]
-    residual, spread = _around_site_means(fit.residual[on], site)
+    residual, spread = around_site_means(fit.residual[on], site)
     deviation = positions[on] - places[0] - (indices + motif[site]) @ basis
     return Lattice(
         origin=places[0],
@@ -355,7 +356,7 @@ def _summed_up(positions: np.ndarray, intensity: np.ndarray, basis: np.ndarray, 
         basis_std=basis_std,
         motif=motif,
         motif_std=spread,
-        occupancy=_occupancy(indices, site),
+        occupancy=occupancy_of(indices, site),
         intensity=bright,
         indices=_filled(indices, on, 0),
         site=_filled(site, on, -1),
@@ -364,62 +365,6 @@ def _summed_up(positions: np.ndarray, intensity: np.ndarray, basis: np.ndarray, 
         explained=float(np.mean(on)),
         tolerance=fit.tolerance,
     )
-
-
-def _brightest_first(site: np.ndarray, intensity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sites numbered anew from the brightest (or else the fullest) on, and their median intensities."""
-    kinds, site, counts = np.unique(site, return_inverse=True, return_counts=True)
-    values = [intensity[(site == kind) & np.isfinite(intensity)] for kind in range(len(kinds))]
-    middles = np.array([np.median(value) if len(value) else np.nan for value in values])
-    order = np.argsort(-np.abs(middles) if np.isfinite(middles).all() else -counts, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[site], middles[order]
-
-
-def straight_lattice(positions: np.ndarray, indices: np.ndarray, site: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Basis (2, 2), site places in cell 0 (K, 2), and the basis' standard errors (2, 2), in the unit of the positions.
-
-    Parameters
-    ----------
-    positions : ndarray, shape (N, 2), (y, x)
-    indices, site : ndarrays of int, shapes (N, 2) and (N,)
-        Cell and row of the motif of each.
-    """
-    design = np.concatenate([indices, np.eye(int(site.max()) + 1)[site]], axis=1).astype(float)
-    solution, *_ = np.linalg.lstsq(design, positions, rcond=None)
-    # Neighbours are distorted alike: the errors are those of sixteen parts of the image, not of single columns, by leaving out
-    # one part after the other (jackknife), since the residuals of so few parts are smaller than their errors.
-    low, high = positions.min(axis=0), positions.max(axis=0)
-    parts = np.minimum((4 * (positions - low) / np.maximum(high - low, 1e-9)).astype(int), 3) @ np.array([4, 1])
-    normal, right = design.T @ design, design.T @ positions
-    without = []
-    for part in np.unique(parts):
-        some = parts == part
-        left = normal - design[some].T @ design[some]
-        without.append(np.linalg.pinv(left, hermitian=True) @ (right - design[some].T @ positions[some]))
-    changes = np.array(without) - solution
-    errors = np.sqrt((len(changes) - 1) / len(changes) * np.sum(changes**2, axis=0))
-    return solution[:2], solution[2:], errors[:2]
-
-
-def _around_site_means(residual: np.ndarray, site: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals without their site's mean, and that mean's standard error (K, 2): a split site has two means."""
-    counts = np.bincount(site).astype(float)
-    means = np.stack([np.bincount(site, axis) / counts for axis in residual.T], axis=1)
-    rest = residual - means[site]
-    spread = np.stack([np.sqrt(np.bincount(site, axis**2)) / np.maximum(counts - 1, 1) for axis in rest.T], axis=1)
-    return rest, spread
-
-
-def _occupancy(indices: np.ndarray, site: np.ndarray) -> np.ndarray:
-    """Share of the cells, among those within the lattice, that hold a column at each site."""
-    cells, cell = np.unique(indices, axis=0, return_inverse=True)
-    held = np.zeros((len(cells), int(site.max()) + 1), bool)
-    held[cell.ravel(), site] = True
-    near = cKDTree(cells).query_ball_point(cells, 1.5, return_length=True)
-    inner = near == 9
-    return np.asarray(np.mean(held[inner] if inner.any() else held, axis=0))
 
 
 def _filled(values: np.ndarray, where: np.ndarray, unknown: float) -> np.ndarray:
