@@ -13,13 +13,8 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QMenu, Q
 
 from napari_atomseg.core.columns import (
     ATOM_COUNT,
-    CROSS_SECTION,
-    EXISTENCE,
-    OUTLIER_Q,
     SITE,
     STRAIN,
-    SUBLATTICE,
-    TEMPLATE,
     Columns,
 )
 from napari_atomseg.core.errors import AtomsegError
@@ -28,8 +23,8 @@ from napari_atomseg.gui.docks.measured_profile import MeasuredProfileDock
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
 from napari_atomseg.gui.layers.measured import show_counts
-from napari_atomseg.gui.layers.rings import IN_WORDS
 from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
+from napari_atomseg.gui.pages.measure.analyses import COUNTING_FIELDS, FIRST_SHOWN, INTENSITY_FIELDS, INTENSITY_TICKS, TITLES
 from napari_atomseg.gui.pages.measure.sentences import described
 from napari_atomseg.gui.pages.measure.views import ARROWS, CELL_MAPS, MeasuredViews
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
@@ -43,33 +38,6 @@ from napari_atomseg.writers.tables import table_paths, write_tables
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
 
-TITLES = {
-    "sublattices": ("Sublattices", "Grain, sublattice and cell of each column, empty sites, lattice constants with errors."),
-    "displacement": ("Displacement", "From the fitted lattice to each column."),
-    "strain": ("Strain, rotation", "From the columns of one sublattice around each column, by local least squares."),
-    "polarisation": ("Polarisation", "From the centroid of the neighbours on another sublattice to each column."),
-    "cells": ("Unit cells", "Sides, angle and their ratio, cell by cell: a table of its own."),
-    "templates": ("Local structure", "Which structure the neighbours of each column form: fcc, hcp, bcc, square, graphene."),
-    "rings": ("Rings, bonds", f"Polygons and bonds of a sheet of carbon; rings of {IN_WORDS}."),
-    "cross-section": ("Cross-sections", "Intensity above the background over each column, with its error."),
-    "counts": ("Atoms counted", "Atoms in each column, from the cross-sections, with probabilities."),
-    "outliers": ("Outliers", "Columns that scatter otherwise than their like: vacancies, dopants."),
-    "existence": ("Existence", "Probability that a column stands at each site, empty ones included."),
-}
-"""Of each analysis: what the page calls it, and what it gives."""
-FIRST_SHOWN = {
-    "counts": ATOM_COUNT,
-    "outliers": OUTLIER_Q,
-    "existence": EXISTENCE,
-    "cross-section": CROSS_SECTION,
-    "strain": STRAIN[0],
-    "sublattices": SUBLATTICE,
-    "templates": TEMPLATE,
-}
-"""What rings show first after an analysis, the first one that was asked for."""
-INTENSITY_TICKS = {"cross-section", "counts", "outliers", "existence"}
-INTENSITY_FIELDS = ("background", "integration", "radius", "detector", "flux_exponent")
-COUNTING_FIELDS = ("library", "steps", "scatter", "components", "least_atoms", "atom_distance", "element", "heights")
 BUSY = "A job is running; cancel it first."
 
 
@@ -118,6 +86,26 @@ class MeasurePage(QWidget):
         self.reading.setObjectName("measured")
         self.colour = ColourChoice(self._host.viewer)
         self.colour.setObjectName("measured_colour")
+        self.shown = QFormLayout()
+        self.shown.setContentsMargins(0, 0, 0, 0)
+        self.shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.shown.addRow("Colour by", self.colour)
+        self.shown.addRow(self.colour.bar)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addLayout(ticks)
+        layout.addWidget(self.form)
+        layout.addWidget(fold("Reference structure", self.reference))
+        layout.addWidget(fold("Intensities", self.intensities))
+        layout.addWidget(fold("Counting", self.counting))
+        layout.addWidget(self.reading)
+        layout.addLayout(self.shown)
+        layout.addWidget(self.views.wheel)
+        layout.addLayout(self._buttons())
+        layout.addStretch(1)
+
+    def _buttons(self) -> QGridLayout:
+        """What is done with what was measured."""
         self.arrows_button = _button("Arrows", "arrows", "Draw polarisation, else displacement, as arrows coloured by direction.")
         self.map_button = _button("Map", "feature_map", "Make an image of the feature that the rings show.")
         self.phase_button = _button(
@@ -146,23 +134,7 @@ class MeasurePage(QWidget):
         for row, line in enumerate(rows):
             for place, button in enumerate(line):
                 buttons.addWidget(button, row, place)
-        self.shown = QFormLayout()
-        self.shown.setContentsMargins(0, 0, 0, 0)
-        self.shown.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.shown.addRow("Colour by", self.colour)
-        self.shown.addRow(self.colour.bar)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 6, 8, 2)
-        layout.addLayout(ticks)
-        layout.addWidget(self.form)
-        layout.addWidget(fold("Reference structure", self.reference))
-        layout.addWidget(fold("Intensities", self.intensities))
-        layout.addWidget(fold("Counting", self.counting))
-        layout.addWidget(self.reading)
-        layout.addLayout(self.shown)
-        layout.addWidget(self.views.wheel)
-        layout.addLayout(buttons)
-        layout.addStretch(1)
+        return buttons
 
     def _connect(self) -> None:
         for tick in self.ticks.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -23,21 +22,17 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.params import fields_of
 from napari_atomseg.gui.dialogs.particle import ParticleDialog
-from napari_atomseg.gui.jobs.time_left import duration
-from napari_atomseg.gui.jobs.workers import NOTHING_CHANGED
 from napari_atomseg.gui.layers.conversion import to_micrograph
 from napari_atomseg.gui.layers.structures import (
-    element_colours,
-    show_simulated,
-    simulated_of,
     structure_layer_data,
     structure_of,
     structures_in,
 )
 from napari_atomseg.gui.pages.simulate.correction import CorrectionButton
+from napari_atomseg.gui.pages.simulate.finished_image import FinishedImage
+from napari_atomseg.gui.pages.simulate.legend import legend_of
 from napari_atomseg.gui.pages.simulate.live_image import LiveImage
 from napari_atomseg.gui.pages.simulate.recording import RecordBox
 from napari_atomseg.gui.settings import recall_params, remember_params
@@ -52,7 +47,6 @@ from napari_atomseg.workflows import (
     DetectorParams,
     MultisliceParams,
     SimulationParams,
-    SimulationProgress,
     StemParams,
     TemParams,
     describe_structure,
@@ -61,9 +55,7 @@ from napari_atomseg.workflows import (
     low_index_zones,
     match_rotation,
     on_grid_of,
-    simulate,
 )
-from napari_atomseg.workflows import structure_summary as summary
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
@@ -100,9 +92,7 @@ class SimulatePage(QWidget):
     def __init__(self, host: Host) -> None:
         super().__init__()
         self._host = host
-        # Of the structure whose image was finished last, until the next job begins.
-        self._made_last: object = None
-        self._begun = 0.0
+        self.finished = FinishedImage(host, self)
         self._build()
         self._connect()
         self.refresh()
@@ -307,7 +297,7 @@ class SimulatePage(QWidget):
         self.cut.show_fields(lambda name: thick if name == "thickness" else ours or not name.startswith("width"))
         self.second.setRowVisible(self.pixel.widget, ours)
         if layer is not None:
-            self.legend.setText(_legend(structure_of(layer), params.cut.repeat))
+            self.legend.setText(legend_of(structure_of(layer), params.cut.repeat))
 
     def on_image(self) -> None:
         """The chosen image has changed."""
@@ -411,62 +401,9 @@ class SimulatePage(QWidget):
             return
         params = self.params()
         used = self.correction.chosen if params.method == "corrected" else None
-        steps = simulate.steps(structure_of(layer), params, correction=used, extrapolate=self.correction.extrapolate)
-        self._begun = time.perf_counter()
-        self._made_last = None
-        self._host.start(
-            steps,
-            lambda found: self._made(layer, params.method, found),
-            f"Simulating ({params.method})",
-            heard=lambda progress: self._show_partial(layer, params.method, progress),
-            left=lambda: self._left_of(layer, params.method),
-        )
-
-    def _left_of(self, layer: Points, method: str) -> str:
-        """What a cancelled simulation leaves."""
-        unfinished = simulated_of(self._host.viewer, layer, f"{method} so far")
-        if unfinished is None:
-            return NOTHING_CHANGED
-        return f'the image of what was calculated stays as "{escape(unfinished.name)}".'
-
-    def _show_partial(self, layer: Points, method: str, progress: Any) -> None:
-        """The image as far as it is."""
-        if not isinstance(progress, SimulationProgress) or layer not in self._host.viewer.layers:
-            return
-        if progress.partial is None or self._made_last == layer.unique_id:
-            return
-        partial = show_simulated(self._host.viewer, layer, f"{method} so far", progress.partial)
-        # Adding a layer lets events through, and the whole image may have come among them.
-        if self._made_last == layer.unique_id and partial in self._host.viewer.layers:
-            self._host.viewer.layers.remove(partial)
-
-    def _made(self, layer: Points, method: str, found: Micrograph) -> None:
-        viewer = self._host.viewer
-        self._made_last = layer.unique_id
-        if layer not in viewer.layers:
-            self._host.say("The structure has been removed meanwhile; its image is not shown.")
-            return
-        for unfinished in [one for one in viewer.layers if one.name == f"{layer.name} | {method} so far"]:
-            viewer.layers.remove(unfinished)
-        image = show_simulated(viewer, layer, method, found)
-        image.visible = True
-        seconds = time.perf_counter() - self._begun
-        notes = f" {escape('; '.join(found.notes))}" if found.notes else ""
-        self._host.say(f"{escape(layer.name)}: {method}, {duration(seconds)}.{notes}")
+        self.finished.simulate(layer, params, used, self.correction.extrapolate)
 
 
 def _counts(part: str, params: SimulationParams, name: str) -> bool:
     """Whether the image depends on a field of a part of the parameters."""
     return has_effect(f"{part}.{name}", params)
-
-
-def _legend(atoms: Any, repeat: str) -> str:
-    """Elements with their colours, what the structure is, and what was assumed as it was read."""
-    symbols = dict(zip(atoms.get_chemical_symbols(), atoms.numbers, strict=True))
-    parts = []
-    for symbol, number in symbols.items():
-        red, green, blue = (round(255 * value) for value in element_colours(int(number)))
-        parts.append(f'<span style="color: rgb({red},{green},{blue})">&#9679;</span>&nbsp;{symbol}')
-    told = describe_structure(atoms, repeat)
-    lines = [f"{'&nbsp; '.join(parts)}&nbsp; {escape(summary(told))}", *(f"<i>{escape(note)}</i>" for note in told.notes)]
-    return "<br>".join(lines)
