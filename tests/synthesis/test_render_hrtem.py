@@ -85,7 +85,7 @@ def test_the_first_focus_of_a_series_is_the_single_image_and_noise_differs_betwe
     three, one, other = (render([record], wanted) for record in (series, single, second))
     assert_agree(three.image[:, :1], one.image, AFTER_MANY)
     assert_agree(three.labels["noise_free"][:, 1:], other.labels["noise_free"])
-    assert torch.equal(three.labels["class_maps"], one.labels["class_maps"])
+    assert_agree(three.labels["class_maps"], one.labels["class_maps"])
     noise = (three.image - three.labels["noise_free"])[0].flatten(1).numpy()
     assert abs(np.corrcoef(noise)[0, 1]) < 0.05
 

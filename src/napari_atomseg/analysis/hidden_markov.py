@@ -82,7 +82,17 @@ def _stepped(states: np.ndarray, transition: np.ndarray) -> np.ndarray:
 
 
 def most_likely_path(log_emission: np.ndarray, transition: np.ndarray, initial: np.ndarray) -> np.ndarray:
-    """The most likely sequence of states as a whole (Viterbi), shape (S, T); parameters as of :func:`forward_backward`."""
+    """The most likely sequence of states as a whole (Viterbi), shape (S, T), int.
+
+    Parameters
+    ----------
+    log_emission : ndarray, shape (S, T, K)
+        Logarithm of the density of what was seen in sequence s at time t if the state is k; all 0 where nothing was seen.
+    transition : ndarray, shape (K, K) or (S, K, K)
+        Probability of a step from state i (row) to j, the same for all sequences or of each.
+    initial : ndarray, shape (K,) or (S, K)
+        Probability of each state at the first moment.
+    """
     with np.errstate(divide="ignore"):
         steps, best = np.log(transition), np.log(initial) + log_emission[:, 0]
     sequences, times, _ = log_emission.shape

@@ -15,7 +15,16 @@ from napari_atomseg.core.columns import CROSS_SECTION, SUBLATTICE, Columns
 
 
 def cross_section_numbers(found: CrossSections, columns: Columns, source: IntensitySource) -> dict[str, Any]:
-    """Scale, way and usual size of cross-sections; by sublattice where that is known."""
+    """Scale, way and usual size of cross-sections; by sublattice where that is known.
+
+    Parameters
+    ----------
+    found : CrossSections
+    columns : Columns
+        Those they are of, row by row.
+    source : IntensitySource
+        Image, scale and way.
+    """
     numbers: dict[str, Any] = {
         "unit": source.unit,
         "integration": source.params.integration,
@@ -107,7 +116,22 @@ def outlier_numbers(q: np.ndarray, deviation: np.ndarray, group: np.ndarray, sha
 def existence_numbers(
     probability: np.ndarray, present: np.ndarray, kinds: Mapping[int, Kind], limit: float, area: float, unit: str
 ) -> dict[str, Any]:
-    """Sites that are filled, and the faintest column that the image shows."""
+    """Sites that are filled, and the faintest column that the image shows.
+
+    Parameters
+    ----------
+    probability : ndarray, shape (N,)
+        That a column stands at each site; NaN where it is not known.
+    present : ndarray of bool, shape (N,)
+        Sites at which the table has a column.
+    kinds : mapping of int to Kind
+        By sublattice; below zero for sites of none.
+    limit : float, `unit`
+        Cross-section of the faintest column that is seen.
+    area : float
+        Cross-section of a column of height 1 in the image, in `unit`.
+    unit : str
+    """
     verdicts = []
     doubtful = int(np.sum(present & (probability < 0.5)))
     overlooked = int(np.sum(~present & (probability > 0.5)))

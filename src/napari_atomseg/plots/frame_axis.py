@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from napari_atomseg.plots.frame import Margins
@@ -17,30 +19,39 @@ def limits_of(along: np.ndarray) -> tuple[float, float]:
     return first - room, last + room
 
 
-def frame_near(
-    along: np.ndarray,
-    margins: Margins,
-    x: float,
-    size: tuple[float, float],
-    limits: tuple[float, float] | None = None,
-) -> int | None:
-    """The frame at a place of a picture; None beside the axes.
+class AlongFrames(ABC):
+    """What plots of a series have in common, whose axes all lie along its frames."""
 
-    Parameters
-    ----------
-    along : ndarray, shape (T,)
-        Frames or times, in order.
-    margins : Margins
-        Of the axes in the picture.
-    x : float, px
-        From the left.
-    size : tuple of float, px
-        Width and height of the picture.
-    limits : tuple of float, optional
-        Left and right end of the axis; by default those of :func:`limits_of`.
-    """
-    left, _, width, _ = margins.frame(size)
-    if not left <= x <= left + width:
-        return None
-    low, high = limits if limits is not None else limits_of(along)
-    return int(np.argmin(np.abs(along - (low + (x - left) / width * (high - low)))))
+    @property
+    @abstractmethod
+    def along(self) -> np.ndarray:
+        """Time in s if known, else the frame, of the frames in order, shape (T,)."""
+
+    @abstractmethod
+    def margins_in(self, size: tuple[float, float]) -> tuple[Margins, ...]:
+        """Room around each of the axes in a picture of so many px."""
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Left and right end of the axes."""
+        return limits_of(self.along)
+
+    def frame_at(self, x: float, size: tuple[float, float]) -> int | None:
+        """The frame at a place of a picture; None beside the axes.
+
+        Parameters
+        ----------
+        x : float, px
+            From the left.
+        size : tuple of float, px
+            Width and height of the picture.
+        """
+        found = (self._frame_between(margins, x, size) for margins in self.margins_in(size))
+        return next((frame for frame in found if frame is not None), None)
+
+    def _frame_between(self, margins: Margins, x: float, size: tuple[float, float]) -> int | None:
+        left, _, width, _ = margins.frame(size)
+        if not left <= x <= left + width:
+            return None
+        low, high = self.limits
+        return int(np.argmin(np.abs(self.along - (low + (x - left) / width * (high - low)))))

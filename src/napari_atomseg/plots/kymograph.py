@@ -10,7 +10,7 @@ import pandas as pd
 
 from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
-from napari_atomseg.plots.frame_axis import frame_near
+from napari_atomseg.plots.frame_axis import AlongFrames
 from napari_atomseg.plots.picture import Inks
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ENDS = (1, 99.5)
 
 
 @dataclass(frozen=True, eq=False)
-class KymographPlot:
+class KymographPlot(AlongFrames):
     """Intensity along a line, frame by frame.
 
     Attributes
@@ -56,17 +56,9 @@ class KymographPlot:
         half = 0.5 * (self.frame_time_s or 1.0)
         return -half, float(self.along[-1]) + half
 
-    def frame_at(self, x: float, size: tuple[float, float]) -> int | None:
-        """The frame at a place of a picture; None beside the axes.
-
-        Parameters
-        ----------
-        x : float, px
-            From the left.
-        size : tuple of float, px
-            Width and height of the picture.
-        """
-        return frame_near(self.along, self.margins, x, size, self.limits)
+    def margins_in(self, size: tuple[float, float]) -> tuple[Margins, ...]:
+        """Of the only axes."""
+        return (self.margins,)
 
     def table(self) -> pd.DataFrame:
         """The numbers: a row for each frame, a column for each distance."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
-from napari_atomseg.plots.frame_axis import frame_near, limits_of
+from napari_atomseg.plots.frame_axis import AlongFrames
 from napari_atomseg.plots.palette import CATEGORY_COLOURS
 from napari_atomseg.plots.picture import Inks, size_of
 
@@ -59,7 +59,7 @@ def series_table(numbers: Mapping[str, Any], pixel_size: tuple[float, float] | N
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesQuality:
+class SeriesQuality(AlongFrames):
     """Shifts with their errors on the left, brightness and correlation on the right, against the frame or the time.
 
     Attributes
@@ -78,23 +78,9 @@ class SeriesQuality:
         """Time in s if known, else the frame."""
         return self.table[TIME if TIME in self.table else "frame"].to_numpy(float)
 
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Left and right end."""
-        return limits_of(self.along)
-
-    def frame_at(self, x: float, size: tuple[float, float]) -> int | None:
-        """The frame at a place of a picture; None beside the axes.
-
-        Parameters
-        ----------
-        x : float, px
-            From the left.
-        size : tuple of float, px
-            Width and height of the picture.
-        """
-        found = (frame_near(self.along, margins, x, size) for margins in _halves(size[0]))
-        return next((frame for frame in found if frame is not None), None)
+    def margins_in(self, size: tuple[float, float]) -> tuple[Margins, ...]:
+        """Of the left and of the right axes."""
+        return _halves(size[0])
 
     def draw(self, figure: Figure, inks: Inks) -> None:
         """Both halves, frames that were left out hatched away, and the frame in view."""

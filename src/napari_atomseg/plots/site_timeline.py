@@ -10,7 +10,7 @@ import pandas as pd
 
 from napari_atomseg.core.columns import TIME
 from napari_atomseg.plots.frame import Margins, framed_axes
-from napari_atomseg.plots.frame_axis import frame_near, limits_of
+from napari_atomseg.plots.frame_axis import AlongFrames
 from napari_atomseg.plots.palette import CATEGORY_COLOURS
 from napari_atomseg.plots.picture import Inks
 
@@ -22,7 +22,7 @@ COLOURS = tuple(CATEGORY_COLOURS[kind] for kind in (4, 1, 2, 3, 5))
 
 
 @dataclass(frozen=True, eq=False)
-class SiteTimeline:
+class SiteTimeline(AlongFrames):
     """Probability of presence at a few sites against the frame or the time, and their events.
 
     Attributes
@@ -46,22 +46,9 @@ class SiteTimeline:
         name = TIME if TIME in self.table else "frame"
         return np.unique(self.table[name].to_numpy(float))
 
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Left and right end."""
-        return limits_of(self.along)
-
-    def frame_at(self, x: float, size: tuple[float, float]) -> int | None:
-        """The frame at a place of a picture; None beside the axes.
-
-        Parameters
-        ----------
-        x : float, px
-            From the left.
-        size : tuple of float, px
-            Width and height of the picture.
-        """
-        return frame_near(self.along, self.margins, x, size)
+    def margins_in(self, size: tuple[float, float]) -> tuple[Margins, ...]:
+        """Of the only axes."""
+        return (self.margins,)
 
     def draw(self, figure: Figure, inks: Inks) -> None:
         """A line of steps for each site; triangles where a column appears (up) or disappears (down)."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.jobs import Steps
 from napari_atomseg.registration.frames import Frames
+from napari_atomseg.registration.mean_of_others import fit_to_the_others, one_of
 from napari_atomseg.registration.straightened import straightened
 
 PASSES, ROUNDS = 3, 3
@@ -59,52 +60,29 @@ def register_rows(frame_of: Frames, frame_shifts: np.ndarray, shape: tuple[int, 
     good = np.flatnonzero(np.isfinite(frame_shifts).all(axis=1))
     rows = np.repeat(frame_shifts[:, None].astype(float), shape[0], axis=1)
     jitter = np.full(2, WIDEST_PRIOR)
-    total = passes * 2 * len(good)
-    for one in range(passes):
-        summed, count = np.zeros(shape), np.zeros(shape)
-        for place, k in enumerate(good):
-            yield Progress(one * 2 * len(good) + place, total, "averaging")
-            add_known(summed, count, straightened(frame_of(int(k)), rows[k]))
-        found, spreads = rows.copy(), []
-        for place, k in enumerate(good):
-            yield Progress((one * 2 + 1) * len(good) + place, total, "fitting rows")
-            frame = frame_of(int(k))
-            own = straightened(frame, rows[k])
-            others = mean_without(summed, count, own)
-            found[k], spread = _fitted(frame, others, rows[k], frame_shifts[k], jitter)
-            spreads.append(spread)
-        rows = found
-        jitter = np.clip(np.sqrt(np.median(spreads, axis=0)), 0.01, WIDEST_PRIOR)
+    for number in range(passes):
+        steps = _one_pass(frame_of, frame_shifts, shape, good, rows, jitter)
+        rows, jitter = yield from one_of(passes, number, steps)
     return RowShifts(shifts=rows, jitter=jitter)
 
 
-def add_known(summed: np.ndarray, count: np.ndarray, image: np.ndarray) -> None:
-    """Add the known pixels of an image to a sum, and count them; both are changed.
-
-    Parameters
-    ----------
-    summed, count : ndarray, shape (Y, X)
-    image : ndarray, shape (Y, X)
-        NaN where it is unknown.
-    """
-    known = np.isfinite(image)
-    summed[known] += image[known]
-    count[known] += 1
-
-
-def mean_without(summed: np.ndarray, count: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Mean of the other frames where there are any; NaN elsewhere.
-
-    Parameters
-    ----------
-    summed, count : ndarray, shape (Y, X)
-        Of all frames, as :func:`add_known` leaves them.
-    own : ndarray, shape (Y, X)
-        The frame that is taken out again.
-    """
-    known = np.isfinite(own)
-    left = count - known
-    return np.where(left > 0.5, (summed - np.where(known, own, 0.0)) / np.maximum(left, 1), np.nan)
+def _one_pass(
+    frame_of: Frames, frame_shifts: np.ndarray, shape: tuple[int, int], good: np.ndarray, rows: np.ndarray, jitter: np.ndarray
+) -> Steps[tuple[np.ndarray, np.ndarray]]:
+    """Shifts (T, Y, 2) of the rows and their jitter (2,) after each frame was fitted once to the mean of the others."""
+    fits = yield from fit_to_the_others(
+        frame_of,
+        good,
+        shape,
+        lambda k, frame: straightened(frame, rows[k]),
+        lambda k, frame, others: _fitted(frame, others, rows[k], frame_shifts[k], jitter),
+        "fitting rows",
+    )
+    found = rows.copy()
+    for k, (shifts, _) in zip(good, fits, strict=True):
+        found[k] = shifts
+    spreads = [spread for _, spread in fits]
+    return found, np.clip(np.sqrt(np.median(spreads, axis=0)), 0.01, WIDEST_PRIOR)
 
 
 def _fitted(

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
-from napari_atomseg.core.jobs import Progress, Steps
-from napari_atomseg.registration.frame_rows import add_known, mean_without
+from napari_atomseg.core.jobs import Steps
 from napari_atomseg.registration.frames import Frames
+from napari_atomseg.registration.mean_of_others import fit_to_the_others, one_of
 
 PASSES, ROUNDS = 2, 3
 NODES, SMALLEST_CELL = 9, 24
@@ -54,21 +54,28 @@ def register_warps(frame_of: Frames, frame_shifts: np.ndarray, shape: tuple[int,
     grid = _grid(shape)
     nodes = np.full((len(frame_shifts), *grid, 2), np.nan)
     nodes[good] = 0.0
-    total = 2 * passes * len(good)
-    for one in range(passes):
-        summed, count = np.zeros(shape), np.zeros(shape)
-        for place, k in enumerate(good):
-            yield Progress(2 * one * len(good) + place, total, "averaging")
-            add_known(summed, count, unwarped(frame_of(int(k)), frame_shifts[k], nodes[k]))
-        found = nodes.copy()
-        for place, k in enumerate(good):
-            yield Progress((2 * one + 1) * len(good) + place, total, "fitting distortions")
-            frame = frame_of(int(k))
-            others = mean_without(summed, count, unwarped(frame, frame_shifts[k], nodes[k]))
-            found[k] = _fitted(frame, others, frame_shifts[k], nodes[k])
-        # What all frames have in common is the reference's.
-        nodes = found - np.nanmean(found[good], axis=0)
+    for number in range(passes):
+        nodes = yield from one_of(passes, number, _one_pass(frame_of, frame_shifts, shape, good, nodes))
     return Warps(nodes=nodes)
+
+
+def _one_pass(
+    frame_of: Frames, frame_shifts: np.ndarray, shape: tuple[int, int], good: np.ndarray, nodes: np.ndarray
+) -> Steps[np.ndarray]:
+    """Nodes (T, N, M, 2) after each frame was fitted once to the mean of the others."""
+    fits = yield from fit_to_the_others(
+        frame_of,
+        good,
+        shape,
+        lambda k, frame: unwarped(frame, frame_shifts[k], nodes[k]),
+        lambda k, frame, others: _fitted(frame, others, frame_shifts[k], nodes[k]),
+        "fitting distortions",
+    )
+    found = nodes.copy()
+    for k, fitted in zip(good, fits, strict=True):
+        found[k] = fitted
+    # What all frames have in common is the reference's.
+    return np.asarray(found - np.nanmean(found[good], axis=0))
 
 
 def unwarped(frame: np.ndarray, shift: np.ndarray, nodes: np.ndarray) -> np.ndarray:

@@ -66,7 +66,22 @@ class Followed:
 def looked_at(
     farm: Farm, stack: Micrograph, frames: np.ndarray, moments: list[Moment], scene: Scene, what: str
 ) -> Steps[tuple[Gathered, bool]]:
-    """The evidence of all frames in one pass, and whether all of them are one and the same."""
+    """The evidence of all frames in one pass, and whether all of them are one and the same.
+
+    Parameters
+    ----------
+    farm : Farm
+        Its workers look at the frames.
+    stack : Micrograph
+    frames : ndarray of int, shape (T,)
+        Numbers of the frames that are looked at.
+    moments : list of Moment, length T
+        What is known of each.
+    scene : Scene
+        What all have in common.
+    what : str
+        The step's name in progress.
+    """
     novel = bool(moments[0].novel)
     gathering = Gathering(len(scene.places), len(frames), (stack.shape[-2], stack.shape[-1]), SHARES if novel else ())
     sums: set[int] = set()

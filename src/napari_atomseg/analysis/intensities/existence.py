@@ -51,7 +51,15 @@ class NoiseLine:
         return np.maximum(self.level + self.slope * np.asarray(height, float), self.least)
 
     def if_it_were(self, true: float, height: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Variances (N,) of fitted heights (N,), if all of these sites had the same true height."""
+        """Variances (N,) of fitted heights, if all of these sites had the same true height.
+
+        Parameters
+        ----------
+        true : float
+            That height; 0 for sites without a column.
+        height, variance : ndarray, shape (N,)
+            Fitted, and the variance that the fit tells.
+        """
         return np.asarray(variance * self.variance(true) / self.variance(height))
 
 
@@ -75,7 +83,15 @@ class Kind:
     unevenness: float
 
     def probability(self, height: np.ndarray, std: np.ndarray, line: NoiseLine) -> np.ndarray:
-        """That a column stands at sites of fitted heights (N,) with errors (N,), whose variance follows a line."""
+        """That a column stands at each site, shape (N,).
+
+        Parameters
+        ----------
+        height, std : ndarray, shape (N,)
+            Fitted at each site, and its standard deviation.
+        line : NoiseLine
+            How the variance of fitted heights grows with them.
+        """
         full = self.scatter**2 + line.if_it_were(self.height, height, std**2)
         bare = self.unevenness**2 + line.if_it_were(0.0, height, std**2)
         there = _log_normal(height - self.height, full) + np.log(self.share)

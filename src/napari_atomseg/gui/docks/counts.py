@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_atomseg.core.columns import ATOM_COUNT, CROSS_SECTION
-from napari_atomseg.gui.settings import recall, remember
-from napari_atomseg.gui.widgets.ask_where import ask_where, suffixes_in
+from napari_atomseg.gui.docks.plot_dock import PlotDock
 from napari_atomseg.gui.widgets.controls import CountBox
 from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.gui.widgets.plot_view import PlotView
 from napari_atomseg.plots.counts import CountsPlot
-from napari_atomseg.plots.picture import save_plot
-from napari_atomseg.sessions.saving import with_suffix
 from napari_atomseg.workflows import counts_in, recount
 
 if TYPE_CHECKING:
     from napari_atomseg.core.columns import Columns
     from napari_atomseg.gui.contract import Host
     from napari_atomseg.gui.documents.editing import ColumnsSession
+    from napari_atomseg.plots.picture import Plot
 
-PICTURES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 EMPTY = "Tick Atoms counted on the page Measure, and press Measure."
 LEAST_PX = 140
 
@@ -91,7 +87,7 @@ class CountsView(PlotView):
             self.show_plot(replace(self.plot, marked=number), at_once=True)
 
 
-class CountsDock(QWidget):
+class CountsDock(PlotDock):
     """Histogram, mixture and criteria of the document in view; the number of counts is yours if you drag or type it.
 
     Parameters
@@ -102,36 +98,22 @@ class CountsDock(QWidget):
 
     title = "Counts"
     tip = "Cross-sections as a histogram with the counts, and how many there are; drag the line to overrule."
+    save_title = "Save the counts"
 
     def __init__(self, host: Host) -> None:
-        super().__init__()
-        self.setObjectName("CountsDock")
+        self.view = CountsView(host.viewer)
+        super().__init__(self.view, "counts", "Histogram of cross-sections and criteria")
         self._host = host
-        self.plot = CountsView(host.viewer)
         self.plot.setMinimumHeight(LEAST_PX)
-        self.plot.setAccessibleName("Histogram of cross-sections and criteria")
-        self.plot.chosen.connect(self.overrule)
-        self.plot.picked.connect(self._select)
+        self.view.chosen.connect(self.overrule)
+        self.view.picked.connect(self._select)
         self.number = CountBox()
         self.number.setObjectName("number_of_counts")
         self.number.setRange(1, 200)
         self.number.setToolTip("How many different counts there are; another number counts anew.")
         self.number.editingFinished.connect(lambda: self.overrule(self.number.value()))
-        self.save_button = QPushButton("Save …")
         self.save_button.setProperty("tip", "Save the plot as PNG, SVG or PDF, and the counts as CSV beside it.")
-        self.save_button.clicked.connect(lambda: self.save())
-        self.reading = QLabel()
-        self.reading.setWordWrap(True)
-        row = QHBoxLayout()
-        row.addWidget(self.reading, 1)
-        row.addWidget(QLabel("Different counts"))
-        row.addWidget(self.number)
-        row.addWidget(self.save_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(2)
-        layout.addWidget(self.plot, 1)
-        layout.addLayout(row)
+        self.add_control(self.number, "Different counts")
         host.documents.watched.connect(self.refresh)
         host.documents.refreshed.connect(self.refresh)
         self.refresh()
@@ -148,7 +130,7 @@ class CountsDock(QWidget):
                 self.number.setValue(counts["components"])
                 self.number.blockSignals(False)
             self.reading.setText("" if counts is None else _said(counts))
-            self.plot.show_counts(plot)
+            self.view.show_counts(plot)
             free = counts is not None and not counts["from_library"]
             enable(self.number, free, "A library says how many counts there are." if counts else "Count atoms first.")
             enable(self.save_button, plot is not None, "There is nothing to save yet.")
@@ -195,29 +177,15 @@ class CountsDock(QWidget):
             session.layer.selected_data = set(rows.tolist())
             self._host.say(f"{len(rows):,} columns of {atoms} atom{'s' if atoms != 1 else ''} selected.")
 
-    def save(self, path: str | None = None) -> list[Path]:
-        """Save the plot, by suffix as PNG, SVG or PDF, and the components beside it; the files written."""
+    def saved(self) -> tuple[Plot, pd.DataFrame] | None:
+        """The histogram and its components."""
         counts, _ = self._counts()
         if counts is None or not isinstance(self.plot.plot, CountsPlot):
-            return []
-        start = str(Path(str(recall("folder", ""))) / "counts.png")
-        path = path or ask_where(self, "Save the counts", start, PICTURES)
-        if not path:
-            return []
-        picture = with_suffix(Path(path), suffixes_in(PICTURES))
-        numbers = picture.with_suffix(".csv")
+            return None
         names = {"mean": "means", "width": "widths", "weight": "weights"}
         table = pd.DataFrame({name: counts[key] for name, key in names.items()})
         table.insert(0, "atoms", counts["first_count"] + np.arange(len(table)))
-        try:
-            save_plot(self.plot.plot, picture)
-            table.to_csv(numbers, index=False)
-        except OSError as error:
-            self.reading.setText(f"Could not be saved: {error.strerror or error}. Choose another folder.")
-            return []
-        remember("folder", str(picture.parent))
-        self.reading.setText(f"Saved to {picture.name} and {numbers.name}.")
-        return [picture, numbers]
+        return self.plot.plot, table
 
 
 def _said(counts: Mapping[str, Any]) -> str:

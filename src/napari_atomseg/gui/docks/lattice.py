@@ -14,7 +14,7 @@ import numpy as np
 from napari.layers import Image, Points
 from napari.utils.colormaps import ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -22,6 +22,7 @@ from napari_atomseg.core.quantities import believable_pixel_size, format_length,
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import UNKNOWN_COLOUR, ring_diameter, to_micrograph
 from napari_atomseg.gui.layers.lattice import overlooked, show_cells, show_sites
+from napari_atomseg.gui.widgets.buttons import told_button
 from napari_atomseg.gui.widgets.forms import enable
 from napari_atomseg.gui.widgets.lengths import LengthField
 from napari_atomseg.workflows import accept_suggested, estimate_lattice, suggest_missing
@@ -75,14 +76,14 @@ class LatticeDock(QWidget):
         self.reading = QLabel(BEFORE)
         self.reading.setWordWrap(True)
         self.reading.setMinimumWidth(260)
-        self.estimate_button = _button("Estimate", "Fit two basis vectors and the motif to the columns of the frame in view.")
-        self.show_button = _button("Show lattice", "Draw the cells, as the lattice bends, over the image.")
-        self.colour_button = _button(
+        self.estimate_button = told_button("Estimate", "Fit two basis vectors and the motif to the columns of the frame in view.")
+        self.show_button = told_button("Show lattice", "Draw the cells, as the lattice bends, over the image.")
+        self.colour_button = told_button(
             "Colour by residual", "Colour the rings by their distance from their sites, until the next change."
         )
-        self.write_button = _button("Residuals into the table", "Add each column's residual and sublattice to the table.")
-        self.suggest_button = _button("Suggest missing columns", "Mark sites that hold no column; nothing is added yet.")
-        self.add_button = _button("Add the selected suggestions", "Make columns of the suggestions selected in their layer.")
+        self.write_button = told_button("Residuals into the table", "Add each column's residual and sublattice to the table.")
+        self.suggest_button = told_button("Suggest missing columns", "Mark sites that hold no column; nothing is added yet.")
+        self.add_button = told_button("Add the selected suggestions", "Make columns of the suggestions selected in their layer.")
         grid = QGridLayout()
         buttons = (
             (self.estimate_button, self.estimate),
@@ -99,7 +100,7 @@ class LatticeDock(QWidget):
             "lattice_a", "Å", "for example 3.905", "True length of a: the image gets the pixel size that gives it this length."
         )
         self.known_a.entered.connect(self.calibrate)
-        self.calibrate_button = _button("Calibrate", "Set the image's pixel size so that a has the typed length.")
+        self.calibrate_button = told_button("Calibrate", "Set the image's pixel size so that a has the typed length.")
         self.calibrate_button.clicked.connect(self.calibrate)
         known = QHBoxLayout()
         known.addWidget(QLabel("This <b>a</b> is"))
@@ -357,10 +358,3 @@ def pixel_size_of_basis(vector: np.ndarray, length: float, pixel_size: tuple[flo
     sides = np.array(pixel_size or (1.0, 1.0)) / np.sqrt(np.prod(pixel_size or (1.0, 1.0)))
     step = believable_pixel_size(length / float(np.hypot(*(vector * sides))))
     return float(step * sides[0]), float(step * sides[1])
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setProperty("tip", tip)
-    return button

@@ -39,6 +39,8 @@ class PlotDock(QWidget):
         For those who cannot see it.
     """
 
+    save_title = "Save the plot"
+
     def __init__(self, plot: PlotView, name: str, what: str) -> None:
         super().__init__()
         self.setObjectName(type(self).__name__)
@@ -94,7 +96,7 @@ class PlotDock(QWidget):
         if shown is None:
             return []
         start = str(Path(str(recall("folder", ""))) / f"{self._name}.png")
-        path = path or ask_where(self, "Save the plot", start, PLOTS)
+        path = path or ask_where(self, self.save_title, start, PLOTS)
         if not path:
             return []
         picture = with_suffix(Path(path), suffixes_in(PLOTS))

@@ -218,7 +218,25 @@ def _drawn(mask: np.ndarray, params: CorrectionParams, index: int) -> np.ndarray
 def fit_parts(
     pipeline: Pipeline, parts: Callable[[], Iterator[tuple[PixelVariables, np.ndarray, np.ndarray]]], seed: int, images: int
 ) -> Steps[list[NormalEquations]]:
-    """Fit the transformers of a pipeline to a sample, then sum up its regression block by block, image by image."""
+    """Fit the transformers of a pipeline to a sample, then sum up its regression block by block, image by image.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Its last step is the regression; the steps before it are fitted in place.
+    parts : callable
+        Gives image after image, from the first one at each call: the variables of its pixels, what the regression is to give
+        there (Y, X), and flat indices of the pixels that take part.
+    seed : int
+        Of the sample.
+    images : int
+        How many `parts` gives.
+
+    Returns
+    -------
+    list of NormalEquations
+        One per image, so that any choice of images can be solved for.
+    """
     chance = np.random.default_rng([seed, 2])
     sample = []
     for pixels, _, places in parts():

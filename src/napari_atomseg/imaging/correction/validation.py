@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from napari_atomseg.core.jobs import Progress, Steps
+from napari_atomseg.core.jobs import Progress, Steps, mapped
 from napari_atomseg.imaging.correction.correction import Correction, CrossValidated
 from napari_atomseg.imaging.correction.fitting import beside, check_pairs, fit, inside
 from napari_atomseg.imaging.correction.params import CorrectionParams
@@ -88,7 +89,7 @@ def cross_validate(pairs: Sequence[ImagePair], params: CorrectionParams) -> Step
         for fold in tested:
             place = repeat * len(tested) + fold
             steps = fit(pairs, params, [label != fold for label in labels])
-            correction = yield from _as_part(steps, place, total)
+            correction = yield from mapped(steps, partial(_of_all_folds, place=place, total=total))
             for pair, label, image in zip(pairs, labels, predicted, strict=True):
                 mask = inside(label.shape, params.margin) & (label == fold)
                 if mask.any():
@@ -122,18 +123,10 @@ def predict_pair(correction: Correction, pair: ImagePair) -> np.ndarray:
     )
 
 
-def _as_part(steps: Steps[Correction], place: int, total: int) -> Steps[Correction]:
-    """A job as one of several parts of a longer one."""
-    try:
-        while True:
-            progress = next(steps)
-            share = 90 * progress.done // max(progress.total, 1)
-            yield Progress(place * 100 + share, total * 100, "cross-validating")
-    except StopIteration as end:
-        result: Correction = end.value
-        return result
-    finally:
-        steps.close()
+def _of_all_folds(progress: Progress, place: int, total: int) -> Progress:
+    """Progress of the fit of one fold as that of all folds; what is left of the fold is to predict it."""
+    share = 90 * progress.done // max(progress.total, 1)
+    return Progress(place * 100 + share, total * 100, "cross-validating")
 
 
 def _deal(count: int, params: CorrectionParams, chance: np.random.Generator) -> np.ndarray:

@@ -87,7 +87,20 @@ def restless_columns(moved: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def replace_on(canvas: np.ndarray, problem: RefinementProblem, model: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
-    """Give some columns new parameters, in the model and in the image of all, in place."""
+    """Give some columns new parameters, in the model and in the image of all, in place.
+
+    Parameters
+    ----------
+    canvas : ndarray, shape (Y, X)
+        Image of the model; changed.
+    problem : RefinementProblem
+    model : ndarray, shape (N, 8)
+        One column a row, see :mod:`.shape`; changed.
+    rows : ndarray of int, shape (M,)
+        Columns that are replaced.
+    values : ndarray, shape (M, 8)
+        What they become.
+    """
     before = model[rows].copy()
     before[:, HEIGHT] *= -1
     problem.add(canvas, before)

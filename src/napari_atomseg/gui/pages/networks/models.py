@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_atomseg.gui.settings import recall, remember
+from napari_atomseg.gui.widgets.buttons import told_button
 from napari_atomseg.gui.widgets.network_settings import NetworkSettings, card_text
 from napari_atomseg.workflows import add_model, model_table, models_folder
 
@@ -70,11 +70,11 @@ class ModelsBox(QWidget):
         self.card.setTextFormat(Qt.TextFormat.RichText)
         self.card.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         buttons = QHBoxLayout()
-        self.import_button = _button(
-            "Import …", "import_model", "Copy a model folder to your models, once it was loaded and checked."
+        self.import_button = told_button(
+            "Import …", "Copy a model folder to your models, once it was loaded and checked.", "import_model"
         )
-        self.folder_button = _button("Folder", "models_folder", "Open the folder of your models.")
-        self.refresh_button = _button("Refresh", "refresh_models", "Look again which models are at hand.")
+        self.folder_button = told_button("Folder", "Open the folder of your models.", "models_folder")
+        self.refresh_button = told_button("Refresh", "Look again which models are at hand.", "refresh_models")
         self.import_button.clicked.connect(lambda: self.ask_and_add())
         self.folder_button.clicked.connect(self.open_folder)
         self.refresh_button.clicked.connect(self._networks.refresh)
@@ -160,11 +160,3 @@ class ModelsBox(QWidget):
 def _sampling(row: dict[str, Any]) -> str:
     value = row.get("native_sampling_angstrom")
     return f"{100 * value:g}" if value else "–"
-
-
-def _button(text: str, name: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    button.setProperty("tip", tip)
-    return button

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.series_quality import SeriesQualityDock
@@ -21,6 +21,7 @@ from napari_atomseg.gui.pages.series.sentences import said_of, said_of_scans
 from napari_atomseg.gui.pages.series.sites import SitesControls
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.ask_where import ask_where
+from napari_atomseg.gui.widgets.buttons import told_button
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.image_pair import BESIDE
@@ -70,9 +71,9 @@ class SeriesPage(QWidget):
         self.empty = LinkLabel(self._host.viewer, NO_IMAGE)
         self.form = Form(AlignParams)
         self.compare = CompareRow(self._host.viewer)
-        self.plot_button = _button("Drift and quality", "show_drift", "Shifts and quality of the frames, as a plot.")
-        self.find_button = _button("Find columns", "find_in_average", "Find columns in the average.")
-        self.save_button = _button("Save …", "save_average", "Save the average as TIFF, and the numbers as JSON beside it.")
+        self.plot_button = told_button("Drift and quality", "Shifts and quality of the frames, as a plot.", "show_drift")
+        self.find_button = told_button("Find columns", "Find columns in the average.", "find_in_average")
+        self.save_button = told_button("Save …", "Save the average as TIFF, and the numbers as JSON beside it.", "save_average")
         buttons = QHBoxLayout()
         for button in (self.plot_button, self.find_button, self.save_button):
             buttons.addWidget(button)
@@ -259,10 +260,3 @@ class SeriesPage(QWidget):
 
 _LINKS = '<a href="find-average">find columns</a> · <a href="save-average">save</a>'
 _LINKS_OF_STACKS = f'<a href="drift">drift and quality</a> · {_LINKS}'
-
-
-def _button(text: str, name: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setProperty("tip", tip)
-    return button

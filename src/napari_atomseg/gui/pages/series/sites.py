@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
@@ -23,6 +23,7 @@ from napari_atomseg.gui.layers.series import average_of, series_of
 from napari_atomseg.gui.layers.sites import COLOURS, chosen_sites, colour_ends, colour_sites, sequence_of, show_sites, sites_layer
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.ask_where import ask_where
+from napari_atomseg.gui.widgets.buttons import told_button
 from napari_atomseg.gui.widgets.colour_bar import ColourBar
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable, form_layout
 from napari_atomseg.workflows import Sequence, SequenceParams, kymograph, sequence
@@ -58,20 +59,20 @@ class SitesControls(QWidget):
         self.form.value_changed.connect(lambda: remember_params(self.form.value()))
         self.own = QCheckBox("sites from my columns")
         self.own.setObjectName("sites_from_columns")
-        self.button = _button("Follow sites", "follow_sites", "Find the sites, and in which frames a column stands there.")
+        self.button = told_button("Follow sites", "Find the sites, and in which frames a column stands there.", "follow_sites")
         self.colour = QComboBox()
         self.colour.setObjectName("colour_sites_by")
         self.colour.addItems(COLOURS)
         self.colour.setToolTip("What the colours of the rings show: dark blue is low, yellow is high. Default: occupancy.")
         self.bar = ColourBar(host.viewer)
-        self.plot_button = _button("Time line", "show_timeline", "Presence of a column at the selected sites, as a plot.")
-        self.line_button = _button(
+        self.plot_button = told_button("Time line", "Presence of a column at the selected sites, as a plot.", "show_timeline")
+        self.line_button = told_button(
             "Kymograph",
             "show_kymograph",
             "Intensity along the line between two selected sites, frame by frame.",
         )
-        self.save_button = _button(
-            "Save tables …", "save_sites", "Save columns, sites, events and drift as CSV, and how they were found beside them."
+        self.save_button = told_button(
+            "Save tables …", "Save columns, sites, events and drift as CSV, and how they were found beside them.", "save_sites"
         )
         self._build()
         self.button.clicked.connect(self.run)
@@ -225,10 +226,3 @@ class SitesControls(QWidget):
         names = ", ".join(one.name for one in (*written, *paths.values()))
         self._host.say(f"Saved {escape(names)}.")
         return [*written, *paths.values()]
-
-
-def _button(text: str, name: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setProperty("tip", tip)
-    return button

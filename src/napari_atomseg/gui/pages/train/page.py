@@ -77,6 +77,26 @@ class TrainPage(QWidget):
             "The network learns from random synthetic images of the crystal: turned, tilted, thick and thin, with "
             "vacancies and noise."
         )
+        self._kind, self._minutes = FILE, dict(MINUTES)
+        self.form = form_layout()
+        self._build_what()
+        self._build_how()
+        self.losses = LossCurve()
+        self.curve = PlotView(self._host.viewer, "The loss is drawn here while the network learns.")
+        self.curve.setFixedHeight(CURVE_PX)
+        self.curve.setAccessibleName("Loss of the training")
+        self.left = QLabel()
+        self.left.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 8, 2)
+        layout.addWidget(intro)
+        layout.addLayout(self.form)
+        layout.addWidget(self.curve)
+        layout.addWidget(self.left)
+        layout.addStretch(1)
+
+    def _build_what(self) -> None:
+        """Rows that say what is learnt; :data:`ROWS` counts them."""
         self.crystal = QComboBox()
         self.crystal.setObjectName("crystal")
         self.crystal.setToolTip(
@@ -90,7 +110,6 @@ class TrainPage(QWidget):
             ("recipe", RECIPE),
         ):
             self.crystal.addItem(text, kind)
-        self._kind, self._minutes = FILE, dict(MINUTES)
         self.file, self.browse, file = _file_row("structure", "cif, POSCAR, xyz …", "File with the unit cell.")
         self.recipe, self.browse_recipe, recipe = _file_row(
             "recipe", "YAML file, or hrtem-graphene …", f"File of a recipe, or the name of one: {', '.join(synthesis_presets())}."
@@ -101,6 +120,16 @@ class TrainPage(QWidget):
         self.region = RegionBox(self._host, "all columns")
         self.region.setToolTip("Only the columns of a good area: draw a box around it (Columns > More > Draw region).")
         self.metal = MetalRows()
+        self.form.addRow("Crystal", self.crystal)
+        self.form.addRow("File", file)
+        self.form.addRow("Zone axis", self.zone)
+        self.form.addRow("Columns", self.region)
+        self.form.addRow("Metal", self.metal.metal)
+        self.form.addRow(self.metal.lattice_constant)
+        self.form.addRow("Recipe", recipe)
+
+    def _build_how(self) -> None:
+        """Rows that say from what it starts, how long it takes, and what it is called."""
         self.start_from = ModelBox(self._networks, {SCRATCH: "nothing (takes hours)"})
         self.start_from.setObjectName("start_from")
         self.minutes = NumberBox()
@@ -117,30 +146,9 @@ class TrainPage(QWidget):
         self.name.setObjectName("model_name")
         self.name.setPlaceholderText("by what is learnt")
         self.name.setToolTip("Name of the new model; a number is added if it is taken.")
-        self.form = form_layout()
-        self.form.addRow("Crystal", self.crystal)
-        self.form.addRow("File", file)
-        self.form.addRow("Zone axis", self.zone)
-        self.form.addRow("Columns", self.region)
-        self.form.addRow("Metal", self.metal.metal)
-        self.form.addRow(self.metal.lattice_constant)
-        self.form.addRow("Recipe", recipe)
         self.form.addRow("Start from", self.start_from)
         self.form.addRow("Time", self.minutes)
         self.form.addRow("Name", self.name)
-        self.losses = LossCurve()
-        self.curve = PlotView(self._host.viewer, "The loss is drawn here while the network learns.")
-        self.curve.setFixedHeight(CURVE_PX)
-        self.curve.setAccessibleName("Loss of the training")
-        self.left = QLabel()
-        self.left.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 6, 8, 2)
-        layout.addWidget(intro)
-        layout.addLayout(self.form)
-        layout.addWidget(self.curve)
-        layout.addWidget(self.left)
-        layout.addStretch(1)
 
     def _connect(self) -> None:
         self.crystal.currentIndexChanged.connect(self.refresh)
