@@ -10,7 +10,6 @@ from napari.layers import Image
 from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +28,7 @@ from napari_atomseg.gui.pages.columns.hand_added import take_added
 from napari_atomseg.gui.pages.columns.quality import QualityStrip
 from napari_atomseg.gui.pages.columns.selection_view import SelectionView
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.widgets.buttons import told_button
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.region import RegionBox
@@ -82,12 +82,12 @@ class ColumnsPage(QWidget):
         self.snaps = QCheckBox("clicks snap to the nearest column")
         self.snaps.setToolTip("A point added by hand moves to the column under it; hold Alt to keep the exact place.")
         self.snaps.setChecked(True)
-        self.draw = self._button("Draw region", "draw", "Draw a rectangle or polygon to search inside or outside of.")
-        self.refine_button = self._button("Refine", "refine", "Fit a 2-D Gaussian to every column: positions with uncertainties.")
-        self.undo_button = self._button("Undo", "undo", "Take the last change back (Ctrl+Z on the points layer).")
-        self.redo_button = self._button("Redo", "redo", "Repeat the change taken back (Ctrl+Shift+Z on the points layer).")
-        self.table_button = self._button("Table", "table", "Show the table of columns below the image.")
-        self.save_button = self._button("Save …", "save", "Save the columns as CSV with JSON beside it, or as extended xyz.")
+        self.draw = told_button("Draw region", "Draw a rectangle or polygon to search inside or outside of.", "draw")
+        self.refine_button = told_button("Refine", "Fit a 2-D Gaussian to every column: positions with uncertainties.", "refine")
+        self.undo_button = told_button("Undo", "Take the last change back (Ctrl+Z on the points layer).", "undo")
+        self.redo_button = told_button("Redo", "Repeat the change taken back (Ctrl+Shift+Z on the points layer).", "redo")
+        self.table_button = told_button("Table", "Show the table of columns below the image.", "table")
+        self.save_button = told_button("Save …", "Save the columns as CSV with JSON beside it, or as extended xyz.", "save")
         # Two rows, the way from finding to saving first: all of it is in view also where the window is low.
         grid = QGridLayout()
         grid.addWidget(self.refine_button, 0, 0, 1, 3)
@@ -118,14 +118,6 @@ class ColumnsPage(QWidget):
     def _folded(self) -> QCollapsible:
         self.expert = fold("More", self.draw, self.snaps, self.more, self.network, self.fitting)
         return self.expert
-
-    @staticmethod
-    def _button(text: str, name: str, tip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(name)
-        button.setToolTip(tip)
-        button.setProperty("tip", tip)
-        return button
 
     def _connect(self) -> None:
         self.refine_button.clicked.connect(self.refine)

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from napari_atomseg.core.columns import (
     ATOM_COUNT,
@@ -29,6 +29,7 @@ from napari_atomseg.gui.pages.measure.sentences import described
 from napari_atomseg.gui.pages.measure.views import ARROWS, CELL_MAPS, MeasuredViews
 from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
 from napari_atomseg.gui.widgets.ask_where import ask_where
+from napari_atomseg.gui.widgets.buttons import told_button
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.workflows import DIRECTIONS, WHAT, IntensityParams, Measurement, MeasureParams, measure
@@ -106,24 +107,26 @@ class MeasurePage(QWidget):
 
     def _buttons(self) -> QGridLayout:
         """What is done with what was measured."""
-        self.arrows_button = _button("Arrows", "arrows", "Draw polarisation, else displacement, as arrows coloured by direction.")
-        self.map_button = _button("Map", "feature_map", "Make an image of the feature that the rings show.")
-        self.phase_button = _button(
-            "Image strain", "image_strain", "The same strain from the image itself, by geometric phase analysis; without errors."
+        self.arrows_button = told_button(
+            "Arrows", "Draw polarisation, else displacement, as arrows coloured by direction.", "arrows"
         )
-        self.profile_button = _button("Profile", "feature_profile", "Plot the feature that the rings show along a direction.")
-        self.plot_button = _button(
-            "Plot", "plot_columns", "Histogram of the feature, or one against another; draw in it to select columns."
+        self.map_button = told_button("Map", "Make an image of the feature that the rings show.", "feature_map")
+        self.phase_button = told_button(
+            "Image strain", "The same strain from the image itself, by geometric phase analysis; without errors.", "image_strain"
         )
-        self.save_button = _button(
-            "Save …", "save_measured", "Save the columns, and sites, cells or rings as tables beside them."
+        self.profile_button = told_button("Profile", "Plot the feature that the rings show along a direction.", "feature_profile")
+        self.plot_button = told_button(
+            "Plot", "Histogram of the feature, or one against another; draw in it to select columns.", "plot_columns"
         )
-        self.cells_button = _button("Cell map", "cell_map", "Make an image of the sides, angle or tilt of the unit cells.")
-        self.planes_button = _button(
-            "Planes", "select_planes", "Select the columns on the same atomic planes as those that are selected."
+        self.save_button = told_button(
+            "Save …", "Save the columns, and sites, cells or rings as tables beside them.", "save_measured"
         )
-        self.report_button = _button("Report …", "report", "Write pictures, numbers and parameters on one page (HTML).")
-        self.undo_button = _button("Undo", "undo_measured", "Take the last change of the columns back.")
+        self.cells_button = told_button("Cell map", "Make an image of the sides, angle or tilt of the unit cells.", "cell_map")
+        self.planes_button = told_button(
+            "Planes", "Select the columns on the same atomic planes as those that are selected.", "select_planes"
+        )
+        self.report_button = told_button("Report …", "Write pictures, numbers and parameters on one page (HTML).", "report")
+        self.undo_button = told_button("Undo", "Take the last change of the columns back.", "undo_measured")
         buttons = QGridLayout()
         rows = (
             (self.arrows_button, self.map_button, self.phase_button),
@@ -367,11 +370,3 @@ class MeasurePage(QWidget):
 def _numbers(session: ColumnsSession) -> list[str]:
     """Features of a document that are numbers."""
     return list(session.columns.features.select_dtypes("number").columns)
-
-
-def _button(text: str, name: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    button.setProperty("tip", tip)
-    return button
