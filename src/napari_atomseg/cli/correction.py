@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force, length_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
@@ -57,9 +57,8 @@ def fit_correction(
     ] = None,
     figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Parity plot and maps of the differences.")] = None,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Fit a correction to pairs of convolution and multislice images; print its terms, and its cross-validated 1-R2 and FRMS."""
@@ -72,7 +71,6 @@ def fit_correction(
     params = typed.params("fit", CorrectionParams)
     optics: dict[str, float | str] = {**typed.of("stem"), **typed.of("detector")}
     between = _thickness(thickness)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.core.jobs import run

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Force, length_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, StructuresIn, length_of
 from napari_atomseg.cli.output_paths import refuse_existing
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
@@ -29,16 +29,15 @@ from napari_atomseg.core.jobs import run
     FieldOption("cut.seed"),
 )
 def make_exit_waves(
-    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
+    structures: StructuresIn,
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the waves.")],
     field: Annotated[
         str | None, typer.Option("--field", metavar="LENGTH", help="Side of the field of view.", show_default="40A for a crystal")
     ] = None,
     snapshots: Annotated[int, typer.Option(min=1, metavar="N", help="Waves of each structure, at moments of its motion.")] = 1,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Write the multislice exit waves of structures in any cell, for recipes with {kind: exit_wave, folder: DIR}."""
@@ -48,7 +47,6 @@ def make_exit_waves(
     size = typed.params("simulation", SimulationParams).pixel_size
     side = {} if field is None else dict.fromkeys(("width_y", "width_x"), length_of(field, "--field"))
     params, energy = typed.params("cut", CutParams, **side), typed.params("stem", StemParams).energy
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         refuse_existing(exit_wave_files(path, out, snapshots), force)

@@ -134,6 +134,27 @@ def refuse_existing(paths: Sequence[Path], force: bool) -> None:
         raise AtomsegError(f"{' and '.join(taken)} would be overwritten; add --force, or choose another name")
 
 
+def refuse_overwriting(written: Sequence[Path], inputs: Mapping[Path, Path], force: bool) -> None:
+    """Stop before images are written over recorded ones, or unasked over other files.
+
+    Parameters
+    ----------
+    written : sequence of Path
+    inputs : mapping
+        The recorded images, and where what is made of each goes.
+    force : bool
+        Files other than the recorded images may be overwritten.
+
+    Raises
+    ------
+    AtomsegError
+        Names the file.
+    """
+    for target in written:
+        refuse_inputs(target, inputs)
+    refuse_existing(written, force)
+
+
 def write(columns: Columns, target: Path) -> None:
     """Columns as a table with its description, or as a structure, as the suffix says."""
     if target.suffix.lower() in STRUCTURES:

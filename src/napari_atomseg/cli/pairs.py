@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import length_of, params_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
@@ -65,9 +65,8 @@ def make_pairs(
         typer.Option("--field", metavar="LENGTH[,LENGTH]", help="Field of each pair along y and x.", show_default="the whole"),
     ] = None,
     cost: Annotated[bool, typer.Option("--cost", help="Say how long it takes, and simulate nothing.")] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Make pairs of convolution and multislice images for fit-correction; stopped and called again, it goes on."""
@@ -81,7 +80,6 @@ def make_pairs(
         )
     _refuse_without_effect(typed, bool(given), bool(wanted.compositions))
     params = _params(typed, field)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.workflows import make_pair_set, pair_set_cost, read_structure

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Force, length_of, open_image, params_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, StructuresIn, length_of, open_image, params_of
 from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
@@ -70,7 +70,7 @@ LENS = ("defocus", "Cs", "astigmatism", "astigmatism_angle")
     FieldOption("cut.seed multislice.seed"),
 )
 def simulate(
-    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
+    structures: StructuresIn,
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy, .zspy), or a folder.")],
     field: Annotated[
         str | None,
@@ -91,9 +91,8 @@ def simulate(
     ] = False,
     like: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Take pixel size and field from this image.")] = None,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Simulate the image of an atomic structure, in fractions of the incident beam."""
@@ -126,7 +125,6 @@ def simulate(
         lens=own_lens,
     )
     targets = targets_of(structures, out, PICTURES)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]

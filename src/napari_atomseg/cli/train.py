@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import require_model
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
@@ -75,9 +75,8 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw images.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Start anew where a run has left its checkpoint.")] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
@@ -116,7 +115,6 @@ def train(
         },
         again=_words(recipe, crystal, zone_axis, options),
     )
-    console = Console(quiet=quiet, debug=debug)
     subject = Path(str(recipe or crystal or metal))
     run_for_each(console, [subject], lambda path: _train(path, request, console))
 
