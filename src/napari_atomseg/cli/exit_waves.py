@@ -11,6 +11,7 @@ from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force, StructuresIn, length_of
 from napari_atomseg.cli.output_paths import refuse_existing
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.cli.simulation_options import REPEAT, THERMAL, ZONE_AXIS
 from napari_atomseg.core.jobs import run
 
 
@@ -18,14 +19,14 @@ from napari_atomseg.core.jobs import run
     {"cut": "CutParams", "stem": "StemParams", "simulation": "SimulationParams"},
     FieldOption("simulation.pixel_size"),
     FieldOption("stem.energy"),
-    FieldOption("cut.zone_axis", metavar="u,v,w"),
+    ZONE_AXIS,
     FieldOption("cut.thickness"),
-    FieldOption("cut.repeat", metavar="auto|none|NA,NB,NC"),
+    REPEAT,
     FieldOption("cut.rotation_deg", "--rotation"),
     FieldOption("cut.tilt_y", metavar="MRAD"),
     FieldOption("cut.tilt_x", metavar="MRAD"),
     FieldOption("cut.vacancies", metavar="SHARE"),
-    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    THERMAL,
     FieldOption("cut.seed"),
 )
 def make_exit_waves(

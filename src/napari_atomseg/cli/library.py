@@ -11,6 +11,7 @@ from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force, length_of
 from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.cli.simulation_options import DEVICE, THERMAL, ZONE_AXIS
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ TABLES = Formats(what="libraries", suffixes=(".txt", ".csv"), described=".txt, .
     FieldOption("detector.inner_angle", "--inner"),
     FieldOption("detector.outer_angle", "--outer"),
     FieldOption("detector.kind", "--detector"),
-    FieldOption("cut.zone_axis", metavar="u,v,w"),
-    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    ZONE_AXIS,
+    THERMAL,
     FieldOption("multislice.configurations"),
-    FieldOption("multislice.device", metavar="auto|cpu|cuda"),
+    DEVICE,
     FieldOption("multislice.seed"),
 )
 def make_library(

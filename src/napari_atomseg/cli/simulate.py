@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_atomseg.cli.console import Console, run_for_each
-from napari_atomseg.cli.options import Force, StructuresIn, length_of, open_image, params_of
+from napari_atomseg.cli.options import Force, StructuresIn, length_of, open_image
 from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.cli.simulation_options import DEVICE, REPEAT, THERMAL, ZONE_AXIS, simulation_params
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
@@ -56,17 +57,17 @@ LENS = ("defocus", "Cs", "astigmatism", "astigmatism_angle")
     FieldOption("detector.inner_angle", "--inner"),
     FieldOption("detector.outer_angle", "--outer"),
     FieldOption("detector.kind", "--detector"),
-    FieldOption("cut.zone_axis", metavar="u,v,w"),
+    ZONE_AXIS,
     FieldOption("cut.thickness"),
-    FieldOption("cut.repeat", metavar="auto|none|NA,NB,NC"),
+    REPEAT,
     FieldOption("cut.rotation_deg", "--rotation"),
     FieldOption("cut.vacancies", metavar="SHARE"),
-    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    THERMAL,
     FieldOption("multislice.configurations"),
     FieldOption("convolution.psf", default="gaussian; probe with lens options"),
     FieldOption("convolution.sigma", "--psf-sigma"),
     FieldOption("convolution.exponent", metavar="GAMMA"),
-    FieldOption("multislice.device", metavar="auto|cpu|cuda"),
+    DEVICE,
     FieldOption("cut.seed multislice.seed"),
 )
 def simulate(
@@ -108,12 +109,10 @@ def simulate(
     )
     if method == "hrtem":
         parts["tem"] |= {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
-    if parts["multislice"].get("device") == "cuda":
-        parts["multislice"]["device"] = "gpu"
     own_lens = _lens_options(typed) if method == "convolution" and "psf" not in parts["convolution"] else ""
     if own_lens:
         parts["convolution"]["psf"] = "probe"
-    params = _params(typed.of("simulation"), parts)
+    params = simulation_params(typed.of("simulation"), parts)
     _refuse_without_effect(params, typed, parts)
     request = _Request(
         params=params,
@@ -189,15 +188,6 @@ def _refuse_wrong_method(method: str, correction: str | None, detector: str | No
             f"--detector {detector} is not known to --method {method}; it belongs to the methods {', '.join(PROBES)}",
             param_hint="--detector",
         )
-
-
-def _params(own: dict[str, Any], parts: dict[str, dict[str, Any]]) -> SimulationParams:
-    """All parameters; what was not typed keeps its default."""
-    from napari_atomseg.workflows import SimulationParams
-
-    usual = SimulationParams()
-    made = {name: params_of(type(getattr(usual, name)), "parameters", **values) for name, values in parts.items()}
-    return params_of(SimulationParams, "parameters", **own, **made)
 
 
 def _lens_options(typed: Typed) -> str:
