@@ -39,6 +39,8 @@ class FieldOption:
         Names of earlier versions, which still work and are not shown.
     default : str
         Shown as the default where the class leaves the value open.
+    spelt : mapping
+        What may be typed for a value, and the value.
     """
 
     targets: str
@@ -47,6 +49,7 @@ class FieldOption:
     metavar: str = ""
     aliases: tuple[str, ...] = ()
     default: str = ""
+    spelt: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -143,7 +146,7 @@ def completed(listed: Callable[..., None]) -> Callable[..., None]:
                 group, name = target.split(".")
                 names[group, name] = option
                 if typed:
-                    given.setdefault(group, {})[name] = _read(known[one.targets.split()[0]], typed[option], option)
+                    given.setdefault(group, {})[name] = _read(one, known[one.targets.split()[0]], typed[option], option)
         function(**values, typed=Typed(values=given, options=names))
 
     own = [one for name, one in inspect.signature(function).parameters.items() if name != "typed"]
@@ -234,8 +237,8 @@ def help_of(known: Field) -> str:
     return f"{first}{dot}{rest}"
 
 
-def _read(known: Field, value: Any, option: str) -> Any:
+def _read(one: FieldOption, known: Field, value: Any, option: str) -> Any:
     """The value of a field from what was typed."""
     if known.kind is bool:
         return not known.default
-    return length_of(value, option) if _is_length(known) else value
+    return length_of(value, option) if _is_length(known) else one.spelt.get(value, value)

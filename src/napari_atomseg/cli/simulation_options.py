@@ -10,8 +10,7 @@ from napari_atomseg.cli.param_options import FieldOption
 if TYPE_CHECKING:
     from napari_atomseg.workflows import SimulationParams
 
-CUDA = "cuda"
-DEVICE = FieldOption("multislice.device", metavar=f"auto|cpu|{CUDA}")
+DEVICE = FieldOption("multislice.device", metavar="auto|cpu|cuda", spelt={"cuda": "gpu"})
 REPEAT = FieldOption("cut.repeat", metavar="auto|none|NA,NB,NC")
 THERMAL = FieldOption("cut.thermal", default="the file's, else 0.08A")
 ZONE_AXIS = FieldOption("cut.zone_axis", metavar="u,v,w")
@@ -25,7 +24,7 @@ def simulation_params(own: dict[str, Any], parts: dict[str, dict[str, Any]]) -> 
     own : dict
         Fields of the simulation itself.
     parts : dict of dict
-        By the names of its parts, such as ``stem``, the fields of each. A graphics card may have torch's name for it.
+        By the names of its parts, such as ``stem``, the fields of each.
 
     Raises
     ------
@@ -34,8 +33,6 @@ def simulation_params(own: dict[str, Any], parts: dict[str, dict[str, Any]]) -> 
     """
     from napari_atomseg.workflows import SimulationParams
 
-    if parts["multislice"].get("device") == CUDA:
-        parts["multislice"]["device"] = "gpu"
     usual = SimulationParams()
     made = {name: params_of(type(getattr(usual, name)), "parameters", **values) for name, values in parts.items()}
     return params_of(SimulationParams, "parameters", **own, **made)
