@@ -60,7 +60,7 @@ def locate(
     typed: Typed,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
-    from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, join_series, model_names
+    from napari_atomseg.workflows import AUTO, ClassicalParams, NetworkParams, join_series, model_names
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
@@ -92,11 +92,7 @@ def locate(
             series=series,
         )
         found = run(steps, console.reporter(path))
-        if for_networks and found.provenance.get("model") == CLASSICAL:
-            raise AtomsegError(
-                f"{path.name}: {' and '.join(for_networks)} have no effect with the classical finder, which was chosen "
-                f"({found.provenance.get('model_chosen_because')}); leave them out, or name a network with --model"
-            )
+        _refuse_of_no_network(for_networks, found, path)
         write(found, target)
         note_finding(path, found, console)
         console.say(summary(path, found, target))
@@ -115,6 +111,17 @@ def _options_of_networks(typed: Typed, model: str | None) -> list[str]:
     elif model not in (None, AUTO):
         _refuse(typed.names("classical", "column_sigma", "contrast"), "the classical finder; leave out --model")
     return for_networks
+
+
+def _refuse_of_no_network(options: list[str], found: Columns, path: Path) -> None:
+    """Stop where the image itself made the choice of the finder, and options of networks had no effect."""
+    from napari_atomseg.workflows import CLASSICAL
+
+    if options and found.provenance.get("model") == CLASSICAL:
+        raise AtomsegError(
+            f"{path.name}: {' and '.join(options)} have no effect with the classical finder, which was chosen "
+            f"({found.provenance.get('model_chosen_because')}); leave them out, or name a network with --model"
+        )
 
 
 def _refuse(options: list[str], belonging: str) -> None:

@@ -91,25 +91,37 @@ def fit_correction(
         )
         correction = run(steps, console.reporter(folder))
         write_correction(correction, out)
-        if any(correction.offset):
-            y, x = correction.offset
-            console.note(
-                f"the multislice images lie {y:.2f}, {x:.2f} px (y, x) from the convolution images; the fit puts them on one grid"
-            )
-        if correction.fitted_on.untold:
-            console.note(
-                f"the pairs do not tell {', '.join(correction.fitted_on.untold)}; give it, so that images which the "
-                "correction does not fit can be refused"
-            )
-        for sentence in correction.fitted_on.off_scale:
+        for sentence in doubts(correction, form):
             console.note(sentence)
-        if form == "paper":
-            console.note(
-                "the paper's form needs exact convolution images in double precision; for any other image take --form robust"
-            )
         console.say(f"{summary(correction)} -> {out}")
 
     run_for_each(console, [pairs], work)
+
+
+def doubts(correction: Correction, form: str) -> list[str]:
+    """Sentences on the pairs that a correction was fitted to, and on the images that it is good for.
+
+    Parameters
+    ----------
+    correction : Correction
+    form : str
+        As it was asked for, ``auto`` included.
+    """
+    told = []
+    if any(correction.offset):
+        y, x = correction.offset
+        told.append(
+            f"the multislice images lie {y:.2f}, {x:.2f} px (y, x) from the convolution images; the fit puts them on one grid"
+        )
+    if correction.fitted_on.untold:
+        told.append(
+            f"the pairs do not tell {', '.join(correction.fitted_on.untold)}; give it, so that images which the "
+            "correction does not fit can be refused"
+        )
+    told += correction.fitted_on.off_scale
+    if form == "paper":
+        told.append("the paper's form needs exact convolution images in double precision; for any other image take --form robust")
+    return told
 
 
 def summary(correction: Correction) -> str:

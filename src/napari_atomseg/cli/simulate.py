@@ -103,12 +103,7 @@ def simulate(
         raise typer.BadParameter("it belongs to --method corrected", param_hint="--extrapolate")
     field = field or width
     _refuse_beside_like(like, bool(typed.names("simulation", "pixel_size")), field)
-    parts = {group: typed.of(group) for group in ("cut", "stem", "tem", "detector", "convolution", "multislice")}
-    parts["cut"] |= _pair(field, ("width_y", "width_x"), "--field", length_of) | _pair(
-        tilt, ("tilt_y", "tilt_x"), "--tilt", _number
-    )
-    if method == "hrtem":
-        parts["tem"] |= {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
+    parts = _parts(typed, field, tilt, method)
     own_lens = _lens_options(typed) if method == "convolution" and "psf" not in parts["convolution"] else ""
     if own_lens:
         parts["convolution"]["psf"] = "probe"
@@ -188,6 +183,16 @@ def _refuse_wrong_method(method: str, correction: str | None, detector: str | No
             f"--detector {detector} is not known to --method {method}; it belongs to the methods {', '.join(PROBES)}",
             param_hint="--detector",
         )
+
+
+def _parts(typed: Typed, field: str | None, tilt: str | None, method: str) -> dict[str, dict[str, Any]]:
+    """Fields of the parts of a simulation that were typed; the lens is that of the microscope which the method simulates."""
+    parts = {group: typed.of(group) for group in ("cut", "stem", "tem", "detector", "convolution", "multislice")}
+    parts["cut"] |= _pair(field, ("width_y", "width_x"), "--field", length_of)
+    parts["cut"] |= _pair(tilt, ("tilt_y", "tilt_x"), "--tilt", _number)
+    if method == "hrtem":
+        parts["tem"] |= {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
+    return parts
 
 
 def _lens_options(typed: Typed) -> str:
