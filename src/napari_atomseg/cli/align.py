@@ -36,14 +36,13 @@ def align_frames(
     params = typed.params("align", AlignParams)
     turned = _rotations_of(rotations)
     numbers = out.with_suffix(".json")
-    targets = dict.fromkeys(inputs, out)
 
     def work(_: Path) -> None:
         from napari_atomseg.writers.image import write_image
         from napari_atomseg.writers.json_file import write_json
 
         written = [out, numbers, *([frames] if frames is not None else [])]
-        refuse_overwriting(written, targets, force)
+        refuse_overwriting(written, inputs, force)
         scans = [images.open(path, console) for path in inputs]
         found = run(align.steps(scans, params=params, rotations=turned), console.reporter(out))
         write_image(found.average, out)

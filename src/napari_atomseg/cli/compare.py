@@ -10,7 +10,7 @@ import typer
 
 from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force, ImageChoice, open_image
-from napari_atomseg.cli.output_paths import refuse_existing
+from napari_atomseg.cli.output_paths import refuse_existing, refuse_inputs
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.tables import TableChoice, doubt_of
 from napari_atomseg.core.errors import AtomsegError
@@ -54,7 +54,9 @@ def compare(
 
     def work(path: Path) -> None:
         targets = comparison_files(out, columns is not None)
-        _refuse_inputs(targets, [simulated, experimental, *([columns] if columns else [])])
+        inputs = [simulated, experimental, *([columns] if columns else [])]
+        for target in targets:
+            refuse_inputs(target, inputs, "files to be compared; write to another folder")
         refuse_existing(targets, force)
         if out.exists() and not out.is_dir():
             raise AtomsegError(f"{out} is a file; give a folder")
@@ -82,14 +84,6 @@ def _refuse_limits_of_nothing(typed: Typed) -> None:
         if typed.names("compare", fitted) and typed.names("compare", limit):
             (off,), (option,) = typed.names("compare", fitted), typed.names("compare", limit)
             raise typer.BadParameter(f"no effect beside {off}; leave one out", param_hint=option)
-
-
-def _refuse_inputs(targets: list[Path], inputs: list[Path]) -> None:
-    """What was given is never overwritten, whatever was forced."""
-    given = {path.resolve() for path in inputs}
-    for target in targets:
-        if target.resolve() in given:
-            raise AtomsegError(f"{target} is one of the files to be compared; write to another folder")
 
 
 def _of_frame(columns: Columns, frame: int) -> Columns:

@@ -12,10 +12,9 @@ import typer
 
 from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force, StructuresIn, length_of, open_image
-from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
+from napari_atomseg.cli.output_paths import Formats, refuse_existing, refuse_inputs, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.cli.simulation_options import DEVICE, REPEAT, THERMAL, ZONE_AXIS, simulation_params
-from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ def simulate(
 
     def work(path: Path) -> None:
         target = targets[path]
-        if target.resolve() in {one.resolve() for one in structures}:
-            raise AtomsegError(f"{target} is one of the structures themselves; write to another name or folder")
+        refuse_inputs(target, structures, "structures themselves; write to another name or folder")
         _simulate(path, target, request, console)
 
     run_for_each(console, targets, work)
