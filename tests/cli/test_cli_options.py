@@ -6,8 +6,10 @@ import typer.main
 from drawn_pairs import draw_pairs
 
 from napari_atomseg.cli.app import app, main
-from napari_atomseg.cli.param_options import help_of, whole_command
+from napari_atomseg.cli.param_options import Typed, completed, help_of, param_options, whole_command
+from napari_atomseg.cli.simulation_options import DEVICE
 from napari_atomseg.core.params import fields_of
+from napari_atomseg.parameters import MultisliceParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import (
     METHODS,
@@ -194,6 +196,17 @@ def test_former_names_still_work_and_are_not_shown(command, former, now):
     assert options[former].hidden
     assert not options[now].hidden
     assert options[former].help == options[now].help or options[former].help
+
+
+def test_a_graphics_card_has_one_name_in_all_commands():
+    """As in the options of networks, though the engine of multislice calls it otherwise."""
+    chosen = []
+
+    def command(*, typed: Typed) -> None:
+        chosen.append(typed.params("multislice", MultisliceParams).device)
+
+    completed(param_options({"multislice": "MultisliceParams"}, DEVICE)(command))(multislice_device="cuda")
+    assert chosen == ["gpu"]
 
 
 def test_one_name_means_one_thing_in_all_commands():

@@ -10,7 +10,7 @@ from napari_atomseg.imaging.detectors import DetectorParams
 from napari_atomseg.imaging.multislice.params import MultisliceParams
 from napari_atomseg.readers.image_pairs import read_pairs
 from napari_atomseg.simulation.pair_sets import draw_set
-from napari_atomseg.specimens.alloys import alloyed, fcc_lattice_constant, parse_composition
+from napari_atomseg.specimens.alloys import alloy_lattice_constant, alloyed, parse_composition
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.library import crystal
 from napari_atomseg.workflows import PairSetParams, SimulationParams, StemParams, make_pair_set, pair_set_cost
@@ -38,9 +38,9 @@ def test_what_is_no_composition_is_refused(text):
 
 
 def test_atoms_of_an_alloy_keep_their_volumes():
-    assert fcc_lattice_constant({"Pt": 1.0}) == pytest.approx(3.92)
+    assert alloy_lattice_constant({"Pt": 1.0}) == pytest.approx(3.92)
     # Half of the volume of body-centred molybdenum.
-    assert fcc_lattice_constant({"Mo": 1.0}) ** 3 / 4 == pytest.approx(3.15**3 / 2, rel=0.01)
+    assert alloy_lattice_constant({"Mo": 1.0}) ** 3 / 4 == pytest.approx(3.15**3 / 2, rel=0.01)
 
 
 def test_an_alloy_has_its_shares():

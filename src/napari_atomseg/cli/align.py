@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
-from napari_atomseg.cli.output_paths import refuse_existing, refuse_inputs
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, ImageChoice
+from napari_atomseg.cli.output_paths import refuse_overwriting
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
 
@@ -24,33 +24,27 @@ def align_frames(
         typer.Option(metavar="DEG,...", help="Direction of each scan in degrees, counter-clockwise on the screen, as in 0,90."),
     ] = None,
     frames: Annotated[Path | None, typer.Option(metavar="FILE.tif", help="Write the aligned frames too.")] = None,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    images: ImageChoice,
+    force: Force = False,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Align the frames of a series and average them; or combine scans in several directions into one without drift."""
     from napari_atomseg.workflows import AlignParams, align
 
     params = typed.params("align", AlignParams)
-    turned, size = _rotations_of(rotations), pixel_size_of(pixel_size)
-    console = Console(quiet=quiet, debug=debug)
+    turned = _rotations_of(rotations)
     numbers = out.with_suffix(".json")
-    targets = dict.fromkeys(inputs, out)
 
     def work(_: Path) -> None:
         from napari_atomseg.writers.image import write_image
         from napari_atomseg.writers.json_file import write_json
 
         written = [out, numbers, *([frames] if frames is not None else [])]
-        for one in written:
-            refuse_inputs(one, targets)
-        refuse_existing(written, force)
-        images = [open_image(path, dataset, size, console) for path in inputs]
-        found = run(align.steps(images, params=params, rotations=turned), console.reporter(out))
+        refuse_overwriting(written, inputs, force)
+        scans = [images.open(path, console) for path in inputs]
+        found = run(align.steps(scans, params=params, rotations=turned), console.reporter(out))
         write_image(found.average, out)
         write_json(found.numbers, numbers)
         if frames is not None:

@@ -22,6 +22,7 @@ from napari_atomseg.cli.files import info, models
 from napari_atomseg.cli.library import make_library
 from napari_atomseg.cli.maps import map_images
 from napari_atomseg.cli.measure import measure
+from napari_atomseg.cli.option_groups import spread_groups
 from napari_atomseg.cli.pairs import make_pairs
 from napari_atomseg.cli.param_options import CommandsWithParams
 from napari_atomseg.cli.restore import restore_images
@@ -44,14 +45,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("open", cls=OpenCommand)(open_files)
-app.command()(demo)
+app.command()(spread_groups(demo))
 app.command()(info)
 app.command()(locate)
 app.command()(refine)
 app.command()(measure)
 app.command("align")(align_frames)
 app.command()(sequence)
-app.command("run")(run_workflow)
+app.command("run")(spread_groups(run_workflow))
 app.command("map")(map_images)
 app.command("restore")(restore_images)
 app.command()(train)

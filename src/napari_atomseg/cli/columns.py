@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.fit_options import FIT, FIT_OPTIONS, fit_params, refuse_without_fit
-from napari_atomseg.cli.options import (
-    Dataset,
-    Force,
-    Frames,
-    PixelSize,
-    RegionText,
-    frame_of,
-    open_image,
-    pixel_size_of,
-    region_of,
-    require_model,
-)
+from napari_atomseg.cli.options import Force, ImageChoice, ImagesIn, PartChoice, require_model
 from napari_atomseg.cli.output_paths import STRUCTURES, files_of, is_folder, refuse_existing, targets_of, write
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_fits, require_units
+from napari_atomseg.cli.tables import TableChoice, TableIn, doubt_of, require_fits
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.quantities import format_pixel_size
@@ -52,7 +41,7 @@ Out = Annotated[
     *FIT_OPTIONS,
 )
 def locate(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")],
+    inputs: ImagesIn,
     out: Out,
     model: Annotated[
         str | None,
@@ -60,22 +49,18 @@ def locate(
             metavar="auto|NAME", help="Finder, see `models`; auto takes a network where it knows such images. [default: auto]"
         ),
     ] = None,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
-    frame: Frames = "all",
-    region: RegionText = None,
+    *,
+    images: PartChoice,
     series: Annotated[
         bool, typer.Option("--series", help="The frames, or the images of several files with one table, are one focal series.")
     ] = False,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="Leave out the fit that gives error bars.")] = False,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-    *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Find atomic columns: a table (CSV) and its description (JSON) for each image."""
-    from napari_atomseg.workflows import AUTO, CLASSICAL, ClassicalParams, NetworkParams, join_series, model_names
+    from napari_atomseg.workflows import AUTO, ClassicalParams, NetworkParams, join_series, model_names
     from napari_atomseg.workflows import locate as job
 
     require_model(model, [AUTO, *model_names()])
@@ -85,17 +70,15 @@ def locate(
     params, network = typed.params("classical", ClassicalParams), typed.params("network", NetworkParams)
     fit = fit_params(typed)
     refuse_without_fit(fit, no_refine)
-    size, frames, part = pixel_size_of(pixel_size), frame_of(frame), region_of(region)
     # Several images that are to share one table are one series; else each file holds one.
     joined = inputs if series and len(inputs) > 1 and not is_folder(out, len(inputs)) else []
     targets = targets_of(inputs[:1] if joined else inputs, out)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]
         refuse_existing(files_of(target), force)
-        images = [open_image(one, dataset, size, console) for one in joined or [path]]
-        image = join_series(images) if joined else images[0]
+        opened = [images.open(one, console) for one in joined or [path]]
+        image = join_series(opened) if joined else opened[0]
         require_scale(image, target, console)
         steps = job.steps(
             image,
@@ -104,16 +87,12 @@ def locate(
             network=network,
             refined=not no_refine,
             refinement=fit,
-            region=part,
-            frames=frames,
+            region=images.part,
+            frames=images.frames,
             series=series,
         )
         found = run(steps, console.reporter(path))
-        if for_networks and found.provenance.get("model") == CLASSICAL:
-            raise AtomsegError(
-                f"{path.name}: {' and '.join(for_networks)} have no effect with the classical finder, which was chosen "
-                f"({found.provenance.get('model_chosen_because')}); leave them out, or name a network with --model"
-            )
+        _refuse_of_no_network(for_networks, found, path)
         write(found, target)
         note_finding(path, found, console)
         console.say(summary(path, found, target))
@@ -134,6 +113,17 @@ def _options_of_networks(typed: Typed, model: str | None) -> list[str]:
     return for_networks
 
 
+def _refuse_of_no_network(options: list[str], found: Columns, path: Path) -> None:
+    """Stop where the image itself made the choice of the finder, and options of networks had no effect."""
+    from napari_atomseg.workflows import CLASSICAL
+
+    if options and found.provenance.get("model") == CLASSICAL:
+        raise AtomsegError(
+            f"{path.name}: {' and '.join(options)} have no effect with the classical finder, which was chosen "
+            f"({found.provenance.get('model_chosen_because')}); leave them out, or name a network with --model"
+        )
+
+
 def _refuse(options: list[str], belonging: str) -> None:
     """Stop where options would have no effect.
 
@@ -147,20 +137,17 @@ def _refuse(options: list[str], belonging: str) -> None:
 
 @param_options(FIT, *FIT_OPTIONS)
 def refine(
-    columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
+    columns: TableIn,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they are fitted on.")],
     out: Out,
     straighten: Annotated[
         bool, typer.Option("--straighten-rows", help="Take off what all columns of the same rows are displaced by in common.")
     ] = False,
-    unit: Unit = None,
-    first_index: FirstIndex = None,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    table: TableChoice,
+    images: ImageChoice,
+    force: Force = False,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Fit given columns again on an image: sub-pixel positions with error bars."""
@@ -168,16 +155,13 @@ def refine(
     from napari_atomseg.workflows import straighten_rows
 
     params = fit_params(typed)
-    require_units(unit, first_index)
-    size = pixel_size_of(pixel_size)
     target = next(iter(targets_of([columns], out).values()))
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         refuse_existing(files_of(target), force)
-        micrograph = open_image(path, dataset, size, console)
+        micrograph = images.open(path, console)
         require_scale(micrograph, target, console)
-        given = read_table(columns, micrograph, unit, first_index, console)
+        given = table.read(columns, micrograph, console)
         if given.image_shape not in (None, micrograph.shape):
             console.note(
                 f"{columns}: the columns belong to an image of shape {given.image_shape}, this one has {micrograph.shape}"

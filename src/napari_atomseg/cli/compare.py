@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
-from napari_atomseg.cli.output_paths import refuse_existing
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, ImageChoice, open_image
+from napari_atomseg.cli.output_paths import refuse_existing, refuse_inputs
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.tables import FirstIndex, Unit, doubt_of, read_table, require_units
+from napari_atomseg.cli.tables import TableChoice, doubt_of
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
 
@@ -35,16 +35,13 @@ def compare(
     columns: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Columns of the experiment: their differences are written too.")
     ] = None,
-    unit: Unit = None,
-    first_index: FirstIndex = None,
-    pixel_size: PixelSize = None,
+    *,
+    table: TableChoice,
+    images: ImageChoice,
     absolute: Annotated[bool, typer.Option("--absolute", help="The same as --intensities absolute.", hidden=True)] = False,
-    dataset: Dataset = None,
     frame: Annotated[int | None, typer.Option(min=0, metavar="N", help="Frame of an experimental stack, counted from 0.")] = None,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-    *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Register a simulated image on an experimental one and subtract; pixel size, dataset and frame are the experiment's."""
@@ -54,18 +51,17 @@ def compare(
     _refuse_limits_of_nothing(typed)
     params = typed.params("compare", CompareParams)
     params = replace(params, intensities="absolute") if absolute else params
-    require_units(unit, first_index)
-    size = pixel_size_of(pixel_size)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         targets = comparison_files(out, columns is not None)
-        _refuse_inputs(targets, [simulated, experimental, *([columns] if columns else [])])
+        inputs = [simulated, experimental, *([columns] if columns else [])]
+        for target in targets:
+            refuse_inputs(target, inputs, "files to be compared; write to another folder")
         refuse_existing(targets, force)
         if out.exists() and not out.is_dir():
             raise AtomsegError(f"{out} is a file; give a folder")
-        image, model = open_image(path, dataset, size, console), open_image(simulated, None, None, console)
-        given = read_table(columns, image, unit, first_index, console) if columns else None
+        image, model = images.open(path, console), open_image(simulated, None, None, console)
+        given = table.read(columns, image, console) if columns else None
         if image.frames > 1 and frame is None:
             raise AtomsegError(f"{image.name} is a stack of {image.frames} images; choose one with --frame")
         if columns is not None and given is not None:
@@ -88,14 +84,6 @@ def _refuse_limits_of_nothing(typed: Typed) -> None:
         if typed.names("compare", fitted) and typed.names("compare", limit):
             (off,), (option,) = typed.names("compare", fitted), typed.names("compare", limit)
             raise typer.BadParameter(f"no effect beside {off}; leave one out", param_hint=option)
-
-
-def _refuse_inputs(targets: list[Path], inputs: list[Path]) -> None:
-    """What was given is never overwritten, whatever was forced."""
-    given = {path.resolve() for path in inputs}
-    for target in targets:
-        if target.resolve() in given:
-            raise AtomsegError(f"{target} is one of the files to be compared; write to another folder")
 
 
 def _of_frame(columns: Columns, frame: int) -> Columns:

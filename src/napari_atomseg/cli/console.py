@@ -26,7 +26,7 @@ _SECONDS_BETWEEN_UPDATES = 0.1
 
 @dataclass
 class Console:
-    """Everything that is said to the user, and how many inputs failed.
+    """Everything that is said to the user, and how many inputs failed; commands take it as a group of options.
 
     Attributes
     ----------
@@ -38,8 +38,8 @@ class Console:
         Problems so far.
     """
 
-    quiet: bool = False
-    debug: bool = False
+    quiet: Quiet = False
+    debug: Debug = False
     failures: int = 0
     _shown: int = 0
     _since: float = 0.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force, length_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
@@ -57,9 +57,8 @@ def fit_correction(
     ] = None,
     figures: Annotated[Path | None, typer.Option(metavar="DIR", help="Parity plot and maps of the differences.")] = None,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Fit a correction to pairs of convolution and multislice images; print its terms, and its cross-validated 1-R2 and FRMS."""
@@ -72,7 +71,6 @@ def fit_correction(
     params = typed.params("fit", CorrectionParams)
     optics: dict[str, float | str] = {**typed.of("stem"), **typed.of("detector")}
     between = _thickness(thickness)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.core.jobs import run
@@ -93,25 +91,37 @@ def fit_correction(
         )
         correction = run(steps, console.reporter(folder))
         write_correction(correction, out)
-        if any(correction.offset):
-            y, x = correction.offset
-            console.note(
-                f"the multislice images lie {y:.2f}, {x:.2f} px (y, x) from the convolution images; the fit puts them on one grid"
-            )
-        if correction.fitted_on.untold:
-            console.note(
-                f"the pairs do not tell {', '.join(correction.fitted_on.untold)}; give it, so that images which the "
-                "correction does not fit can be refused"
-            )
-        for sentence in correction.fitted_on.off_scale:
+        for sentence in doubts(correction, form):
             console.note(sentence)
-        if form == "paper":
-            console.note(
-                "the paper's form needs exact convolution images in double precision; for any other image take --form robust"
-            )
         console.say(f"{summary(correction)} -> {out}")
 
     run_for_each(console, [pairs], work)
+
+
+def doubts(correction: Correction, form: str) -> list[str]:
+    """Sentences on the pairs that a correction was fitted to, and on the images that it is good for.
+
+    Parameters
+    ----------
+    correction : Correction
+    form : str
+        As it was asked for, ``auto`` included.
+    """
+    told = []
+    if any(correction.offset):
+        y, x = correction.offset
+        told.append(
+            f"the multislice images lie {y:.2f}, {x:.2f} px (y, x) from the convolution images; the fit puts them on one grid"
+        )
+    if correction.fitted_on.untold:
+        told.append(
+            f"the pairs do not tell {', '.join(correction.fitted_on.untold)}; give it, so that images which the "
+            "correction does not fit can be refused"
+        )
+    told += correction.fitted_on.off_scale
+    if form == "paper":
+        told.append("the paper's form needs exact convolution images in double precision; for any other image take --form robust")
+    return told
 
 
 def summary(correction: Correction) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, write
 from napari_atomseg.core.jobs import run
@@ -44,12 +44,11 @@ class Agreement:
 
 def demo(
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")] = Path("demo"),
+    *,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    console: Console,
 ) -> None:
     """Find the columns of a simulated SrTiO3 image: columns.csv, columns.json, overlay.png and a summary."""
-    console = Console(quiet=quiet, debug=debug)
     table, overlay = out / "columns.csv", out / "overlay.png"
 
     def work(folder: Path) -> None:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Force, length_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, StructuresIn, length_of
 from napari_atomseg.cli.output_paths import refuse_existing
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.cli.simulation_options import REPEAT, THERMAL, ZONE_AXIS
 from napari_atomseg.core.jobs import run
 
 
@@ -18,27 +19,26 @@ from napari_atomseg.core.jobs import run
     {"cut": "CutParams", "stem": "StemParams", "simulation": "SimulationParams"},
     FieldOption("simulation.pixel_size"),
     FieldOption("stem.energy"),
-    FieldOption("cut.zone_axis", metavar="u,v,w"),
+    ZONE_AXIS,
     FieldOption("cut.thickness"),
-    FieldOption("cut.repeat", metavar="auto|none|NA,NB,NC"),
+    REPEAT,
     FieldOption("cut.rotation_deg", "--rotation"),
     FieldOption("cut.tilt_y", metavar="MRAD"),
     FieldOption("cut.tilt_x", metavar="MRAD"),
     FieldOption("cut.vacancies", metavar="SHARE"),
-    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    THERMAL,
     FieldOption("cut.seed"),
 )
 def make_exit_waves(
-    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
+    structures: StructuresIn,
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the waves.")],
     field: Annotated[
         str | None, typer.Option("--field", metavar="LENGTH", help="Side of the field of view.", show_default="40A for a crystal")
     ] = None,
     snapshots: Annotated[int, typer.Option(min=1, metavar="N", help="Waves of each structure, at moments of its motion.")] = 1,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Write the multislice exit waves of structures in any cell, for recipes with {kind: exit_wave, folder: DIR}."""
@@ -48,7 +48,6 @@ def make_exit_waves(
     size = typed.params("simulation", SimulationParams).pixel_size
     side = {} if field is None else dict.fromkeys(("width_y", "width_x"), length_of(field, "--field"))
     params, energy = typed.params("cut", CutParams, **side), typed.params("stem", StemParams).energy
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         refuse_existing(exit_wave_files(path, out, snapshots), force)

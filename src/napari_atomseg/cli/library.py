@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force, length_of
 from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.cli.simulation_options import DEVICE, THERMAL, ZONE_AXIS
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ TABLES = Formats(what="libraries", suffixes=(".txt", ".csv"), described=".txt, .
     FieldOption("detector.inner_angle", "--inner"),
     FieldOption("detector.outer_angle", "--outer"),
     FieldOption("detector.kind", "--detector"),
-    FieldOption("cut.zone_axis", metavar="u,v,w"),
-    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    ZONE_AXIS,
+    THERMAL,
     FieldOption("multislice.configurations"),
-    FieldOption("multislice.device", metavar="auto|cpu|cuda"),
+    DEVICE,
     FieldOption("multislice.seed"),
 )
 def make_library(
@@ -56,9 +57,8 @@ def make_library(
         bool, typer.Option("--quick", help="By convolution instead of multislice: without channelling, in a second.")
     ] = False,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Simulate cross-sections of columns of 1, 2, 3 ... atoms, with which `measure --what counts --library` counts."""
@@ -70,7 +70,6 @@ def make_library(
     params = _params(typed, quick)
     distance = None if atom_distance is None else length_of(atom_distance, "--atom-distance")
     targets = targets_of(structures, out, TABLES)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]

@@ -7,22 +7,9 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import (
-    Dataset,
-    Force,
-    Frames,
-    ImagesIn,
-    ImagesOut,
-    PixelSize,
-    RegionText,
-    frame_of,
-    open_image,
-    pixel_size_of,
-    region_of,
-    require_model,
-)
-from napari_atomseg.cli.output_paths import MAPS, refuse_existing, refuse_inputs, targets_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, ImagesIn, ImagesOut, PartChoice, require_model
+from napari_atomseg.cli.output_paths import MAPS, refuse_overwriting, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.tasks import TASKS
@@ -48,14 +35,10 @@ def map_images(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="A network, see `models`; by default the first of them.")
     ] = None,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
-    frame: Frames = "all",
-    region: RegionText = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    images: PartChoice,
+    force: Force = False,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Ask a network for one map of each image: where columns are, or the image without noise, background or blur."""
@@ -67,19 +50,16 @@ def map_images(
         raise typer.BadParameter(f'there is no map "{task}"; choose one of {", ".join(known)}', param_hint="--task")
     require_model(model, [name for name in model_names() if name != CLASSICAL])
     params = typed.params("network", NetworkParams)
-    size, frames, part = pixel_size_of(pixel_size), frame_of(frame), region_of(region)
     targets = targets_of(inputs, out, MAPS)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         from napari_atomseg.writers.image import write_image
 
         target = targets[path]
-        refuse_inputs(target, targets)
-        refuse_existing([target], force)
+        refuse_overwriting([target], targets, force)
         name = model or default_network()
-        image = open_image(path, dataset, size, console)
-        steps = job.steps(image, model=name, tasks=(task,), params=params, region=part, frames=frames)
+        image = images.open(path, console)
+        steps = job.steps(image, model=name, tasks=(task,), params=params, region=images.part, frames=images.frames)
         found = run(steps, console.reporter(path))[task]
         write_image(found, target)
         if image.pixel_size is None:

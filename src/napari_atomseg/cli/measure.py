@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, ImageChoice
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.cli.tables import FirstIndex, Unit, read_table, require_units
+from napari_atomseg.cli.tables import TableChoice, TableIn
 from napari_atomseg.core.jobs import run
 from napari_atomseg.writers.particle_xyz import model_path, write_model
 from napari_atomseg.writers.tables import table_paths, write_tables
@@ -41,7 +41,7 @@ from napari_atomseg.writers.tables import table_paths, write_tables
     FieldOption("intensities.false_share"),
 )
 def measure(
-    columns: Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")],
+    columns: TableIn,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image that they belong to.")],
     what: Annotated[
         str,
@@ -55,14 +55,11 @@ def measure(
     report: Annotated[
         str | None, typer.Option(metavar="FILE.html", help="Also a page with pictures, numbers, parameters and origin.")
     ] = None,
-    unit: Unit = None,
-    first_index: FirstIndex = None,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    table: TableChoice,
+    images: ImageChoice,
+    force: Force = False,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Measure columns: a table with new features (CSV), numbers of the whole image (JSON), and tables of their own."""
@@ -74,19 +71,16 @@ def measure(
     asked = tuple(part.strip() for part in what.split(",") if part.strip())
     if not asked or set(asked) - set(WHAT):
         raise typer.BadParameter(f'one or more of {", ".join(WHAT)}, not "{what}"', param_hint="--what")
-    require_units(unit, first_index)
-    size = pixel_size_of(pixel_size)
     params = typed.params("measure", MeasureParams)
     page = Path(report) if report else None
     if page is not None and page.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f'a page with the suffix .html, not "{report}"', param_hint="--report")
     intensities = typed.params("intensities", IntensityParams)
     target = next(iter(targets_of([columns], out).values()))
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
-        micrograph = open_image(path, dataset, size, console)
-        given = read_table(columns, micrograph, unit, first_index, console)
+        micrograph = images.open(path, console)
+        given = table.read(columns, micrograph, console)
         steps = job.steps(micrograph, given, what=asked, params=params, intensities=intensities)
         found = run(steps, console.reporter(path))
         tables = table_paths(found.tables, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -37,12 +38,57 @@ RegionText = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 ImagesIn = Annotated[list[Path], typer.Argument(metavar="INPUT ...", help="Images or stacks.")]
+StructuresIn = Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")]
 ImagesOut = Annotated[
     str,
     typer.Option(
         "-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy or .zspy), or a folder for any number of inputs."
     ),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageChoice:
+    """Which image of a file is opened, and with which pixel size, as typed; a group of options.
+
+    Raises
+    ------
+    typer.BadParameter
+        If something was typed that cannot be.
+    """
+
+    pixel_size: PixelSize = None
+    dataset: Dataset = None
+
+    def __post_init__(self) -> None:
+        pixel_size_of(self.pixel_size)
+
+    def open(self, path: Path, console: Console) -> Micrograph:
+        """The image of a file; the console is told if there are others to choose among."""
+        return open_image(path, self.dataset, pixel_size_of(self.pixel_size), console)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartChoice(ImageChoice):
+    """Also which frames of it, and which part of them."""
+
+    frame: Frames = "all"
+    region: RegionText = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        frame_of(self.frame)
+        region_of(self.region)
+
+    @property
+    def frames(self) -> int | None:
+        """Index of the frame; None for all."""
+        return frame_of(self.frame)
+
+    @property
+    def part(self) -> Region | None:
+        """The region; None for the whole image."""
+        return region_of(self.region)
 
 
 def open_image(path: Path, dataset: int | None, pixel_size: float | None, console: Console) -> Micrograph:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,6 +134,27 @@ def refuse_existing(paths: Sequence[Path], force: bool) -> None:
         raise AtomsegError(f"{' and '.join(taken)} would be overwritten; add --force, or choose another name")
 
 
+def refuse_overwriting(written: Sequence[Path], inputs: Iterable[Path], force: bool) -> None:
+    """Stop before images are written over recorded ones, or unasked over other files.
+
+    Parameters
+    ----------
+    written : sequence of Path
+    inputs : iterable of Path
+        The recorded images.
+    force : bool
+        Files other than the recorded images may be overwritten.
+
+    Raises
+    ------
+    AtomsegError
+        Names the file.
+    """
+    for target in written:
+        refuse_inputs(target, inputs)
+    refuse_existing(written, force)
+
+
 def write(columns: Columns, target: Path) -> None:
     """Columns as a table with its description, or as a structure, as the suffix says."""
     if target.suffix.lower() in STRUCTURES:
@@ -146,7 +167,20 @@ def write(columns: Columns, target: Path) -> None:
         write_columns(columns, target)
 
 
-def refuse_inputs(target: Path, targets: Mapping[Path, Path]) -> None:
-    """A recorded image is never overwritten by what is made of it, whatever was forced."""
-    if any(target.resolve() == path.resolve() for path in targets):
-        raise AtomsegError(f"{target} is one of the images themselves; write to another name or folder")
+def refuse_inputs(target: Path, inputs: Iterable[Path], what: str = "images themselves; write to another name or folder") -> None:
+    """What was given is never overwritten by what is made of it, whatever was forced.
+
+    Parameters
+    ----------
+    target : Path
+    inputs : iterable of Path
+    what : str
+        The inputs in words, and what to do instead: end of the sentence.
+
+    Raises
+    ------
+    AtomsegError
+        If the target is one of them.
+    """
+    if target.resolve() in {path.resolve() for path in inputs}:
+        raise AtomsegError(f"{target} is one of the {what}")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import length_of, params_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import length_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.cli.simulation_options import DEVICE, THERMAL, simulation_params
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ SNAPSHOTS = 2
     FieldOption("set.seed"),
     FieldOption("cut.thickness"),
     FieldOption("set.thinnest", metavar="SHARE"),
-    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    THERMAL,
     FieldOption("simulation.pixel_size"),
     FieldOption("stem.energy"),
     FieldOption("stem.semiangle"),
@@ -53,7 +54,7 @@ SNAPSHOTS = 2
     FieldOption("multislice.configurations", default=f"{SNAPSHOTS}"),
     FieldOption("multislice.scan_step", default="what lens and source need"),
     FieldOption("multislice.slice_thickness"),
-    FieldOption("multislice.device", metavar="auto|cpu|cuda"),
+    DEVICE,
 )
 def make_pairs(
     out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the pairs; a set begun there goes on.")],
@@ -65,9 +66,8 @@ def make_pairs(
         typer.Option("--field", metavar="LENGTH[,LENGTH]", help="Field of each pair along y and x.", show_default="the whole"),
     ] = None,
     cost: Annotated[bool, typer.Option("--cost", help="Say how long it takes, and simulate nothing.")] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Make pairs of convolution and multislice images for fit-correction; stopped and called again, it goes on."""
@@ -81,7 +81,6 @@ def make_pairs(
         )
     _refuse_without_effect(typed, bool(given), bool(wanted.compositions))
     params = _params(typed, field)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.workflows import make_pair_set, pair_set_cost, read_structure
@@ -100,20 +99,14 @@ def make_pairs(
 
 
 def _params(typed: Typed, field: str | None) -> SimulationParams:
-    from napari_atomseg.workflows import SimulationParams
-
-    usual = SimulationParams(method="multislice")
     parts = {group: typed.of(group) for group in ("cut", "stem", "detector", "convolution", "multislice")}
     parts["multislice"].setdefault("configurations", SNAPSHOTS)
-    if parts["multislice"].get("device") == "cuda":
-        parts["multislice"]["device"] = "gpu"
     if field is not None:
         sides = [length_of(part, "--field") for part in field.split(",")]
         if len(sides) > 2:
             raise typer.BadParameter(f'one or two lengths were expected, got "{field}"', param_hint="--field")
         parts["cut"] |= {"width_y": sides[0], "width_x": sides[-1]}
-    made = {name: params_of(type(getattr(usual, name)), "parameters", **values) for name, values in parts.items()}
-    return params_of(SimulationParams, "parameters", method="multislice", **typed.of("simulation"), **made)
+    return simulation_params({"method": "multislice", **typed.of("simulation")}, parts)
 
 
 def _refuse_without_effect(typed: Typed, structures: bool, alloys: bool) -> None:

@@ -6,15 +6,15 @@ its help is shown (:class:`CommandsWithParams`), so that the list of commands st
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 import typer
 import typer.core
 
+from napari_atomseg.cli.option_groups import spread_groups
 from napari_atomseg.cli.options import length_of, params_of
 from napari_atomseg.core.params import Field, fields_of
 
@@ -39,6 +39,8 @@ class FieldOption:
         Names of earlier versions, which still work and are not shown.
     default : str
         Shown as the default where the class leaves the value open.
+    spelt : mapping
+        What may be typed for a value, and the value.
     """
 
     targets: str
@@ -47,6 +49,7 @@ class FieldOption:
     metavar: str = ""
     aliases: tuple[str, ...] = ()
     default: str = ""
+    spelt: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -127,10 +130,10 @@ def completed(listed: Callable[..., None]) -> Callable[..., None]:
     """A command with its options for fields of parameter classes; as it is if it has none."""
     if not hasattr(listed, "param_options"):
         return listed
-    groups, options, function = listed.param_options
+    groups, options, grouped = listed.param_options
+    function = spread_groups(grouped)
     known = _known_fields(groups)
 
-    @functools.wraps(function)
     def command(**values: Any) -> None:
         given: dict[str, dict[str, Any]] = {}
         names = {}
@@ -143,19 +146,17 @@ def completed(listed: Callable[..., None]) -> Callable[..., None]:
                 group, name = target.split(".")
                 names[group, name] = option
                 if typed:
-                    given.setdefault(group, {})[name] = _read(known[one.targets.split()[0]], typed[option], option)
+                    given.setdefault(group, {})[name] = _read(one, known[one.targets.split()[0]], typed[option], option)
         function(**values, typed=Typed(values=given, options=names))
 
-    hints = get_type_hints(function, include_extras=True)
-    given = inspect.signature(function).parameters.items()
-    own = [one.replace(annotation=hints[name], kind=one.KEYWORD_ONLY) for name, one in given if name != "typed"]
+    own = [one for name, one in inspect.signature(function).parameters.items() if name != "typed"]
     # Which files are treated, and how, stands behind what the images depend on.
     first = [parameter for parameter in own if parameter.name not in ("force", "quiet", "debug")]
     last = [parameter for parameter in own if parameter not in first]
     made = [parameter for one in options for parameter in _parameters(one, known[one.targets.split()[0]])]
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
     command.__signature__ = inspect.Signature([*first, *made, *last])  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*first, *made, *last)}
-    del command.__wrapped__
     return command
 
 
@@ -236,8 +237,8 @@ def help_of(known: Field) -> str:
     return f"{first}{dot}{rest}"
 
 
-def _read(known: Field, value: Any, option: str) -> Any:
+def _read(one: FieldOption, known: Field, value: Any, option: str) -> Any:
     """The value of a field from what was typed."""
     if known.kind is bool:
         return not known.default
-    return length_of(value, option) if _is_length(known) else value
+    return length_of(value, option) if _is_length(known) else one.spelt.get(value, value)

@@ -7,21 +7,9 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import (
-    Dataset,
-    Force,
-    Frames,
-    ImagesIn,
-    ImagesOut,
-    PixelSize,
-    RegionText,
-    frame_of,
-    open_image,
-    pixel_size_of,
-    region_of,
-)
-from napari_atomseg.cli.output_paths import MAPS, refuse_existing, refuse_inputs, targets_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, ImagesIn, ImagesOut, PartChoice
+from napari_atomseg.cli.output_paths import MAPS, refuse_overwriting, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
 
@@ -47,14 +35,10 @@ def restore_images(
             "--spread", help="Write how far four answers of the network differ too, to NAME_spread; takes 5 times as long."
         ),
     ] = False,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
-    frame: Frames = "all",
-    region: RegionText = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    images: PartChoice,
+    force: Force = False,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Restore images by a network: without noise, scan distortions and detector faults; a belief, not a measurement."""
@@ -62,11 +46,9 @@ def restore_images(
     from napari_atomseg.workflows import restore as job
 
     params = typed.params("restoration", RestorationParams)
-    size, frames, part = pixel_size_of(pixel_size), frame_of(frame), region_of(region)
-    if spread and part is not None:
+    if spread and images.part is not None:
         raise typer.BadParameter("a spread is that of whole images; leave out one of the two", param_hint="--spread, --region")
     targets = targets_of(inputs, out, MAPS)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         from napari_atomseg.writers.image import write_image
@@ -74,11 +56,10 @@ def restore_images(
         target = targets[path]
         beside = {name: target.with_name(f"{target.stem}_{name}{target.suffix}") for name in ("difference", "spread")}
         written = [target, *([beside["difference"]] if difference else []), *([beside["spread"]] if spread else [])]
-        for one in written:
-            refuse_inputs(one, targets)
-        refuse_existing(written, force)
-        image = open_image(path, dataset, size, console)
-        found = run(job.steps(image, model=model, params=params, region=part, frames=frames), console.reporter(path))
+        refuse_overwriting(written, targets, force)
+        image, frames = images.open(path, console), images.frames
+        steps = job.steps(image, model=model, params=params, region=images.part, frames=frames)
+        found = run(steps, console.reporter(path))
         write_image(found, target)
         if difference:
             write_image(restoration_difference(image, found, frames), beside["difference"])

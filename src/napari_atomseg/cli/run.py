@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_atomseg.cli.columns import Out, note_finding, require_scale, summary
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_with_jobs
-from napari_atomseg.cli.options import Dataset, Force, ImagesIn, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.console import Console, run_with_jobs
+from napari_atomseg.cli.options import Force, ImageChoice, ImagesIn
 from napari_atomseg.cli.output_paths import files_of, refuse_existing, targets_of, write
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import run
@@ -27,12 +27,11 @@ def run_workflow(
     ],
     inputs: ImagesIn,
     out: Out,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
+    *,
+    images: ImageChoice,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Processes that work on the images.")] = 1,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    console: Console,
 ) -> None:
     """Repeat recorded steps on images: find, keep the confident ones, refine, straighten rows, measure; not edits by hand."""
     from napari_atomseg.sessions.replay import not_repeated, read_steps
@@ -42,11 +41,10 @@ def run_workflow(
     except AtomsegError as error:
         raise typer.BadParameter(str(error), param_hint="WORKFLOW") from None
     targets = targets_of(inputs, out)
-    console = Console(quiet=quiet, debug=debug)
     left_out = not_repeated(steps)
     if left_out:
         console.note(f"{workflow.name}: not repeated: {left_out}")
-    work = _Repeated(steps=steps, targets=targets, pixel_size=pixel_size_of(pixel_size), dataset=dataset, force=force)
+    work = _Repeated(steps=steps, targets=targets, images=images, force=force)
     run_with_jobs(console, targets, work, jobs)
 
 
@@ -56,8 +54,7 @@ class _Repeated:
 
     steps: tuple[Step, ...]
     targets: Mapping[Path, Path]
-    pixel_size: float | None
-    dataset: int | None
+    images: ImageChoice
     force: bool
 
     def __call__(self, path: Path, console: Console) -> None:
@@ -65,7 +62,7 @@ class _Repeated:
 
         target = self.targets[path]
         refuse_existing(files_of(target), self.force)
-        image = open_image(path, self.dataset, self.pixel_size, console)
+        image = self.images.open(path, console)
         require_scale(image, target, console)
         found = run(replay.steps(image, self.steps), console.reporter(path))
         tables = table_paths(found.measurement.tables, target) if found.measurement is not None else {}

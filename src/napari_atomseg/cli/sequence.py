@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Dataset, Force, PixelSize, open_image, pixel_size_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, ImageChoice
 from napari_atomseg.cli.output_paths import refuse_existing
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.jobs import run
@@ -36,12 +36,10 @@ def sequence(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do so, as in tcp://host:8786.")
     ] = None,
-    pixel_size: PixelSize = None,
-    dataset: Dataset = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    images: ImageChoice,
+    force: Force = False,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Follow the columns of a stack of frames: sites, occupancy, appearances, disappearances and hops."""
@@ -50,8 +48,7 @@ def sequence(
 
     if cluster is not None and jobs > 1:
         raise typer.BadParameter("no effect with --cluster, which has its own workers", param_hint="--jobs")
-    params, size = typed.params("sequence", SequenceParams), pixel_size_of(pixel_size)
-    console = Console(quiet=quiet, debug=debug)
+    params = typed.params("sequence", SequenceParams)
 
     def work(path: Path) -> None:
         from napari_atomseg.writers.columns_csv import write_columns
@@ -61,7 +58,7 @@ def sequence(
         paths = {name: out / f"{name}.csv" for name in TABLES}
         columns, numbers = out / "columns.csv", out / "sequence.json"
         refuse_existing([columns, columns.with_suffix(".json"), *paths.values(), numbers], force)
-        image = open_image(path, dataset, size, console)
+        image = images.open(path, console)
         steps = job.steps(image, model=model, params=params, jobs=jobs, cluster=cluster)
         found = run(steps, console.reporter(path))
         out.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
-from napari_atomseg.cli.options import Force, length_of, open_image, params_of
-from napari_atomseg.cli.output_paths import Formats, refuse_existing, targets_of
+from napari_atomseg.cli.console import Console, run_for_each
+from napari_atomseg.cli.options import Force, StructuresIn, length_of, open_image
+from napari_atomseg.cli.output_paths import Formats, refuse_existing, refuse_inputs, targets_of
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
-from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.cli.simulation_options import DEVICE, REPEAT, THERMAL, ZONE_AXIS, simulation_params
 from napari_atomseg.core.jobs import run
 
 if TYPE_CHECKING:
@@ -56,21 +56,21 @@ LENS = ("defocus", "Cs", "astigmatism", "astigmatism_angle")
     FieldOption("detector.inner_angle", "--inner"),
     FieldOption("detector.outer_angle", "--outer"),
     FieldOption("detector.kind", "--detector"),
-    FieldOption("cut.zone_axis", metavar="u,v,w"),
+    ZONE_AXIS,
     FieldOption("cut.thickness"),
-    FieldOption("cut.repeat", metavar="auto|none|NA,NB,NC"),
+    REPEAT,
     FieldOption("cut.rotation_deg", "--rotation"),
     FieldOption("cut.vacancies", metavar="SHARE"),
-    FieldOption("cut.thermal", default="the file's, else 0.08A"),
+    THERMAL,
     FieldOption("multislice.configurations"),
     FieldOption("convolution.psf", default="gaussian; probe with lens options"),
     FieldOption("convolution.sigma", "--psf-sigma"),
     FieldOption("convolution.exponent", metavar="GAMMA"),
-    FieldOption("multislice.device", metavar="auto|cpu|cuda"),
+    DEVICE,
     FieldOption("cut.seed multislice.seed"),
 )
 def simulate(
-    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURE ...", help="cif, xyz, POSCAR ..., whatever ase reads.")],
+    structures: StructuresIn,
     out: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="File (.tif, .npy, .hspy, .zspy), or a folder.")],
     field: Annotated[
         str | None,
@@ -91,9 +91,8 @@ def simulate(
     ] = False,
     like: Annotated[Path | None, typer.Option(metavar="IMAGE", help="Take pixel size and field from this image.")] = None,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Simulate the image of an atomic structure, in fractions of the incident beam."""
@@ -103,18 +102,11 @@ def simulate(
         raise typer.BadParameter("it belongs to --method corrected", param_hint="--extrapolate")
     field = field or width
     _refuse_beside_like(like, bool(typed.names("simulation", "pixel_size")), field)
-    parts = {group: typed.of(group) for group in ("cut", "stem", "tem", "detector", "convolution", "multislice")}
-    parts["cut"] |= _pair(field, ("width_y", "width_x"), "--field", length_of) | _pair(
-        tilt, ("tilt_y", "tilt_x"), "--tilt", _number
-    )
-    if method == "hrtem":
-        parts["tem"] |= {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
-    if parts["multislice"].get("device") == "cuda":
-        parts["multislice"]["device"] = "gpu"
+    parts = _parts(typed, field, tilt, method)
     own_lens = _lens_options(typed) if method == "convolution" and "psf" not in parts["convolution"] else ""
     if own_lens:
         parts["convolution"]["psf"] = "probe"
-    params = _params(typed.of("simulation"), parts)
+    params = simulation_params(typed.of("simulation"), parts)
     _refuse_without_effect(params, typed, parts)
     request = _Request(
         params=params,
@@ -126,12 +118,10 @@ def simulate(
         lens=own_lens,
     )
     targets = targets_of(structures, out, PICTURES)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(path: Path) -> None:
         target = targets[path]
-        if target.resolve() in {one.resolve() for one in structures}:
-            raise AtomsegError(f"{target} is one of the structures themselves; write to another name or folder")
+        refuse_inputs(target, structures, "structures themselves; write to another name or folder")
         _simulate(path, target, request, console)
 
     run_for_each(console, targets, work)
@@ -193,13 +183,14 @@ def _refuse_wrong_method(method: str, correction: str | None, detector: str | No
         )
 
 
-def _params(own: dict[str, Any], parts: dict[str, dict[str, Any]]) -> SimulationParams:
-    """All parameters; what was not typed keeps its default."""
-    from napari_atomseg.workflows import SimulationParams
-
-    usual = SimulationParams()
-    made = {name: params_of(type(getattr(usual, name)), "parameters", **values) for name, values in parts.items()}
-    return params_of(SimulationParams, "parameters", **own, **made)
+def _parts(typed: Typed, field: str | None, tilt: str | None, method: str) -> dict[str, dict[str, Any]]:
+    """Fields of the parts of a simulation that were typed; the lens is that of the microscope which the method simulates."""
+    parts = {group: typed.of(group) for group in ("cut", "stem", "tem", "detector", "convolution", "multislice")}
+    parts["cut"] |= _pair(field, ("width_y", "width_x"), "--field", length_of)
+    parts["cut"] |= _pair(tilt, ("tilt_y", "tilt_x"), "--tilt", _number)
+    if method == "hrtem":
+        parts["tem"] |= {name: parts["stem"].pop(name) for name in LENS if name in parts["stem"]}
+    return parts
 
 
 def _lens_options(typed: Typed) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import Force
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 from napari_atomseg.core.errors import AtomsegError
@@ -31,9 +31,8 @@ def synthesise(
         int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw and write, of one thread each; 0 for none.")
     ] = 0,
     force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Draw images from a recipe: image and labels as TIFF, true columns as CSV, and records.jsonl, which makes them again."""
@@ -49,7 +48,6 @@ def synthesise(
         raise typer.BadParameter(f"there is no label {', '.join(unknown)}; there are {', '.join(LABELS)}", param_hint="--labels")
     _refuse_beside_records(recipe, typed.names("synthesis"))
     params = typed.params("synthesis", SynthesisParams)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(folder: Path) -> None:
         from napari_atomseg.core.jobs import run

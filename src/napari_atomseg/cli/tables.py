@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,29 @@ Unit = Annotated[
 FirstIndex = Annotated[
     int | None, typer.Option(metavar="0|1", help="Number of the table's first pixel; 1 in MATLAB and StatSTEM, 0 if left out.")
 ]
+
+TableIn = Annotated[Path, typer.Argument(metavar="COLUMNS", help="Table of columns, ours or another program's.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableChoice:
+    """How a table of columns is to be read, as typed; a group of options.
+
+    Raises
+    ------
+    typer.BadParameter
+        If something was typed that cannot be.
+    """
+
+    unit: Unit = None
+    first_index: FirstIndex = None
+
+    def __post_init__(self) -> None:
+        require_units(self.unit, self.first_index)
+
+    def read(self, path: Path, micrograph: Micrograph, console: Console) -> Columns:
+        """Columns of a table in pixels of an image; the console is told what was guessed."""
+        return read_table(path, micrograph, self.unit, self.first_index, console)
 
 
 def require_units(unit: str | None, first_index: int | None) -> None:

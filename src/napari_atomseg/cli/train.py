@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import require_model
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
+from napari_atomseg.cli.training_options import ShapeChoice, SubjectChoice
 from napari_atomseg.core.errors import AtomsegError
 
 if TYPE_CHECKING:
@@ -37,19 +38,8 @@ if TYPE_CHECKING:
     FieldOption("particles.lattice_constant", default="the element's own"),
 )
 def train(
-    recipe: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="A preset (`synthesise list` names them) or a YAML file.")
-    ] = None,
-    crystal: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Structure file that most images show, in place of a recipe.")
-    ] = None,
-    zone_axis: Annotated[
-        str | None, typer.Option(metavar="u,v,w", help="Crystal direction along the beam.", show_default="0,0,1")
-    ] = None,
-    zone: Annotated[str | None, typer.Option(metavar="u,v,w", help="Crystal direction along the beam.", hidden=True)] = None,
-    metal: Annotated[
-        str | None, typer.Option(metavar="ELEMENT", help="Metal of fcc particles whose atoms are counted, in place of a recipe.")
-    ] = None,
+    *,
+    subject: SubjectChoice,
     start_from: Annotated[
         str | None, typer.Option("--start-from", metavar="MODEL", help="Model to go on from (fine-tuning); see `models`.")
     ] = None,
@@ -60,50 +50,33 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the new model. [default: the recipe's]")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder for checkpoint and history.")] = None,
-    architecture: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Kind of the network, such as unet or cgrdn; the recipe's if left out.")
-    ] = None,
-    channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.")] = None,
-    width: Annotated[int | None, typer.Option(metavar="N", help="Channels of the network's first level.", hidden=True)] = None,
-    depth: Annotated[int | None, typer.Option(metavar="N", help="Levels of the network.")] = None,
-    row_context: Annotated[int | None, typer.Option(metavar="PX", help="Reach along scan rows; 0 for none.")] = None,
-    refinements: Annotated[
-        int | None, typer.Option(metavar="N", help="Blocks in which rows are compared and put back; 0 for none.")
-    ] = None,
-    stem: Annotated[
-        int | None, typer.Option(metavar="1|2", help="Pixels along each axis that are packed into channels first; 1 for none.")
-    ] = None,
+    shape: ShapeChoice,
     workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Processes that draw images.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Start anew where a run has left its checkpoint.")] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-    *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Train a network on a recipe's images; Ctrl-C leaves a checkpoint, --resume goes on from it."""
     from napari_atomseg.workflows import FccMetal, TrainParams
 
-    _refuse_wrong_subject(recipe, crystal, zone_axis or zone, metal, typed.names("particles"))
-    zone_axis = zone_axis or zone or "0,0,1"
-    _refuse_wrong_values(device, minutes, architecture)
+    if typed.names("particles") and subject.metal is None:
+        raise typer.BadParameter("it belongs to --metal; a recipe has its own", param_hint=typed.names("particles")[0])
+    _refuse_wrong_values(device, minutes, shape.architecture)
     _require_start(start_from)
     typed.params("run", TrainParams)
     given = typed.of("run")
-    options: dict[str, Any] = {"--metal": metal, "--lattice-constant": typed.of("particles").get("lattice_constant")}
+    options: dict[str, Any] = {"--metal": subject.metal, "--lattice-constant": typed.of("particles").get("lattice_constant")}
     options |= {"--start-from": start_from, "--name": name, "-o": out, "--minutes": None if given.get("steps") else minutes}
     if given.get("steps") is None and minutes is not None and not resume:
         # Without a number of updates, the minutes alone say when the run is over.
         given["steps"] = 0
-    shape = {"width": channels or width, "depth": depth, "row_context": row_context, "refinements": refinements, "stem": stem}
     request = _Request(
-        recipe=recipe,
-        crystal=crystal,
-        metal=None if metal is None else typed.params("particles", FccMetal, element=metal),
-        direction=_direction(zone_axis),
+        subject=subject,
+        metal=None if subject.metal is None else typed.params("particles", FccMetal, element=subject.metal),
+        direction=_direction(subject.along),
         folder=out,
         name=name,
-        architecture=architecture,
-        shape={field: value for field, value in shape.items() if value is not None},
+        shape=shape,
         settings=given,
         resume=resume,
         force=force,
@@ -114,25 +87,21 @@ def train(
             "start_from": start_from,
             "say_forgotten": start_from is not None,
         },
-        again=_words(recipe, crystal, zone_axis, options),
+        again=_words(subject, options),
     )
-    console = Console(quiet=quiet, debug=debug)
-    subject = Path(str(recipe or crystal or metal))
-    run_for_each(console, [subject], lambda path: _train(path, request, console))
+    run_for_each(console, [subject.path], lambda path: _train(path, request, console))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Request:
     """What was typed: the images, the shape and settings that differ from the usual ones, and how to go on with the run."""
 
-    recipe: str | None
-    crystal: Path | None
+    subject: SubjectChoice
     metal: FccMetal | None
     direction: tuple[int, int, int]
     folder: Path | None
     name: str | None
-    architecture: str | None
-    shape: dict[str, Any]
+    shape: ShapeChoice
     settings: dict[str, Any]
     resume: bool
     force: bool
@@ -151,7 +120,7 @@ def _train(subject: Path, request: _Request, console: Console) -> None:
     _refuse_checkpoint(folder, resume=request.resume, force=request.force)
     network, params = run_settings(drawn, folder if request.resume else None, request.options["start_from"])
     params = replace(params, **request.settings)
-    network = shaped(network, request.architecture, request.shape)
+    network = shaped(network, request.shape.architecture, request.shape.fields)
     steps = job.steps(
         drawn, name=request.name, network=network, params=params, folder=folder, resume=request.resume, **request.options
     )
@@ -173,26 +142,6 @@ def _refuse_wrong_values(device: str, minutes: float | None, architecture: str |
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
     if architecture is not None and architecture not in ARCHITECTURES:
         raise typer.BadParameter(f"a network is {', '.join(ARCHITECTURES)}, not {architecture}", param_hint="--architecture")
-
-
-def _words(recipe: str | None, crystal: Path | None, zone_axis: str, options: dict[str, Any]) -> list[str]:
-    """What to type to go on with a run."""
-    subject = [recipe] if recipe is not None else []
-    subject += ["--crystal", str(crystal), "--zone-axis", zone_axis] if crystal is not None else []
-    return [*subject, *(str(word) for name, value in options.items() if value is not None for word in (name, value))]
-
-
-def _refuse_wrong_subject(
-    recipe: str | None, crystal: Path | None, zone: str | None, metal: str | None, of_metal: list[str]
-) -> None:
-    if sum(given is not None for given in (recipe, crystal, metal)) != 1:
-        raise typer.BadParameter(
-            "give a recipe, or a crystal with --crystal, or a metal with --metal, and only one of them", param_hint="RECIPE"
-        )
-    if zone is not None and crystal is None:
-        raise typer.BadParameter("a recipe has its own zone axes; it belongs to --crystal", param_hint="--zone-axis")
-    if of_metal and metal is None:
-        raise typer.BadParameter("it belongs to --metal; a recipe has its own", param_hint=of_metal[0])
 
 
 def shaped(network: Any, architecture: str | None, fields: dict[str, Any]) -> Any:
@@ -236,6 +185,11 @@ def summary(card: ModelCard) -> str:
     return f"model {card.name}: {card.training['updates']} updates{reached}{cost}; use it with --model {card.name}"
 
 
+def _words(subject: SubjectChoice, options: dict[str, Any]) -> list[str]:
+    """What to type to go on with a run."""
+    return [*subject.words, *(str(word) for name, value in options.items() if value is not None for word in (name, value))]
+
+
 def _direction(text: str) -> tuple[int, int, int]:
     from napari_atomseg.workflows import parse_zone_axis
 
@@ -258,9 +212,9 @@ def _recipe(request: _Request) -> Recipe:
 
     if request.metal is not None:
         return recipe_for_metal(request.metal)
-    if request.recipe is not None:
-        return read_recipe(request.recipe)
-    return recipe_for_crystal(request.crystal, request.direction)
+    if request.subject.recipe is not None:
+        return read_recipe(request.subject.recipe)
+    return recipe_for_crystal(request.subject.crystal, request.direction)
 
 
 def _refuse_checkpoint(folder: Path, *, resume: bool, force: bool) -> None:

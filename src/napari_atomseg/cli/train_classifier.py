@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_atomseg.cli.console import Console, Debug, Quiet, run_for_each
+from napari_atomseg.cli.console import Console, run_for_each
 from napari_atomseg.cli.options import require_model
 from napari_atomseg.cli.param_options import FieldOption, Typed, param_options
 
@@ -36,9 +36,8 @@ def train_classifier(
         str | None, typer.Option(metavar="NAME", help="Name of the new model.", show_default="derived from MODEL")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, metavar="N", help="Number of processes that make images.")] = 1,
-    quiet: Quiet = False,
-    debug: Debug = False,
     *,
+    console: Console,
     typed: Typed,
 ) -> None:
     """Train a classifier that decides which of a network's candidates are columns; writes a new model, the old one is kept."""
@@ -48,7 +47,6 @@ def train_classifier(
         raise typer.BadParameter(f"minutes lie above zero, got {minutes:g}", param_hint="--minutes")
     require_model(model, [known for known in model_names() if known != CLASSICAL])
     params = typed.params("run", ClassifierTrainParams)
-    console = Console(quiet=quiet, debug=debug)
 
     def work(subject: Path) -> None:
         from napari_atomseg.core.jobs import run

@@ -22,7 +22,7 @@ from napari_atomseg.simulation.params import SimulationParams, on_grid_of
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from napari_atomseg.registration.placement import Registration
+    from napari_atomseg.registration.placement import Placement, Registration
 
 
 @job
@@ -54,7 +54,7 @@ def compare(
     >>> round(found.gain, 2), abs(found.rotation_deg) < 0.01, found.one_minus_r2 < 1e-3
     (2.0, True, True)
     """
-    from napari_atomseg.comparison.similarity import match_intensities, similarity
+    from napari_atomseg.comparison.similarity import match_intensities
     from napari_atomseg.registration.spline_image import SplineImage, resampled
 
     params = params or CompareParams()
@@ -68,28 +68,17 @@ def compare(
     matched = match_intensities(image, planes[1])
     gain, offset = (1.0, 0.0) if params.intensities == "absolute" else matched
     image = gain * image + offset
-    scores = similarity(image, planes[1])
     table = None
     if columns is not None:
         table = yield from _by_columns(image, planes[1], columns, experimental)
-    notes = (*registration.notes, *_intensity_notes(matched, params))
-    numbers: dict[str, Any] = {
-        "shift": registration.placement.shift,
-        "rotation_deg": math.degrees(registration.placement.rotation),
-        "magnification": registration.placement.magnification,
-        "gain": gain,
-        "offset": offset,
-        "one_minus_r2": scores.one_minus_r2,
-        "frms": scores.frms,
-        "ssim": scores.ssim,
-    }
+    numbers: dict[str, Any] = {**_placed(registration.placement), "gain": gain, "offset": offset, **_scores(image, planes[1])}
     metadata = {**numbers, "simulated": _source(simulated), "experimental": _source(experimental)}
     return Comparison(
         simulated=_made(image, f"{simulated.name} | registered", simulated, experimental, metadata),
         experimental=replace(experimental, data=planes[1]),
         residual=_made(planes[1] - image, f"{experimental.name} | residual", simulated, experimental, metadata),
         columns=table,
-        notes=notes,
+        notes=(*registration.notes, *_intensity_notes(matched, params)),
         params=params,
         **numbers,
     )
@@ -217,6 +206,23 @@ def register_simulation(
             ),
         )
     )
+
+
+def _placed(placement: Placement) -> dict[str, Any]:
+    """How a simulated image was moved, turned and magnified."""
+    return {
+        "shift": placement.shift,
+        "rotation_deg": math.degrees(placement.rotation),
+        "magnification": placement.magnification,
+    }
+
+
+def _scores(image: np.ndarray, plane: np.ndarray) -> dict[str, float]:
+    """How alike two images of one shape are."""
+    from napari_atomseg.comparison.similarity import similarity
+
+    scores = similarity(image, plane)
+    return {"one_minus_r2": scores.one_minus_r2, "frms": scores.frms, "ssim": scores.ssim}
 
 
 def _by_columns(

@@ -12,7 +12,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import to_dict
 from napari_atomseg.simulation.pair_set_params import ANY, PairSetParams, listed, shares_in
 from napari_atomseg.simulation.params import SimulationParams
-from napari_atomseg.specimens.alloys import alloyed, fcc_lattice_constant, parse_composition
+from napari_atomseg.specimens.alloys import alloy_lattice_constant, alloyed, parse_composition
 from napari_atomseg.specimens.clusters import ClusterParams, cluster
 from napari_atomseg.specimens.cutting import has_thickness
 
@@ -81,7 +81,7 @@ def _particles(wanted: PairSetParams, params: SimulationParams, composition: str
             element=next(iter(shares)),
             shape=shapes[row % len(shapes)],  # type: ignore[arg-type]  # checked when the set was made
             diameter=round(float(size), 1),
-            lattice_constant=round(fcc_lattice_constant(shares), 4),
+            lattice_constant=round(alloy_lattice_constant(shares), 4),
             amorphous=melted[row % len(melted)],
             seed=int(rng.integers(2**31)),
         )

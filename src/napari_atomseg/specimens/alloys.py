@@ -50,7 +50,7 @@ def parse_composition(text: str) -> dict[str, float]:
     return {symbol: amount / whole for symbol, amount in shares.items()}
 
 
-def fcc_lattice_constant(composition: Mapping[str, float]) -> float:
+def alloy_lattice_constant(composition: Mapping[str, float]) -> float:
     """Lattice constant, Å, of the face-centred cubic alloy whose atoms keep the volumes that they have as elements.
 
     Parameters

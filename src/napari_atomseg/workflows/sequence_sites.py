@@ -133,19 +133,11 @@ def follow_average(
     total = LOOKS + 1
     moments = [Moment(shift=shift, presence=np.ones(len(places))) for shift in shifts]
     found, same = yield from _part(looked_at(farm, stack, frames, moments, scene, "first look"), 0, total)
-    gain, offset = noise_of(found.noise)
-    heights = first_heights(found)
-    unsure = found.variance * gain / scene.gain
-    evidence = np.nan_to_num(found.height) * heights[:, None] - heights[:, None] ** 2 / 2
-    course = follow(np.divide(evidence, unsure, out=np.zeros_like(evidence), where=found.seen & (unsure > 0)))
-    scene = replace(scene, heights=heights, gain=gain, offset=min(offset, float(scene.background.min()) - 1e-9))
+    course, scene = _after_first_look(found, scene)
     levels, spread = (np.ones(len(frames)),) * 2, 1.0
     least = float(np.log(average.size / (2 * np.pi * scene.sigma**2) / params.false_share))
     for number in range(LOOKS):
-        novel = 0.0
-        if number in LOOKING_FOR_MORE and not given:
-            usual, _ = novel_height(scene.heights, course.probability)
-            novel = FAINTER * usual if np.isfinite(usual) else 0.0
+        novel = _height_of_more(scene, course) if number in LOOKING_FOR_MORE and not given else 0.0
         moments = [
             Moment(shift=shift, presence=course.probability[:, k], level=levels[0][k], contrast=levels[1][k], novel=novel)
             for k, shift in enumerate(shifts)
@@ -155,8 +147,7 @@ def follow_average(
         spread = dispersion(found.height, found.variance, course.probability)
         course = follow(found.ratio / spread)
         levels = levels_of(found.levels)
-        last = number == LOOKS - 1
-        if not last:
+        if number < LOOKS - 1:
             scene = improved(scene, found, course.probability, average)
             course, scene = _with_more(found, course, scene, novel, spread, least, apart)
     kept = np.ones(len(scene.places), bool) if given else _kept(found, course, spread, least, params.least_frames)
@@ -178,6 +169,23 @@ def follow_average(
             "identical_frames": same,
         },
     )
+
+
+def _after_first_look(found: Gathered, scene: Scene) -> tuple[Presence, Scene]:
+    """When sites that were taken to be there always were there, and the scene with their heights and the frames' noise."""
+    gain, offset = noise_of(found.noise)
+    heights = first_heights(found)
+    unsure = found.variance * gain / scene.gain
+    evidence = np.nan_to_num(found.height) * heights[:, None] - heights[:, None] ** 2 / 2
+    course = follow(np.divide(evidence, unsure, out=np.zeros_like(evidence), where=found.seen & (unsure > 0)))
+    offset = min(offset, float(scene.background.min()) - 1e-9)
+    return course, replace(scene, heights=heights, gain=gain, offset=offset)
+
+
+def _height_of_more(scene: Scene, course: Presence) -> float:
+    """Height of the columns by which further sites are looked for; 0 if no column comes or goes."""
+    usual, _ = novel_height(scene.heights, course.probability)
+    return FAINTER * usual if np.isfinite(usual) else 0.0
 
 
 def _part(steps: Steps[Any], number: int, total: int) -> Steps[Any]:

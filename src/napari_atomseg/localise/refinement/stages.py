@@ -158,9 +158,8 @@ def refine_jointly(
     if LEVEL in shared:
         model[:, LEVEL] = float(np.median((problem.image - canvas)[problem.valid])) if problem.valid.any() else 0.0
     widths = model[:, SIGMA].copy()
-    there = np.flatnonzero(~state.faint & ~away)
     trusted = None
-    moved = np.zeros(len(model))
+    there, moved = np.flatnonzero(~state.faint & ~away), np.zeros(len(model))
     moved[there] = np.inf if restless is None else np.where(restless[there], np.inf, state.moved[there])
     damping, last = np.full(len(model), FIRST_DAMPING), np.full(len(model), np.inf)
     for turn in range(problem.params.rounds if steps is None else steps):
@@ -175,15 +174,12 @@ def refine_jointly(
             trusted = trusted_columns(problem, canvas, model)
         step = yield from coupled_step(problem, canvas, model, active, pairs, JOINT, common, damping[active], trusted)
         longest = np.max(np.abs(step.own[:, :2]), axis=1) / sigma
-        # A column whose steps do not shrink is slowed down.
-        wild = (longest > LONGEST) | (longest > SHRINKS * last[active])
-        damping[active] = np.clip(np.where(wild, 4 * damping[active], damping[active] / 3), LEAST_DAMPING, MOST_DAMPING)
+        damping[active] = _damped(damping[active], longest, last[active])
         model[active, LEVEL] = step.levels
         size = np.minimum(1.0, LONGEST / np.maximum(longest, 1e-30))
         trial, _ = stepped(model[active], problem.start[active], size[:, None] * step.own, JOINT)
         last[active] = longest
-        growth = np.abs(trial[:, HEIGHT] - model[active, HEIGHT]) / np.maximum(np.abs(trial[:, HEIGHT]), 1e-30)
-        moved[active] = np.maximum(longest, growth) / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(step.error, 1.0))
+        moved[active] = _unrest(longest, model[active, HEIGHT], trial[:, HEIGHT], step.error)
         lost = is_diverged(trial, problem.start[active], state.sign)
         # What has found no rest so late would only unsettle its neighbours.
         lost |= (turn > PATIENCE) & (longest > LONGEST)
@@ -191,18 +187,28 @@ def refine_jointly(
         moved[active[lost]] = 0
         there = there[~away[there]]
         taken = active[~lost]
+        if not common and 2 * len(taken) <= len(there):
+            replace_on(canvas, problem, model, taken, trial[~lost])
+            continue
+        model[taken] = trial[~lost]
         if common:
-            model[taken] = trial[~lost]
             change = _shared_step(model, widths, step.shared, shared)
             if change > AT_REST:
                 moved[there] = np.maximum(moved[there], change / AT_REST)
-            canvas = canvas_of(problem, model)
-        elif 2 * len(taken) > len(there):
-            model[taken] = trial[~lost]
-            canvas = canvas_of(problem, model)
-        else:
-            replace_on(canvas, problem, model, taken, trial[~lost])
+        canvas = canvas_of(problem, model)
     return replace(state, model=model, away=away, moved=moved)
+
+
+def _damped(damping: np.ndarray, longest: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Damping of the next steps: a column whose steps do not shrink, in sigma, is slowed down, any other freed."""
+    wild = (longest > LONGEST) | (longest > SHRINKS * last)
+    return np.clip(np.where(wild, 4 * damping, damping / 3), LEAST_DAMPING, MOST_DAMPING)
+
+
+def _unrest(longest: np.ndarray, before: np.ndarray, height: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """How far columns are from rest, which is 1: by their steps in sigma or the growth of their heights, beside their errors."""
+    growth = np.abs(height - before) / np.maximum(np.abs(height), 1e-30)
+    return np.maximum(longest, growth) / np.maximum(AT_REST, REST_IN_ERRORS * np.minimum(error, 1.0))
 
 
 def _shared_step(model: np.ndarray, widths: np.ndarray, step: np.ndarray, shared: tuple[int, ...]) -> float:
