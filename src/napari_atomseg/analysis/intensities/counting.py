@@ -21,8 +21,6 @@ FEW = 150
 UNSURE = 0.9
 HALF_WAY = 0.25
 """A thinnest column whose cross-section is farther from a whole number of steps may have one atom more or less."""
-LEAST_WIDTH = 0.85
-"""No count is narrower than this share of the usual error of a cross-section."""
 ROUNDS_IN_TIME = 8
 FAR = 4.0
 """Cross-sections farther from all counts than so many widths belong to none."""
@@ -93,7 +91,7 @@ def count_atoms(
     if negative:
         verdicts.append(f"{negative:,} columns have a negative cross-section and were not counted")
     growing = params.scatter == "growing"
-    counted = gathered(values[usable], _least_width(std[usable]))
+    counted = gathered(values[usable], _usual_error(std[usable]))
     choice: Choice | None = None
     if library is not None:
         yield Progress(0, 0, "matching the library")
@@ -127,10 +125,10 @@ def count_atoms(
     return Counted(count=count, probability=probability, mixture=mixture, choice=choice, first=first, verdicts=tuple(verdicts))
 
 
-def _least_width(std: np.ndarray) -> float:
-    """Width that no count can be narrower than: most of what the errors of the cross-sections say."""
+def _usual_error(std: np.ndarray) -> float:
+    """Of the cross-sections, as far as they say."""
     known = std[np.isfinite(std)]
-    return LEAST_WIDTH * float(np.median(known)) if len(known) else 0.0
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _beyond(values: np.ndarray, std: np.ndarray, mixture: Mixture) -> np.ndarray:
@@ -222,7 +220,7 @@ def count_frames(
     of_means = yield from count_atoms(means, np.where(errors > 0, errors, np.nan), params, library)
     usable = np.isfinite(values) & (values > 0)
     mixture = fit_mixture(
-        gathered(values[usable], _least_width(std[usable])),
+        gathered(values[usable], _usual_error(std[usable])),
         of_means.mixture.means[None],
         steps="library",
         growing=params.scatter == "growing",

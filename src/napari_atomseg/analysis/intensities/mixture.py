@@ -28,6 +28,8 @@ ends them."""
 BEST_STARTS = 2
 BEYOND = 1.7
 """Means and widths go so many times as far as expectation maximisation asks, which makes it faster and keeps it safe below 2."""
+LEAST_WIDTH = 0.85
+"""No component is narrower than this share of the error by which values are known."""
 NARROWEST = 0.02
 """Of the mean distance of components: no width may be smaller, since a component on a single value has no bounds."""
 LEAST_SHARE = 1e-9
@@ -124,7 +126,7 @@ class Values:
     centres, counts : ndarray, shape (B,)
         Places, and how many values lie there.
     error : float
-        By which the values are known: no component can be narrower.
+        By which the values are known: no component can be much narrower; 0 if that is not known.
     """
 
     centres: np.ndarray
@@ -184,7 +186,7 @@ class _Tries:
         self._logits = np.zeros((tries, self._number))
         self._base = (0.3 * distance if self._number > 1 else distance) ** 2
         self._growth = np.zeros(tries)
-        self._least = np.maximum((NARROWEST * np.maximum(distance, 1e-6 * spread)) ** 2, values.error**2)
+        self._least = np.maximum((NARROWEST * np.maximum(distance, 1e-6 * spread)) ** 2, (LEAST_WIDTH * values.error) ** 2)
         differences = np.diff(np.eye(self._number), n=3, axis=0) if self._number > 3 else np.zeros((0, self._number))
         self._penalty = smoothness * differences.T @ differences
         self._smooth = smoothness > 0 and self._number > 3
