@@ -23,7 +23,7 @@ def decibels(found, true):
 def test_its_card_says_what_it_is():
     card = model_cards()["restore"]
     assert card.modality == ", ".join(KINDS)
-    assert (card.task, card.training["started_from"]) == ("restoration", "adf-columns")
+    assert (card.task, card.network["periodic"]) == ("restoration", True)
 
 
 def test_images_of_all_kinds_come_nearer_to_their_scenes():
