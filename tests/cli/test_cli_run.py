@@ -83,7 +83,8 @@ def test_an_interrupt_ends_all_processes(call, tmp_path):
     rng = np.random.default_rng(0)
     true = square_lattice((600, 600), 12, margin=10)
     picture = (draw(true, 2.2, (600, 600)) + rng.normal(0, 2, (600, 600))).astype(np.float32)
-    paths = [tmp_path / f"{number}.npy" for number in range(8)]
+    # Many, so that some are left however late the interrupt comes.
+    paths = [tmp_path / f"{number}.npy" for number in range(40)]
     for path in paths:
         np.save(path, picture)
     assert call("locate", paths[0], "-o", tmp_path / "found.csv", "--model", "classical", "--pixel-size", "0.1A")[0] == 0

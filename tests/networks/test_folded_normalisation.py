@@ -11,7 +11,8 @@ from napari_atomseg.networks.zoo import list_models, load_model
 @pytest.mark.parametrize("name", sorted(name for name, folder in list_models().items() if folder.parent.name == "models"))
 def test_a_folded_network_gives_the_same(name):
     network = load_model(name).network
-    given = getattr(network.params, "images", 1) + getattr(network.params, "conditions", 0)
+    given = sum(int(getattr(network.params, planes, 0)) for planes in ("conditions", "periodic"))
+    given += getattr(network.params, "images", 1)
     image = torch.randn(1, given, 64, 64, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
         before = network(image)

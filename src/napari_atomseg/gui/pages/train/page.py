@@ -175,7 +175,9 @@ class TrainPage(QWidget):
             names, self._unfit = (), str(error)
         self.start_from.offer(names)
         if self.start_from.chosen == SCRATCH and names:
-            known = [name for name in names if self._networks.cards[name].recipe in synthesis_presets()]
+            # A model that has come since the list was read has no card here yet.
+            cards = {name: card for name, card in self._networks.cards.items() if name in names}
+            known = [name for name in names if name in cards and cards[name].recipe in synthesis_presets()]
             self.start_from.choose((known or list(names))[0])
         self._host.refresh_run()
 
