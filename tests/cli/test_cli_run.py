@@ -103,8 +103,8 @@ def test_an_interrupt_ends_all_processes(call, tmp_path):
     assert children
     while any(alive(pid) for pid in children):  # else the test hangs
         time.sleep(0.05)
-    # What is there is whole.
-    tables = [path.read_bytes() for path in out.glob("*.csv")]
+    # What has its name is whole; a process that was ended in the middle may leave the hidden beginning of a file.
+    tables = [path.read_bytes() for path in out.glob("*.csv") if not path.name.startswith(".")]
     assert 0 < len(tables) < len(paths), said
     assert len(set(tables)) == 1
 
