@@ -22,9 +22,6 @@ LIKELY = 3.0
 """The same in places that touch such a coefficient, or touch others that do: spots of a strained or cut lattice are wide ..."""
 BESIDE = 1.4
 """... and the places around these."""
-SUGGESTED = 4.2
-"""Amplitude above which a coefficient is shown to a network, which judges for itself: that of noise is as high at one of 7,000
-places."""
 TILE = 16
 """Side of the squares of Fourier space over which the noise is taken to be the same, places."""
 STREAK = 32
@@ -51,10 +48,10 @@ def periodic_plane(recorded: np.ndarray, scanned: bool = True) -> np.ndarray:
     """
     good = np.isfinite(recorded)
     level = recorded[good].mean() if good.any() else 0.0
-    return periodic_structure(recorded, np.full(recorded.shape, level, np.float32), scanned, SUGGESTED)
+    return periodic_structure(recorded, np.full(recorded.shape, level, np.float32), scanned)
 
 
-def periodic_structure(recorded: np.ndarray, restored: np.ndarray, scanned: bool = True, certain: float = CERTAIN) -> np.ndarray:
+def periodic_structure(recorded: np.ndarray, restored: np.ndarray, scanned: bool = True) -> np.ndarray:
     """What a restoration took off that repeats over the image, to be added to the restored one.
 
     Parameters
@@ -63,8 +60,6 @@ def periodic_structure(recorded: np.ndarray, restored: np.ndarray, scanned: bool
         On the same scale of intensities; nothing is put back where either is not finite. Hot and dead pixels are cut off first.
     scanned : bool
         Whether rows were recorded one after the other, and may differ in level and be displaced: what that makes is no structure.
-    certain : float
-        Amplitude of a Fourier coefficient that is taken for structure, in units of the noise's deviation along one axis.
 
     Returns
     -------
@@ -80,7 +75,7 @@ def periodic_structure(recorded: np.ndarray, restored: np.ndarray, scanned: bool
     difference = np.where(good, difference - difference[good].mean(), 0)
     if scanned:
         difference = without_row_shifts(difference, shown)
-    found = _significant(difference, scanned, certain)
+    found = _significant(difference, scanned)
     return np.where(good, found * _borne_out(difference, found), 0).astype(np.float32)
 
 
@@ -108,13 +103,13 @@ def without_row_shifts(difference: np.ndarray, restored: np.ndarray) -> np.ndarr
     return np.asarray(difference - share * shift[:, None] * slope)
 
 
-def _significant(difference: np.ndarray, scanned: bool, certain: float) -> np.ndarray:
+def _significant(difference: np.ndarray, scanned: bool) -> np.ndarray:
     """The part of an image (Y, X) whose Fourier coefficients stand above the noise around them."""
     spectrum = np.fft.fftshift(fft.rfft2(difference), axes=0)
     amplitude = np.abs(spectrum)
     noise = _noise(amplitude, scanned)
     around = np.ones((3, 3))
-    spots = ndimage.binary_propagation(amplitude > certain * noise, around, amplitude > LIKELY * noise)
+    spots = ndimage.binary_propagation(amplitude > CERTAIN * noise, around, amplitude > LIKELY * noise)
     kept = ndimage.binary_dilation(spots, around) & (amplitude > BESIDE * noise)
     if not kept.any():
         return np.zeros_like(difference)
