@@ -20,6 +20,8 @@ INDEPENDENT = 12.0
 """Pixels over which the noise of an image smoothed by one px is alike."""
 CELLS_AROUND = 1.6
 """Periods of a lattice within which other shifts are thought of."""
+SPLINE_REACH = 12
+"""Pixels beyond which others count less than a ten-thousandth for a spline of fifth order."""
 CONTRAST = 1e-6
 """Frames that vary less than this share of their level show nothing."""
 
@@ -129,18 +131,31 @@ def pair_shifts(before: SearchFrame, after: SearchFrame) -> PairShifts:
 
 def _peaks(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places (N, 2) of the highest peaks, between pixels, and their heights (N,)."""
-    filled = np.nan_to_num(correlation, nan=-1.0)
     inner = ndimage.binary_erosion(np.isfinite(correlation), np.ones((3, 3)))
-    highest = float(filled[inner].max(initial=-1.0))
-    top = (filled == ndimage.maximum_filter(filled, 3)) & inner & (filled > max(AS_HIGH * highest, 0.0))
-    places = np.argwhere(top)
+    highest = float(correlation[inner].max(initial=-1.0))
+    # Not a number is not greater either.
+    places = np.argwhere((correlation > max(AS_HIGH * highest, 0.0)) & inner)
+    places = places[_above_neighbours(correlation, places)]
     if len(places) == 0:
         return (np.array(correlation.shape)[None] - 1) / 2, np.zeros(1)
     order = np.argsort(np.hypot(*(places - (np.array(correlation.shape) - 1) / 2).T))[:MOST_PEAKS]
-    places = places[order] + _between_pixels(filled, places[order])
-    # A fine lattice has a few pixels a period here, which parabolas do not follow.
-    smooth = ndimage.spline_filter(np.nan_to_num(correlation), order=5, mode="mirror")
-    return places, ndimage.map_coordinates(smooth, places.T, order=5, prefilter=False, mode="mirror")
+    between = places[order] + _between_pixels(correlation, places[order])
+    return between, np.array([_height(correlation, place, here) for place, here in zip(places[order], between, strict=True)])
+
+
+def _above_neighbours(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Which places (N, 2), none of them at the border, are at least as high as all eight around them."""
+    y, x = places.T
+    own = values[y, x]
+    around = [values[y + up, x + right] for up in (-1, 0, 1) for right in (-1, 0, 1) if up or right]
+    return np.all([own >= other for other in around], axis=0)
+
+
+def _height(values: np.ndarray, pixel: np.ndarray, place: np.ndarray) -> float:
+    """Height of a peak between pixels; a fine lattice has a few pixels a period here, which parabolas do not follow."""
+    low, high = np.maximum(pixel - SPLINE_REACH, 0), np.minimum(pixel + SPLINE_REACH + 1, values.shape)
+    around = np.nan_to_num(values[low[0] : high[0], low[1] : high[1]])
+    return float(ndimage.map_coordinates(around, (place - low)[:, None], order=5, mode="mirror")[0])
 
 
 def _between_pixels(values: np.ndarray, places: np.ndarray) -> np.ndarray:

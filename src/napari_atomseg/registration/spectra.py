@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -78,10 +79,21 @@ def on_search_grid(
 
 def _smoothed(image: np.ndarray, sigma: np.ndarray | float) -> np.ndarray:
     """Gaussian mean of the known pixels; unknown where the image is."""
+    sigmas = np.broadcast_to(sigma, 2)
     known = np.isfinite(image)
-    weights = ndimage.gaussian_filter(known.astype(float), sigma, mode="constant")
-    total = ndimage.gaussian_filter(np.where(known, image, 0.0), sigma, mode="constant")
+    if known.all():
+        weights = _outer(
+            [ndimage.gaussian_filter1d(np.ones(n), s, mode="constant") for n, s in zip(image.shape, sigmas, strict=True)]
+        )
+        return np.asarray(ndimage.gaussian_filter(image, sigmas, mode="constant") / weights)
+    weights = ndimage.gaussian_filter(known.astype(float), sigmas, mode="constant")
+    total = ndimage.gaussian_filter(np.where(known, image, 0.0), sigmas, mode="constant")
     return np.where(known, total / np.maximum(weights, 1e-12), np.nan)
+
+
+def _outer(each: list[np.ndarray]) -> np.ndarray:
+    """What the edges of a rectangle leave of a weight, from what they leave of it along each axis."""
+    return np.maximum(each[0][:, None] * each[1], 1e-12)
 
 
 def band_passed(image: np.ndarray) -> np.ndarray:
@@ -94,10 +106,17 @@ def band_passed(image: np.ndarray) -> np.ndarray:
 def _broad_mean(image: np.ndarray, width: int) -> np.ndarray:
     """As a Gaussian mean of half the width, by three running means, which takes as long for any width."""
     known = np.isfinite(image)
-    parts = [known.astype(float), np.where(known, image, 0.0)]
+    if known.all():
+        weights = _outer([_thrice(ndimage.uniform_filter1d, np.ones(length), width) for length in image.shape])
+        return _thrice(ndimage.uniform_filter, image, width) / weights
+    weights, total = (_thrice(ndimage.uniform_filter, part, width) for part in (known.astype(float), np.where(known, image, 0.0)))
+    return np.where(known, total / np.maximum(weights, 1e-12), np.nan)
+
+
+def _thrice(mean: Callable[..., np.ndarray], values: np.ndarray, width: int) -> np.ndarray:
     for _ in range(3):
-        parts = [ndimage.uniform_filter(part, width, mode="constant") for part in parts]
-    return np.where(known, parts[1] / np.maximum(parts[0], 1e-12), np.nan)
+        values = mean(values, width, mode="constant")
+    return values
 
 
 def match_spectra(expected: np.ndarray, seen: np.ndarray, limits: Limits) -> Placement:
