@@ -178,8 +178,12 @@ def table(recipe: recipes.Recipe, text: str) -> Iterator[str]:
     """The chapter of a recipe."""
     yield f"## {recipe.name}\n\n{recipe.about}\n"
     if recipe.parts:
-        names = ", ".join(f"[{part.name}](#{part.name})" for part in recipe.parts)
-        yield f"One of these for each image, all as often: {names}.\n"
+        weights = recipe.part_weights or (1.0,) * len(recipe.parts)
+        names = ", ".join(
+            f"[{part.name}](#{part.name}) {100 * weight / sum(weights):.0f} %"
+            for part, weight in zip(recipe.parts, weights, strict=True)
+        )
+        yield f"One of these for each image: {names}.\n"
         return
     yield f"![{recipe.name}](gallery/recipe_{recipe.name}.png)\n"
     yield "| part | parameter | meaning, symbol and equation | unit | range | distribution | source |\n" + "|---" * 7 + "|"

@@ -1,5 +1,7 @@
 """What networks that restore learn from, and how they are judged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from napari_atomseg.training.params import TrainParams
 from napari_atomseg.training.restoration_examples import (
     draw_restoration_examples,
     kind_planes,
+    kinds_of,
     restoration_examples,
     standard_planes,
 )
@@ -30,8 +33,17 @@ def recipe():
 
 
 def test_every_kind_of_image_takes_part(recipe):
-    drawn = {draw_record(recipe, seed).recipe for seed in range(60)}
+    kinds = {part.name: part.kind for part in recipe.parts}
+    drawn = {kinds[draw_record(recipe, seed).recipe] for seed in range(200)}
     assert drawn == {"hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem"}
+
+
+def test_recipes_of_one_kind_share_its_plane(recipe):
+    columns = replace(recipe, parts=tuple(part for part in recipe.parts if part.kind == "hrstem"), part_weights=())
+    assert {part.name for part in columns.parts} == {"hrstem", "columns_stem", "temimagenet"}
+    assert kinds_of(recipe) == ["hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem"]
+    assert kinds_of(columns) == ["hrstem"]
+    assert draw_restoration_examples(columns, 1, 0, 2, 48).image.shape[1] == 3
 
 
 def test_a_recipe_of_parts_that_has_more_is_refused():

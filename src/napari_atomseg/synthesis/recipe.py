@@ -19,7 +19,7 @@ from napari_atomseg.synthesis.steps import draw_steps, flattened
 
 REQUIRED = ("name", "image", "specimens", "imaging", "peak")
 AMOUNTS = ("peak", "dose", "mean")
-KNOWN = (*REQUIRED, *AMOUNTS[1:], "classes", "about", "modality", "scene", "noise", "labels", "sources")
+KNOWN = (*REQUIRED, *AMOUNTS[1:], "classes", "about", "modality", "kind", "scene", "noise", "labels", "sources")
 KNOWN_OF_PARTS = ("name", "about", "parts")
 """Of recipes that only name others."""
 
@@ -35,6 +35,8 @@ class Recipe:
         One sentence.
     modality : str
         stem, sem or tem.
+    kind : str
+        What networks that restore are told of its images, such as hrstem; the recipe's name if left out.
     image : mapping
         ``size`` in px, ``pixel_size`` in Angstrom.
     specimens : tuple of mapping
@@ -72,6 +74,7 @@ class Recipe:
     dose: Any = None
     classes: int = 1
     mean: Any = None
+    kind: str = ""
     parts: tuple[Recipe, ...] = ()
     part_weights: tuple[float, ...] = ()
 
@@ -137,6 +140,7 @@ def recipe_from(values: Any, where: str) -> Recipe:
         dose=values.get("dose"),
         classes=int(values.get("classes", 1)),
         mean=values.get("mean"),
+        kind=str(values.get("kind", values["name"])),
     )
 
 

@@ -20,7 +20,7 @@ from napari_atomseg.training.count_validation import validate_counts
 from napari_atomseg.training.examples import Examples, draw_examples
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.training.particle_examples import COLUMN_LABEL_WIDTH, compute_ahead, draw_particle_examples
-from napari_atomseg.training.restoration_examples import draw_restoration_examples
+from napari_atomseg.training.restoration_examples import draw_restoration_examples, kinds_of
 from napari_atomseg.training.restoration_validation import validate_restoration
 from napari_atomseg.training.sheets import LABEL_WIDTH
 from napari_atomseg.training.structure_examples import draw_structure_examples
@@ -129,9 +129,9 @@ def _whole_lesson(recipe: Recipe) -> Lesson:
             outputs=taught.outputs,
             draw=draw_restoration_examples,
             validate=validate_restoration,
-            network=UnetParams(conditions=len(recipe.parts), periodic=True),
+            network=UnetParams(conditions=len(kinds_of(recipe)), periodic=True),
             params=TrainParams(batch=8, patch=128, learning_rate=1e-3, warm_up=200, settled=0.8),
-            modality=", ".join(part.name for part in recipe.parts),
+            modality=", ".join(kinds_of(recipe)),
             normalisation=WHOLE,
             label_width=0.0,
             sampling_range=(0.0, 1000.0),

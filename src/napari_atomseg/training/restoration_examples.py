@@ -42,7 +42,7 @@ class RestorationExamples(Examples):
     Attributes
     ----------
     kinds : ndarray of int, shape (B,)
-        Place of each one's recipe among the parts.
+        Place of each one's kind among those of the recipe (:func:`kinds_of`).
     """
 
     kinds: np.ndarray
@@ -56,7 +56,7 @@ def draw_restoration_examples(
     Parameters
     ----------
     recipe : Recipe
-        Of parts, one for each kind of image.
+        Of parts, at least one for each kind of image.
     seed, number : int
     batch : int
         Examples.
@@ -72,14 +72,25 @@ def draw_restoration_examples(
         before, place = SEEN_AGAIN[row % len(SEEN_AGAIN)], row // len(SEEN_AGAIN)
         scene = seed * 2**24 + (number - before) % 2**20 * fresh + place
         drawn.append(_flipped(_part(_kept(recipe, scene, FIELD * patch), patch, rng), rng))
-    names = [part.name for part in recipe.parts]
+    kinds = kinds_of(recipe)
     return restoration_examples(
         torch.cat([one.planes for one in drawn]).float(),
-        np.array([names.index(one.kind) for one in drawn]),
+        np.array([kinds.index(one.kind) for one in drawn]),
         rng.uniform(size=batch) >= UNKNOWN,
-        len(names),
+        len(kinds),
         rng,
     )
+
+
+def kinds_of(recipe: Recipe) -> list[str]:
+    """Kinds of the images of a recipe of parts, each once, in the order of the parts.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of parts, of which some may be of one kind.
+    """
+    return list(dict.fromkeys(part.kind for part in recipe.parts))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,10 +124,9 @@ def _drawn(recipe: Recipe, seed: int, patch: int) -> _Pair:
         except AtomsegError as error:
             last = error
             continue
-        kind = made.records[0].recipe
-        modality = next(part.modality for part in recipe.parts if part.name == kind)
-        planes = standard_planes(made.image, made.labels["noise_free"], scanned=modality != "tem")
-        return _Pair(planes=planes.half(), kind=kind, modality=modality)
+        part = next(part for part in recipe.parts if part.name == made.records[0].recipe)
+        planes = standard_planes(made.image, made.labels["noise_free"], scanned=part.modality != "tem")
+        return _Pair(planes=planes.half(), kind=part.kind, modality=part.modality)
     raise last
 
 
