@@ -1,5 +1,7 @@
 """The network that restores and comes with the plugin, on scenes that no training draws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,31 @@ def test_an_empty_field_stays_empty(rng, kind):
     assert np.std(found.data) < 0.1 * np.std(noise)
     assert np.mean(found.data) == pytest.approx(10, rel=0.02)
     assert not any("invented" in note for note in found.notes)
+
+
+def test_displaced_rows_are_put_back_where_a_lattice_shows_them():
+    made = render([draw_record(displaced_crystal(), seed, 192) for seed in (3,)], ("noise_free",))
+    image = Micrograph(
+        data=made.image[0, 0].numpy(), pixel_size=(made.records[0].pixel_size,) * 2, modality="adf", name="displaced rows"
+    )
+    true = made.labels["noise_free"][0, 0].numpy()
+    straight, scanned = (
+        restore(image, model="restore", params=RestorationParams(straighten=straighten)) for straighten in (True, False)
+    )
+    assert "rows straightened by" in straight.notes[0]
+    assert "rows" not in scanned.notes[0]
+    assert decibels(np.asarray(straight.data), true) > decibels(np.asarray(scanned.data), true) + 0.5
+
+
+def displaced_crystal():
+    """A recipe of Pt crystals whose rows are displaced and that have little other noise."""
+    recipe, whole = read_recipe("columns_stem"), {"material": ["Pt", [1, 1, 0]], "edge": None}
+    return replace(
+        recipe,
+        specimens=tuple(one | whole for one in recipe.specimens if one["kind"] == "crystal"),
+        noise=(
+            {"scan_jitter": {"sigma_x": 0.3, "sigma_y": 0.1, "phi_x": 0.6, "phi_y": 0.6}, "probability": 1.0},
+            {"counting": {}, "probability": 1.0},
+        ),
+        peak=100,
+    )

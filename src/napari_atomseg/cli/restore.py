@@ -18,6 +18,7 @@ from napari_atomseg.core.jobs import run
     {"restoration": "RestorationParams"},
     FieldOption("restoration.modality"),
     FieldOption("restoration.periodic", "--no-periodic"),
+    FieldOption("restoration.straighten", "--as-scanned"),
     FieldOption("restoration.device"),
 )
 def restore_images(

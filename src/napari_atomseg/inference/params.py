@@ -74,12 +74,16 @@ class RestorationParams:
     periodic : bool
         Put structure back that repeats over the image and that the network took off with the noise, where it stands above the
         noise: this part is measured.
+    straighten : bool
+        Put displaced scan rows back first, where the lattice of the columns shows them: of images of atoms in a STEM whose pixel
+        size is known.
     device : {'auto', 'cpu', 'cuda', 'mps'}
         Where the network runs; auto takes a GPU where there is one.
     """
 
     modality: Literal["auto", "unknown", "hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem"] = "auto"
     periodic: bool = True
+    straighten: bool = True
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
     def __post_init__(self) -> None:

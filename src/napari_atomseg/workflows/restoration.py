@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.core.jobs import Progress, Steps, job, with_frame_progress
+from napari_atomseg.core.jobs import Progress, Steps, as_part, job, with_frame_progress
 from napari_atomseg.core.micrograph import TEM, Micrograph
 from napari_atomseg.core.region import Region, mask_of
 from napari_atomseg.core.scratch import scratch_array
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DARK_FIELD = ("haadf", "adf")
 STEM = (*DARK_FIELD, "abf", "bf")
 ATOMS_IN_STEM = "hrstem"
+ROWS_SHARE = 0.4
+"""Of the time of a frame that it takes to see how far its rows are displaced."""
 ATOMS_SEEN = 0.6
 """Largest pixel, Angstrom, with which an image is taken to show atoms ('hr')."""
 
@@ -72,11 +74,10 @@ def restore(
     found = scratch_array((len(indices), *micrograph.shape[-2:]) if stacked else micrograph.shape[-2:])
     warnings: list[str] = []
     for row, index in enumerate(indices):
-        plane = micrograph.frame(index)
         steps = _restored(asked, micrograph, index, part, params)
         target = found[row] if stacked else found
-        target[...], done = yield from with_frame_progress(steps, row, len(indices))
-        words = (*check_lattice(plane, target).warnings(), little_noise(plane, target))
+        target[...], seen, done = yield from with_frame_progress(steps, row, len(indices))
+        words = (*check_lattice(seen, target).warnings(), little_noise(seen, target))
         warnings += [f"frame {index}: {text}" if stacked else text for text in words if text]
     note = f"restored by the network {asked.name}, {asked.words}{done}: a belief, not a measurement"
     return _like(micrograph, found, "restored", (note, *warnings))
@@ -108,9 +109,8 @@ def restoration_spread(
     AtomsegError
         If no model restores, or it does not know such images.
     """
-    from napari_atomseg.inference.restore import spread_plane
-
-    asked = _asked(micrograph, model or default_restorer(), params or RestorationParams())
+    params = params or RestorationParams()
+    asked = _asked(micrograph, model or default_restorer(), params)
     if asked.by_columns:
         raise AtomsegError(
             f"the network {asked.name} answers once only, and gives no spread of four answers; leave the spread out, or name a "
@@ -120,7 +120,7 @@ def restoration_spread(
     stacked = len(indices) > 1
     found = scratch_array((len(indices), *micrograph.shape[-2:]) if stacked else micrograph.shape[-2:])
     for row, index in enumerate(indices):
-        steps = spread_plane(asked.model, micrograph.frame(index), asked.kind, device=asked.device)
+        steps = _spread(asked, micrograph, index, params)
         (found[row] if stacked else found)[...] = yield from with_frame_progress(steps, row, len(indices))
     note = f"spread of four answers of the network {asked.name}, {asked.words}: a lower bound of its error"
     return _like(micrograph, found, "spread of restoration", (note,))
@@ -162,42 +162,72 @@ class _Asked:
 
 def _restored(
     asked: _Asked, micrograph: Micrograph, index: int, part: np.ndarray | None, params: RestorationParams
-) -> Steps[tuple[np.ndarray, str]]:
-    """A frame restored, and what was done beside, in words."""
+) -> Steps[tuple[np.ndarray, np.ndarray, str]]:
+    """A frame restored, what the network saw of it, and what was done beside, in words."""
     from napari_atomseg.inference.frame_maps import AS_SCANNED
     from napari_atomseg.inference.periodic_structure import periodic_structure
     from napari_atomseg.inference.restore import restore_plane
 
-    plane, done, straight = micrograph.frame(index), "", False
+    straight = False
     if asked.by_columns:
-        found, rows = yield from _denoised(asked, micrograph, index)
-        straight = rows != AS_SCANNED
-        done = f", rows {rows}"
+        plane = np.asarray(micrograph.frame(index))
+        found, rows = yield from _denoised(asked, micrograph, index, params)
+        # Rows that were put back would come with what is periodic in them.
+        straight, done = rows != AS_SCANNED, f", rows {rows}"
     else:
-        found = yield from restore_plane(asked.model, plane, asked.kind, region=part, device=asked.device)
-    # Rows that were put back would come with what is periodic in them.
+        plane, done = yield from as_part(_straightened(asked, micrograph, index, params), 0, ROWS_SHARE, "putting rows back")
+        steps = restore_plane(asked.model, plane, asked.kind, region=part, device=asked.device)
+        found = yield from as_part(steps, ROWS_SHARE, 1, "restoring")
     if params.periodic and not straight:
         scanned = not asked.kind.endswith("tem") and micrograph.modality not in TEM
-        found += periodic_structure(np.asarray(plane), found, scanned)
+        found += periodic_structure(plane, found, scanned)
         done += ", with the periodic structure that stands above the noise put back"
     if part is not None:
         found[~part] = np.nan
-    return found, done
+    found[~np.isfinite(micrograph.frame(index))] = np.nan
+    return found, plane, done
 
 
-def _denoised(asked: _Asked, micrograph: Micrograph, index: int) -> Steps[tuple[np.ndarray, str]]:
+def _straightened(asked: _Asked, micrograph: Micrograph, index: int, params: RestorationParams) -> Steps[tuple[np.ndarray, str]]:
+    """A frame with its rows where the lattice says, if a network for columns knows such images; and by how far, in words."""
+    from napari_atomseg.inference.cached_model import cached_model
+    from napari_atomseg.inference.displaced_rows import displaced_rows, straight_image
+    from napari_atomseg.inference.frame_maps import straightened_by
+    from napari_atomseg.inference.pixel_size import PixelSizeEstimate
+
+    plane = np.asarray(micrograph.frame(index))
+    name = network_for_columns(micrograph) if params.straighten and asked.kind == ATOMS_IN_STEM else ""
+    if not name:
+        return plane, ""
+    assert micrograph.pixel_size is not None
+    size = PixelSizeEstimate(size=micrograph.pixel_size, source=micrograph.pixel_size_source)
+    shifts = yield from displaced_rows(plane, cached_model(name, asked.device), size, asked.device)
+    if shifts is None:
+        return plane, ""
+    return straight_image(plane, shifts), f", rows {straightened_by(shifts * np.array(size.size))}"
+
+
+def _spread(asked: _Asked, micrograph: Micrograph, index: int, params: RestorationParams) -> Steps[np.ndarray]:
+    """Spread of the answers about a frame, with its rows where :func:`restore` puts them."""
+    from napari_atomseg.inference.restore import spread_plane
+
+    plane, _ = yield from as_part(_straightened(asked, micrograph, index, params), 0, ROWS_SHARE / 4, "putting rows back")
+    steps = spread_plane(asked.model, plane, asked.kind, device=asked.device)
+    return (yield from as_part(steps, ROWS_SHARE / 4, 1, "spread"))
+
+
+def _denoised(asked: _Asked, micrograph: Micrograph, index: int, params: RestorationParams) -> Steps[tuple[np.ndarray, str]]:
     """The denoised image of a network for columns, and what was done to rows."""
-    from napari_atomseg.inference.frame_maps import frame_maps
+    from napari_atomseg.inference.frame_maps import AS_SCANNED, frame_maps
     from napari_atomseg.inference.params import NetworkParams
     from napari_atomseg.inference.pixel_size import resolve_pixel_size
 
-    told = NetworkParams(device=asked.device)  # type: ignore[arg-type]  # checked there
+    told = NetworkParams(straighten=params.straighten, device=asked.device)  # type: ignore[arg-type]  # checked there
     size = yield from resolve_pixel_size(micrograph, index, asked.model, told)
     plane = micrograph.lazy_frame(index)
     prediction, said = yield from frame_maps(plane, asked.model, (DENOISED,), told, size, held=True)
     found = np.array(prediction.on_image(DENOISED), np.float32)
-    found[~np.isfinite(np.asarray(micrograph.frame(index)))] = np.nan
-    return found, str(said["rows"])
+    return found, str(said.get("rows", AS_SCANNED))
 
 
 def _asked(micrograph: Micrograph, model: str | None, params: RestorationParams) -> _Asked:
@@ -241,12 +271,18 @@ def _best_known(micrograph: Micrograph, params: RestorationParams) -> str:
     """Name of the network that restores such an image best: that for columns where it knows the image."""
     told = params.modality in ("auto", ATOMS_IN_STEM)
     if told and micrograph.modality in DARK_FIELD and kind_of(micrograph) == ATOMS_IN_STEM:
-        cards = model_cards()
-        name = default_network() if cards else ""
-        card = cards.get(name)
-        if card is not None and card.task == COLUMNS and card.restores and _knows_pixels(card, micrograph):
+        name = network_for_columns(micrograph)
+        if name and model_cards()[name].restores:
             return name
     return default_restorer()
+
+
+def network_for_columns(micrograph: Micrograph) -> str:
+    """Name of the network that finds columns if it knows such pixels; empty if there is none."""
+    cards = model_cards()
+    name = default_network() if cards else ""
+    card = cards.get(name)
+    return name if card is not None and card.task == COLUMNS and _knows_pixels(card, micrograph) else ""
 
 
 def _knows_pixels(card: ModelCard, micrograph: Micrograph) -> bool:

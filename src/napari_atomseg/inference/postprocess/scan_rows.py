@@ -65,13 +65,25 @@ def straightened(prediction: Prediction, shifts: np.ndarray) -> Prediction:
     """
 
     def moved(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {task: _moved(values, shifts) for task, values in maps.items()}
+        return {task: rows_put_back(values, shifts) for task, values in maps.items()}
 
-    image = None if prediction.image is None else _moved(prediction.image, shifts)
+    image = None if prediction.image is None else rows_put_back(prediction.image, shifts)
     return replace(prediction, maps=moved(prediction.maps), spread=moved(prediction.spread), shifts=shifts, image=image)
 
 
-def _moved(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+def rows_put_back(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """An image with every row where it belongs, by cubic splines.
+
+    Parameters
+    ----------
+    values : ndarray, shape (Y, X)
+    shifts : ndarray, shape (Y, 2), px, (y, x)
+        By which each row was displaced.
+
+    Returns
+    -------
+    ndarray, float32, shape (Y, X)
+    """
     rows, places = np.arange(values.shape[0]), np.arange(values.shape[1])
     at = [np.broadcast_to((rows + shifts[:, 0])[:, None], values.shape), places[None] + shifts[:, 1:]]
     return np.asarray(ndimage.map_coordinates(values, at, order=3, mode="nearest"), np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,7 @@ class RestorePage(NetworkPage):
             "Ask the network four times, with the rows in the other order and without the kind: where its answers differ, it "
             "does not know. Takes five times as long. Default: off."
         )
-        self.more = Form(RestorationParams, ("periodic", "device"))
+        self.more = Form(RestorationParams, ("periodic", "straighten", "device"))
         self.first.addRow("Network", self.model)
         self.where = form_layout()
         self.where.addRow(self.region_text, self.region)
@@ -110,8 +110,7 @@ class RestorePage(NetworkPage):
     @property
     def params(self) -> RestorationParams:
         """How the image is restored."""
-        more = self.more.value()
-        return RestorationParams(modality=self.form.value().modality, periodic=more.periodic, device=more.device)
+        return replace(self.more.value(), modality=self.form.value().modality)
 
     @property
     def links(self) -> Links:
