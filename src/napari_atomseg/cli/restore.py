@@ -25,7 +25,7 @@ def restore_images(
     inputs: ImagesIn,
     out: ImagesOut,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A network that restores, see `models`; by default the first of them.")
+        str | None, typer.Option(metavar="NAME", help="The only network to ask, see `models`; by default the best for the image.")
     ] = None,
     difference: Annotated[
         bool, typer.Option("--difference", help="Write recorded minus restored image too, to NAME_difference.")

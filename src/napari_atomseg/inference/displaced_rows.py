@@ -1,60 +1,35 @@
-"""How far the rows of a scanned image were displaced, where the lattice of its columns tells it, and the image without that."""
+"""How far the rows of a scanned image were displaced, where the lattice of its columns told it, and the image without that."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
 
-from napari_atomseg.core.jobs import Steps
-from napari_atomseg.inference.detection.columns import native_columns
-from napari_atomseg.inference.frame_maps import frame_maps
-from napari_atomseg.inference.params import NetworkParams
-from napari_atomseg.inference.pixel_size import PixelSizeEstimate
-from napari_atomseg.inference.postprocess.scan_rows import row_shifts, rows_put_back
+from napari_atomseg.inference.postprocess.scan_rows import rows_put_back
+from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.inference.whole_normalisation import cut_off
-from napari_atomseg.networks.zoo import Model
-
-OF_LATTICE = ("columns", "background")
-"""Maps from which the lattice is told."""
 
 
-def displaced_rows(plane: Any, model: Model, size: PixelSizeEstimate, device: str = "cpu") -> Steps[np.ndarray | None]:
-    """Displacement of each row of an image.
+def image_shifts(maps: Prediction) -> np.ndarray | None:
+    """Displacement of each row of an image whose maps were straightened.
 
     Parameters
     ----------
-    plane : array, shape (Y, X)
-        Numpy or lazy.
-    model : Model
-        A network for columns.
-    size : PixelSizeEstimate
-        What a pixel is taken for.
-    device : str
-
-    Yields
-    ------
-    Progress
+    maps : Prediction
+        As :func:`~napari_atomseg.inference.frame_maps.frame_maps` gives them.
 
     Returns
     -------
     ndarray, shape (Y, 2), px, (y, x)
-        By which each row is displaced; None where the lattice does not tell it.
-
-    Raises
-    ------
-    ModelError
-        If the model does not know such images.
+        None if they were left as scanned.
     """
-    told = NetworkParams(straighten=False, alike=False, device=device)  # type: ignore[arg-type]  # checked there
-    maps, _ = yield from frame_maps(plane, model, OF_LATTICE, told, size)
-    native = row_shifts(native_columns(maps, model.card), maps.grid.native_shape[0])
-    if native is None:
+    if maps.shifts is None:
         return None
-    rows = maps.grid.to_image(np.stack([np.arange(len(native)), np.zeros(len(native))], axis=1))[:, 0]
-    ratio = model.card.native_sampling / np.array(size.size)
-    return np.stack([np.interp(np.arange(plane.shape[0]), rows, native[:, axis]) for axis in (0, 1)], axis=1) * ratio
+    number = len(maps.shifts)
+    rows = maps.grid.to_image(np.stack([np.arange(number), np.zeros(number)], axis=1))[:, 0]
+    ratio = np.array([float(one) for one in maps.grid.ratio])
+    wanted = np.arange(maps.grid.shape[0])
+    return np.stack([np.interp(wanted, rows, maps.shifts[:, axis]) for axis in (0, 1)], axis=1) * ratio
 
 
 def straight_image(plane: np.ndarray, shifts: np.ndarray) -> np.ndarray:
@@ -65,7 +40,7 @@ def straight_image(plane: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     plane : ndarray, shape (Y, X)
         What is not finite takes the median of the image.
     shifts : ndarray, shape (Y, 2), px, (y, x)
-        Of :func:`displaced_rows`.
+        Of :func:`image_shifts`.
 
     Returns
     -------

@@ -74,7 +74,7 @@ def frame_maps(
     if params.straighten:
         yield Progress(0, 0, "comparing rows")
         shifts = row_shifts(native_columns(found, model.card), found.grid.native_shape[0])
-        says["rows"] = AS_SCANNED if shifts is None else straightened_by(shifts * model.card.native_sampling)
+        says["rows"] = _rows_said(shifts, model.card.native_sampling)
     else:
         shifts = None
     if params.alike and held:
@@ -104,12 +104,8 @@ def _size_said(estimate: PixelSizeEstimate) -> dict[str, Any]:
     return {"pixel_size_angstrom": list(estimate.size), "pixel_size_source": estimate.source}
 
 
-def straightened_by(shifts: np.ndarray) -> str:
-    """What is said of rows that were put back.
-
-    Parameters
-    ----------
-    shifts : ndarray, shape (Y, 2), Angstrom, (y, x)
-    """
-    rms = 100 * np.sqrt(np.mean(shifts**2, axis=0))
+def _rows_said(shifts: np.ndarray | None, native_sampling: float) -> str:
+    if shifts is None:
+        return AS_SCANNED
+    rms = 100 * native_sampling * np.sqrt(np.mean(shifts**2, axis=0))
     return f"straightened by {rms[0]:.0f} pm along y and {rms[1]:.0f} pm along x"

@@ -18,8 +18,9 @@ from napari_atomseg.gui.widgets.forms import enable, form_layout
 from napari_atomseg.gui.widgets.image_pair import BESIDE
 from napari_atomseg.gui.widgets.link_label import LinkLabel
 from napari_atomseg.gui.widgets.map_pair import CompareRow
-from napari_atomseg.gui.widgets.network_settings import ModelBox
+from napari_atomseg.gui.widgets.network_settings import BEST_FOR_IMAGE, ModelBox
 from napari_atomseg.gui.widgets.region import RegionBox
+from napari_atomseg.workflows import AUTO
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host
@@ -73,7 +74,7 @@ class NetworkPage(QWidget):
         super().__init__()
         self._host, self._networks, self._remembered = host, host.networks, remembered
         self.empty = LinkLabel(host.viewer, no_network)
-        self.model = ModelBox(self._networks, restoring=restoring)
+        self.model = ModelBox(self._networks, {AUTO: BEST_FOR_IMAGE} if restoring else None, restoring=restoring)
         self.model.setObjectName(remembered)
         self.region = RegionBox(host)
         self.region_text = region_text

@@ -22,6 +22,8 @@ from napari_atomseg.workflows import RESTORATION, NetworkParams, known_pixel_siz
 if TYPE_CHECKING:
     from napari_atomseg.networks.card import ModelCard
 
+BEST_FOR_IMAGE = "auto (best for the image)"
+"""The entry that leaves the choice to the image."""
 NO_NETWORK = (
     "No network is installed. A network finds columns in noise and makes maps of an image. "
     '<a href="train">Train one</a> for your crystal, or <a href="import">import</a> a model folder '
@@ -76,7 +78,7 @@ class ModelBox(ElidedComboBox):
     ----------
     networks : NetworkSettings
     others : dict of str
-        Texts of further entries by their data, shown first.
+        Texts of further entries by their data, shown first; where images are restored they need a model, too.
     restoring : bool
         Offer the models that give images without noise, those that were taught to restore first, instead of all others.
     """
@@ -125,8 +127,9 @@ class ModelBox(ElidedComboBox):
         before = self.chosen
         blocked = self.blockSignals(True)
         self.clear()
-        for name, text in self._others.items():
-            self.addItem(text, name)
+        if not self._restoring or self.offered:
+            for name, text in self._others.items():
+                self.addItem(text, name)
         for name, card in sorted(self._networks.cards.items(), key=lambda one: self._restoring and one[1].task != RESTORATION):
             if not self._offered(card):
                 continue

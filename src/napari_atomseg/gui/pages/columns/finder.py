@@ -22,7 +22,7 @@ from napari_atomseg.gui.pages.columns.series_box import SeriesBox
 from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns
 from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.gui.widgets.forms import Form, ResetLabel, Setting, form_layout
-from napari_atomseg.gui.widgets.network_settings import ModelBox, NetworkSettings, PixelSizeBox
+from napari_atomseg.gui.widgets.network_settings import BEST_FOR_IMAGE, ModelBox, NetworkSettings, PixelSizeBox
 from napari_atomseg.sessions.document import beside_other_frames
 from napari_atomseg.sessions.threshold import at_least, is_by_network, least_of
 from napari_atomseg.workflows import (
@@ -78,7 +78,7 @@ class Finder(QWidget):
         networks.preferred.connect(self.model.choose)
 
     def _build(self) -> None:
-        self.model = ModelBox(self._networks, {AUTO: "auto (best for the image)", CLASSICAL: "classical (no network)"})
+        self.model = ModelBox(self._networks, {AUTO: BEST_FOR_IMAGE, CLASSICAL: "classical (no network)"})
         self.model.setObjectName("finder")
         self.least = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.least.setObjectName("least_confidence")
