@@ -1,24 +1,29 @@
 """How well drawn series are aligned: hops, errors of shifts and rows, noise, drift of turned scans, time; as tables.
 
 ``python benchmarks/series.py [NUMBER]`` draws NUMBER series (by default 200) of 12 to 40 frames of 256 x 256 px at 30 counts with
-a landmark (a corner or one vacancy), fewer of the rest; needs nothing but the plugin and its tests.
+a landmark (a corner or one vacancy), fewer of the rest; needs nothing but the plugin and its tests. ``--stream FRAMES``: only
+so many frames of 512 x 512 px at 3 counts that wander about, read from a file as they are needed.
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import tifffile
+from scipy import ndimage
 
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.registration.frame_rows import register_rows
 from napari_atomseg.registration.frames import register_frames
 from napari_atomseg.registration.rotated_scans import register_rotated
-from napari_atomseg.workflows import AlignParams, RefineParams, align, locate, refine
+from napari_atomseg.workflows import AlignParams, RefineParams, align, locate, read, refine
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "registration"))
 from series_scenes import SIGMA, SPACING, drift, lattice, series, turned_scan
@@ -148,9 +153,35 @@ def speed() -> None:
         print(f"| {many} | {side} x {side} | {mode} | {spent:.1f} | {memory:.1f} |", flush=True)
 
 
+def stream(frames: int) -> None:
+    """Frames that wander by up to 128 px, read from a file: time of the processor, peak of memory, error of the shifts."""
+    rng = np.random.default_rng(3)
+    scene = ndimage.gaussian_filter(series(rng, "defect", 2, side=768)[0][0].astype(float), 1.0)
+    walk = np.cumsum(rng.normal(0, 0.4, (frames, 2)), axis=0)
+    walk = np.round(128 + 100 * np.tanh((walk - walk.mean(axis=0)) / 100)).astype(int)
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "film.tif"
+        with tifffile.TiffWriter(film, bigtiff=True) as file:
+            for y, x in walk:
+                file.write(rng.poisson(scene[y : y + 512, x : x + 512] / 10).astype(np.uint8), contiguous=True)
+        found = align(read(film)[0])
+    errors = np.array(found.numbers["shifts_px"]) - (walk[0] - walk)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print("| frames | processor, s | peak, GB | rms error of shifts, px | largest |\n|---|---|---|---|---|")
+    rms, largest = np.sqrt(np.mean(errors**2)), np.abs(errors).max()
+    print(f"| {frames} | {used.ru_utime:.0f} | {used.ru_maxrss / 1e6:.2f} | {rms:.3f} | {largest:.3f} |")
+
+
 def main() -> None:
     """Print all tables."""
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("number", type=int, nargs="?", default=200)
+    parser.add_argument("--stream", type=int, default=0, metavar="FRAMES")
+    asked = parser.parse_args()
+    if asked.stream:
+        stream(asked.stream)
+        return
+    number = asked.number
     few = max(2, number // 40)
     hops(number // 2)
     rows(few)
