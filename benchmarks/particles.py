@@ -15,7 +15,7 @@ import argparse
 import importlib.util
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -220,11 +220,11 @@ def bench_cases(folder: Path) -> Iterator[Case]:
         )
 
 
-def counted(case: Case, model: str, alone: bool, register: bool) -> Counted:
+def counted(case: Case, model: str, alone: bool, network: NetworkParams) -> Counted:
     """Count the atoms of a series, or of its middle image."""
     data = case.stack[len(case.stack) // 2] if alone else case.stack
     image = Micrograph(data=data, pixel_size=(case.pixel_size, case.pixel_size), modality="hrtem", name=case.key)
-    found = locate(image, model=model, series=not alone, network=NetworkParams(register=register))
+    found = locate(image, model=model, series=not alone, network=network)
     counts, probability = np.zeros(len(case.heights), int), np.zeros(len(case.heights))
     right = 0
     if len(found):
@@ -358,6 +358,7 @@ def main() -> None:
     parser.add_argument("--film", action="store_true", help="also the sample film, by `sequence`")
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--without-mtf", action="store_true", help="also without the camera's MTF")
+    parser.add_argument("--averaged", action="store_true", help="ask also about the mirror images, as `locate --averaged`")
     parser.add_argument("--register", action="store_true", help="lay the images on each other first, which own ones are")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -368,8 +369,10 @@ def main() -> None:
         return
     if not cases:
         parser.error("give --own N or --bench FOLDER")
-    series = [counted(case, given.model, alone=False, register=given.register) for case in cases]
-    single = [counted(case, given.model, alone=True, register=False) for case in cases]
+    network = NetworkParams(register=given.register, averaged=given.averaged)
+    series = [counted(case, given.model, alone=False, network=network) for case in cases]
+    alone = replace(network, register=False)
+    single = [counted(case, given.model, alone=True, network=alone) for case in cases]
     for mtf in sorted({case.mtf for case in cases}, reverse=True):
         camera = "" if mtf else ", without the camera's MTF"
         table(f"focal series{camera}", [one for one in series if one.case.mtf == mtf])

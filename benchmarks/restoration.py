@@ -2,10 +2,11 @@
 
 ``--scenes N`` and ``--others N`` say how many scenes are drawn of HR-STEM and of each other kind, ``--model NAME`` what
 restores them: by default what `restore` takes, which for multislice scenes, whose pixel size and modality are known, are the
-network ``restore`` and that for columns together. Scenes are drawn from the recipes of restoration with fixed seeds that no training uses, 256 px; ``--bench
-FOLDER`` judges on multislice scenes that ``corrupt.py`` in that folder makes noisy, ``--pairs FILE`` on noisy and clean images
-of others. Beside ours stands BM3D where the package ``bm3d`` is installed (its licence is not for commercial use, so it is no
-part of this project); it is told sigma = median |I(x+1) - I(x)| / 0.954. Ratios in dB are peak signal-to-noise ratios.
+network ``restore`` and that for columns together. Scenes are drawn from the recipes of restoration with fixed seeds that no
+training uses, 256 px; ``--bench FOLDER`` judges on multislice scenes that ``corrupt.py`` in that folder makes noisy, ``--pairs
+FILE`` on noisy and clean images of others. Beside ours stands BM3D where the package ``bm3d`` is installed (its licence is not
+for commercial use, so it is no part of this project); it is told sigma = median |I(x+1) - I(x)| / 0.954. Ratios in dB are peak
+signal-to-noise ratios.
 """
 
 from __future__ import annotations

@@ -368,3 +368,5 @@ def test_places_that_look_alike_are_left_to_themselves_if_asked(call, image, sma
     assert call(*words, "-o", tmp_path / "alone.npy", "--alone")[0] == 0
     together, alone = (np.load(tmp_path / f"{name}.npy") for name in ("together", "alone"))
     assert not np.array_equal(together, alone)
+    assert call(*words, "-o", tmp_path / "averaged.npy", "--alone", "--averaged")[0] == 0
+    assert not np.array_equal(alone, np.load(tmp_path / "averaged.npy"))

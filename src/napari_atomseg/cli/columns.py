@@ -38,6 +38,7 @@ Out = Annotated[
     FieldOption("network.register", "--no-registration"),
     FieldOption("network.straighten", "--as-scanned"),
     FieldOption("network.alike", "--no-nonlocal", aliases=("--alone",)),
+    FieldOption("network.averaged", "--averaged"),
     *FIT_OPTIONS,
 )
 def locate(
@@ -105,7 +106,7 @@ def _options_of_networks(typed: Typed, model: str | None) -> list[str]:
     """Options that were typed and belong to networks; those of the other kind of finder are refused."""
     from napari_atomseg.workflows import AUTO, CLASSICAL
 
-    for_networks = typed.names("network", "straighten", "alike", "segmentation", "epsilon", "rejection")
+    for_networks = typed.names("network", "straighten", "alike", "averaged", "segmentation", "epsilon", "rejection")
     if model == CLASSICAL:
         _refuse(for_networks, "networks; name one with --model")
     elif model not in (None, AUTO):

@@ -21,6 +21,7 @@ from napari_atomseg.core.tasks import TASKS
     FieldOption("network.device"),
     FieldOption("network.straighten", "--as-scanned"),
     FieldOption("network.alike", "--no-nonlocal", aliases=("--alone",)),
+    FieldOption("network.averaged", "--averaged"),
 )
 def map_images(
     inputs: ImagesIn,
