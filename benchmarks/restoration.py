@@ -6,13 +6,15 @@ network ``restore`` and that for columns together. Scenes are drawn from the rec
 training uses, 256 px; ``--bench FOLDER`` judges on multislice scenes that ``corrupt.py`` in that folder makes noisy, ``--pairs
 FILE`` on noisy and clean images of others. Beside ours stands BM3D where the package ``bm3d`` is installed (its licence is not
 for commercial use, so it is no part of this project); it is told sigma = median |I(x+1) - I(x)| / 0.954. Ratios in dB are peak
-signal-to-noise ratios.
+signal-to-noise ratios. ``--context N`` tells what is lost in N scenes of each kind with atoms if the network sees a smaller
+field, with and without what repeats over the whole image.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,18 +23,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.networks.zoo import load_model
 from napari_atomseg.synthesis.recipe import draw_record, read_recipe
 from napari_atomseg.synthesis.render import render
+from napari_atomseg.training.restoration_examples import restoration_examples, standard_planes
 from napari_atomseg.workflows import RestorationParams, refine, restore
+from napari_atomseg.workflows.restoring_networks import default_restorer
 
 KINDS = ("hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem")
 SIDE, SEED = 256, 2**41
 DISC = 0.6
 """Radius in which the intensity of a column is summed, Angstrom."""
 PEAKS = (3, 10, 30, 100)
+SIDES, MIDDLE = (32, 48, 64, 96, 128, 256), 16
+"""Of fields of view, and of their middle that is judged, px."""
 
 Restorer = Callable[[np.ndarray, str], np.ndarray]
 
@@ -195,6 +203,44 @@ def multislice_scenes(model: str | None, theirs: Restorer | None, folder: Path) 
     table(rows, [*head, "scatter recorded, %", "scatter restored, %"])
 
 
+def context(model: str, number: int) -> None:
+    """DB that are lost in the middle of fields of view of several sides, against the whole image and what repeats over it."""
+    network = load_model(model).network.eval()
+    rows = []
+    for kind in (one for one in KINDS if one.startswith("hr")):
+        lost: dict[tuple[int, bool], list[float]] = {}
+        for noisy, true in pairs(kind, number):
+            if np.ptp(true) == 0:
+                continue
+            standard = standard_planes(*(torch.from_numpy(one)[None, None] for one in (noisy, true)), scanned="tem" not in kind)
+            seen = restoration_examples(standard, np.array([KINDS.index(kind)]), np.array([True]), len(KINDS), None)
+            for repeats in (True, False):
+                planes = seen.image.clone()
+                if not repeats:
+                    planes[:, -1] = 0
+                for side in SIDES:
+                    lost.setdefault((side, repeats), []).append(middle_error(network, planes, seen.targets, side))
+        whole = np.array(lost[SIDES[-1], True])
+        for repeats in (True, False):
+            losses = [float(np.mean(np.array(lost[side, repeats]) - whole)) for side in SIDES]
+            rows.append([kind, "yes" if repeats else "no", *losses])
+    print(f"reach of the network: {int(network.reach)} px")  # type: ignore[arg-type]
+    table(rows, ["kind", "what repeats", *(f"{side} px" for side in SIDES)])
+
+
+def middle_error(network: torch.nn.Module, planes: torch.Tensor, scene: torch.Tensor, side: int) -> float:
+    """Mean square error in dB in the middle of four windows of an image of which only so much is seen."""
+    half, inner, errors = side // 2, MIDDLE // 2, []
+    for y, x in itertools.product((SIDE // 2 - MIDDLE, SIDE // 2 + MIDDLE), repeat=2):
+        low = [min(max(place - half, 0), SIDE - side) for place in (y, x)]
+        with torch.no_grad():
+            found = network(planes[..., low[0] : low[0] + side, low[1] : low[1] + side])
+        here = [slice(place - start - inner, place - start + inner) for place, start in zip((y, x), low, strict=True)]
+        there = [slice(place - inner, place + inner) for place in (y, x)]
+        errors.append(float((found[..., here[0], here[1]] - scene[..., there[0], there[1]]).square().mean()))
+    return 10 * float(np.log10(np.mean(errors)))
+
+
 def seconds(ours: Restorer) -> None:
     """Time of whole images."""
     rng = np.random.default_rng(1)
@@ -219,7 +265,11 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--context", type=int, default=0)
     asked = parser.parse_args()
+    if asked.context:
+        context(asked.model or default_restorer(), asked.context)
+        return
     ours, theirs = by_network(asked.model), by_bm3d()
     if asked.scenes:
         own_scenes(ours, theirs, asked.scenes, asked.others)

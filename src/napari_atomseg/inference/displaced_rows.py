@@ -1,13 +1,17 @@
-"""How far the rows of a scanned image were displaced, where the lattice of its columns told it, and the image without that."""
+"""How far the rows of a scanned image were displaced, as its lattice or what it is restored to tells it; images without that."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
+from scipy import ndimage
 
-from napari_atomseg.inference.postprocess.scan_rows import rows_put_back
-from napari_atomseg.inference.predict import Prediction
 from napari_atomseg.inference.whole_normalisation import cut_off
+
+if TYPE_CHECKING:
+    from napari_atomseg.inference.predict import Prediction
 
 
 def image_shifts(maps: Prediction) -> np.ndarray | None:
@@ -49,3 +53,49 @@ def straight_image(plane: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     known = np.isfinite(plane)
     image = np.where(known, plane, np.median(plane[known]) if known.any() else 0.0).astype(np.float32)
     return rows_put_back(cut_off(torch.from_numpy(image)[None, None])[0, 0].numpy(), shifts)
+
+
+def rows_put_back(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """An image with every row where it belongs, by cubic splines.
+
+    Parameters
+    ----------
+    values : ndarray, shape (Y, X)
+    shifts : ndarray, shape (Y, 2), px, (y, x)
+        By which each row was displaced.
+
+    Returns
+    -------
+    ndarray, float32, shape (Y, X)
+    """
+    rows, places = np.arange(values.shape[0]), np.arange(values.shape[1])
+    at = [np.broadcast_to((rows + shifts[:, 0])[:, None], values.shape), places[None] + shifts[:, 1:]]
+    return np.asarray(ndimage.map_coordinates(values, at, order=3, mode="nearest"), np.float32)
+
+
+def row_displacements(difference: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """How far rows were displaced along themselves, by what displaced rows leave: a multiple of the image's slope.
+
+    Parameters
+    ----------
+    difference : ndarray, shape (Y, X)
+        Recorded less restored image; what is not finite takes no part.
+    restored : ndarray, shape (Y, X)
+
+    Returns
+    -------
+    ndarray, shape (Y,), px
+        Positive to the right; shrunk by what noise alone would make of them, to nothing where rows lie straight.
+    """
+    good = np.isfinite(difference) & np.isfinite(restored)
+    number = np.maximum(good.sum(axis=1, keepdims=True), 1)
+    off = np.where(good, difference, 0.0)
+    off = np.where(good, off - off.sum(axis=1, keepdims=True) / number, 0.0)
+    slope = np.where(good, np.gradient(np.where(good, restored, 0.0), axis=1), 0.0)
+    square = np.sum(slope * slope, axis=1)
+    if not square.any():
+        return np.zeros(len(square))
+    told = np.maximum(square, 1e-6 * square.max())
+    shift, noise = -np.sum(off * slope, axis=1) / told, off[good].var() / told
+    variance = max(0.0, float(np.average(shift**2 - noise, weights=1 / noise))) if noise.all() else float(np.mean(shift**2))
+    return np.asarray(shift * variance / np.maximum(variance + noise, 1e-30))

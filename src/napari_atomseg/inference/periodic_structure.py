@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from scipy import fft, ndimage
 
+from napari_atomseg.inference.displaced_rows import row_displacements
 from napari_atomseg.inference.whole_normalisation import cut_off
 
 CERTAIN = 5.0
@@ -92,15 +93,7 @@ def without_row_shifts(difference: np.ndarray, restored: np.ndarray) -> np.ndarr
         Displacements are estimated row by row and shrunk by what noise alone would make of them, to nothing where rows lie
         straight.
     """
-    slope = np.gradient(restored, axis=1)
-    square = np.sum(slope * slope, axis=1)
-    if not square.any():
-        return difference
-    shift = np.sum(difference * slope, axis=1) / np.maximum(square, 1e-6 * square.max())
-    noise = float(difference.var() / square.mean())
-    variance = float(shift.var())
-    share = max(0.0, 1 - noise / variance) if variance > 0 else 0.0
-    return np.asarray(difference - share * shift[:, None] * slope)
+    return np.asarray(difference + row_displacements(difference, restored)[:, None] * np.gradient(restored, axis=1))
 
 
 def _significant(difference: np.ndarray, scanned: bool) -> np.ndarray:

@@ -18,6 +18,10 @@ from napari_atomseg.workflows.restoring_networks import RestoringNetworks, defau
 
 ROWS_SHARE = 0.4
 """Of the time of a frame that it takes to see how far its rows are displaced."""
+SCANS_OF_ATOMS = ("hrstem", "hrsem")
+"""Kinds of images that are looked at again with their rows put back; where no atoms are seen that gains nothing."""
+LEAST_DISPLACEMENT = 0.1
+"""Of rows, root mean square, for which that is worth the time, px."""
 
 
 @job
@@ -139,14 +143,16 @@ def _restored(
 ) -> Steps[tuple[np.ndarray, np.ndarray, str]]:
     """A frame restored, what the networks saw of it, and what was done beside, in words."""
     from napari_atomseg.inference.periodic_structure import periodic_structure
-    from napari_atomseg.inference.restore import restore_plane
 
     share = 0.0 if asked.columns is None else ROWS_SHARE if asked.restorer is not None else 1.0
-    plane, denoised, done = yield from as_part(_by_columns(asked, micrograph, index, params), 0, share, "restoring")
+    rows, denoised, done = yield from as_part(_by_columns(asked, micrograph, index, params), 0, share, "restoring")
     answers = [] if denoised is None else [denoised]
     if asked.restorer is not None:
-        steps = restore_plane(asked.restorer, plane, asked.kind, region=part, device=asked.device)
-        answers.append((yield from as_part(steps, share, 1, "restoring")))
+        steps = _by_restorer(asked, micrograph, index, part, rows, params)
+        answer, rows, beside = yield from as_part(steps, share, 1, "restoring")
+        answers.append(answer)
+        done += beside
+    plane = _seen(micrograph, index, rows)
     found = np.asarray(sum(answers), np.float32) / len(answers)
     if params.periodic:
         scanned = not asked.kind.endswith("tem") and micrograph.modality not in TEM
@@ -158,37 +164,76 @@ def _restored(
     return found, plane, done
 
 
+def _seen(micrograph: Micrograph, index: int, rows: np.ndarray | None) -> np.ndarray:
+    """A frame with its rows, displaced by (Y, 2) px, where they belong."""
+    from napari_atomseg.inference.displaced_rows import straight_image
+
+    plane = np.asarray(micrograph.frame(index))
+    return plane if rows is None else straight_image(plane, rows)
+
+
+def _by_restorer(
+    asked: RestoringNetworks,
+    micrograph: Micrograph,
+    index: int,
+    part: np.ndarray | None,
+    rows: np.ndarray | None,
+    params: RestorationParams,
+) -> Steps[tuple[np.ndarray, np.ndarray | None, str]]:
+    """The answer of the network that restores, displacements of rows in all, and what was done beside, in words.
+
+    Where the rows of a scan do not lie where the restored image shows them, they are put back there, and the network looks again:
+    it, and what repeats over the image, then tell more.
+    """
+    from napari_atomseg.inference.displaced_rows import row_displacements
+    from napari_atomseg.inference.restore import restore_plane
+
+    assert asked.restorer is not None
+    plane = _seen(micrograph, index, rows)
+    looks_twice = params.straighten and asked.kind in SCANS_OF_ATOMS
+    steps = restore_plane(asked.restorer, plane, asked.kind, region=part, device=asked.device)
+    found = yield from as_part(steps, 0, 0.5 if looks_twice else 1, "first look" if looks_twice else "one look")
+    if not looks_twice:
+        return found, rows, ""
+    along = row_displacements(plane - found, found)
+    size = float(np.sqrt(np.mean(along**2)))
+    if size < LEAST_DISPLACEMENT:
+        return found, rows, ""
+    both = np.stack([np.zeros_like(along), along], axis=1) + (0 if rows is None else rows)
+    steps = restore_plane(asked.restorer, _seen(micrograph, index, both), asked.kind, region=part, device=asked.device)
+    found = yield from as_part(steps, 0.5, 1, "second look")
+    return found, both, f", looked at again with rows put back by {size:.1f} px"
+
+
 def _by_columns(
     asked: RestoringNetworks, micrograph: Micrograph, index: int, params: RestorationParams
-) -> Steps[tuple[np.ndarray, np.ndarray | None, str]]:
-    """What the network for columns, if it is asked, makes of a frame: rows where they belong, denoised image, what was done."""
-    from napari_atomseg.inference.displaced_rows import image_shifts, straight_image
+) -> Steps[tuple[np.ndarray | None, np.ndarray | None, str]]:
+    """What the network for columns, if it is asked, says of a frame: displacements of rows, denoised image, what was done."""
+    from napari_atomseg.inference.displaced_rows import image_shifts
     from napari_atomseg.inference.frame_maps import frame_maps
     from napari_atomseg.inference.params import NetworkParams
     from napari_atomseg.inference.pixel_size import resolve_pixel_size
 
-    plane = np.asarray(micrograph.frame(index))
     if asked.columns is None:
-        return plane, None, ""
+        return None, None, ""
     told = NetworkParams(straighten=params.straighten, device=asked.device)  # type: ignore[arg-type]  # checked there
     size = yield from resolve_pixel_size(micrograph, index, asked.columns, told)
     tasks = (DENOISED,) if asked.denoised else ("columns",)
     maps, said = yield from frame_maps(micrograph.lazy_frame(index), asked.columns, tasks, told, size, held=asked.denoised)
     denoised = np.array(maps.on_image(DENOISED), np.float32) if asked.denoised else None
-    shifts = image_shifts(maps)
-    if shifts is None:
-        return plane, denoised, ""
-    return straight_image(plane, shifts), denoised, f", rows {said['rows']}"
+    rows = image_shifts(maps)
+    return rows, denoised, "" if rows is None else f", rows {said['rows']}"
 
 
 def _spread(asked: RestoringNetworks, micrograph: Micrograph, index: int, params: RestorationParams) -> Steps[np.ndarray]:
-    """Spread of the answers about a frame, with its rows where :func:`restore` puts them."""
+    """Spread of the answers about a frame, with its rows where the lattice puts them."""
     from napari_atomseg.inference.restore import spread_plane
 
     assert asked.restorer is not None
     share = 0.0 if asked.columns is None else ROWS_SHARE / 4
-    plane, _, _ = yield from as_part(_by_columns(asked, micrograph, index, params), 0, share, "spread")
-    return (yield from as_part(spread_plane(asked.restorer, plane, asked.kind, device=asked.device), share, 1, "spread"))
+    rows, _, _ = yield from as_part(_by_columns(asked, micrograph, index, params), 0, share, "spread")
+    steps = spread_plane(asked.restorer, _seen(micrograph, index, rows), asked.kind, device=asked.device)
+    return (yield from as_part(steps, share, 1, "spread"))
 
 
 def _like(micrograph: Micrograph, data: np.ndarray, what: str, notes: tuple[str, ...]) -> Micrograph:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
 from napari_atomseg.analysis.lattice.lattice import fit_lattice
 from napari_atomseg.analysis.scan_rows import estimate_scan_rows
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.inference.displaced_rows import rows_put_back
 from napari_atomseg.inference.predict import Prediction
 
 ENOUGH = 800
@@ -69,21 +69,3 @@ def straightened(prediction: Prediction, shifts: np.ndarray) -> Prediction:
 
     image = None if prediction.image is None else rows_put_back(prediction.image, shifts)
     return replace(prediction, maps=moved(prediction.maps), spread=moved(prediction.spread), shifts=shifts, image=image)
-
-
-def rows_put_back(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """An image with every row where it belongs, by cubic splines.
-
-    Parameters
-    ----------
-    values : ndarray, shape (Y, X)
-    shifts : ndarray, shape (Y, 2), px, (y, x)
-        By which each row was displaced.
-
-    Returns
-    -------
-    ndarray, float32, shape (Y, X)
-    """
-    rows, places = np.arange(values.shape[0]), np.arange(values.shape[1])
-    at = [np.broadcast_to((rows + shifts[:, 0])[:, None], values.shape), places[None] + shifts[:, 1:]]
-    return np.asarray(ndimage.map_coordinates(values, at, order=3, mode="nearest"), np.float32)
