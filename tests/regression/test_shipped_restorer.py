@@ -57,7 +57,7 @@ def test_displaced_rows_are_put_back_where_a_lattice_shows_them():
     straight, scanned = (
         restore(image, model="restore", params=RestorationParams(straighten=straighten)) for straighten in (True, False)
     )
-    assert "rows straightened by" in straight.notes[0]
+    assert "rows put back by" in straight.notes[0]
     assert "rows" not in scanned.notes[0]
     assert decibels(np.asarray(straight.data), true) > decibels(np.asarray(scanned.data), true) + 0.5
 

@@ -50,9 +50,24 @@ def straight_image(plane: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     -------
     ndarray, float32, shape (Y, X)
     """
+    return rows_put_back(without_hot_pixels(plane), shifts)
+
+
+def without_hot_pixels(plane: np.ndarray) -> np.ndarray:
+    """An image whose hot and dead pixels are cut off, and whose unknown ones have the median of the others.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (Y, X)
+        What is not finite is unknown.
+
+    Returns
+    -------
+    ndarray, float32, shape (Y, X)
+    """
     known = np.isfinite(plane)
     image = np.where(known, plane, np.median(plane[known]) if known.any() else 0.0).astype(np.float32)
-    return rows_put_back(cut_off(torch.from_numpy(image)[None, None])[0, 0].numpy(), shifts)
+    return np.asarray(cut_off(torch.from_numpy(image)[None, None])[0, 0].numpy())
 
 
 def rows_put_back(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:

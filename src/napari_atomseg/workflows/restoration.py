@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +17,15 @@ from napari_atomseg.networks.card import DENOISED
 from napari_atomseg.workflows.choice import AUTO
 from napari_atomseg.workflows.restoring_networks import RestoringNetworks, default_restorer, restoring_networks
 
-ROWS_SHARE = 0.4
-"""Of the time of a frame that it takes to see how far its rows are displaced."""
+if TYPE_CHECKING:
+    from napari_atomseg.networks.zoo import Model
+
+ROWS_SHARE = 0.1
+"""Of the time for a spread that it takes to see how far rows are displaced."""
 SCANS_OF_ATOMS = ("hrstem", "hrsem")
 """Kinds of images that are looked at again with their rows put back; where no atoms are seen that gains nothing."""
-LEAST_DISPLACEMENT = 0.1
-"""Of rows, root mean square, for which that is worth the time, px."""
+LEAST_DISPLACEMENT, MOST_LOOKS = 0.1, 4
+"""Of rows, root mean square, for which that is worth the time, px; and how often a network looks at most."""
 
 
 @job
@@ -141,19 +145,27 @@ def restoration_difference(micrograph: Micrograph, restored: Micrograph, frames:
 def _restored(
     asked: RestoringNetworks, micrograph: Micrograph, index: int, part: np.ndarray | None, params: RestorationParams
 ) -> Steps[tuple[np.ndarray, np.ndarray, str]]:
-    """A frame restored, what the networks saw of it, and what was done beside, in words."""
+    """A frame restored, what the networks saw of it last, and what was done beside, in words."""
     from napari_atomseg.inference.periodic_structure import periodic_structure
 
-    share = 0.0 if asked.columns is None else ROWS_SHARE if asked.restorer is not None else 1.0
-    rows, denoised, done = yield from as_part(_by_columns(asked, micrograph, index, params), 0, share, "restoring")
-    answers = [] if denoised is None else [denoised]
+    shares = np.cumsum([asked.columns is not None, asked.restorer is not None, asked.denoised])
+    first, second, _ = shares / shares[-1]
+    answers, rows, denoised = [], None, None
+    if asked.columns is not None:
+        steps = _by_columns(asked.columns, asked.device, micrograph, index, None, params)
+        denoised, rows = yield from as_part(steps, 0, first, "restoring")
     if asked.restorer is not None:
-        steps = _by_restorer(asked, micrograph, index, part, rows, params)
-        answer, rows, beside = yield from as_part(steps, share, 1, "restoring")
+        looks = _looks(asked.restorer, asked, micrograph, index, part, rows, params)
+        answer, rows = yield from as_part(looks, first, second, "restoring")
         answers.append(answer)
-        done += beside
     plane = _seen(micrograph, index, rows)
+    if asked.denoised and asked.columns is not None and denoised is not None:
+        if rows is not None:
+            steps = _by_columns(asked.columns, asked.device, micrograph, index, rows, params)
+            denoised, _ = yield from as_part(steps, second, 1, "restoring")
+        answers.append(denoised)
     found = np.asarray(sum(answers), np.float32) / len(answers)
+    done = "" if rows is None else f", rows put back by {_rms(rows[:, 0]):.1f} px along y and {_rms(rows[:, 1]):.1f} px along x"
     if params.periodic:
         scanned = not asked.kind.endswith("tem") and micrograph.modality not in TEM
         found += periodic_structure(plane, found, scanned)
@@ -172,57 +184,63 @@ def _seen(micrograph: Micrograph, index: int, rows: np.ndarray | None) -> np.nda
     return plane if rows is None else straight_image(plane, rows)
 
 
-def _by_restorer(
+def _by_columns(
+    columns: Model, device: str, micrograph: Micrograph, index: int, rows: np.ndarray | None, params: RestorationParams
+) -> Steps[tuple[np.ndarray, np.ndarray | None]]:
+    """A frame denoised by a network for columns, rows put back first; and by how much rows are displaced in it, if they are.
+
+    Along x that is told by the denoised image; along y the lattice tells it, or nothing does.
+    """
+    from napari_atomseg.inference.displaced_rows import image_shifts, row_displacements, without_hot_pixels
+    from napari_atomseg.inference.frame_maps import frame_maps
+    from napari_atomseg.inference.params import NetworkParams
+    from napari_atomseg.inference.pixel_size import resolve_pixel_size
+
+    told = NetworkParams(straighten=params.straighten, device=device)  # type: ignore[arg-type]  # checked there
+    size = yield from resolve_pixel_size(micrograph, index, columns, told)
+    plane = micrograph.lazy_frame(index) if rows is None else _seen(micrograph, index, rows)
+    maps, _ = yield from frame_maps(plane, columns, (DENOISED,), told, size, held=True)
+    denoised = np.array(maps.on_image(DENOISED), np.float32)
+    if not params.straighten:
+        return denoised, None
+    lattice = image_shifts(maps)
+    along = row_displacements(without_hot_pixels(np.asarray(plane)) - denoised, denoised)
+    found = np.stack([np.zeros_like(along) if lattice is None else lattice[:, 0], along], axis=1)
+    return denoised, found if _rms(found) > LEAST_DISPLACEMENT else None
+
+
+def _looks(
+    restorer: Model,
     asked: RestoringNetworks,
     micrograph: Micrograph,
     index: int,
     part: np.ndarray | None,
     rows: np.ndarray | None,
     params: RestorationParams,
-) -> Steps[tuple[np.ndarray, np.ndarray | None, str]]:
-    """The answer of the network that restores, displacements of rows in all, and what was done beside, in words.
+) -> Steps[tuple[np.ndarray, np.ndarray | None]]:
+    """The answer of the network that restores, and the displacements of rows in all.
 
-    Where the rows of a scan do not lie where the restored image shows them, they are put back there, and the network looks again:
+    Where the rows of a scan do not lie where the restored image shows them they are put back there, and the network looks again:
     it, and what repeats over the image, then tell more.
     """
     from napari_atomseg.inference.displaced_rows import row_displacements
     from napari_atomseg.inference.restore import restore_plane
 
-    assert asked.restorer is not None
-    plane = _seen(micrograph, index, rows)
-    looks_twice = params.straighten and asked.kind in SCANS_OF_ATOMS
-    steps = restore_plane(asked.restorer, plane, asked.kind, region=part, device=asked.device)
-    found = yield from as_part(steps, 0, 0.5 if looks_twice else 1, "first look" if looks_twice else "one look")
-    if not looks_twice:
-        return found, rows, ""
-    along = row_displacements(plane - found, found)
-    size = float(np.sqrt(np.mean(along**2)))
-    if size < LEAST_DISPLACEMENT:
-        return found, rows, ""
-    both = np.stack([np.zeros_like(along), along], axis=1) + (0 if rows is None else rows)
-    steps = restore_plane(asked.restorer, _seen(micrograph, index, both), asked.kind, region=part, device=asked.device)
-    found = yield from as_part(steps, 0.5, 1, "second look")
-    return found, both, f", looked at again with rows put back by {size:.1f} px"
+    most = MOST_LOOKS if params.straighten and asked.kind in SCANS_OF_ATOMS else 1
+    for look in range(most):
+        plane = _seen(micrograph, index, rows)
+        steps = restore_plane(restorer, plane, asked.kind, region=part, device=asked.device)
+        found = yield from as_part(steps, look / most, (look + 1) / most, f"look {look + 1}")
+        if look + 1 < most:
+            along = row_displacements(plane - found, found)
+            if _rms(along) < LEAST_DISPLACEMENT:
+                break
+            rows = np.stack([np.zeros_like(along), along], axis=1) + (0 if rows is None else rows)
+    return found, rows
 
 
-def _by_columns(
-    asked: RestoringNetworks, micrograph: Micrograph, index: int, params: RestorationParams
-) -> Steps[tuple[np.ndarray | None, np.ndarray | None, str]]:
-    """What the network for columns, if it is asked, says of a frame: displacements of rows, denoised image, what was done."""
-    from napari_atomseg.inference.displaced_rows import image_shifts
-    from napari_atomseg.inference.frame_maps import frame_maps
-    from napari_atomseg.inference.params import NetworkParams
-    from napari_atomseg.inference.pixel_size import resolve_pixel_size
-
-    if asked.columns is None:
-        return None, None, ""
-    told = NetworkParams(straighten=params.straighten, device=asked.device)  # type: ignore[arg-type]  # checked there
-    size = yield from resolve_pixel_size(micrograph, index, asked.columns, told)
-    tasks = (DENOISED,) if asked.denoised else ("columns",)
-    maps, said = yield from frame_maps(micrograph.lazy_frame(index), asked.columns, tasks, told, size, held=asked.denoised)
-    denoised = np.array(maps.on_image(DENOISED), np.float32) if asked.denoised else None
-    rows = image_shifts(maps)
-    return rows, denoised, "" if rows is None else f", rows {said['rows']}"
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def _spread(asked: RestoringNetworks, micrograph: Micrograph, index: int, params: RestorationParams) -> Steps[np.ndarray]:
@@ -230,10 +248,12 @@ def _spread(asked: RestoringNetworks, micrograph: Micrograph, index: int, params
     from napari_atomseg.inference.restore import spread_plane
 
     assert asked.restorer is not None
-    share = 0.0 if asked.columns is None else ROWS_SHARE / 4
-    rows, _, _ = yield from as_part(_by_columns(asked, micrograph, index, params), 0, share, "spread")
-    steps = spread_plane(asked.restorer, _seen(micrograph, index, rows), asked.kind, device=asked.device)
-    return (yield from as_part(steps, share, 1, "spread"))
+    share, rows = 0.0, None
+    if asked.columns is not None:
+        share, steps = ROWS_SHARE, _by_columns(asked.columns, asked.device, micrograph, index, None, params)
+        _, rows = yield from as_part(steps, 0, share, "spread")
+    answers = spread_plane(asked.restorer, _seen(micrograph, index, rows), asked.kind, device=asked.device)
+    return (yield from as_part(answers, share, 1, "spread"))
 
 
 def _like(micrograph: Micrograph, data: np.ndarray, what: str, notes: tuple[str, ...]) -> Micrograph:

@@ -83,8 +83,8 @@ def restoring_networks(micrograph: Micrograph, model: str | None, params: Restor
     device = device_of(NetworkParams(device=params.device))
     for_columns = network_for_columns(micrograph)
     named = None if model == AUTO else model
-    known_to_both = bool(for_columns) and model_cards()[for_columns].restores and _dark_field_of_atoms(micrograph, params)
-    both = named is None and known_to_both
+    denoises = bool(for_columns) and model_cards()[for_columns].restores
+    both = named is None and denoises and _dark_field_of_atoms(micrograph, params)
     ready = cached_model(named or default_restorer(), device)
     kind = _kind_for(ready, micrograph, params)
     source = "from the metadata" if params.modality == "auto" else "as set"
@@ -92,7 +92,7 @@ def restoring_networks(micrograph: Micrograph, model: str | None, params: Restor
     if ready.card.task != RESTORATION:
         return RestoringNetworks(restorer=None, columns=ready, denoised=True, device=device, kind=kind, words=words)
     rows = both or (params.straighten and kind == ATOMS_IN_STEM)
-    columns = cached_model(for_columns, device) if rows and for_columns else None
+    columns = cached_model(for_columns, device) if rows and denoises else None
     return RestoringNetworks(restorer=ready, columns=columns, denoised=both, device=device, kind=kind, words=words)
 
 
