@@ -20,8 +20,10 @@ from napari_atomseg.workflows.restoring_networks import RestoringNetworks, defau
 if TYPE_CHECKING:
     from napari_atomseg.networks.zoo import Model
 
-ROWS_SHARE = 0.1
-"""Of the time for a spread that it takes to see how far rows are displaced."""
+COLUMNS_SHARE, ROWS_SHARE = 0.4, 0.1
+"""Of the time of a restoration, and of a spread, that the network for columns takes."""
+MOST_TURNS = 2
+"""Of two networks that put rows back for each other."""
 SCANS_OF_ATOMS = ("hrstem", "hrsem")
 """Kinds of images that are looked at again with their rows put back; where no atoms are seen that gains nothing."""
 LEAST_DISPLACEMENT, MOST_LOOKS = 0.1, 4
@@ -148,25 +150,13 @@ def _restored(
     """A frame restored, what the networks saw of it last, and what was done beside, in words."""
     from napari_atomseg.inference.periodic_structure import periodic_structure
 
-    shares = np.cumsum([asked.columns is not None, asked.restorer is not None, asked.denoised])
-    first, second, _ = shares / shares[-1]
-    answers, rows, denoised = [], None, None
-    if asked.columns is not None:
-        steps = _by_columns(asked.columns, asked.device, micrograph, index, None, params)
-        denoised, rows = yield from as_part(steps, 0, first, "restoring")
-    if asked.restorer is not None:
-        looks = _looks(asked.restorer, asked, micrograph, index, part, rows, params)
-        answer, rows = yield from as_part(looks, first, second, "restoring")
-        answers.append(answer)
+    answer, denoised, rows = yield from as_part(_in_turns(asked, micrograph, index, part, params), 0, 1, "restoring")
     plane = _seen(micrograph, index, rows)
-    if asked.denoised and asked.columns is not None and denoised is not None:
-        if rows is not None:
-            steps = _by_columns(asked.columns, asked.device, micrograph, index, rows, params)
-            denoised, _ = yield from as_part(steps, second, 1, "restoring")
-        answers.append(denoised)
+    answers = [one for one, counts in ((answer, True), (denoised, asked.denoised)) if one is not None and counts]
     found = np.asarray(sum(answers), np.float32) / len(answers)
     done = "" if rows is None else f", rows put back by {_rms(rows[:, 0]):.1f} px along y and {_rms(rows[:, 1]):.1f} px along x"
-    if params.periodic:
+    # What rows are displaced by after all, in ways that the lattice tells, would come back with what is periodic.
+    if params.periodic and (rows is None or asked.columns is None):
         scanned = not asked.kind.endswith("tem") and micrograph.modality not in TEM
         found += periodic_structure(plane, found, scanned)
         done += ", with the periodic structure that stands above the noise put back"
@@ -174,6 +164,31 @@ def _restored(
         found[~part] = np.nan
     found[~np.isfinite(micrograph.frame(index))] = np.nan
     return found, plane, done
+
+
+def _in_turns(
+    asked: RestoringNetworks, micrograph: Micrograph, index: int, part: np.ndarray | None, params: RestorationParams
+) -> Steps[tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]]:
+    """Answers of the network that restores and of that for columns, and how far rows are displaced (Y, 2), px.
+
+    Each puts rows back for the other, until no more are displaced, but at most so many times.
+    """
+    answer, denoised, rows = None, None, None
+    turns = MOST_TURNS if asked.columns is not None and params.straighten else 1
+    for turn in range(turns):
+        begin, middle, end = turn / turns, (turn + COLUMNS_SHARE * (asked.columns is not None)) / turns, (turn + 1) / turns
+        if asked.columns is not None:
+            steps = _by_columns(asked.columns, asked.device, micrograph, index, rows, params)
+            denoised, further = yield from as_part(steps, begin, middle, "network for columns")
+            if turn and further is None:
+                break
+            rows = further if rows is None else rows + further
+        if asked.restorer is not None:
+            looks = _looks(asked.restorer, asked, micrograph, index, part, rows, params)
+            answer, rows = yield from as_part(looks, middle, end, "network that restores")
+        if rows is None:
+            break
+    return answer, denoised, rows
 
 
 def _seen(micrograph: Micrograph, index: int, rows: np.ndarray | None) -> np.ndarray:
