@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_atomseg.inference.displaced_rows import straight_image
+from napari_atomseg.inference.displaced_rows import row_displacements, straight_image
 
 Y, X = np.mgrid[:60, :80].astype(float)
 
@@ -31,3 +31,30 @@ def test_bad_pixels_do_not_spread(bad):
     assert np.isfinite(found).all()
     away = np.hypot(Y - 20, X - 30) > 4
     assert np.abs(found - straight_image(scene(Y, X), np.full((60, 2), 0.5)))[away].max() < 0.1
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_displacements_are_told_by_what_they_leave(rng, noise):
+    shift = rng.normal(0, 0.4, 60)
+    recorded = scene(Y, X - shift[:, None]) + rng.normal(0, noise, Y.shape)
+    found = row_displacements(recorded - scene(Y, X), scene(Y, X))
+    bound = noise / np.sqrt(np.sum(np.gradient(scene(Y, X), axis=1) ** 2, axis=1))
+    assert np.sqrt(np.mean((found - shift) ** 2)) < 1.15 * np.sqrt(np.mean(bound**2)) + 0.04
+
+
+def test_noise_alone_displaces_no_rows(rng):
+    left = [row_displacements(rng.normal(0, 1, Y.shape), scene(Y, X)) for _ in range(20)]
+    plain = 1 / np.sqrt(np.sum(np.gradient(scene(Y, X), axis=1)[0] ** 2))
+    assert np.sqrt(np.mean(np.square(left))) < 0.3 * plain
+    assert not row_displacements(rng.normal(0, 1, Y.shape), np.full(Y.shape, 3.0)).any()
+
+
+def test_unknown_pixels_tell_nothing_of_displacements(rng):
+    shift = rng.normal(0, 0.4, 60)
+    recorded = scene(Y, X - shift[:, None])
+    recorded[:, :20] = np.nan
+    recorded[7] = np.nan
+    found = row_displacements(recorded - scene(Y, X), scene(Y, X))
+    assert found[7] == 0
+    known = np.arange(60) != 7
+    assert np.corrcoef(found[known], shift[known])[0, 1] > 0.99

@@ -62,6 +62,21 @@ def test_displaced_rows_are_put_back_where_a_lattice_shows_them():
     assert decibels(np.asarray(straight.data), true) > decibels(np.asarray(scanned.data), true) + 0.5
 
 
+def test_scans_of_atoms_are_looked_at_again_with_their_rows_put_back():
+    made = render([draw_record(displaced_crystal(), 5, 192)], ("noise_free",))
+    image = Micrograph(data=made.image[0, 0].numpy(), name="displaced rows")
+    true = made.labels["noise_free"][0, 0].numpy()
+    for kind, gain in (("hrsem", 0.2), ("hrtem", None)):
+        straight, scanned = (
+            restore(image, model="restore", params=RestorationParams(modality=kind, straighten=straighten))
+            for straighten in (True, False)
+        )
+        assert ("rows put back by 0.0 px along y" in straight.notes[0]) == (gain is not None)
+        assert "rows" not in scanned.notes[0]
+        better = decibels(np.asarray(straight.data), true) - decibels(np.asarray(scanned.data), true)
+        assert better > gain if gain is not None else better == pytest.approx(0, abs=1e-6)
+
+
 def displaced_crystal():
     """A recipe of Pt crystals whose rows are displaced and that have little other noise."""
     recipe, whole = read_recipe("columns_stem"), {"material": ["Pt", [1, 1, 0]], "edge": None}
