@@ -90,7 +90,9 @@ def test_an_interrupt_ends_all_processes(call, tmp_path):
     assert call("locate", paths[0], "-o", tmp_path / "found.csv", "--model", "classical", "--pixel-size", "0.1A")[0] == 0
     out = tmp_path / "out"
     words = ["run", tmp_path / "found.json", *paths, "-o", f"{out}/", "--pixel-size", "0.1A", "--jobs", "2"]
-    code = "if __name__ == '__main__':\n from napari_atomseg.cli.app import main\n main()"
+    # A process that was started in the background of a script is deaf to interrupts, and so are those that it starts.
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code = f"{heard}if __name__ == '__main__':\n from napari_atomseg.cli.app import main\n main()"
     started = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
