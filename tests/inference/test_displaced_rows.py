@@ -58,3 +58,8 @@ def test_unknown_pixels_tell_nothing_of_displacements(rng):
     assert found[7] == 0
     known = np.arange(60) != 7
     assert np.corrcoef(found[known], shift[known])[0, 1] > 0.99
+
+
+def test_an_image_of_noise_has_no_displaced_rows(rng):
+    found = [row_displacements(rng.normal(0, 1, (256, 256)), rng.normal(0, 0.03, (256, 256))) for _ in range(20)]
+    assert sum(one.any() for one in found) <= 1

@@ -13,6 +13,9 @@ from napari_atomseg.inference.whole_normalisation import cut_off
 if TYPE_CHECKING:
     from napari_atomseg.inference.predict import Prediction
 
+SURE = 3.0
+"""Standard deviations of what noise makes of them by which squared displacements have to be larger; else rows lie straight."""
+
 
 def image_shifts(maps: Prediction) -> np.ndarray | None:
     """Displacement of each row of an image whose maps were straightened.
@@ -112,5 +115,10 @@ def row_displacements(difference: np.ndarray, restored: np.ndarray) -> np.ndarra
         return np.zeros(len(square))
     told = np.maximum(square, 1e-6 * square.max())
     shift, noise = -np.sum(off * slope, axis=1) / told, off[good].var() / told
-    variance = max(0.0, float(np.average(shift**2 - noise, weights=1 / noise))) if noise.all() else float(np.mean(shift**2))
-    return np.asarray(shift * variance / np.maximum(variance + noise, 1e-30))
+    if not noise.all():
+        return np.asarray(shift)
+    excess = float(np.sum(shift**2 / noise)) - len(shift)
+    if excess < SURE * np.sqrt(2 * len(shift)):
+        return np.zeros(len(shift))
+    variance = excess / float(np.sum(1 / noise))
+    return np.asarray(shift * variance / (variance + noise))
