@@ -105,11 +105,13 @@ def row_displacements(difference: np.ndarray, restored: np.ndarray) -> np.ndarra
     ndarray, shape (Y,), px
         Positive to the right; shrunk by what noise alone would make of them, to nothing where rows lie straight.
     """
-    good = np.isfinite(difference) & np.isfinite(restored)
+    slope = np.gradient(restored, axis=1)
+    # Nor do pixels beside unknown ones, whose slope is not known.
+    good = np.isfinite(difference) & np.isfinite(slope)
     number = np.maximum(good.sum(axis=1, keepdims=True), 1)
     off = np.where(good, difference, 0.0)
     off = np.where(good, off - off.sum(axis=1, keepdims=True) / number, 0.0)
-    slope = np.where(good, np.gradient(np.where(good, restored, 0.0), axis=1), 0.0)
+    slope = np.where(good, slope, 0.0)
     square = np.sum(slope * slope, axis=1)
     if not square.any():
         return np.zeros(len(square))
