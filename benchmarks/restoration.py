@@ -7,7 +7,8 @@ training uses, 256 px; ``--bench FOLDER`` judges on multislice scenes that ``cor
 FILE`` on noisy and clean images of others. Beside ours stands BM3D where the package ``bm3d`` is installed (its licence is not
 for commercial use, so it is no part of this project); it is told sigma = median |I(x+1) - I(x)| / 0.954. Ratios in dB are peak
 signal-to-noise ratios. ``--context N`` tells what is lost in N scenes of each kind with atoms if the network sees a smaller
-field, with and without what repeats over the whole image.
+field, with and without what repeats over the whole image. ``--defocus N`` restores N HRTEM scenes with a lens at twelve defoci,
+each as it is and with its contrast reversed, the doses left as drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ SIDE, SEED = 256, 2**41
 DISC = 0.6
 """Radius in which the intensity of a column is summed, Angstrom."""
 PEAKS = (3, 10, 30, 100)
+DEFOCI = tuple(np.linspace(-150, 300, 12))
+"""As of the recipe, A."""
 SIDES, MIDDLE = (32, 48, 64, 96, 128, 256), 16
 """Of fields of view, and of their middle that is judged, px."""
 
@@ -241,6 +244,36 @@ def middle_error(network: torch.nn.Module, planes: torch.Tensor, scene: torch.Te
     return 10 * float(np.log10(np.mean(errors)))
 
 
+def through_focus(ours: Restorer, number: int) -> None:
+    """HRTEM scenes with a lens through focus, bright on dark and dark on bright: how far bad images are below the usual ones."""
+    recipe = read_recipe("hrtem")
+    drawn = (draw_record(recipe, SEED + seed, SIDE) for seed in itertools.count())
+    lenses = itertools.islice((one for one in drawn if "lens" in one.imaging), number)
+    scenes, everything = [], []
+    for record in lenses:
+        reached = np.full((len(DEFOCI), 2), np.nan)
+        for (row, defocus), inverted in itertools.product(enumerate(DEFOCI), (0, 1)):
+            scene = tuple(one for one in record.scene if one[0] != "inversion")
+            reversal = (("inversion", {"inverted": True}, 0),) if inverted else ()
+            imaging = {**record.imaging, "lens": {**record.imaging["lens"], "defocus": float(defocus)}}
+            made = render([replace(record, imaging=imaging, scene=(*reversal, *scene))], ("noise_free",))
+            noisy, true = made.image[0, 0].numpy(), made.labels["noise_free"][0, 0].numpy()
+            if np.ptp(true):
+                reached[row, inverted] = psnr(ours(noisy, "hrtem"), true)
+        if np.isfinite(reached).all():
+            scenes.append(reached)
+            everything.append(reached.ravel())
+    found = np.array(scenes)
+    rows = [[f"{defocus:.0f}", *found[:, row].mean(axis=0).tolist()] for row, defocus in enumerate(DEFOCI)]
+    table(rows, ["defocus, A", "dB, as it is", "dB, contrast reversed"])
+    within = [float(one.mean() - np.quantile(one, 0.1)) for one in everything]
+    over = found.mean(axis=0).ravel()
+    table(
+        [[len(found), float(np.median(within)), float(np.max(within)), float(over.mean() - np.quantile(over, 0.1))]],
+        ["scenes", "mean - worst decile of a scene, dB: median", "largest", "of the means over the scenes"],
+    )
+
+
 def seconds(ours: Restorer) -> None:
     """Time of whole images."""
     rng = np.random.default_rng(1)
@@ -266,11 +299,15 @@ def main() -> None:
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--context", type=int, default=0)
+    parser.add_argument("--defocus", type=int, default=0)
     asked = parser.parse_args()
     if asked.context:
         context(asked.model or default_restorer(), asked.context)
         return
     ours, theirs = by_network(asked.model), by_bm3d()
+    if asked.defocus:
+        through_focus(ours, asked.defocus)
+        return
     if asked.scenes:
         own_scenes(ours, theirs, asked.scenes, asked.others)
     if asked.pairs:

@@ -23,6 +23,7 @@ from napari_atomseg.training.restoration_examples import (
     kinds_of,
     restoration_examples,
     standard_planes,
+    straightened,
 )
 from napari_atomseg.training.restoration_validation import psnr, validate_restoration
 
@@ -69,6 +70,23 @@ def test_planes_say_the_kind_or_nothing():
     assert planes[0].amax(dim=(1, 2)).tolist() == [0, 0, 1]
     assert planes.shape == (2, 3, 4, 5)
     assert planes[1].abs().max() == 0
+
+
+def test_scans_of_atoms_are_learnt_from_with_their_rows_put_back_too(rng):
+    y, x = np.mgrid[:64, :96].astype(np.float32)
+    rows = rng.normal(0, 1.0, 64).astype(np.float32)[:, None]
+    lattice = lambda at: 5 + np.cos(2 * np.pi * at / 12) * np.cos(2 * np.pi * y / 12)  # noqa: E731
+    image, scene = (torch.from_numpy(one.astype(np.float32))[None, None] for one in (lattice(x - rows), lattice(x)))
+    image = image + 0.1 * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
+    found = [straightened(image, scene, np.random.default_rng(seed)) for seed in range(20)]
+    before = float((image - scene).square().mean())
+    errors = np.array([float((one - scene)[..., 4:-4].square().mean()) / before for one in found])
+    kept = errors > 0.9
+    assert 0 < kept.sum() < 12
+    assert errors[~kept].max() < 0.3
+    # Nothing is put back in a scene in which nothing tells it.
+    flat = torch.full_like(scene, 3.0)
+    assert torch.equal(straightened(image, flat, np.random.default_rng(0)), image)
 
 
 def test_gain_and_offset_of_an_image_do_not_matter():

@@ -13,6 +13,10 @@ from napari_atomseg.inference.whole_normalisation import cut_off
 if TYPE_CHECKING:
     from napari_atomseg.inference.predict import Prediction
 
+SCANS_OF_ATOMS = ("hrstem", "hrsem")
+"""Kinds of images that are looked at again with their rows put back; where no atoms are seen that gains nothing."""
+LEAST_DISPLACEMENT, MOST_LOOKS = 0.1, 4
+"""Of rows, root mean square, for which that is worth the time, px; and how often an image is looked at, at most."""
 SURE = 3.0
 """Standard deviations of what noise makes of them by which squared displacements have to be larger; else rows lie straight."""
 

@@ -1,25 +1,46 @@
-"""Begin with the features that a network of another task has learnt."""
+"""Begin with the features that a network of another task, or for other kinds of images, has learnt."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
-def take_features(network: nn.Module, weights: Mapping[str, Tensor]) -> int:
-    """Copy the weights of another network of the same shape wherever the two agree.
+@dataclass(frozen=True)
+class Planes:
+    """What a network is given beside the image.
 
-    What has other outputs keeps its own beginning. A convolution that is given more planes than before takes what there is and
-    does not hear the others yet, so that the network first sees images as the other one did.
+    Attributes
+    ----------
+    kinds : tuple of str
+        Kinds of images, a plane each, in their order.
+    periodic : bool
+        Whether it is shown what repeats over the image.
+    """
+
+    kinds: tuple[str, ...] = ()
+    periodic: bool = False
+
+    @classmethod
+    def of(cls, network: Mapping[str, Any], modality: str) -> Planes:
+        """Those of a network, by its parameters and modality as its card names them."""
+        kinds = tuple(modality.split(", ")) if network.get("conditions", 0) else ()
+        return cls(kinds, bool(network.get("periodic", False)))
+
+
+def take_features(network: nn.Module, weights: Mapping[str, Tensor]) -> int:
+    """Copy the weights of another network of the same shape wherever the two agree; what has other outputs keeps its beginning.
 
     Parameters
     ----------
     network : nn.Module
         Changed in place.
     weights : mapping of str to Tensor
-        Of the other network.
+        Of the other network; if that is given other planes beside the image, of :func:`for_planes`.
 
     Returns
     -------
@@ -30,19 +51,30 @@ def take_features(network: nn.Module, weights: Mapping[str, Tensor]) -> int:
     with torch.no_grad():
         for name, mine in network.state_dict().items():
             other = weights.get(name)
-            if other is None or other.dim() != mine.dim():
-                continue
-            if other.shape == mine.shape:
+            if other is not None and other.shape == mine.shape:
                 mine.copy_(other)
-                copied += other.numel()
-            elif _more_inputs(mine, other):
-                mine.zero_()
-                mine[:, : other.shape[1]] = other
                 copied += other.numel()
     return copied
 
 
-def _more_inputs(mine: Tensor, other: Tensor) -> bool:
-    """True for kernels (O, I, Y, X) that differ only in that the first has more inputs."""
-    same = mine.dim() == 4 and mine.shape[0] == other.shape[0] and mine.shape[2:] == other.shape[2:]
-    return same and mine.shape[1] > other.shape[1]
+def for_planes(weights: Mapping[str, Tensor], before: Planes, after: Planes) -> dict[str, Tensor]:
+    """Weights of a network for one that is given other planes: it hears those that the first did not know only once it has learnt.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        Of a network whose first weights are the kernel (O, I, Y, X) that sees the image, the kinds and what repeats.
+    before, after : Planes
+
+    Returns
+    -------
+    dict of str to Tensor
+    """
+    first, kernel = next(iter(weights.items()))
+    side = (kernel.shape[1] - len(before.kinds)) // (1 + before.periodic)
+    image, kinds, repeated = torch.split(kernel, [side, len(before.kinds), side * before.periodic], dim=1)
+    known = {kind: kinds[:, place : place + 1] for place, kind in enumerate(before.kinds)}
+    unheard = torch.zeros_like(image)
+    heard = [known.get(kind, unheard[:, :1]) for kind in after.kinds]
+    last = [repeated if before.periodic else unheard] if after.periodic else []
+    return {**weights, first: torch.cat([image, *heard, *last], dim=1)}

@@ -14,6 +14,13 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.inference.displaced_rows import (
+    LEAST_DISPLACEMENT,
+    MOST_LOOKS,
+    SCANS_OF_ATOMS,
+    row_displacements,
+    straight_image,
+)
 from napari_atomseg.inference.periodic_structure import periodic_plane
 from napari_atomseg.inference.whole_normalisation import cut_off, mean_and_deviation
 from napari_atomseg.synthesis.recipe import Recipe, draw_record
@@ -22,6 +29,8 @@ from napari_atomseg.training.examples import Examples
 
 UNKNOWN = 0.15
 """Share of the examples that do not say of which kind they are."""
+STRAIGHT = 0.75
+"""Share of the scans of atoms whose rows are put back, more or less, before they are learnt from: as they are looked at again."""
 ATTEMPTS = 20
 FIELD = 2
 """Side of the images that are recorded in units of that of their parts that are learnt from: what repeats over a whole image, and
@@ -125,9 +134,34 @@ def _drawn(recipe: Recipe, seed: int, patch: int) -> _Pair:
             last = error
             continue
         part = next(part for part in recipe.parts if part.name == made.records[0].recipe)
-        planes = standard_planes(made.image, made.labels["noise_free"], scanned=part.modality != "tem")
+        image, scene = made.image, made.labels["noise_free"]
+        if part.kind in SCANS_OF_ATOMS:
+            image = straightened(image, scene, np.random.default_rng([seed % 2**62, 0x517]))
+        planes = standard_planes(image, scene, scanned=part.modality != "tem")
         return _Pair(planes=planes.half(), kind=part.kind, modality=part.modality)
     raise last
+
+
+def straightened(image: Tensor, scene: Tensor, rng: np.random.Generator) -> Tensor:
+    """An image as it may be looked at again: some as recorded, of others the rows more or less where the scene shows them.
+
+    Parameters
+    ----------
+    image, scene : Tensor, shape (1, 1, Y, X)
+    rng : numpy.random.Generator
+        Of which images, and how often their rows are put back.
+    """
+    if rng.uniform() >= STRAIGHT:
+        return image
+    recorded, true = (one[0, 0].numpy() for one in (image, scene))
+    plane, rows = recorded, np.zeros(recorded.shape[0])
+    for _ in range(int(rng.integers(1, MOST_LOOKS))):
+        along = row_displacements(plane - true, true)
+        if np.sqrt(np.mean(along**2)) < LEAST_DISPLACEMENT:
+            break
+        rows = rows + along
+        plane = straight_image(recorded, np.stack([np.zeros_like(rows), rows], axis=1))
+    return torch.from_numpy(plane)[None, None]
 
 
 def _part(pair: _Pair, side: int, rng: np.random.Generator) -> _Pair:

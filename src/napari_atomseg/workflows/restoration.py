@@ -24,10 +24,6 @@ COLUMNS_SHARE, ROWS_SHARE = 0.4, 0.1
 """Of the time of a restoration, and of a spread, that the network for columns takes."""
 MOST_TURNS = 2
 """Of two networks that put rows back for each other."""
-SCANS_OF_ATOMS = ("hrstem", "hrsem")
-"""Kinds of images that are looked at again with their rows put back; where no atoms are seen that gains nothing."""
-LEAST_DISPLACEMENT, MOST_LOOKS = 0.1, 4
-"""Of rows, root mean square, for which that is worth the time, px; and how often a network looks at most."""
 
 
 @job
@@ -206,7 +202,12 @@ def _by_columns(
 
     Along x that is told by the denoised image; along y the lattice tells it, or nothing does.
     """
-    from napari_atomseg.inference.displaced_rows import image_shifts, row_displacements, without_hot_pixels
+    from napari_atomseg.inference.displaced_rows import (
+        LEAST_DISPLACEMENT,
+        image_shifts,
+        row_displacements,
+        without_hot_pixels,
+    )
     from napari_atomseg.inference.frame_maps import frame_maps
     from napari_atomseg.inference.params import NetworkParams
     from napari_atomseg.inference.pixel_size import resolve_pixel_size
@@ -238,7 +239,7 @@ def _looks(
     Where the rows of a scan do not lie where the restored image shows them they are put back there, and the network looks again:
     it, and what repeats over the image, then tell more.
     """
-    from napari_atomseg.inference.displaced_rows import row_displacements
+    from napari_atomseg.inference.displaced_rows import LEAST_DISPLACEMENT, MOST_LOOKS, SCANS_OF_ATOMS, row_displacements
     from napari_atomseg.inference.restore import restore_plane
 
     most = MOST_LOOKS if params.straighten and asked.kind in SCANS_OF_ATOMS else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,7 @@ def train(
     from napari_atomseg.networks.candidate_classifier import joined
     from napari_atomseg.networks.zoo import free_name, list_models, load_model, save_model, user_folder
     from napari_atomseg.synthesis.recipe import Recipe, read_recipe
+    from napari_atomseg.training.features_of_another import Planes, for_planes
     from napari_atomseg.training.fit import fit
     from napari_atomseg.training.forgetting import general_scores
     from napari_atomseg.training.lessons import lesson_of
@@ -103,7 +104,10 @@ def train(
             raise AtomsegError("a network that starts from a model has that model's shape; leave out one of the two")
         before = load_model(start_from)
     lesson = lesson_of(given, tuned.task)
-    weights = dict(before.network.state_dict()) if before is not None else None
+    weights, same_planes = None, False
+    if before is not None:
+        seen, shown = Planes.of(before.card.network, before.card.modality), Planes.of(asdict(shape), lesson.modality)
+        weights, same_planes = for_planes(before.network.state_dict(), seen, shown), seen == shown
     chosen = device_of(NetworkParams(device=device))  # type: ignore[arg-type]  # checked there
     began = time.monotonic()
     found = yield from fit(
@@ -113,7 +117,9 @@ def train(
     card = card_of(given, shape, tuned, place, free_name(name or given.name, list(list_models())), chosen, calibration)
     if before is not None:
         card = replace(card, training={**card.training, "started_from": start_from})
-        if say_forgotten and before.card.recipe != given.name and before.card.outputs == lesson.outputs:
+        # A network that is told other kinds is no longer one for the scenes of before.
+        forgets = before.card.recipe != given.name and before.card.outputs == lesson.outputs and same_planes
+        if say_forgotten and forgets:
             scores = yield from general_scores(before.card, before.network, found, tuned)
             card = replace(card, scores={**card.scores, **scores})
         if before.classifier is not None and before.card.outputs == lesson.outputs:
