@@ -58,7 +58,7 @@ def take_features(network: nn.Module, weights: Mapping[str, Tensor]) -> int:
 
 
 def for_planes(weights: Mapping[str, Tensor], before: Planes, after: Planes) -> dict[str, Tensor]:
-    """Weights of a network for one that is given other planes: it hears those that the first did not know only once it has learnt.
+    """Weights of a network for one that is given other planes; those that the first did not know count for nothing at first.
 
     Parameters
     ----------
