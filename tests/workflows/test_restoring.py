@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard
 from napari_atomseg.networks.outputs import RESTORED
 from napari_atomseg.networks.zoo import ENVIRONMENT, save_model
 from napari_atomseg.workflows import RestorationParams, read, restoration_spread, restore
-from napari_atomseg.workflows.restoring_networks import kind_of
+from napari_atomseg.workflows.restoring_networks import default_restorer, kind_of
 from napari_atomseg.writers.image import write_image
 
 KINDS = "hrstem, lrstem, hrtem, lrtem, hrsem, lrsem"
@@ -101,6 +102,36 @@ def test_without_such_a_network_it_says_what_to_do(tmp_path, monkeypatch, stack)
         restore(stack)
     with pytest.raises(AtomsegError, match="does not restore"):
         restore(stack, model="hrtem-graphene")
+
+
+def test_a_network_for_one_kind_is_taken_for_that_kind(monkeypatch):
+    def cards(**modalities):
+        found = {name: SimpleNamespace(task=RESTORATION, modality=modality) for name, modality in modalities.items()}
+        monkeypatch.setattr("napari_atomseg.workflows.restoring_networks.model_cards", lambda: found)
+
+    cards(alone="hrsem", pair="hrstem, hrsem", usual=KINDS)
+    assert [default_restorer(kind) for kind in ("hrsem", "hrstem", "lrtem", "")] == ["alone", "usual", "usual", "usual"]
+    cards(alone="hrsem")
+    assert default_restorer("lrtem") == "alone"
+
+
+def test_an_unknown_pixel_size_is_estimated_once(rng, monkeypatch):
+    from napari_atomseg.inference import pixel_size
+
+    calls = []
+    whole = pixel_size.resolve_pixel_size
+
+    def counted(*given):
+        calls.append(given)
+        return whole(*given)
+
+    monkeypatch.setattr(pixel_size, "resolve_pixel_size", counted)
+    y, x = np.mgrid[:160, :160]
+    rows = rng.normal(0, 1.0, (160, 1))
+    image = rng.poisson(5 + 40 * (np.cos(2 * np.pi * y / 16) * np.cos(2 * np.pi * (x - rows) / 16)).clip(0) ** 4)
+    found = restore(Micrograph(data=image.astype(np.float32), name="scan"), model="adf-columns")
+    assert "rows put back" in found.notes[0]
+    assert len(calls) == 1
 
 
 def test_two_networks_restore_dark_field_images_whose_pixels_both_know(rng):

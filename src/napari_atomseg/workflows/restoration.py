@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,11 @@ from napari_atomseg.core.scratch import scratch_array
 from napari_atomseg.inference.params import RestorationParams
 from napari_atomseg.networks.card import DENOISED
 from napari_atomseg.workflows.choice import AUTO
-from napari_atomseg.workflows.restoring_networks import RestoringNetworks, default_restorer, restoring_networks
+from napari_atomseg.workflows.restoring_networks import RestoringNetworks, asked_kind, default_restorer, restoring_networks
 
 if TYPE_CHECKING:
+    from napari_atomseg.inference.params import NetworkParams
+    from napari_atomseg.inference.pixel_size import PixelSizeEstimate
     from napari_atomseg.networks.zoo import Model
 
 COLUMNS_SHARE, ROWS_SHARE = 0.4, 0.1
@@ -106,7 +109,8 @@ def restoration_spread(
         If no model restores, or it does not know such images.
     """
     params = params or RestorationParams()
-    asked = restoring_networks(micrograph, default_restorer() if model in (None, AUTO) else model, params)
+    named = default_restorer(asked_kind(micrograph, params)) if model in (None, AUTO) else model
+    asked = restoring_networks(micrograph, named, params)
     if asked.restorer is None:
         raise AtomsegError(
             f"the {asked.name} answers once only, and gives no spread of four answers; leave the spread out, or name a "
@@ -170,11 +174,12 @@ def _in_turns(
     Each puts rows back for the other, until no more are displaced, but at most so many times.
     """
     answer, denoised, rows = None, None, None
-    turns = MOST_TURNS if asked.columns is not None and params.straighten else 1
+    columns = yield from _network_for_columns(asked, micrograph, index, params)
+    turns = MOST_TURNS if columns is not None and params.straighten else 1
     for turn in range(turns):
-        begin, middle, end = turn / turns, (turn + COLUMNS_SHARE * (asked.columns is not None)) / turns, (turn + 1) / turns
-        if asked.columns is not None:
-            steps = _by_columns(asked.columns, asked.device, micrograph, index, rows, params)
+        begin, middle, end = turn / turns, (turn + COLUMNS_SHARE * (columns is not None)) / turns, (turn + 1) / turns
+        if columns is not None:
+            steps = _by_columns(columns, micrograph, index, rows)
             denoised, further = yield from as_part(steps, begin, middle, "network for columns")
             if turn and further is None:
                 break
@@ -195,8 +200,31 @@ def _seen(micrograph: Micrograph, index: int, rows: np.ndarray | None) -> np.nda
     return plane if rows is None else straight_image(plane, rows)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _ForColumns:
+    """The network for columns, its settings, and the pixel size that it is told."""
+
+    model: Model
+    params: NetworkParams
+    size: PixelSizeEstimate
+
+
+def _network_for_columns(
+    asked: RestoringNetworks, micrograph: Micrograph, index: int, params: RestorationParams
+) -> Steps[_ForColumns | None]:
+    """The network for columns, if it is asked; where the pixel size of a frame is not known, it is estimated once."""
+    from napari_atomseg.inference.params import NetworkParams
+    from napari_atomseg.inference.pixel_size import resolve_pixel_size
+
+    if asked.columns is None:
+        return None
+    told = NetworkParams(straighten=params.straighten, device=asked.device)  # type: ignore[arg-type]  # checked there
+    size = yield from resolve_pixel_size(micrograph, index, asked.columns, told)
+    return _ForColumns(model=asked.columns, params=told, size=size)
+
+
 def _by_columns(
-    columns: Model, device: str, micrograph: Micrograph, index: int, rows: np.ndarray | None, params: RestorationParams
+    columns: _ForColumns, micrograph: Micrograph, index: int, rows: np.ndarray | None
 ) -> Steps[tuple[np.ndarray, np.ndarray | None]]:
     """A frame denoised by a network for columns, rows put back first; and by how much rows are displaced in it, if they are.
 
@@ -209,15 +237,11 @@ def _by_columns(
         without_hot_pixels,
     )
     from napari_atomseg.inference.frame_maps import frame_maps
-    from napari_atomseg.inference.params import NetworkParams
-    from napari_atomseg.inference.pixel_size import resolve_pixel_size
 
-    told = NetworkParams(straighten=params.straighten, device=device)  # type: ignore[arg-type]  # checked there
-    size = yield from resolve_pixel_size(micrograph, index, columns, told)
     plane = micrograph.lazy_frame(index) if rows is None else _seen(micrograph, index, rows)
-    maps, _ = yield from frame_maps(plane, columns, (DENOISED,), told, size, held=True)
+    maps, _ = yield from frame_maps(plane, columns.model, (DENOISED,), columns.params, columns.size, held=True)
     denoised = np.array(maps.on_image(DENOISED), np.float32)
-    if not params.straighten:
+    if not columns.params.straighten:
         return denoised, None
     lattice = image_shifts(maps)
     along = row_displacements(without_hot_pixels(np.asarray(plane)) - denoised, denoised)
@@ -265,8 +289,9 @@ def _spread(asked: RestoringNetworks, micrograph: Micrograph, index: int, params
 
     assert asked.restorer is not None
     share, rows = 0.0, None
-    if asked.columns is not None:
-        share, steps = ROWS_SHARE, _by_columns(asked.columns, asked.device, micrograph, index, None, params)
+    columns = yield from _network_for_columns(asked, micrograph, index, params)
+    if columns is not None:
+        share, steps = ROWS_SHARE, _by_columns(columns, micrograph, index, None)
         _, rows = yield from as_part(steps, 0, share, "spread")
     answers = spread_plane(asked.restorer, _seen(micrograph, index, rows), asked.kind, device=asked.device)
     return (yield from as_part(answers, share, 1, "spread"))

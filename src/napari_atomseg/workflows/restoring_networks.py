@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DARK_FIELD = ("haadf", "adf")
 STEM = (*DARK_FIELD, "abf", "bf")
 ATOMS_IN_STEM = "hrstem"
+UNKNOWN_KIND = "its kind not known from the file (choose the modality if you know it: displaced rows can be put back then)"
 ATOMS_SEEN = 0.6
 """Largest pixel, Angstrom, with which an image is taken to show atoms ('hr')."""
 
@@ -85,10 +86,10 @@ def restoring_networks(micrograph: Micrograph, model: str | None, params: Restor
     named = None if model == AUTO else model
     denoises = bool(for_columns) and model_cards()[for_columns].restores
     both = named is None and denoises and _dark_field_of_atoms(micrograph, params)
-    ready = cached_model(named or default_restorer(), device)
+    ready = cached_model(named or default_restorer(asked_kind(micrograph, params)), device)
     kind = _kind_for(ready, micrograph, params)
     source = "from the metadata" if params.modality == "auto" else "as set"
-    words = f"as {kind} ({source})" if kind else "its kind not known"
+    words = f"as {kind} ({source})" if kind else UNKNOWN_KIND if params.modality == "auto" else "its kind not known"
     if ready.card.task != RESTORATION:
         return RestoringNetworks(restorer=None, columns=ready, denoised=True, device=device, kind=kind, words=words)
     rows = both or (params.straighten and kind == ATOMS_IN_STEM)
@@ -100,7 +101,7 @@ def _kind_for(ready: Model, micrograph: Micrograph, params: RestorationParams) -
     """What a network is told of a micrograph; empty for nothing."""
     from napari_atomseg.inference.restore import kinds_of
 
-    kind = kind_of(micrograph) if params.modality == "auto" else "" if params.modality == "unknown" else params.modality
+    kind = asked_kind(micrograph, params)
     by_columns = ready.card.task != RESTORATION and ready.card.restores
     known = (ATOMS_IN_STEM,) if by_columns else kinds_of(ready)
     if params.modality == "auto" and kind not in known:
@@ -136,20 +137,41 @@ def _knows_pixels(card: ModelCard, micrograph: Micrograph) -> bool:
     return micrograph.pixel_size is not None and all(low <= one <= high for one in micrograph.pixel_size)
 
 
-def default_restorer() -> str:
-    """Name of the model that restores if none is named.
+def default_restorer(kind: str = "") -> str:
+    """Name of the model that restores images of a kind if none is named.
+
+    One that learnt this kind alone is taken before those that learnt many, and where the kind is not known, that which learnt
+    most.
+
+    Parameters
+    ----------
+    kind : str
+        Such as ``hrstem``; empty if it is not known.
 
     Raises
     ------
     AtomsegError
         If there is none.
     """
-    found = sorted(name for name, card in model_cards().items() if card.task == RESTORATION)
-    if not found:
+    learnt = {name: card.modality.split(", ") for name, card in model_cards().items() if card.task == RESTORATION}
+    if not learnt:
         raise AtomsegError(
             "no network at hand restores images; train one with `train restore`, or name the folder of yours as the model"
         )
-    return found[0]
+    return min(learnt, key=lambda name: (learnt[name] != [kind], -len(learnt[name]), name))
+
+
+def asked_kind(micrograph: Micrograph, params: RestorationParams) -> str:
+    """Kind of a micrograph as it was set or, with ``auto``, from its metadata; empty if it is not known.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    params : RestorationParams
+    """
+    if params.modality == "auto":
+        return kind_of(micrograph)
+    return "" if params.modality == "unknown" else params.modality
 
 
 def kind_of(micrograph: Micrograph) -> str:

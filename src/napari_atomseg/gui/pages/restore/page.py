@@ -39,6 +39,8 @@ NO_NETWORK = (
 )
 SPREAD_SHARE = 0.8
 """Of the time, where the spread is asked for too: four answers beside the one."""
+SHOWN = 2
+"""Warnings that the message has room for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,7 +168,9 @@ class RestorePage(NetworkPage):
         self.refresh()
         note, *warnings = found.image.notes
         said = f"{escape(note[:1].upper() + note[1:])}, {seconds:.1f} s. "
-        said += "".join(f"<b>{escape(text[:1].upper() + text[1:])}.</b> " for text in warnings[:2])
+        said += "".join(f"<b>{escape(text[:1].upper() + text[1:])}.</b> " for text in warnings[:SHOWN])
+        if len(warnings) > SHOWN:
+            said += f"{len(warnings) - SHOWN} more are in the notes of the layer. "
         self._host.say(f'{said}<a href="find-restored">find columns in it</a>')
 
     def find_columns(self) -> None:
