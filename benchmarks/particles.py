@@ -26,13 +26,13 @@ from napari_atomseg.core.columns import ATOM_COUNT, COUNT_PROBABILITY
 from napari_atomseg.core.jobs import run
 from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.imaging.hrtem import image_focal_series
-from napari_atomseg.inference.count_temperature import SERIES, SINGLE, SLOPE, USUAL_NOISE, noise_seen
+from napari_atomseg.inference.count_probabilities import SERIES, SINGLE, USUAL_NOISE, noise_seen
 from napari_atomseg.inference.detection.structures import recognised
 from napari_atomseg.inference.predict import predict
 from napari_atomseg.networks.zoo import load_model
 from napari_atomseg.optics.ctf import CtfParams
 from napari_atomseg.optics.detector import MtfParams, apply_mtf
-from napari_atomseg.training.count_calibration import fitted_temperature
+from napari_atomseg.training.count_calibration import kind_calibration
 from napari_atomseg.training.particle_waves import particle_wave, waves_folder
 from napari_atomseg.workflows import NetworkParams, draw_sample, locate, sequence
 
@@ -119,31 +119,51 @@ def drawn_particle(one: int, rng: np.random.Generator, folder: Path, first: int 
     return Drawn(clean=clean, positions=found.positions, heights=found.heights, tilt=float(np.degrees(tilt)))
 
 
-def recorded(clean: np.ndarray, dose: float, rng: np.random.Generator, mtf: bool = True) -> np.ndarray:
+CAMERA = MtfParams(model="rational", floor=0.0, knee=0.25, steepness=2.0)
+
+
+def some_camera(rng: np.random.Generator) -> MtfParams:
+    """A camera as those of the recipe, of which calibrations know all."""
+    knee, floor, steepness = (float(rng.uniform(*ends)) for ends in ((0.2, 0.8), (0.0, 0.1), (1.8, 3.0)))
+    return MtfParams(model="rational", floor=floor, knee=knee, steepness=steepness)
+
+
+def recorded(clean: np.ndarray, dose: float, rng: np.random.Generator, camera: MtfParams | None = CAMERA) -> np.ndarray:
     """Counted electrons of a series, `dose` e/A2 in all images together."""
     counts = torch.from_numpy(rng.poisson(np.clip(clean, 0, None) * dose / len(FOCI) * FINE**2)).float()
-    camera = MtfParams(model="rational", floor=0.0, knee=0.25, steepness=2.0)
-    return apply_mtf(counts[:, None], [camera] * len(FOCI))[:, 0].numpy() if mtf else counts.numpy()
+    return counts.numpy() if camera is None else apply_mtf(counts[:, None], [camera] * len(FOCI))[:, 0].numpy()
 
 
-def own_cases(number: int, folder: Path, without_mtf: bool, first: int = SEED) -> Iterator[Case]:
-    """Series of so many particles, a third of them in each range of tilts, at every dose; `first` is the seed of the first."""
+def own_cases(number: int, folder: Path, without_mtf: bool) -> Iterator[Case]:
+    """Series of so many particles, a third of them in each range of tilts, at every dose."""
     for one in range(number):
-        rng = np.random.default_rng([first, one])
-        drawn = drawn_particle(one, rng, folder, first)
-        rows, columns = drawn.window
-        for mtf in (True, False) if without_mtf else (True,):
-            for dose in DOSES:
-                yield Case(
-                    key=f"{one}@{dose}",
-                    stack=recorded(drawn.clean, dose, rng, mtf)[:, rows, columns],
-                    pixel_size=FINE,
-                    columns=drawn.positions - (rows.start, columns.start),
-                    heights=drawn.heights,
-                    tilt=drawn.tilt,
-                    dose=dose,
-                    mtf=mtf,
-                )
+        rng = np.random.default_rng([SEED, one])
+        drawn = drawn_particle(one, rng, folder)
+        for mtf, dose in itertools.product((True, False) if without_mtf else (True,), DOSES):
+            yield _case(one, drawn, recorded(drawn.clean, dose, rng, CAMERA if mtf else None), dose, mtf)
+
+
+def cases_of_calibration(number: int, folder: Path) -> Iterator[Case]:
+    """The same of other particles, each seen by a camera of its own."""
+    for one in range(number):
+        rng = np.random.default_rng([SEED_OF_CALIBRATION, one])
+        drawn, camera = drawn_particle(one, rng, folder, SEED_OF_CALIBRATION), some_camera(rng)
+        for dose in DOSES:
+            yield _case(one, drawn, recorded(drawn.clean, dose, rng, camera), dose, True)
+
+
+def _case(one: int, drawn: Drawn, stack: np.ndarray, dose: float, mtf: bool) -> Case:
+    rows, columns = drawn.window
+    return Case(
+        key=f"{one}@{dose}",
+        stack=stack[:, rows, columns],
+        pixel_size=FINE,
+        columns=drawn.positions - (rows.start, columns.start),
+        heights=drawn.heights,
+        tilt=drawn.tilt,
+        dose=dose,
+        mtf=mtf,
+    )
 
 
 def judge_places(number: int, folder: Path, model: str) -> None:
@@ -188,7 +208,7 @@ def located(stack: np.ndarray, model: str) -> dict:
 
 
 def calibration(cases: list[Case], model: str) -> dict[str, float]:
-    """Temperatures of a card (``inference/count_temperature.py``), fitted on cases that are looked at as images of users are."""
+    """What a card says of its probabilities (``inference/count_probabilities.py``), fitted on images seen as those of users."""
     network = load_model(model)
     usual = float(network.card.calibration.get(USUAL_NOISE, 1.0))
     found = {USUAL_NOISE: usual}
@@ -205,7 +225,7 @@ def calibration(cases: list[Case], model: str) -> dict[str, float]:
             near = distance * case.pixel_size < MATCH
             noise = np.full(int(near.sum()), noise_seen(prediction.image))
             parts.append((structures.probabilities[near], case.heights[nearest[near]], noise))
-        found[kind], found[kind + SLOPE] = fitted_temperature(parts, usual)
+        found |= kind_calibration(parts, kind, usual)
     return found
 
 
@@ -342,7 +362,7 @@ def answered_apart(given: argparse.Namespace) -> bool:
     if given.displaced:
         judge_places(given.displaced, given.waves, given.model)
     if given.calibrate:
-        print("calibration:", calibration(list(own_cases(given.calibrate, given.waves, False, SEED_OF_CALIBRATION)), given.model))
+        print("calibration:", calibration(list(cases_of_calibration(given.calibrate, given.waves)), given.model))
     return bool(given.film or given.displaced or given.calibrate)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_atomseg.core.errors import AtomsegError
-from napari_atomseg.inference.count_temperature import tempered
+from napari_atomseg.inference.count_probabilities import honest_probabilities
 from napari_atomseg.specimens.nanoparticles import ParticleParams, particle_with_columns
 from napari_atomseg.synthesis.recipe import read_recipe
 from napari_atomseg.training import count_calibration, particle_examples, particle_waves
@@ -119,23 +119,30 @@ def test_another_metal_starts_from_what_gold_has_taught(coarse, small, monkeypat
     assert (tmp_path / "run" / "history.csv").read_text().startswith("step,")
 
 
-def test_probabilities_that_are_too_steep_are_made_flatter_until_they_are_honest():
+def test_probabilities_are_corrected_until_they_are_honest():
     rng = np.random.default_rng(2)
     honest = rng.dirichlet(np.ones(6), 4000)
     true = 1 + (rng.uniform(size=(4000, 1)) > honest.cumsum(axis=1)).sum(axis=1)
-    steep = tempered(honest, 0.5)
-    assert np.allclose(steep.sum(axis=1), 1)
     noise = np.exp(rng.normal(-2, 1, 4000))
     usual = float(np.exp(-2))
-    for given, temperature in ((steep, 2), (honest, 1)):
-        found, slope = count_calibration.fitted_temperature([(given, true, noise)], usual)
-        assert found == pytest.approx(temperature, rel=0.08)
-        assert slope == pytest.approx(0, abs=0.08)
-    # Surer than it may be where there is much noise.
-    wrong = tempered(honest, 1 / (noise[:, None] / usual) ** 0.4)
-    found, slope = count_calibration.fitted_temperature([(wrong, true, noise)], usual)
-    assert found == pytest.approx(1, rel=0.1)
-    assert slope == pytest.approx(0.4, abs=0.1)
+    # Too steep; steeper where there is much noise; with a prior for few atoms, the more so the less noise there is.
+    wrongs = (
+        {"series": 0.5},
+        {"series_slope": -0.4},
+        {"series_lean": -0.5, "series_lean_slope": 0.3},
+        {},
+    )
+    for wrong in wrongs:
+        seen = honest_probabilities(honest, {"usual_noise": usual, **wrong}, "series", noise)
+        found = count_calibration.kind_calibration([(seen, true, noise)], "series", usual)
+        assert found["series"] == pytest.approx(1 / wrong.get("series", 1.0), rel=0.1)
+        assert found["series_slope"] == pytest.approx(-wrong.get("series_slope", 0), abs=0.1)
+        assert found["series_lean"] == pytest.approx(-wrong.get("series_lean", 0), abs=0.1)
+        assert found["series_lean_slope"] == pytest.approx(-wrong.get("series_lean_slope", 0), abs=0.1)
+        again = honest_probabilities(seen, {"usual_noise": usual, **found}, "series", noise)
+        assert np.abs(again - honest).mean() < 0.02
+    few = count_calibration.kind_calibration([(honest[:9], true[:9], noise[:9])], "single", usual)
+    assert few == {"single": 1.0, "single_slope": 0.0, "single_lean": 0.0, "single_lean_slope": 0.0}
 
 
 def test_waves_that_were_computed_ahead_are_those_of_the_batch(coarse, small):

@@ -1,4 +1,4 @@
-"""How honest the probabilities of a network that counts atoms are, and the temperatures that make them so."""
+"""How honest the probabilities of a network that counts atoms are, and the numbers on its card that make them so."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 from torch import nn
 
-from napari_atomseg.inference.count_temperature import (
+from napari_atomseg.inference.count_probabilities import (
+    LEAN,
+    LEAN_SLOPE,
     SERIES,
     SINGLE,
     SLOPE,
     USUAL_NOISE,
+    honest_probabilities,
     noise_seen,
-    temperature_at,
-    tempered,
 )
 from napari_atomseg.inference.detection.interpretation import interpret
 from napari_atomseg.networks.activate import activate
@@ -34,8 +35,8 @@ Seen = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Probabilities (M, K) of columns, their true numbers of atoms (M,), and the noise of their images (M,)."""
 
 
-def fitted_temperatures(network: nn.Module, examples: Iterable[ParticleExamples], native: float) -> dict[str, float]:
-    """Temperatures for series and for single images, and how they go with the noise, that make the true numbers likeliest.
+def network_calibration(network: nn.Module, examples: Iterable[ParticleExamples], native: float) -> dict[str, float]:
+    """What a card says of its probabilities: that with which the true numbers are likeliest, for series and for single images.
 
     Parameters
     ----------
@@ -49,8 +50,7 @@ def fitted_temperatures(network: nn.Module, examples: Iterable[ParticleExamples]
     Returns
     -------
     dict of str to float
-        The calibration of a card, see :func:`~napari_atomseg.inference.count_temperature.temperature_at`; temperatures of 1 and
-        slopes of 0 change nothing.
+        See :func:`~napari_atomseg.inference.count_probabilities.honest_probabilities`.
     """
     seen: dict[str, list[Seen]] = {SERIES: [], SINGLE: []}
     network.eval()
@@ -70,7 +70,7 @@ def fitted_temperatures(network: nn.Module, examples: Iterable[ParticleExamples]
     usual = float(np.exp(np.mean(np.log(every)))) if len(every) else 1.0
     found_all = {USUAL_NOISE: round(usual, 5)}
     for kind, parts in seen.items():
-        found_all[kind], found_all[kind + SLOPE] = fitted_temperature(parts, found_all[USUAL_NOISE])
+        found_all |= kind_calibration(parts, kind, found_all[USUAL_NOISE])
     return found_all
 
 
@@ -86,29 +86,33 @@ def _of_true_columns(maps: np.ndarray, true: np.ndarray, heights: np.ndarray, na
     return found.probabilities[chosen], heights[nearest[chosen]]
 
 
-def fitted_temperature(parts: list[Seen], usual: float) -> tuple[float, float]:
-    """Temperature at the usual noise with which the true numbers are likeliest, and by what power of the noise it rises.
+def kind_calibration(parts: list[Seen], kind: str, usual: float) -> dict[str, float]:
+    """Temperature and lean at the usual noise with which the true numbers are likeliest, and how both go with the noise.
 
     Parameters
     ----------
     parts : list of tuple of ndarray
         Of each image the probabilities (M, K) of its columns, their true numbers of atoms (M,), and its noise (M,).
+    kind : str
+        ``series`` or ``single``.
     usual : float
         Noise.
     """
     chance, heights, noise = (np.concatenate(some) for some in zip(*parts, strict=True)) if parts else (np.zeros(0),) * 3
     if len(chance) < FEWEST:
-        return 1.0, 0.0
+        return _named(kind, np.zeros(4))
     rows, right = np.arange(len(chance)), heights.astype(int) - 1
 
     def surprise(at: np.ndarray) -> float:
-        calibration = {
-            USUAL_NOISE: usual,
-            SERIES: float(np.exp(at[0])),
-            SERIES + SLOPE: float(np.clip(at[1], -STEEPEST, STEEPEST)),
-        }
-        honest = tempered(chance, temperature_at(calibration, SERIES, noise)[:, None])[rows, right]
+        calibration = {USUAL_NOISE: usual, **_named(kind, at)}
+        honest = honest_probabilities(chance, calibration, kind, noise)[rows, right]
         return float(-np.log(np.maximum(honest, 1e-12)).mean())
 
-    found = minimize(surprise, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}).x
-    return round(float(np.exp(found[0])), 3), round(float(np.clip(found[1], -STEEPEST, STEEPEST)), 3)
+    found = minimize(surprise, np.zeros(4), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7, "maxfev": 4000}).x
+    return {name: round(value, 3) for name, value in _named(kind, found).items()}
+
+
+def _named(kind: str, at: np.ndarray) -> dict[str, float]:
+    """What is fitted, as a card names it."""
+    slope = float(np.clip(at[1], -STEEPEST, STEEPEST))
+    return {kind: float(np.exp(at[0])), kind + SLOPE: slope, kind + LEAN: float(at[2]), kind + LEAN_SLOPE: float(at[3])}

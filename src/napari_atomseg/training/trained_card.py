@@ -15,7 +15,7 @@ from napari_atomseg.networks.card import BEFORE, ModelCard
 from napari_atomseg.networks.outputs import counts_atoms
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import checkpoint
-from napari_atomseg.training.count_calibration import fitted_temperatures
+from napari_atomseg.training.count_calibration import network_calibration
 from napari_atomseg.training.lessons import BATCH, SEED, lesson_of
 from napari_atomseg.training.params import TrainParams
 from napari_atomseg.training.particle_examples import compute_ahead, draw_particle_examples, usual_foci
@@ -80,7 +80,7 @@ def card_of(
 
 
 def calibration_of(recipe: Recipe, network: Any, params: TrainParams, folder: Path) -> Steps[dict[str, float]]:
-    """Temperatures of a network that counts atoms, on particles that were neither learnt from nor looked at; else nothing.
+    """What makes the probabilities of a network that counts atoms honest, on particles that it has not seen; else nothing.
 
     Parameters
     ----------
@@ -103,4 +103,4 @@ def calibration_of(recipe: Recipe, network: Any, params: TrainParams, folder: Pa
             yield Progress(number, CALIBRATED, CALIBRATING)
         batches.append(draw_particle_examples(*asked))
         yield Progress(number + 1, CALIBRATED, CALIBRATING)
-    return fitted_temperatures(made, batches, params.native_sampling)
+    return network_calibration(made, batches, params.native_sampling)

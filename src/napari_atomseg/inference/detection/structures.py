@@ -17,7 +17,7 @@ from napari_atomseg.core.columns import (
     probability_of_atoms,
     std_of,
 )
-from napari_atomseg.inference.count_temperature import SERIES, SINGLE, noise_seen, temperature_at, tempered
+from napari_atomseg.inference.count_probabilities import SERIES, SINGLE, honest_probabilities, noise_seen
 from napari_atomseg.inference.detection.candidate_features import value_at
 from napari_atomseg.inference.detection.interpretation import Structures, interpret
 from napari_atomseg.inference.params import NetworkParams
@@ -59,7 +59,7 @@ def counted(probabilities: np.ndarray, card: ModelCard, alone: bool, noise: floa
     noise : float
         Of what the network was given.
     """
-    honest = tempered(probabilities, float(temperature_at(card.calibration, SINGLE if alone else SERIES, noise)))
+    honest = honest_probabilities(probabilities, card.calibration, SINGLE if alone else SERIES, noise)
     number = np.arange(1, honest.shape[1] + 1)
     mean = honest @ number
     likeliest = np.argmax(honest, axis=1)
