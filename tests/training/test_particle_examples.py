@@ -63,6 +63,33 @@ def test_a_wave_is_computed_once_and_kept(coarse):
     assert torch.allclose(turned.wave.abs()[tuple(np.rint(turned.positions).astype(int).T)], values)
 
 
+@pytest.mark.parametrize("side", [194, 203, 206])
+def test_on_other_pixels_a_wave_is_the_same(coarse, side):
+    first = particle_wave(SMALL, 3e5, 0.2)
+    other = first.on_pixels(side)
+    assert other.wave.shape == (side, side)
+    # Means are kept, and what of it a lens lets through comes back.
+    assert complex(other.wave.mean()) == pytest.approx(complex(first.wave.mean()), abs=1e-5)
+    back, low = (particle_waves._on_pixels(one, 100) for one in (other.wave, first.wave))
+    assert float((back - low).abs().max()) < 1e-4
+    # Columns are where they were, in parts of the field.
+    np.testing.assert_allclose(other.positions / side, first.positions / 200)
+    assert other.heights is first.heights
+
+
+def test_particles_are_larger_or_smaller_than_they_should_be_as_calibrations_are_off(coarse, small):
+    batch = draw_particle_examples(small, 4, 0, 12, 140)
+    shortest = []
+    for places in batch.positions:
+        distance = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+        distance[distance == 0] = np.inf
+        shortest.append(np.median(distance.min(axis=1)) * 0.2)
+    # Columns along [110] are sqrt(3) / (2 sqrt(2)) of a lattice constant from the nearest ones, of a / sqrt(2) or more if tilted.
+    lattice = np.array(shortest) * 4 / np.sqrt(6)
+    assert 0.95 * 4.04 < lattice.min() < 4.0
+    assert 4.16 < lattice.max() < 1.05 * 4.12
+
+
 def test_other_specimens_have_no_columns_of_one_height(coarse):
     with pytest.raises(AtomsegError, match="counted in specimens of kind particle"):
         particle_wave({**SMALL, "kind": "sheet"}, 3e5, 0.2)

@@ -45,20 +45,24 @@ def pictures(potential: Tensor, records: Sequence[Record], native: float, rng: n
         In counts, and in parts of the incident beam.
     """
     energies = [from_dict(CtfParams, dict(record.imaging["lens"])).energy for record in records]
-    return photographs(phase_object(potential, energies), records, native, rng)
+    sizes = [native * (1 + rng.uniform(-CALIBRATION, CALIBRATION)) for _ in records]
+    return photographs(phase_object(potential, energies), records, sizes, rng)
 
 
-def photographs(waves: Tensor, records: Sequence[Record], native: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def photographs(
+    waves: Tensor, records: Sequence[Record], sizes: Sequence[float], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     """As :func:`pictures`, of exit waves.
 
     Parameters
     ----------
     waves : Tensor, complex64, shape (B, S, S)
         Periodic.
-    records, native, rng
+    records, rng
         As there.
+    sizes : sequence of float, length B, Angstrom
+        Pixel sizes that the waves have.
     """
-    sizes = [native * (1 + rng.uniform(-CALIBRATION, CALIBRATION)) for _ in records]
     lenses = [from_dict(CtfParams, dict(record.imaging["lens"])) for record in records]
     clean = [
         image_focal_series(waves[row : row + 1], [lens], foci_of(record), size)

@@ -20,8 +20,8 @@ from napari_atomseg.synthesis.recipe import Recipe, draw_record
 from napari_atomseg.synthesis.record import Record
 from napari_atomseg.synthesis.render_hrtem import class_maps, foci_of
 from napari_atomseg.training.examples import Examples
-from napari_atomseg.training.microscopes import photographs
-from napari_atomseg.training.particle_waves import ParticleWave, particle_wave
+from napari_atomseg.training.microscopes import CALIBRATION, photographs
+from napari_atomseg.training.particle_waves import PERIOD, ParticleWave, particle_wave
 
 COLUMN_LABEL_WIDTH = 0.5
 """Standard deviation of the labels, Angstrom; columns along [110] of gold are 2.5 Å apart."""
@@ -161,16 +161,21 @@ def _single(record: Record, rng: np.random.Generator) -> Record:
 
 
 def _placed(drawn: Record, record: Record, patch: int, native: float, rng: np.random.Generator) -> tuple[ParticleWave, float]:
-    """A particle, turned, mirrored and shifted by parts of a pixel, perhaps on a film; and its tilt in degrees."""
+    """A particle, turned, mirrored, on pixels that are larger or smaller than they are said to be, shifted by parts of one.
+
+    It may lie on a film; and its tilt in degrees.
+    """
     energy = float(record.imaging["lens"]["energy"])
     kept = particle_wave(drawn.specimen, energy, native).moved(int(rng.integers(4)), bool(rng.integers(2)))
-    shift = rng.uniform(-0.5, 0.5, 2)
-    side, wave = kept.wave.shape[-1], _shifted(kept.wave, shift)
+    side = kept.wave.shape[-1]
     if rng.uniform() < FILM:
         screen = _film(int(rng.integers(FILMS)), side, native, energy)
-        wave = wave * torch.roll(screen, (int(rng.integers(side)), int(rng.integers(side))), (0, 1))
+        screen = torch.roll(screen, (int(rng.integers(side)), int(rng.integers(side))), (0, 1))
+        kept = replace(kept, wave=kept.wave * screen)
+    shift = rng.uniform(-0.5, 0.5, 2)
+    kept = kept.on_pixels(round(side * (1 + rng.uniform(-CALIBRATION, CALIBRATION))))
     tilt = float(np.degrees(np.hypot(drawn.specimen.get("tilt_y", 0.0), drawn.specimen.get("tilt_x", 0.0))))
-    return replace(kept, wave=wave, positions=kept.positions + shift), tilt
+    return replace(kept, wave=_shifted(kept.wave, shift), positions=kept.positions + shift), tilt
 
 
 def _shifted(periodic: Tensor, shift: np.ndarray) -> Tensor:
@@ -196,7 +201,7 @@ def _images(
     wave: ParticleWave, record: Record, places: int, patch: int, native: float, rng: np.random.Generator
 ) -> tuple[Tensor, np.ndarray]:
     """Images (F, P, P) of one particle, those that are missing zero, and the first pixel of the field that they show."""
-    taken, _ = photographs(wave.wave[None], [record], native, rng)
+    taken, _ = photographs(wave.wave[None], [record], [PERIOD / wave.wave.shape[-1]], rng)
     side, count = taken.shape[-1], taken.shape[1]
     off = ROOM / native
     corner = np.clip(np.rint((side - patch) / 2 + rng.uniform(-off, off, 2)), 0, side - patch).astype(int)

@@ -80,6 +80,17 @@ class ParticleWave:
             heights=self.heights,
         )
 
+    def on_pixels(self, side: int) -> ParticleWave:
+        """The same with other pixels.
+
+        Parameters
+        ----------
+        side : int
+            Of the field, px.
+        """
+        scale = side / self.wave.shape[-1]
+        return ParticleWave(wave=_on_pixels(self.wave, side), positions=self.positions * scale, heights=self.heights)
+
 
 def waves_folder() -> Path:
     """Where waves are kept: beside the user's models."""
@@ -171,12 +182,20 @@ def computed(given: Mapping[str, Any], energy: float, native: float) -> Particle
     side = round(PERIOD / native)
     number = np.bincount(column)
     centre = np.stack([np.bincount(column, atoms.positions[:, axis]) / number for axis in (0, 1)], axis=1)
-    return ParticleWave(wave=torch.from_numpy(_coarser(found.wave, side)), positions=centre / native, heights=number)
+    return ParticleWave(
+        wave=_on_pixels(torch.from_numpy(found.wave).to(torch.complex128), side).to(torch.complex64),
+        positions=centre / native,
+        heights=number,
+    )
 
 
-def _coarser(wave: np.ndarray, side: int) -> np.ndarray:
-    """A periodic wave on fewer pixels: the low frequencies of it."""
-    spectrum = np.fft.fftshift(np.fft.fft2(wave))
-    first = wave.shape[0] // 2 - side // 2
-    part = np.fft.ifftshift(spectrum[first : first + side, first : first + side])
-    return (np.fft.ifft2(part) * (side / wave.shape[0]) ** 2).astype(np.complex64)
+def _on_pixels(wave: Tensor, side: int) -> Tensor:
+    """A periodic wave (S, S) on `side` x `side` pixels: with its low frequencies only, or with no more of them."""
+    given = wave.shape[0]
+    spectrum = torch.fft.fftshift(torch.fft.fft2(wave))
+    beyond = (side - side // 2) - (given - given // 2)
+    before = side // 2 - given // 2
+    # Negative numbers cut off.
+    part = torch.nn.functional.pad(spectrum, (before, beyond, before, beyond))
+    found: Tensor = torch.fft.ifft2(torch.fft.ifftshift(part)) * (side / given) ** 2
+    return found
