@@ -253,7 +253,8 @@ def counted(case: Case, model: str, alone: bool, network: NetworkParams) -> Coun
         counts[near] = found.features[ATOM_COUNT].to_numpy()[nearest[near]]
         probability[near] = found.features[COUNT_PROBABILITY].to_numpy()[nearest[near]]
         right = len(np.unique(nearest[near]))
-    return Counted(case=case, counts=counts, probability=probability, false=len(found) - right)
+    # Of many particles, the images would fill the memory.
+    return Counted(case=replace(case, stack=case.stack[:, :0]), counts=counts, probability=probability, false=len(found) - right)
 
 
 def calibration_error(parts: list[Counted]) -> float:
@@ -382,23 +383,24 @@ def main() -> None:
     parser.add_argument("--register", action="store_true", help="lay the images on each other first, which own ones are")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    cases = list(own_cases(given.own, given.waves, given.without_mtf)) if given.own else []
-    if given.bench:
-        cases += bench_cases(given.bench)
-    if answered_apart(given) and not cases:
+    if answered_apart(given) and not (given.own or given.bench):
         return
-    if not cases:
+    if not (given.own or given.bench):
         parser.error("give --own N or --bench FOLDER")
+    own = own_cases(given.own, given.waves, given.without_mtf) if given.own else ()
+    others = bench_cases(given.bench) if given.bench else ()
     network = NetworkParams(register=given.register, averaged=given.averaged)
-    series = [counted(case, given.model, alone=False, network=network) for case in cases]
     alone = replace(network, register=False)
-    single = [counted(case, given.model, alone=True, network=alone) for case in cases]
-    for mtf in sorted({case.mtf for case in cases}, reverse=True):
+    series, single = [], []
+    for case in itertools.chain(own, others):
+        series.append(counted(case, given.model, alone=False, network=network))
+        single.append(counted(case, given.model, alone=True, network=alone))
+    for mtf in sorted({one.case.mtf for one in series}, reverse=True):
         camera = "" if mtf else ", without the camera's MTF"
         table(f"focal series{camera}", [one for one in series if one.case.mtf == mtf])
         table(f"middle image alone{camera}", [one for one in single if one.case.mtf == mtf])
     print("\nconfusion at the highest dose (rows: atoms; first column: not found)")
-    print(confusion([one for one in series if one.case.dose == max(case.dose for case in cases)]))
+    print(confusion([one for one in series if one.case.dose == max(each.case.dose for each in series)]))
     if given.figures:
         draw_figures(series, single, given.figures)
 
