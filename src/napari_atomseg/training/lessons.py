@@ -25,7 +25,7 @@ from napari_atomseg.training.restoration_validation import validate_restoration
 from napari_atomseg.training.sheets import LABEL_WIDTH
 from napari_atomseg.training.structure_examples import draw_structure_examples
 from napari_atomseg.training.structure_validation import validate_structures
-from napari_atomseg.training.taught import taught_by
+from napari_atomseg.training.taught import Taught, taught_by
 from napari_atomseg.training.validation import validate
 
 SEED = 2**30
@@ -122,47 +122,66 @@ class OneMap:
 
 
 def _whole_lesson(recipe: Recipe) -> Lesson:
+    """All maps of a recipe together."""
     taught = taught_by(recipe)
     if taught.task == RESTORATION:
-        return Lesson(
-            task=RESTORATION,
-            outputs=taught.outputs,
-            draw=draw_restoration_examples,
-            validate=validate_restoration,
-            network=UnetParams(conditions=len(kinds_of(recipe)), periodic=True),
-            params=TrainParams(batch=8, patch=128, learning_rate=1e-3, warm_up=200, settled=0.8),
-            modality=", ".join(kinds_of(recipe)),
-            normalisation=WHOLE,
-            label_width=0.0,
-            sampling_range=(0.0, 1000.0),
-        )
+        return _restoration(recipe, taught)
     if taught.task == COLUMNS:
-        return Lesson(
-            task=COLUMNS,
-            outputs=taught.outputs,
-            draw=draw_examples,
-            validate=validate,
-            network=UnetParams(),
-            params=TrainParams(),
-            modality="ADF-STEM",
-            normalisation=NORMALISATION,
-            label_width=GAUSSIAN_WIDTH,
-            sampling_range=(0.01, 0.3),
-        )
-    if taught.counts:
-        return Lesson(
-            task=STRUCTURES,
-            outputs=taught.outputs,
-            draw=draw_particle_examples,
-            compute_ahead=compute_ahead,
-            validate=validate_counts,
-            network=FusionNetParams(images=taught.images, width=32, levels=2, stem=2),
-            params=TrainParams(batch=4, patch=144, warm_up=200, averaging=0.998, settled=0.8),
-            modality="HRTEM",
-            normalisation=BEAM,
-            label_width=COLUMN_LABEL_WIDTH,
-            sampling_range=(0.01, 0.25),
-        )
+        return _columns(taught)
+    return _counted_particles(taught) if taught.counts else _structures(taught)
+
+
+def _restoration(recipe: Recipe, taught: Taught) -> Lesson:
+    """The undisturbed image, of each kind of image that the recipe draws."""
+    return Lesson(
+        task=RESTORATION,
+        outputs=taught.outputs,
+        draw=draw_restoration_examples,
+        validate=validate_restoration,
+        network=UnetParams(conditions=len(kinds_of(recipe)), periodic=True),
+        params=TrainParams(batch=8, patch=128, learning_rate=1e-3, warm_up=200, settled=0.8),
+        modality=", ".join(kinds_of(recipe)),
+        normalisation=WHOLE,
+        label_width=0.0,
+        sampling_range=(0.0, 1000.0),
+    )
+
+
+def _columns(taught: Taught) -> Lesson:
+    """Columns in dark-field images."""
+    return Lesson(
+        task=COLUMNS,
+        outputs=taught.outputs,
+        draw=draw_examples,
+        validate=validate,
+        network=UnetParams(),
+        params=TrainParams(),
+        modality="ADF-STEM",
+        normalisation=NORMALISATION,
+        label_width=GAUSSIAN_WIDTH,
+        sampling_range=(0.01, 0.3),
+    )
+
+
+def _counted_particles(taught: Taught) -> Lesson:
+    """Columns of particles and their numbers of atoms, from one or more phase-contrast images."""
+    return Lesson(
+        task=STRUCTURES,
+        outputs=taught.outputs,
+        draw=draw_particle_examples,
+        compute_ahead=compute_ahead,
+        validate=validate_counts,
+        network=FusionNetParams(images=taught.images, width=32, levels=2, stem=2),
+        params=TrainParams(batch=4, patch=144, warm_up=200, averaging=0.998, settled=0.8),
+        modality="HRTEM",
+        normalisation=BEAM,
+        label_width=COLUMN_LABEL_WIDTH,
+        sampling_range=(0.01, 0.25),
+    )
+
+
+def _structures(taught: Taught) -> Lesson:
+    """Atoms, vacancies and the like of sheets, from one phase-contrast image."""
     return Lesson(
         task=STRUCTURES,
         outputs=taught.outputs,
