@@ -168,8 +168,8 @@ def simulated():
     structure = crystal("SrTiO3")
     structure.info = {"name": "srtio3"}
     page = panel.pages["Simulate"]
-    page.add_structure(structure)
-    page.zone.setCurrentText("1,1,0")
+    page.structure.add(structure)
+    page.structure.zone.setCurrentText("1,1,0")
     page.as_image.setChecked(True)
     spin(4)
     viewer.reset_view()

@@ -234,12 +234,12 @@ def test_what_is_needed_each_time_is_in_view_in_a_low_window(shown, theme, idle)
     viewer.window._qt_window.resize(1000, 600)
     panel.pages["Columns"].find()
     idle(panel)
-    panel.pages["Simulate"].add_structure(crystal("SrTiO3"))
+    panel.pages["Simulate"].structure.add(crystal("SrTiO3"))
     idle(panel)
     columns, simulate, train = panel.pages["Columns"], panel.pages["Simulate"], panel.pages["Train"]
     needed = {
         columns: (columns.finder, columns.colour, columns.refine_button, columns.undo_button, columns.save_button),
-        simulate: (simulate.structure, simulate.zone, simulate.method, simulate.as_image),
+        simulate: (simulate.structure.list, simulate.structure.zone, simulate.method, simulate.as_image),
         train: (train.crystal, train.file, train.zone, train.start_from, train.minutes, train.name),
     }
     for row in range(panel.pages.count()):

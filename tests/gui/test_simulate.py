@@ -93,7 +93,7 @@ def test_a_dropped_crystal_is_shown_with_its_convolution(viewer, panel, shown, s
     assert [str(unit) for unit in shown.units] == ["nanometer"] * 2
     assert set(shown.features["element"]) == {"Sr", "Ti", "O"}
     assert viewer.layers.index(image) < viewer.layers.index(shown)
-    assert "Sr" in simulate_page.legend.text()
+    assert "Sr" in simulate_page.structure.legend.text()
     brightest = np.unravel_index(np.argmax(image.data[10:50, 10:40]), (40, 30)) + np.array([10, 10])
     strontium = shown.data[shown.features["element"] == "Sr"]
     assert np.min(np.linalg.norm(strontium - brightest * 0.2, axis=1)) < 0.15
@@ -102,19 +102,19 @@ def test_a_dropped_crystal_is_shown_with_its_convolution(viewer, panel, shown, s
 def test_another_zone_axis_changes_both(qtbot, viewer, shown, simulate_page):
     before = viewer.layers["sto | convolution"].data.copy()
     atoms = len(shown.data)
-    simulate_page.zone.setCurrentText("1,1,0")
+    simulate_page.structure.zone.setCurrentText("1,1,0")
     qtbot.waitUntil(lambda: not np.array_equal(before, viewer.layers["sto | convolution"].data), timeout=HANGING)
     assert len(shown.data) != atoms
     assert [layer.name for layer in viewer.layers].count("sto | convolution") == 1
 
 
 def test_a_wrong_zone_axis_is_a_sentence_and_the_window_lives(qtbot, viewer, panel, shown, simulate_page):
-    simulate_page.zone.setCurrentText("0,0,0")
+    simulate_page.structure.zone.setCurrentText("0,0,0")
     qtbot.wait(400)
     assert "zone axis is [0 0 0]" in panel.status.text()
     assert "zone axis" in simulate_page.why_not()
     assert not panel.run_button.isEnabled()
-    simulate_page.zone.setCurrentText("1,1,1")
+    simulate_page.structure.zone.setCurrentText("1,1,1")
     assert simulate_page.why_not() == ""
 
 
@@ -175,17 +175,17 @@ def test_the_structure_turns_to_the_image(qtbot, viewer, panel, shown, simulate_
         stem=StemParams(),
     )
     add_image(viewer, simulate(crystal("SrTiO3"), turned).data, "turned")
-    simulate_page.zone.setCurrentText("1,1,0")
-    simulate_page.turn_to_image()
+    simulate_page.structure.zone.setCurrentText("1,1,0")
+    simulate_page.turn.turn_to_image()
     wait_until_idle(qtbot, panel)
-    assert simulate_page.turn.value().rotation_deg == pytest.approx(21, abs=1)
+    assert simulate_page.turn.form.value().rotation_deg == pytest.approx(21, abs=1)
     assert "turned by" in panel.status.text()
 
 
 def test_a_particle_is_built_and_recorded(qtbot, viewer, panel, simulate_page):
     atoms = cluster(ClusterParams(diameter=10))
     atoms.info = {"name": "Pt55"}
-    simulate_page.add_structure(atoms)
+    simulate_page.structure.add(atoms)
     wait_for_layer(qtbot, viewer, "Pt55 | convolution")
     settle(qtbot, viewer, simulate_page)
     simulate_page.recording.form.set_value(AcquisitionParams(dose=1e4, jitter_x=0.1))
@@ -309,12 +309,12 @@ def test_only_what_the_method_depends_on_is_shown(shown, simulate_page):
 
 
 def test_what_was_read_is_shown_and_follows_the_repetition(shown, simulate_page):
-    told = simulate_page.legend.text()
+    told = simulate_page.structure.legend.text()
     assert "O3SrTi, 5 atoms, 5.12 g/cm³, 3.905 × 3.905 × 3.905 Å, repeated along a, b, c" in told
     line = simulate_page.cut.findChild(QWidget, "repeat")
     line.setText("2,2,1")
     line.editingFinished.emit()
-    assert "not repeated" in simulate_page.legend.text()
+    assert "not repeated" in simulate_page.structure.legend.text()
     assert not visible(simulate_page.cut, "thickness")
     line.setText("twice")
     line.editingFinished.emit()
@@ -329,5 +329,5 @@ def test_a_dropped_monolayer_says_why_it_ends(qtbot, viewer, simulate_page, tmp_
     crystal("MoS2").write(path)
     drop(viewer, path)
     wait_for_layer(qtbot, viewer, "sheet | convolution")
-    assert "empty slab of 16.9 Å along c" in simulate_page.legend.text()
+    assert "empty slab of 16.9 Å along c" in simulate_page.structure.legend.text()
     assert not visible(simulate_page.cut, "thickness")

@@ -7,15 +7,13 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Layer, Points
+from napari.layers import Points
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,20 +21,15 @@ from superqt import QCollapsible
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.params import fields_of
-from napari_atomseg.gui.dialogs.particle import ParticleDialog
 from napari_atomseg.gui.layers.conversion import to_micrograph
-from napari_atomseg.gui.layers.structures import (
-    structure_layer_data,
-    structure_of,
-    structures_in,
-)
+from napari_atomseg.gui.layers.structures import structure_of, structures_in
 from napari_atomseg.gui.pages.simulate.correction import CorrectionButton
 from napari_atomseg.gui.pages.simulate.finished_image import FinishedImage
-from napari_atomseg.gui.pages.simulate.legend import legend_of
 from napari_atomseg.gui.pages.simulate.live_image import LiveImage
 from napari_atomseg.gui.pages.simulate.recording import RecordBox
+from napari_atomseg.gui.pages.simulate.structure_choice import StructureChoice
+from napari_atomseg.gui.pages.simulate.turn import TurnBox
 from napari_atomseg.gui.settings import recall_params, remember_params
-from napari_atomseg.gui.widgets.elided import ElidedComboBox
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Editor, Form, ResetLabel, align_labels, enable, form_layout
 from napari_atomseg.gui.widgets.link_label import LinkLabel
@@ -49,11 +42,8 @@ from napari_atomseg.workflows import (
     SimulationParams,
     StemParams,
     TemParams,
-    describe_structure,
     has_effect,
     has_thickness,
-    low_index_zones,
-    match_rotation,
     on_grid_of,
 )
 
@@ -64,9 +54,6 @@ EMPTY = 'Drop a structure here (cif, xyz, POSCAR), <a href="open">open one</a>, 
 SLOW = ("prism", "multislice")
 """Methods whose cost is told before they start."""
 CUT_FIELDS = ("thickness", "repeat", "width_y", "width_x")
-TURN_FIELDS = ("rotation_deg", "tilt_y", "tilt_x", "vacancies", "thermal", "thermal_of", "seed")
-STRAIGHT_DEG = 1.0
-"""Turns smaller than this are left to the comparison: of a crystal that is not turned, multislice needs one period only."""
 TIPS = {
     "convolution": "Z^1.7 under a Gaussian or the probe: at once, but without channelling.",
     "corrected": "The convolution after a fitted polynomial.",
@@ -99,25 +86,9 @@ class SimulatePage(QWidget):
 
     def _build(self) -> None:
         self.empty = LinkLabel(self._host.viewer, EMPTY, name="no_structure")
-        self.structure = ElidedComboBox()
-        self.structure.setObjectName("structure")
-        self.structure.setToolTip("Which structure is simulated; its cell and atoms stand below.")
-        self.structure.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.legend = QLabel()
-        self.legend.setWordWrap(True)
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.zone = QComboBox()
-        self.zone.setObjectName("zone_axis")
-        self.zone.setEditable(True)
-        self.zone.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.zone.setToolTip("Direction [uvw] of the crystal along the beam: choose one, or type it and press Enter.")
+        self.structure = StructureChoice(self._host)
         self.cut = Form(CutParams, CUT_FIELDS)
-        self.method = QComboBox()
-        self.method.setObjectName("method")
-        self.method.setToolTip("How the image is calculated; the list says what each way is good for.")
-        self.method.addItems(METHODS)
-        for row, method in enumerate(METHODS):
-            self.method.setItemData(row, TIPS[method], Qt.ItemDataRole.ToolTipRole)
+        self.method = _method_list()
         self.as_image = QCheckBox("pixels and field of the image above")
         self.as_image.setObjectName("as_image")
         self.as_image.setToolTip("Simulate on the grid of the image that the panel works on, so that they can be compared.")
@@ -129,40 +100,31 @@ class SimulatePage(QWidget):
         self.cost = QLabel()
         self.cost.setObjectName("cost")
         self.cost.setWordWrap(True)
-        self.controls = QWidget()
-        inside = QVBoxLayout(self.controls)
-        inside.setContentsMargins(0, 0, 0, 0)
-        self.first = self._first_form()
-        inside.addLayout(self.first)
-        inside.addWidget(self.legend)
-        # What is chosen each time stands above the size of the piece: a low window shows it without scrolling.
-        self.second = self._second_form()
-        inside.addLayout(self.second)
-        inside.addWidget(self.corrected_by)
-        inside.addWidget(self.as_image)
-        inside.addWidget(self.cost)
-        inside.addWidget(self.cut)
-        for part in self._folds():
-            inside.addWidget(part)
+        self.controls = self._controls()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 8, 2)
         layout.addWidget(self.empty)
         layout.addWidget(self.controls)
         layout.addStretch(1)
 
-    def _first_form(self) -> QFormLayout:
-        form = form_layout()
-        row = QHBoxLayout()
-        self.build_button = QPushButton("New …")
-        self.build_button.setObjectName("build_particle")
-        self.build_button.setProperty("tip", "Build a nanoparticle.")
-        row.addWidget(self.structure, 1)
-        row.addWidget(self.build_button)
-        form.addRow("Structure", row)
-        form.addRow("Zone axis", self.zone)
-        return form
+    def _controls(self) -> QWidget:
+        """All that is asked of a structure, from the top to the bottom of the page."""
+        controls = QWidget()
+        inside = QVBoxLayout(controls)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(self.structure)
+        # What is chosen each time stands above the size of the piece: a low window shows it without scrolling.
+        self.method_form = self._method_form()
+        inside.addLayout(self.method_form)
+        inside.addWidget(self.corrected_by)
+        inside.addWidget(self.as_image)
+        inside.addWidget(self.cost)
+        inside.addWidget(self.cut)
+        for part in self._folds():
+            inside.addWidget(part)
+        return controls
 
-    def _second_form(self) -> QFormLayout:
+    def _method_form(self) -> QFormLayout:
         form = form_layout()
         form.addRow("Method", self.method)
         form.addRow("Correction", self.correction)
@@ -170,19 +132,16 @@ class SimulatePage(QWidget):
         return form
 
     def _folds(self) -> list[QCollapsible]:
-        self.turn = Form(CutParams, TURN_FIELDS)
+        self.turn = TurnBox(self._host, self)
         self.stem, self.detector = Form(StemParams), Form(DetectorParams)
         self.tem = Form(TemParams)
         self.convolution, self.multislice = Form(ConvolutionParams), Form(MultisliceParams)
         self.remembered = (self.stem, self.detector, self.tem, self.convolution, self.multislice)
         for form in self.remembered:
             form.set_value(recall_params(type(form.value())))  # type: ignore[arg-type]  # each of its own class
-        self.turn_button = QPushButton("Turn to the image")
-        self.turn_button.setObjectName("turn_to_image")
-        self.turn_button.setProperty("tip", "Find the in-plane rotation from the spectra of the image and of the simulation.")
         self.recording = RecordBox(self._host, self)
         parts = (
-            ("Rotation, tilt and defects", [self.turn, self.turn_button]),
+            ("Rotation, tilt and defects", [self.turn]),
             ("Lens and detector", [self.stem, self.detector, self.tem]),
             ("Calculation", [self.convolution, self.multislice]),
             ("Noise", [self.recording]),
@@ -192,16 +151,14 @@ class SimulatePage(QWidget):
     def _connect(self) -> None:
         self.live = LiveImage(self._host, self)
         self.live.costed.connect(self._show_cost)
-        self.structure.currentIndexChanged.connect(self._on_structure)
-        self.zone.currentTextChanged.connect(self._on_change)
+        self.structure.chosen.connect(self._on_structure)
+        self.structure.turned.connect(self._on_change)
         self.method.currentIndexChanged.connect(self._on_change)
         self.as_image.toggled.connect(self._on_change)
         self.pixel.changed.connect(self._on_change)
-        self.build_button.clicked.connect(self.build)
         self.empty.linkActivated.connect(self._host.follow_link)
-        for form in (self.cut, self.turn, *self.remembered):
+        for form in (self.cut, self.turn.form, *self.remembered):
             form.value_changed.connect(self._on_change)
-        self.turn_button.clicked.connect(self.turn_to_image)
         self.correction.chosen_anew.connect(self._on_change)
         layers = self._host.viewer.layers
         for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
@@ -209,7 +166,7 @@ class SimulatePage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.first, self.cut.form, self.second)
+        align_labels(self.structure.form, self.cut.form, self.method_form)
         self._on_layers()
 
     # -- what is asked for -------------------------------------------------------------------------------------------
@@ -217,8 +174,7 @@ class SimulatePage(QWidget):
     @property
     def layer(self) -> Points | None:
         """The chosen structure."""
-        chosen = self.structure.currentData()
-        return chosen if chosen is not None and chosen in self._host.viewer.layers else None
+        return self.structure.layer
 
     def params(self) -> SimulationParams:
         """All that the page says.
@@ -228,11 +184,11 @@ class SimulatePage(QWidget):
         AtomsegError
             If it cannot be meant.
         """
-        cut = replace(self.turn.value(), **{name: getattr(self.cut.value(), name) for name in CUT_FIELDS})
+        cut = replace(self.turn.form.value(), **{name: getattr(self.cut.value(), name) for name in CUT_FIELDS})
         found = SimulationParams(
             method=self.method.currentText(),  # one of METHODS
             pixel_size=self.pixel.value(),
-            cut=replace(cut, zone_axis=self.zone.currentText() or "0,0,1"),
+            cut=replace(cut, zone_axis=self.structure.zone_axis),
             stem=self.stem.value(),
             detector=self.detector.value(),
             convolution=self.convolution.value(),
@@ -265,7 +221,7 @@ class SimulatePage(QWidget):
         self.empty.setVisible(not some)
         self.controls.setVisible(some)
         corrected = self.method.currentText() == "corrected"
-        self.second.setRowVisible(self.correction, corrected)
+        self.method_form.setRowVisible(self.correction, corrected)
         self.corrected_by.setVisible(corrected)
         if corrected:
             self.corrected_by.setText(self.correction.explanation())
@@ -276,9 +232,9 @@ class SimulatePage(QWidget):
         self.convolution.setVisible(self.method.currentText() in ("convolution", "corrected"))
         self.multislice.setVisible(not self.convolution.isVisibleTo(self.convolution.parentWidget()))
         self.as_image.setVisible(self._host.image is not None)
-        enable(self.turn_button, self._host.image is not None and not self._host.busy, "Open an image first, and let jobs end.")
+        self.turn.refresh()
         self.recording.refresh()
-        enable(self.build_button, not self._host.busy, "A job is running; cancel it first.")
+        enable(self.structure.build_button, not self._host.busy, "A job is running; cancel it first.")
         self.cost.setVisible(bool(self.cost.text()))
 
     def _show_what_counts(self) -> None:
@@ -287,7 +243,7 @@ class SimulatePage(QWidget):
             params = self.params()
         except AtomsegError:
             return
-        parts: dict[str, Form[Any]] = {"stem": self.stem, "detector": self.detector, "tem": self.tem, "cut": self.turn}
+        parts: dict[str, Form[Any]] = {"stem": self.stem, "detector": self.detector, "tem": self.tem, "cut": self.turn.form}
         parts |= {"convolution": self.convolution, "multislice": self.multislice}
         for part, form in parts.items():
             form.show_fields(partial(_counts, part, params))
@@ -295,9 +251,8 @@ class SimulatePage(QWidget):
         thick = layer is not None and has_thickness(structure_of(layer), params.cut)
         ours = not (self.as_image.isChecked() and self._host.image is not None)
         self.cut.show_fields(lambda name: thick if name == "thickness" else ours or not name.startswith("width"))
-        self.second.setRowVisible(self.pixel.widget, ours)
-        if layer is not None:
-            self.legend.setText(legend_of(structure_of(layer), params.cut.repeat))
+        self.method_form.setRowVisible(self.pixel.widget, ours)
+        self.structure.describe(params.cut.repeat)
 
     def on_image(self) -> None:
         """The chosen image has changed."""
@@ -310,52 +265,21 @@ class SimulatePage(QWidget):
     @property
     def links(self) -> Links:
         """What the page's links do."""
-        return {"build": self.build, "simulate": lambda: self._host.turn_to(type(self))}
-
-    def build(self) -> None:
-        """Build a nanoparticle."""
-        dialog = ParticleDialog(self)
-        dialog.built.connect(self.add_structure)
-        dialog.show()
-
-    def add_structure(self, atoms: Any) -> Points:
-        """Show a structure that was not read from a file, and turn to it."""
-        data, options, kind = structure_layer_data(atoms, str(atoms.info.get("name", "particle")))
-        layer: Points = self._host.viewer.add_layer(Layer.create(data, options, kind))
-        return layer
+        return {"build": self.structure.build, "simulate": lambda: self._host.turn_to(type(self))}
 
     # -- following changes -------------------------------------------------------------------------------------------
 
     def _on_layers(self, event: Any = None) -> None:
-        layers = structures_in(self._host.viewer)
-        current, newest = self.structure.currentData(), getattr(event, "value", None)
-        self.structure.blockSignals(True)
-        self.structure.clear()
-        for layer in layers:
-            self.structure.addItem(layer.name, layer)
-        chosen = newest if newest in layers and getattr(event, "type", "") == "inserted" else current
-        row = layers.index(chosen) if chosen in layers else len(layers) - 1
-        self.structure.setCurrentIndex(row)
-        self.structure.blockSignals(False)
-        if self.layer is not current or (event is None and layers):
-            self._on_structure()
+        self.structure.fill(event)
         self.refresh()
         self._host.refresh_run()
 
-    def _on_structure(self, _: int = 0) -> None:
+    def _on_structure(self) -> None:
         layer = self.layer
         if layer is None:
             return
-        atoms = structure_of(layer)
-        zones = low_index_zones(atoms) if describe_structure(atoms).repeated else ["0,0,1", "1,1,0", "1,1,1", "1,0,0"]
-        current = self.zone.currentText()
-        self.zone.blockSignals(True)
-        self.zone.clear()
-        self.zone.addItems(zones)
-        self.zone.setCurrentText(current or zones[0])
-        self.zone.blockSignals(False)
         self._host.turn_to(type(self))
-        self._host.say(f"{escape(layer.name)}: {len(atoms):,} atoms; its convolution follows.")
+        self._host.say(f"{escape(layer.name)}: {len(structure_of(layer)):,} atoms; its convolution follows.")
         self._on_change()
 
     def _on_change(self, *_: Any) -> None:
@@ -369,28 +293,6 @@ class SimulatePage(QWidget):
     def _show_cost(self, told: str) -> None:
         self.cost.setText(told)
         self.cost.setVisible(True)
-
-    def turn_to_image(self) -> None:
-        """Let the structure lie as the image of the panel does."""
-        layer, image = self.layer, self._host.image
-        if layer is None or image is None:
-            return
-        try:
-            steps = match_rotation.steps(structure_of(layer), self.params(), to_micrograph(image))
-        except AtomsegError as error:
-            self._host.show_error(error)
-            return
-        self._host.start(steps, self._turned, "Finding the rotation")
-
-    def _turned(self, angle: float) -> None:
-        straight = abs(angle) < STRAIGHT_DEG
-        self.turn.set_value(replace(self.turn.value(), rotation_deg=0.0 if straight else angle))
-        self._on_change()
-        self._host.say(
-            f"The structure lies as the image does within {abs(angle):.2f}°, which a comparison takes off; it is not turned."
-            if straight
-            else f"The structure is turned by {angle:.2f}° in the plane."
-        )
 
     # -- the job -----------------------------------------------------------------------------------------------------
 
@@ -407,3 +309,14 @@ class SimulatePage(QWidget):
 def _counts(part: str, params: SimulationParams, name: str) -> bool:
     """Whether the image depends on a field of a part of the parameters."""
     return has_effect(f"{part}.{name}", params)
+
+
+def _method_list() -> QComboBox:
+    """Ways to calculate an image; each tells in the list what it is good for."""
+    methods = QComboBox()
+    methods.setObjectName("method")
+    methods.setToolTip("How the image is calculated; the list says what each way is good for.")
+    methods.addItems(METHODS)
+    for row, method in enumerate(METHODS):
+        methods.setItemData(row, TIPS[method], Qt.ItemDataRole.ToolTipRole)
+    return methods
