@@ -17,7 +17,7 @@ from napari_atomseg.gui.documents.results import show_columns
 from napari_atomseg.gui.layers.conversion import image_layer_data, source_of
 from napari_atomseg.gui.layers.fitting_view import fit_view
 from napari_atomseg.gui.layers.structures import show_simulated, structure_layer_data
-from napari_atomseg.gui.pages.compare import lens_fit
+from napari_atomseg.gui.pages.compare import folder, lens_fit
 from napari_atomseg.gui.pages.compare import page as comparing
 from napari_atomseg.specimens.cut_params import CutParams
 from napari_atomseg.specimens.library import crystal
@@ -105,10 +105,10 @@ def test_without_a_recorded_image_the_page_asks_for_it(viewer, panel, compare_pa
 def test_other_images_are_offered_but_not_chosen(viewer, panel, compare_page, image):
     other = add_image(viewer, name="reference")
     panel.image_bar.choose(image)
-    assert compare_page.chosen is None
+    assert compare_page.pair.chosen is None
     assert "choose another one" in panel.run_button.toolTip()
-    compare_page.simulated.setCurrentIndex(0)
-    assert compare_page.chosen is other
+    compare_page.pair.simulated.setCurrentIndex(0)
+    assert compare_page.pair.chosen is other
     assert panel.run_button.isEnabled()
     other.units, other.scale = ("pixel", "pixel"), (1, 1)
     assert "reference has no pixel size" in compare_page.why_not()
@@ -249,7 +249,7 @@ def test_columns_are_compared_in_a_layer_of_their_own(viewer, panel, compare_pag
     places = np.array([[y, x] for y in (20.0, 36.0) for x in (20.0, 36.0)])
     session, _ = show_columns(viewer, image, Columns(positions=places, pixel_size=(PIXEL, PIXEL), image_shape=image.data.shape))
     before = np.array(session.layer.data)
-    assert compare_page.columns.currentText() == session.layer.name
+    assert compare_page.pair.columns.currentText() == session.layer.name
     panel.run_button.click()
     idle(panel)
     layer = viewer.layers["experiment | columns compared"]
@@ -268,7 +268,7 @@ def test_columns_are_compared_in_a_layer_of_their_own(viewer, panel, compare_pag
     idle(panel)
     assert layer in viewer.layers
     assert "experiment | columns compared [1]" in viewer.layers
-    compare_page.columns.setCurrentIndex(0)
+    compare_page.pair.columns.setCurrentIndex(0)
     panel.run_button.click()
     idle(panel)
     assert layer in viewer.layers
@@ -461,7 +461,7 @@ def test_the_lens_needs_a_structure_and_something_to_vary(viewer, panel, compare
     data, options, _ = image_layer_data(replace(scene[0], metadata={}, name="foreign"))
     viewer.add_image(data, **options)
     panel.image_bar.choose(image)
-    compare_page.simulated.setCurrentIndex(compare_page.simulated.findText("foreign"))
+    compare_page.pair.simulated.setCurrentIndex(compare_page.pair.simulated.findText("foreign"))
     assert "know their structure" in compare_page.lens.button.toolTip()
 
 
@@ -473,7 +473,7 @@ def test_saving_asks_before_it_overwrites(panel, compared, tmp_path, monkeypatch
     assert "Saved" in panel.status.text()
     assert (tmp_path / "out" / "comparison.json").exists()
     answers = []
-    monkeypatch.setattr(compared, "may_overwrite", lambda taken: bool(answers.append(taken)))
+    monkeypatch.setattr(folder, "may_overwrite", lambda _, taken: bool(answers.append(taken)))
     panel.say("")
     compared.save(str(tmp_path / "out"))
     assert len(answers) == 1

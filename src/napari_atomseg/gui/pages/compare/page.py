@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import time
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from napari.layers import Image, Points
-from qtpy.QtCore import Qt, QTimer
+from napari.layers import Image
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
     QHBoxLayout,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.profile import ProfileDock
-from napari_atomseg.gui.documents.editing import session_of
-from napari_atomseg.gui.documents.results import documents_of
 from napari_atomseg.gui.layers.comparison import (
     Shown,
-    candidates,
     colour_by,
     find_profile_layer,
     frame_of,
@@ -40,16 +31,17 @@ from napari_atomseg.gui.layers.comparison import (
 from napari_atomseg.gui.layers.conversion import pixel_size_of
 from napari_atomseg.gui.layers.fitting_view import fill_view
 from napari_atomseg.gui.layers.structures import method_of
+from napari_atomseg.gui.pages.compare.folder import save_comparison
 from napari_atomseg.gui.pages.compare.lens_fit import LensFit
 from napari_atomseg.gui.pages.compare.numbers import ResultNumbers, shift_text
+from napari_atomseg.gui.pages.compare.pair_choice import PairChoice
 from napari_atomseg.gui.pages.compare.views import DIFFERENCE, ResultRow
-from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
-from napari_atomseg.gui.widgets.elided import ElidedComboBox
+from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.widgets.folds import fold
-from napari_atomseg.gui.widgets.forms import Form, align_labels, enable, form_layout
+from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.image_pair import OFF
 from napari_atomseg.gui.widgets.link_label import LinkLabel
-from napari_atomseg.workflows import CompareParams, compare, comparison_files, write_comparison
+from napari_atomseg.workflows import CompareParams, compare
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
@@ -58,7 +50,6 @@ if TYPE_CHECKING:
 NO_IMAGE = 'Drop the recorded image here, or <a href="open">open it</a>; then compare a simulated one with it.'
 ONLY_SIMULATED = 'Only a simulated image is open: <a href="open">open the recorded one</a> to compare them.'
 NO_SIMULATED = 'No simulated image yet: <a href="simulate">simulate one</a>, or <a href="open">open one</a>.'
-NO_COLUMNS = "none"
 NO_RESULT = "Compare first."
 LONGEST_NAME = 32
 DRAWN_MS = 20
@@ -89,7 +80,6 @@ class ComparePage(QWidget):
         super().__init__()
         self._host = host
         self._results: weakref.WeakKeyDictionary[Image, _Result] = weakref.WeakKeyDictionary()
-        self._wanted = {"simulated": "", "columns": ""}
         self._build()
         self._connect()
         self._fill()
@@ -98,16 +88,11 @@ class ComparePage(QWidget):
 
     def _build(self) -> None:
         self.empty = LinkLabel(self._host.viewer, name="nothing_to_compare")
-        self.simulated = _list("simulated", "What is compared with the image above; simulated images come first.")
-        self.simulated.setPlaceholderText("choose an image")
-        self.columns = _list("compared_columns", "Columns whose intensities and places are compared one by one.")
         self.controls = QWidget()
         inside = QVBoxLayout(self.controls)
         inside.setContentsMargins(0, 0, 0, 0)
-        self.first = form_layout()
-        self.first.addRow("Simulated", self.simulated)
-        self.first.addRow("Columns", self.columns)
-        inside.addLayout(self.first)
+        self.pair = PairChoice(self._host)
+        inside.addWidget(self.pair)
         self.views = ResultRow(self._host.viewer)
         inside.addWidget(self.views)
         self.result = ResultNumbers()
@@ -143,9 +128,7 @@ class ComparePage(QWidget):
         return self.form
 
     def _connect(self) -> None:
-        self.simulated.currentIndexChanged.connect(self._on_simulated)
-        self.simulated.activated.connect(lambda _: self._wanted.update(simulated=self.simulated.currentText()))
-        self.columns.activated.connect(lambda _: self._wanted.update(columns=self.columns.currentText()))
+        self.pair.changed.connect(self._on_simulated)
         self.colour.currentIndexChanged.connect(self._on_colour)
         self.profile_button.clicked.connect(self.show_profile)
         self.save_button.clicked.connect(lambda: self.save())
@@ -158,16 +141,10 @@ class ComparePage(QWidget):
 
     def settle(self) -> None:
         """Once the page has its fonts."""
-        align_labels(self.first, self.result.form)
+        align_labels(self.pair.form, self.result.form)
         self._fill()
 
     # -- what can be done --------------------------------------------------------------------------------------------
-
-    @property
-    def chosen(self) -> Image | None:
-        """What the image is compared with."""
-        layer = self.simulated.currentData()
-        return layer if layer is not None and layer in self._host.viewer.layers else None
 
     @property
     def found(self) -> Comparison | None:
@@ -181,11 +158,11 @@ class ComparePage(QWidget):
 
     def why_not(self) -> str:
         """Why nothing can be compared now; empty if it can."""
-        image, chosen = self._host.image, self.chosen
+        image, chosen = self._host.image, self.pair.chosen
         if image is None:
             return "Open the recorded image first."
         if chosen is None:
-            return "Simulate an image first, or choose another one." if self.simulated.count() else "Simulate an image first."
+            return "Simulate an image first, or choose another one." if self.pair.any_image else "Simulate an image first."
         if pixel_size_of(image) is None:
             return "The image has no pixel size: set it above first."
         if pixel_size_of(chosen) is None:
@@ -199,20 +176,20 @@ class ComparePage(QWidget):
         busy = "A job is running; cancel it first." if self._host.busy else ""
         enable(self.profile_button, result is not None, NO_RESULT)
         enable(self.save_button, result is not None and not busy, busy or NO_RESULT)
-        self.lens.watch(self.chosen)
+        self.lens.watch(self.pair.chosen)
         self.result.setVisible(result is not None)
         if result is not None:
             columns = result.shown.columns
             self.result.show_numbers(result.comparison, coloured=columns is not None and columns in self._host.viewer.layers)
 
     def _show_empty(self) -> None:
-        image, some = self._host.image, self.simulated.count() > 0
+        image, some = self._host.image, self.pair.any_image
         if image is None:
             text = NO_IMAGE
         elif not some:
             text = ONLY_SIMULATED if method_of(image) else NO_SIMULATED
         else:
-            text = "" if self.chosen is not None else NO_SIMULATED
+            text = "" if self.pair.chosen is not None else NO_SIMULATED
         self.empty.setText(text)
         self.empty.setVisible(bool(text))
         self.controls.setVisible(image is not None and some)
@@ -240,49 +217,31 @@ class ComparePage(QWidget):
             self.views.watch(self._host.image, result.shown if result is not None else None)
         self._host.refresh_run()
 
-    def _on_simulated(self, _: int) -> None:
+    def _on_simulated(self) -> None:
         self.refresh()
         self._host.refresh_run()
 
     def _fill(self) -> None:
         """Offer the images and columns that there are."""
-        viewer, image = self._host.viewer, self._host.image
-        images = candidates(viewer, image)
-        # What was not simulated is compared only where somebody asks for it.
-        usual = 0 if images and method_of(images[0]) else -1
-        _refill(self.simulated, [(layer.name, layer) for layer in images], self._wanted["simulated"], usual)
-        documents = documents_of(viewer, image)
-        _refill(
-            self.columns,
-            [(NO_COLUMNS, None), *((layer.name, layer) for layer in documents)],
-            self._wanted["columns"],
-            len(documents),
-        )
+        self.pair.fill()
         self.refresh()
 
     # -- the job -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Compare the chosen images."""
-        image, chosen, viewer = self._host.image, self.chosen, self._host.viewer
+        image, chosen, viewer = self._host.image, self.pair.chosen, self._host.viewer
         if image is None or chosen is None or self.why_not():
             return
         frame = frame_of(viewer, image)
         try:
-            columns, params = self._asked_columns(frame), self.form.value()
+            columns, params = self.pair.columns_of(frame), self.form.value()
         except AtomsegError as error:
             self._host.show_error(error)
             return
         steps = compare.steps(plane_of(viewer, chosen), plane_of(viewer, image), columns=columns, params=params)
         begun, name = time.perf_counter(), chosen.name
         self._host.start(steps, lambda found: self._made(image, name, frame, found, time.perf_counter() - begun), "Comparing")
-
-    def _asked_columns(self, frame: int) -> Columns | None:
-        layer = self.columns.currentData()
-        if not isinstance(layer, Points) or layer not in self._host.viewer.layers:
-            return None
-        columns = session_of(layer).columns.of_frame(frame)
-        return replace(columns, frame=np.zeros(len(columns), int)) if len(columns) else None
 
     def _made(self, image: Image, name: str, frame: int, found: Comparison, seconds: float) -> None:
         if not self._show(image, frame, found):
@@ -352,51 +311,10 @@ class ComparePage(QWidget):
 
     def save(self, folder: str | None = None) -> None:
         """Save the comparison to a folder; asks for it unless it is given."""
-        found = self.found
-        if found is None:
-            return
-        if folder is None:
-            folder = QFileDialog.getExistingDirectory(self, "Save the comparison in", str(recall("folder", "")))
-        if not folder:
-            return
-        taken = [path for path in comparison_files(folder, found.columns is not None) if path.exists()]
-        if taken and not self.may_overwrite(taken):
-            return
-        try:
-            written = write_comparison(found, folder, force=bool(taken))
-        except AtomsegError as error:
-            self._host.show_error(error)
-            return
-        remember("folder", folder)
-        self._host.say(f"Saved {len(written)} {'file' if len(written) == 1 else 'files'} to {escape(str(folder))}.")
-
-    def may_overwrite(self, taken: list[Path]) -> bool:
-        """Ask whether what an earlier comparison left may be overwritten."""
-        names = " and ".join(path.name for path in taken)
-        question = f"{taken[0].parent} holds {names} already. Overwrite?"
-        return QMessageBox.question(self, "Save the comparison", question) == QMessageBox.StandardButton.Yes
+        if self.found is not None:
+            save_comparison(self._host, self, self.found, folder)
 
 
 def _short(name: str) -> str:
     """A name without its middle if it is long: series differ at the ends of their names."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}…{name[-LONGEST_NAME // 2 :]}"
-
-
-def _list(name: str, tip: str) -> ElidedComboBox:
-    box = ElidedComboBox()
-    box.setObjectName(name)
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(ElidedComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box
-
-
-def _refill(box: QComboBox, entries: list[tuple[str, Any]], wanted: str, usual: int) -> None:
-    """Offer other entries: the one that was asked for stays chosen, else the usual one is."""
-    names = [name for name, _ in entries]
-    blocked = box.blockSignals(True)
-    box.clear()
-    for row, (name, layer) in enumerate(entries):
-        box.addItem(name, layer)
-        box.setItemData(row, name, Qt.ItemDataRole.ToolTipRole)
-    box.setCurrentIndex(names.index(wanted) if wanted in names else usual)
-    box.blockSignals(blocked)
