@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +15,8 @@ from superqt import QLabeledDoubleSlider
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.jobs import Steps
 from napari_atomseg.core.micrograph import Micrograph
-from napari_atomseg.core.quantities import format_pixel_size
 from napari_atomseg.gui.documents.editing import ColumnsSession
+from napari_atomseg.gui.pages.columns.sentences import LINKS
 from napari_atomseg.gui.pages.columns.series_box import SeriesBox
 from napari_atomseg.gui.pages.columns.thresholded_columns import LEAST, ThresholdedColumns
 from napari_atomseg.gui.settings import recall, remember
@@ -31,9 +30,6 @@ from napari_atomseg.workflows import (
     STRUCTURES,
     ClassicalParams,
     NetworkParams,
-    estimated_size,
-    finder_choice,
-    left_out,
     locate,
     rejection_at,
 )
@@ -226,31 +222,4 @@ class Finder(QWidget):
         kept.show(value)
         count, all_of_them = len(self._session.columns), len(kept.everything)
         rejection = f" (t = {rejection_at(value):.2f})" if self.by_structures else ""
-        self._host.say(
-            f"{count:,} of {all_of_them:,} candidates from confidence {value:.2f}{rejection} on. "
-            '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
-        )
-
-
-def estimate_sentence(found: Columns) -> str:
-    """What pixel size a network was told, where it had to be estimated; empty where it was known."""
-    estimate = estimated_size(found.provenance)
-    return f" The network took pixels for {format_pixel_size(estimate.size)}, an estimate." if estimate else ""
-
-
-def finder_sentence(found: Columns) -> str:
-    """Which finder was chosen and why, what was not searched, and why it may be wrong; empty if there is nothing to say."""
-    chosen, out = finder_choice(found), left_out(found)
-    doubt = str(found.provenance.get("network", {}).get("doubt", ""))
-    said = [f" Found by the {chosen}." if chosen else "", f" Not searched: {out}." if out else ""]
-    return "".join([*said, f" <b>{escape(doubt[:1].upper() + doubt[1:])}.</b>" if doubt else ""])
-
-
-def nothing_found(found: Columns, least: float) -> str:
-    """What to say where no column is shown."""
-    if len(found):
-        best = float(found.features["confidence"].max())
-        return f"No column reaches confidence {least:.2f}; the surest has {best:.2f}. Lower the threshold to see them."
-    if found.provenance.get("model") != CLASSICAL:
-        return "The network sees no columns here. Check its pixel size and the polarity."
-    return "No columns stand out from the noise here. Try the other polarity, another region, or less contrast under More."
+        self._host.say(f"{count:,} of {all_of_them:,} candidates from confidence {value:.2f}{rejection} on. {LINKS}")

@@ -7,16 +7,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QCheckBox
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.layers.conversion import to_micrograph
+from napari_atomseg.gui.settings import recall, remember
 from napari_atomseg.workflows import snap
 from napari_atomseg.workflows.steps import EditByHand, recorded
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host
+
+
+class SnapBox(QCheckBox):
+    """Whether points that a hand adds move to the column under them; remembered, and told to all who add points.
+
+    Parameters
+    ----------
+    host : Host
+        The panel.
+    """
+
+    def __init__(self, host: Host) -> None:
+        super().__init__("clicks snap to the nearest column")
+        self._host = host
+        self.setToolTip("A point added by hand moves to the column under it; hold Alt to keep the exact place.")
+        self.setChecked(True)
+        self.toggled.connect(self._on_toggled)
+
+    def _on_toggled(self, on: bool) -> None:
+        self._host.documents.snaps = on
+        remember("snap", on)
+
+    def recall(self) -> None:
+        """Show what was chosen when the panel was last open."""
+        self.setChecked(bool(recall("snap", True)))
 
 
 def take_added(host: Host, session: ColumnsSession, image: Image, rows: np.ndarray, *, snaps: bool) -> None:

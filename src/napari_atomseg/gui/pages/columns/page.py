@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QGridLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.gui.docks.table import ColumnsTable, centre_on
-from napari_atomseg.gui.documents.editing import ColumnsSession, has_session, session_of
-from napari_atomseg.gui.documents.results import adopt, documents_of, precision, show_columns
-from napari_atomseg.gui.layers.conversion import pixel_size_of, to_micrograph
+from napari_atomseg.gui.documents.editing import ColumnsSession
 from napari_atomseg.gui.pages.columns.colour_choice import ColourChoice
-from napari_atomseg.gui.pages.columns.finder import Finder, estimate_sentence, finder_sentence, nothing_found
-from napari_atomseg.gui.pages.columns.found_counts import show_found_counts
-from napari_atomseg.gui.pages.columns.hand_added import take_added
+from napari_atomseg.gui.pages.columns.finder import Finder
+from napari_atomseg.gui.pages.columns.followed_document import (
+    follow_active,
+    follow_image,
+    follow_layers,
+    image_of,
+    recalibrate_documents,
+)
+from napari_atomseg.gui.pages.columns.found_columns import FoundColumns
+from napari_atomseg.gui.pages.columns.hand_added import SnapBox, take_added
 from napari_atomseg.gui.pages.columns.quality import QualityStrip
+from napari_atomseg.gui.pages.columns.refined_columns import refine_columns
 from napari_atomseg.gui.pages.columns.selection_view import SelectionView
-from napari_atomseg.gui.settings import recall, recall_params, remember, remember_params
+from napari_atomseg.gui.pages.columns.sentences import state_of, state_sentence
+from napari_atomseg.gui.settings import recall_params, remember_params
 from napari_atomseg.gui.widgets.buttons import told_button
 from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import Form, align_labels, enable
 from napari_atomseg.gui.widgets.region import RegionBox
-from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams, attach_to_image, refine
+from napari_atomseg.workflows import ClassicalParams, NetworkParams, RefineParams
 
 if TYPE_CHECKING:
     from napari_atomseg.gui.contract import Host, Links
@@ -71,6 +70,7 @@ class ColumnsPage(QWidget):
 
     def _build(self) -> None:
         self.finder = Finder(self._host, self._networks)
+        self.found = FoundColumns(self._host, self.finder)
         self.region = RegionBox(self._host)
         self.first = Form(ClassicalParams, FIRST_FIELDS)
         self.more = Form(ClassicalParams, MORE_FIELDS)
@@ -79,9 +79,7 @@ class ColumnsPage(QWidget):
         self.colour = ColourChoice(self._viewer)
         self.every_frame = QCheckBox("every frame of the stack")
         self.every_frame.setToolTip("Otherwise only the frame in view is searched.")
-        self.snaps = QCheckBox("clicks snap to the nearest column")
-        self.snaps.setToolTip("A point added by hand moves to the column under it; hold Alt to keep the exact place.")
-        self.snaps.setChecked(True)
+        self.snaps = SnapBox(self._host)
         self.draw = told_button("Draw region", "Draw a rectangle or polygon to search inside or outside of.", "draw")
         self.refine_button = told_button("Refine", "Fit a 2-D Gaussian to every column: positions with uncertainties.", "refine")
         self.undo_button = told_button("Undo", "Take the last change back (Ctrl+Z on the points layer).", "undo")
@@ -134,7 +132,6 @@ class ColumnsPage(QWidget):
         layers.selection.events.active.connect(self._follow)
         for form in (self.first, self.more, self.fitting):
             form.value_changed.connect(self._remember)
-        self.snaps.toggled.connect(self._on_snaps)
         self._host.documents.watched.connect(self._watch)
         self._host.documents.coloured.connect(self.colour.show_other)
 
@@ -147,7 +144,7 @@ class ColumnsPage(QWidget):
         self.network.value_changed.connect(lambda: self._networks.change(**self.asked()))
         self._networks.changed.connect(lambda: self.network.set_value(self._networks.params))
         self._on_finder()
-        self.snaps.setChecked(bool(recall("snap", True)))
+        self.snaps.recall()
 
     def _remember(self) -> None:
         try:
@@ -200,23 +197,9 @@ class ColumnsPage(QWidget):
         except (AtomsegError, ValueError) as error:
             self._host.show_error(error)
             return
-        micrograph = to_micrograph(image)
-        stack = len(micrograph.shape) == 3
-        together = self.every_frame.isChecked() or self.finder.series.is_series
-        frame = None if together or not stack else int(self._viewer.dims.current_step[0])
-        begun = time.perf_counter()
-        steps = self.finder.steps(micrograph, params, region, frame)
-        self._host.start(
-            steps, lambda columns: self._found(image, columns, frame, time.perf_counter() - begun), "Finding columns"
-        )
-
-    def _nothing_any_more(self, image: Image, nothing: Columns) -> None:
-        """What the same network found in the image before, and no hand has touched, is not true any more."""
-        session = self._session
-        if session is None or session.edited or self._image_of(session) is not image:
-            return
-        if session.columns.provenance.get("model") == nothing.provenance.get("model"):
-            session.apply(nothing)
+        together = image.ndim == 2 or self.every_frame.isChecked() or self.finder.series.is_series
+        frame = None if together else int(self._viewer.dims.current_step[0])
+        self.found.find(image, params, region, frame)
 
     def _find_anew(self) -> None:
         """Find again what this network has found and no hand has touched: its maps are read in another way now."""
@@ -233,27 +216,6 @@ class ColumnsPage(QWidget):
         self.every_frame.setChecked(True)
         self.find()
 
-    def _found(self, image: Image, found: Columns, frame: int | None, seconds: float) -> None:
-        columns = self.finder.sure(found, frame)
-        if len(columns) == 0:
-            self._host.say(nothing_found(found, self.finder.least.value()) + finder_sentence(found))
-        if len(found) == 0:
-            self._nothing_any_more(image, columns)
-            return
-        before = documents_of(self._viewer, image)
-        session, replaced = show_columns(self._viewer, image, columns, frame)
-        self.finder.keep(session, found, frame)
-        kept = "" if replaced or not before else " Your edited columns were kept; these are in a new layer."
-        self._host.documents.watch(session)
-        show_found_counts(self._viewer, image, session)
-        if len(columns):
-            place = f" in frame {frame + 1}" if frame is not None else ""
-            further = '<a href="every_frame">every frame</a> · ' if frame is not None else ""
-            self._host.say(
-                f"{len(columns):,} columns{place}, {seconds:.1f} s.{finder_sentence(found)}{estimate_sentence(found)}{kept} "
-                f'{further}<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
-            )
-
     def _undo(self) -> None:
         if self._session is not None:
             self._session.undo()
@@ -264,30 +226,11 @@ class ColumnsPage(QWidget):
 
     def refine(self) -> None:
         """Fit the columns of the current document again."""
-        session = self._session
-        image = self._image_of(session) if session is not None else None
-        if session is None or image is None:
-            return
-        begun, asked = time.perf_counter(), session.columns
-        steps = refine.steps(to_micrograph(image), asked, params=self.fitting.value())
-        self._host.start(
-            steps, lambda columns: self._refined(session, asked, columns, time.perf_counter() - begun), "Refining columns"
-        )
-
-    def _refined(self, session: ColumnsSession, asked: Columns, columns: Columns, seconds: float) -> None:
-        if session.columns is not asked:
-            self._host.say("The columns were edited while they were being refined; the edits were kept. Press Refine again.")
-            return
-        session.apply(columns)
-        flagged = int(session.columns.flagged.sum())
-        note = f', {flagged:,} flagged (<a href="flagged">show next</a>)' if flagged else ""
-        self._host.say(f'{len(columns):,} columns refined, {seconds:.1f} s{note}. {precision(columns)} <a href="save">save</a>')
+        session, image = self._session, image_of(self._viewer, self._session)
+        if session is not None and image is not None:
+            refine_columns(self._host, session, image, self.fitting.value())
 
     # -- the document --------------------------------------------------------------------------------------------
-
-    def _on_snaps(self, on: bool) -> None:
-        self._host.documents.snaps = on
-        remember("snap", on)
 
     def _watch(self) -> None:
         """Act on another document from now on."""
@@ -313,13 +256,9 @@ class ColumnsPage(QWidget):
 
     def _say_state(self) -> None:
         """Let the foot speak of the columns as they are now; what it said of earlier ones no longer holds."""
-        session, before = self._session, self._said
-        self._said = state = state_of(session)
-        if state == before or self._host.busy:
-            return
-        edited = ", edited and not saved" if session is not None and session.edited and session.unsaved else ""
-        links = '<a href="refine">refine</a> · <a href="table">table</a> · <a href="save">save</a>'
-        self._host.say(f"{state[0]:,} columns{edited}. {links}" if state is not None and state[0] else "")
+        before, self._said = self._said, state_of(self._session)
+        if self._said != before and not self._host.busy:
+            self._host.say(state_sentence(self._session))
 
     def _on_changed(self) -> None:
         self.refresh()
@@ -329,8 +268,7 @@ class ColumnsPage(QWidget):
         self.store.keep_soon()
 
     def _hand_added(self, rows: np.ndarray) -> None:
-        session = self._session
-        image = self._image_of(session) if session is not None else None
+        session, image = self._session, image_of(self._viewer, self._session)
         if session is not None and image is not None and self._host.in_charge:
             take_added(self._host, session, image, rows, snaps=self.snaps.isChecked())
 
@@ -339,7 +277,7 @@ class ColumnsPage(QWidget):
         session = self._session
         has_columns = session is not None and len(session.columns) > 0
         busy = self._host.busy
-        has_image = session is not None and self._image_of(session) is not None
+        has_image = image_of(self._viewer, session) is not None
         why_not = "A job is running; cancel it first." if busy else "Find or open columns of an image first."
         enable(self.refine_button, has_columns and has_image and not busy, why_not)
         enable(self.undo_button, session is not None and session.can_undo, "Nothing to undo.")
@@ -355,52 +293,23 @@ class ColumnsPage(QWidget):
 
     def on_image(self) -> None:
         """The chosen image has changed."""
-        image = self._host.image
-        documents = documents_of(self._viewer, image)
-        active = self._viewer.layers.selection.active
-        if has_session(active) and (active in documents or self._image_of(session_of(active)) is None):
-            self._host.documents.watch(session_of(active))
-        else:
-            self._host.documents.watch(session_of(documents[-1]) if documents else None)
+        follow_image(self._host)
         self.region.fill()
         self.refresh()
-        self.store.offer_recovery(image)
+        self.store.offer_recovery(self._host.image)
 
     def on_calibrated(self) -> None:
         """The pixel size has changed: every document of the image follows."""
-        image = self._host.image
-        for layer in documents_of(self._viewer, image):
-            session = session_of(layer)
-            if image is not None and session.columns.pixel_size != pixel_size_of(image):
-                session.recalibrate(attach_to_image(session.columns, to_micrograph(image), dict(session.columns.provenance)))
+        recalibrate_documents(self._host)
         self.refresh()
 
     def _follow(self, event: Any = None) -> None:
-        active = self._viewer.layers.selection.active
-        session = adopt(self._viewer, active)
-        if session is not None:
-            self._host.documents.watch(session)
+        follow_active(self._host)
 
     def _on_layers(self, event: Any = None) -> None:
-        for layer in self._viewer.layers:
-            adopt(self._viewer, layer)
-        if event is not None and event.type == "removed":
-            self.store.keep_removed(event.value)
-        if self._session is not None:
-            try:
-                gone = self._session.layer not in self._viewer.layers
-            except ReferenceError:
-                gone = True
-            if gone:
-                documents = documents_of(self._viewer, self._host.image)
-                self._host.documents.watch(session_of(documents[-1]) if documents else None)
+        follow_layers(self._host, event)
         self.region.fill()
         self.refresh()
-
-    def _image_of(self, session: ColumnsSession) -> Image | None:
-        """The image of a document, unless it has been removed from the viewer."""
-        image = session.image
-        return image if image is not None and image in self._viewer.layers else None
 
     def draw_region(self) -> None:
         """Draw a region and search inside of it."""
@@ -440,8 +349,3 @@ class ColumnsPage(QWidget):
     def _turn_and_find(self) -> None:
         self._host.turn_to(type(self))
         self.find()
-
-
-def state_of(session: ColumnsSession | None) -> tuple[int, int, bool] | None:
-    """What the foot tells of a document: columns, flagged ones, whether they are unsaved."""
-    return None if session is None else (len(session.columns), int(session.columns.flagged.sum()), session.unsaved)
