@@ -310,7 +310,7 @@ def test_only_what_the_method_depends_on_is_shown(shown, simulate_page):
 
 def test_what_was_read_is_shown_and_follows_the_repetition(shown, simulate_page):
     told = simulate_page.structure.legend.text()
-    assert "O3SrTi, 5 atoms, 5.12 g/cm³, 3.905 × 3.905 × 3.905 Å, repeated along a, b, c" in told
+    assert "SrTiO3, 5 atoms, 5.12 g/cm³, 3.905 × 3.905 × 3.905 Å, repeated along a, b, c" in told
     line = simulate_page.cut.findChild(QWidget, "repeat")
     line.setText("2,2,1")
     line.editingFinished.emit()

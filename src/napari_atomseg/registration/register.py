@@ -125,10 +125,11 @@ def _require_alike(simulated: tuple[float, float], experimental: tuple[float, fl
 def _notes(placement: Placement, correlation: float, others: list[tuple[float, float]], limits: Limits) -> tuple[str, ...]:
     notes = []
     if others and correlation >= _UNLIKE:
-        y, x = others[0]
+        # No "-0.00".
+        y, x = (round(one, 2) + 0.0 for one in others[0])
         many = f"at least {len(others)} other shifts are" if len(others) > 1 else "one other shift is"
         notes.append(
-            f"the images are periodic: {many} as good, the nearest {math.hypot(y, x):.2f} Å away at ({y:.2f}, {x:.2f}) A (y, x); "
+            f"the images are periodic: {many} as good, the nearest {math.hypot(y, x):.2f} Å away at ({y:.2f}, {x:.2f}) Å (y, x); "
             "which cell of the crystal is compared with which is not determined"
         )
     if correlation < _UNLIKE:

@@ -92,16 +92,16 @@ def structure_summary(description: Description) -> str:
 
 
 def _formula(structure: Atoms, shares: np.ndarray) -> str:
-    """Hill's formula; with shares of atoms as numbers."""
+    """Formula with the metals first, as it is usually written; with shares of atoms as numbers."""
     from ase.formula import Formula
 
     symbols = structure.get_chemical_symbols()
     if np.allclose(shares, 1):
-        return structure.get_chemical_formula("hill")
+        return structure.get_chemical_formula("metal")
     counts: dict[str, float] = {}
     for symbol, share in zip(symbols, shares, strict=True):
         counts[symbol] = counts.get(symbol, 0.0) + float(share)
-    order = Formula.from_dict(dict.fromkeys(counts, 1)).convert("hill").count()
+    order = Formula.from_dict(dict.fromkeys(counts, 1)).convert("metal").count()
     return "".join(f"{symbol}{'' if abs(counts[symbol] - 1) < 5e-5 else f'{counts[symbol]:.4g}'}" for symbol in order)
 
 

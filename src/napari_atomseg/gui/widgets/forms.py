@@ -18,7 +18,7 @@ RESET = "↺"
 """Stands behind the name of a setting that differs from its default."""
 
 
-LABELS = {"alike": "Compare equivalent places", "averaged": "Average mirror images", "thermal_of": "Thermal of"}
+LABELS = {"alike": "Compare equivalent places", "averaged": "Average mirror images", "thermal_of": "Thermal of", "psf": "PSF"}
 """Of fields whose names say too little."""
 
 
