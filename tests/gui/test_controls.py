@@ -13,6 +13,7 @@ from napari_atomseg.gui.docks.diffractogram import DiffractogramDock
 from napari_atomseg.gui.docks.lattice import LatticeDock
 from napari_atomseg.gui.docks.profile import ProfileDock
 from napari_atomseg.gui.widgets.controls import CHANGED_BY_WHEEL, NumberBox
+from napari_atomseg.gui.widgets.folds import fold
 from napari_atomseg.gui.widgets.forms import RESET, ResetLabel
 from napari_atomseg.readers.column_mapping import guess_mapping
 
@@ -227,3 +228,15 @@ def test_whole_numbers_take_no_separator(german, panel):
 
 def test_labels_name_their_settings(panel):
     assert all(label.text() for label in panel.findChildren(QLabel) if isinstance(label, ResetLabel))
+
+
+@pytest.mark.parametrize("colour", ["#ff2000", "#0020ff"])
+def test_arrows_of_folds_have_the_colour_of_their_title(qtbot, colour):
+    part = fold("More", QLabel("inside"))
+    part.setStyleSheet(f"QPushButton {{ color: {colour}; }}")
+    qtbot.addWidget(part)
+    part.show()
+    for icon in (part.expandedIcon(), part.collapsedIcon()):
+        drawn = icon.pixmap(12, 12).toImage()
+        middle = drawn.pixelColor(drawn.width() // 2, drawn.height() // 2)
+        assert middle.name() == colour
