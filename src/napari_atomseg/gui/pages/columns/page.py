@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_atomseg.core.errors import AtomsegError
@@ -112,8 +112,11 @@ class ColumnsPage(QWidget):
     def settle(self) -> None:
         """Once the page has its fonts."""
         align_labels(self.first.form, self.finder.form, self.finder.pixel_size_box.form.form, self.finder.reading.form)
+        align_labels(self.more.form, self.network.form, self.fitting.form)
 
     def _folded(self) -> QCollapsible:
+        for form, title in ((self.more, "Classical finder"), (self.network, "Network"), (self.fitting, "Fit")):
+            form.form.insertRow(0, QLabel(f"<b>{title}</b>"))
         self.expert = fold("More", self.draw, self.snaps, self.more, self.network, self.fitting)
         return self.expert
 
