@@ -11,7 +11,7 @@ from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.networks.architectures.cgrdn import Cgrdn, CgrdnParams
 from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard
 from napari_atomseg.networks.outputs import RESTORED
-from napari_atomseg.networks.zoo import ENVIRONMENT, save_model
+from napari_atomseg.networks.zoo import ENVIRONMENT, load_model, save_model
 from napari_atomseg.workflows import RestorationParams, read, restoration_spread, restore
 from napari_atomseg.workflows.restoring_networks import default_restorer, kind_of
 from napari_atomseg.writers.image import write_image
@@ -132,6 +132,26 @@ def test_an_unknown_pixel_size_is_estimated_once(rng, monkeypatch):
     found = restore(Micrograph(data=image.astype(np.float32), name="scan"), model="adf-columns")
     assert "rows put back" in found.notes[0]
     assert len(calls) == 1
+
+
+def test_a_network_for_all_kinds_goes_on_as_one_for_one_of_them(model, tmp_path, monkeypatch):
+    from napari_atomseg.synthesis.recipe import read_recipe
+    from napari_atomseg.training import lessons
+    from napari_atomseg.training.params import TrainParams
+    from napari_atomseg.workflows import train
+
+    monkeypatch.setattr(lessons, "BATCHES", 1)
+    monkeypatch.setattr(lessons, "BATCH", 1)
+    params = TrainParams(steps=1, batch=1, patch=32, learning_rate=1e-6)
+    words = {"params": params, "folder": tmp_path / "run", "workers": 0, "start_from": "mine", "say_forgotten": True}
+    card = train(read_recipe("restore-hrstem"), **words)
+    assert (card.modality, card.network["conditions"]) == ("hrstem", 1)
+    before, after = (dict(load_model(name).network.state_dict()) for name in ("mine", card.name))
+    # The kernel of the image, of the kind that both know, and of what repeats, which the first one is not shown.
+    assert after["enter.weight"].shape[1] == 3
+    torch.testing.assert_close(after["enter.weight"][:, :2], before["enter.weight"][:, :2], atol=1e-4, rtol=0)
+    assert float(after["enter.weight"][:, 2].abs().max()) < 1e-4
+    torch.testing.assert_close(after["leave.weight"], before["leave.weight"], atol=1e-4, rtol=0)
 
 
 def test_two_networks_restore_dark_field_images_whose_pixels_both_know(rng):
