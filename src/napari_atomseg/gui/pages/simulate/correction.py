@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QMenu, QSizePolicy, QToolButton
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QSizePolicy
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
@@ -38,7 +38,7 @@ EXPLAINED = (
 )
 
 
-class CorrectionButton(QToolButton):
+class CorrectionButton(QPushButton):
     """Shows the correction in use; its menu finds another.
 
     Parameters
@@ -55,7 +55,6 @@ class CorrectionButton(QToolButton):
         super().__init__()
         self._host, self._subject = host, subject
         self.setObjectName("correction")
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMenu(self._menu())
         self._show()
