@@ -9,7 +9,7 @@ from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
 from napari_atomseg.networks.architectures.gated import GatedParams
 from napari_atomseg.networks.architectures.unet import UnetParams
 from napari_atomseg.networks.outputs import RESTORED
-from napari_atomseg.training.features_of_another import take_features
+from napari_atomseg.training.features_of_another import Planes, for_planes, take_features
 
 SHAPES = {
     "unet": UnetParams(width=8, depth=2, row_context=4, refinements=1, conditions=2),
@@ -43,7 +43,8 @@ def test_a_network_hears_what_repeats_if_it_was_made_to(shape):
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_network_that_goes_on_with_one_more_plane_begins_with_what_the_other_knew(shape):
     other, network = (with_planes(periodic, shape) for periodic in (False, True))
-    take_features(network, other.state_dict())
+    kinds = ("hrstem", "hrtem")
+    take_features(network, for_planes(other.state_dict(), Planes(kinds), Planes(kinds, periodic=True)))
     images = torch.randn(1, 4, 16, 16)
     with torch.no_grad():
         torch.testing.assert_close(network(images), other(images))
