@@ -269,6 +269,14 @@ def test_width_page_and_folds_come_back(make_napari_viewer, qtbot):
     assert next_panel.pages["Columns"].expert.isExpanded()
 
 
+def test_a_page_that_is_chosen_while_the_window_opens_stays(make_napari_viewer):
+    settings.remember("page", "Simulate")
+    _, panel = make_napari_viewer(show=True).window.add_plugin_dock_widget("napari-atomseg", "AtomSeg")
+    panel.pages.turn_to_title("Measure")
+    QApplication.processEvents()
+    assert panel.page.title == "Measure"
+
+
 def test_a_damaged_layout_gives_the_usual_one(make_napari_viewer):
     for key, value in (("panel_width", "wide"), ("page", [1]), ("unfolded", 3)):
         settings.remember(key, value)

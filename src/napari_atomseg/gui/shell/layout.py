@@ -49,7 +49,9 @@ class Layout(QObject):
         dock, window = _dock_of(panel), panel.window()
         if dock is not None and isinstance(window, QMainWindow):
             window.resizeDocks([dock], [_recalled_width()], Qt.Orientation.Horizontal)
-        panel.pages.turn_to_title(str(recall("page", "")))
+        # Who has clicked on a page while the window was opening wants that one.
+        if panel.pages.currentIndex() == 0:
+            panel.pages.turn_to_title(str(recall("page", "")))
         panel.pages.currentChanged.connect(lambda row: remember("page", panel.pages.name(row)))
         unfolded = recall("unfolded", [])
         for name, fold in self._folds().items():

@@ -53,7 +53,7 @@ class RefineParams:
     offset: Annotated[float, Quantity(low=-1e12, high=1e12, decimals=4)] | None = None
     beyond_gaussians: bool = True
     row_jitter: bool = False
-    window: Annotated[float, Quantity(low=1, high=6, decimals=1)] = 3.0
+    window: Annotated[float, Quantity(unit="sigma", low=1, high=6, decimals=1)] = 3.0
     rounds: Annotated[int, Quantity(low=1, high=200)] = 24
 
     def __post_init__(self) -> None:
