@@ -216,7 +216,7 @@ def calibration(cases: list[Case], model: str) -> dict[str, float]:
         parts = []
         for case in cases:
             data = case.stack if kind == SERIES else case.stack[len(case.stack) // 2]
-            prediction = run(predict(network, data, (case.pixel_size, case.pixel_size)))
+            prediction = run(predict(network, data, (case.pixel_size, case.pixel_size), averaged=True))
             structures = recognised(prediction, network.card, NetworkParams())
             if not len(structures.positions):
                 continue
@@ -379,7 +379,6 @@ def main() -> None:
     parser.add_argument("--film", action="store_true", help="also the sample film, by `sequence`")
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--without-mtf", action="store_true", help="also without the camera's MTF")
-    parser.add_argument("--averaged", action="store_true", help="ask also about the mirror images, as `locate --averaged`")
     parser.add_argument("--register", action="store_true", help="lay the images on each other first, which own ones are")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -389,7 +388,7 @@ def main() -> None:
         parser.error("give --own N or --bench FOLDER")
     own = own_cases(given.own, given.waves, given.without_mtf) if given.own else ()
     others = bench_cases(given.bench) if given.bench else ()
-    network = NetworkParams(register=given.register, averaged=given.averaged)
+    network = NetworkParams(register=given.register)
     alone = replace(network, register=False)
     series, single = [], []
     for case in itertools.chain(own, others):

@@ -55,6 +55,18 @@ def test_a_single_image_is_less_sure(sample, counted):
     assert alone.features[std_of(ATOM_COUNT)].mean() > counted.features[std_of(ATOM_COUNT)].mean()
 
 
+def test_a_mirrored_series_is_counted_alike(sample, counted):
+    image = sample[0]
+    mirrored = locate(replace(image, data=image.data[:, ::-1].copy()), model=MODEL, series=True)
+    back = np.array([image.shape[-2] - 1, 0]) + [-1, 1] * mirrored.positions
+    distance, nearest = cKDTree(back).query(counted.positions)
+    assert distance.max() * image.pixel_size[0] < 0.2
+    each = [probability_of_atoms(number) for number in range(1, 15)]
+    apart = mirrored.features[each].to_numpy()[nearest] - counted.features[each].to_numpy()
+    assert np.abs(apart).max() < 0.2
+    assert counted.provenance["network"]["averaged"]
+
+
 def test_the_order_is_told_by_the_foci(sample, counted):
     reversed_one = replace(sample[0], data=sample[0].data[::-1].copy())
     told = locate(reversed_one, model=MODEL, series=True, network=NetworkParams(foci="90,-40,-170", register=False))

@@ -62,6 +62,9 @@ def find_structures(
         given, about = yield from arranged(given, model, params, estimate.size, device_of(params))
     elif params.foci:
         raise AtomsegError("foci belong to the images of a focal series; give --series too, or leave them out")
+    if model.card.counts and not params.averaged:
+        # The images are small, and of a hundred columns one more is counted rightly.
+        params, about = replace(params, averaged=True), about | {"averaged": True}
     prediction, says = yield from frame_maps(given, model, names, params, estimate)
     says |= about
     yield Progress(0, 0, "reading the class maps")

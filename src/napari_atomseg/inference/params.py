@@ -40,7 +40,7 @@ class NetworkParams:
     register : bool
         Lay the images of a focal series on each other where they are not.
     averaged : bool
-        Ask also about the three mirror images and average; four times the work.
+        Ask also about the three mirror images and average; four times the work. Networks that count atoms always do.
     device : {'auto', 'cpu', 'cuda', 'mps'}
         Where the network runs; auto takes a GPU where there is one.
     """
