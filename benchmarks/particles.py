@@ -254,7 +254,8 @@ def counted(case: Case, model: str, alone: bool, network: NetworkParams) -> Coun
         probability[near] = found.features[COUNT_PROBABILITY].to_numpy()[nearest[near]]
         right = len(np.unique(nearest[near]))
     # Of many particles, the images would fill the memory.
-    return Counted(case=replace(case, stack=case.stack[:, :0]), counts=counts, probability=probability, false=len(found) - right)
+    light = replace(case, stack=np.empty((len(case.stack), 0, 0)))
+    return Counted(case=light, counts=counts, probability=probability, false=len(found) - right)
 
 
 def calibration_error(parts: list[Counted]) -> float:

@@ -160,7 +160,8 @@ def test_two_networks_restore_dark_field_images_whose_pixels_both_know(rng):
     true = 2 + sum(20 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2 / 4.5**2) for row, column in places)
     image = Micrograph(data=rng.poisson(true).astype(np.float32), pixel_size=(0.1, 0.1), modality="haadf", name="crystal")
     found = restore(image)
-    assert "networks restore and adf-columns (their mean), as hrstem (from the metadata)" in found.notes[0]
+    assert "networks restore and adf-columns (a mean of both), as hrstem (from the metadata)" in found.notes[0]
+    assert "the first counting " in found.notes[0]
     alone = {name: restore(image, model=name) for name in ("restore", "adf-columns")}
     assert all(f"by the network {name}, as hrstem" in one.notes[0] for name, one in alone.items())
     errors = {name: np.std(one.data - true) for name, one in alone.items()}

@@ -56,14 +56,14 @@ class RestoringNetworks:
         first = [] if self.restorer is None else [self.restorer.card.name]
         second = [self.columns.card.name] if self.denoised and self.columns is not None else []
         names = [*first, *second]
-        return f"networks {' and '.join(names)} (their mean)" if len(names) > 1 else f"network {names[0]}"
+        return f"networks {' and '.join(names)} (a mean of both)" if len(names) > 1 else f"network {names[0]}"
 
 
 def restoring_networks(micrograph: Micrograph, model: str | None, params: RestorationParams) -> RestoringNetworks:
     """The networks that restore a micrograph.
 
     Two networks know dark-field images of atoms with such pixels, that which restores and that for columns. They err in different
-    ways: the mean of their answers is nearer to the truth than either.
+    ways: a mean of their answers is nearer to the truth than either.
 
     Parameters
     ----------
