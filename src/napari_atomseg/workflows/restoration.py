@@ -46,7 +46,8 @@ def restore(
         Numpy or lazy; needs no pixel size.
     model : str, optional
         Name or folder. By default (``auto``) the first that restores; of dark-field images of atoms, which the network for
-        columns knows too, if it knows such pixels, a mean of both in which it counts the less the more noise there is.
+        columns knows too, if it knows such pixels, a mean of both, in which it counts the less the more they contradict each
+        other.
     params : RestorationParams, optional
     region : ndarray of bool, shape (Y, X), or Region, optional
         Restore only where it is True; elsewhere the result is not a number.
@@ -152,7 +153,7 @@ def _restored(
 
     answer, denoised, rows = yield from as_part(_in_turns(asked, micrograph, index, part, params), 0, 1, "restoring")
     plane = _seen(micrograph, index, rows)
-    found, done = _mean_answer(micrograph.frame(index), answer, denoised if asked.denoised else None)
+    found, done = _mean_answer(answer, denoised if asked.denoised else None)
     done += "" if rows is None else f", rows put back by {_rms(rows[:, 0]):.1f} px along y and {_rms(rows[:, 1]):.1f} px along x"
     # What rows are displaced by after all, in ways that the lattice tells, would come back with what is periodic.
     if params.periodic and (rows is None or asked.columns is None):
@@ -165,13 +166,13 @@ def _restored(
     return found, plane, done
 
 
-def _mean_answer(image: np.ndarray, answer: np.ndarray | None, denoised: np.ndarray | None) -> tuple[np.ndarray, str]:
+def _mean_answer(answer: np.ndarray | None, denoised: np.ndarray | None) -> tuple[np.ndarray, str]:
     """What the answers of the network that restores and of that for columns come to, and in which shares, in words."""
     from napari_atomseg.inference.restorer_share import restorer_share
 
     if answer is None or denoised is None:
         return np.array(denoised if answer is None else answer, np.float32), ""
-    share = restorer_share(image, denoised)
+    share = restorer_share(answer, denoised)
     return np.asarray(share * answer + (1 - share) * denoised, np.float32), f", the first counting {100 * share:.0f} %"
 
 
