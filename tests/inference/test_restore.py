@@ -5,6 +5,7 @@ import torch
 from napari_atomseg.core.jobs import run
 from napari_atomseg.inference import network_tiles
 from napari_atomseg.inference.restore import kinds_of, restore_plane, spread_plane
+from napari_atomseg.networks import half_precision
 from napari_atomseg.networks.architectures.cgrdn import Cgrdn, CgrdnParams
 from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard, ModelError
 from napari_atomseg.networks.outputs import RESTORED
@@ -18,6 +19,12 @@ def made(conditions=2, periodic=False):
     params = CgrdnParams(features=8, growth=4, layers=2, blocks=1, groups=2, conditions=conditions, periodic=periodic)
     card = ModelCard(name="untrained", task=RESTORATION, normalisation=WHOLE, modality=", ".join(KINDS), network=vars(params))
     return Model(card, Cgrdn(params, (RESTORED,)).eval())
+
+
+@pytest.fixture(autouse=True)
+def _32_bits(monkeypatch):
+    """With sixteen, what is the same differs by rounding."""
+    monkeypatch.setattr(half_precision, "half_is_fast", lambda device: False)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,14 @@ def test_a_network_that_takes_nothing_off_gives_the_image_back(image):
     cut = run(restore_plane(model, hot))
     assert cut[10, 10] < 200
     assert np.delete(cut.ravel(), 10 * 110 + 10) == pytest.approx(np.delete(image.ravel(), 10 * 110 + 10), rel=1e-4)
+
+
+def test_sixteen_bits_change_little(model, image, monkeypatch):
+    exact = run(restore_plane(model, image))
+    monkeypatch.setattr(half_precision, "half_is_fast", lambda device: True)
+    rounded = run(restore_plane(model, image))
+    assert rounded.dtype == np.float32
+    assert np.std(rounded - exact) < 0.02 * np.std(exact - image)
 
 
 def test_the_kind_is_told_to_the_network(model, image):

@@ -18,6 +18,7 @@ from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps
 from napari_atomseg.networks.architectures import architecture_of, build_network
 from napari_atomseg.networks.card import RESTORATION
+from napari_atomseg.networks.half_precision import half_where_fast
 from napari_atomseg.networks.outputs import Output
 from napari_atomseg.synthesis.recipe import Recipe
 from napari_atomseg.training import adversary, checkpoint, lessons
@@ -303,7 +304,7 @@ def _update(run: _Run, batch: Any, params: TrainParams, device: str, outputs: tu
     if run.total and run.step >= params.settled * run.total:
         settle(run.network)
     image = batch.image.to(device, memory_format=torch.channels_last)
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half_is_fast(device)):
+    with half_where_fast(device):
         found = run.network(image)
     found, targets = found.float(), batch.targets.to(device)
     loss = LOSSES[params.loss](found, targets, batch.asked.to(device), outputs)
@@ -339,15 +340,6 @@ def _average(run: _Run, params: TrainParams) -> None:
                 kept.lerp_(mine[name], 1 - (keep if name in learnt else min(keep, STATISTICS)))
             else:
                 kept.copy_(mine[name])
-
-
-def half_is_fast(device: str) -> bool:
-    """Whether sixteen-bit arithmetic is worth its while on a device."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    if torch.device(device).type == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    return False
 
 
 def _look(
