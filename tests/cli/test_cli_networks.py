@@ -15,7 +15,10 @@ import torch
 from ase.io import write
 from spots import draw, square_lattice
 
+from napari_atomseg.cli.train import shaped
+from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.networks import zoo
+from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
 from napari_atomseg.networks.architectures.unet import Unet, UnetParams
 from napari_atomseg.networks.card import ModelCard
 from napari_atomseg.readers.registry import read
@@ -370,3 +373,12 @@ def test_places_that_look_alike_are_left_to_themselves_if_asked(call, image, sma
     assert not np.array_equal(together, alone)
     assert call(*words, "-o", tmp_path / "averaged.npy", "--alone", "--averaged")[0] == 0
     assert not np.array_equal(alone, np.load(tmp_path / "averaged.npy"))
+
+
+def test_the_shape_of_a_network_is_as_typed():
+    drawn, _ = run_settings(read_recipe("restore"))
+    typed = {"width": 64, "growth": 32, "layers": 8, "blocks": 4, "groups": 4}
+    assert shaped(drawn, None, typed) == CgrdnParams(conditions=drawn.conditions, periodic=True)
+    assert shaped(drawn, "unet", {"depth": 3}) == UnetParams(depth=3, conditions=drawn.conditions, periodic=True)
+    with pytest.raises(AtomsegError, match="has no --stem"):
+        shaped(drawn, None, {"stem": 1})

@@ -152,7 +152,7 @@ def shaped(network: Any, architecture: str | None, fields: dict[str, Any]) -> An
     network : object
         Parameters of a network.
     architecture : str or None
-        Another architecture, whose parameters then have their defaults; None for the same.
+        Another architecture, whose parameters then have their defaults; None, or its name, for the same.
     fields : dict
         Those that are set, by name.
 
@@ -170,6 +170,9 @@ def shaped(network: Any, architecture: str | None, fields: dict[str, Any]) -> An
         # What the network is given is a matter of the images, not of its shape.
         given = {name: value for name, value in asdict(network).items() if name in ("images", "conditions", "periodic")}
         chosen = replace(chosen, **{name: value for name, value in given.items() if name in asdict(chosen)})
+    if "width" in fields and "features" in asdict(chosen):
+        # What the CGRDN's paper calls its channels.
+        fields = {"features" if name == "width" else name: value for name, value in fields.items()}
     strange = [name for name in fields if name not in asdict(chosen)]
     if strange:
         raise AtomsegError(f"a {kind} has no --{strange[0].replace('_', '-')}; it has {', '.join(asdict(chosen))}")

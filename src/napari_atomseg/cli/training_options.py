@@ -75,6 +75,10 @@ class ShapeChoice:
     stem: Annotated[
         int | None, typer.Option(metavar="1|2", help="Pixels along each axis that are packed into channels first; 1 for none.")
     ] = None
+    groups: Annotated[int | None, typer.Option(metavar="N", help="Groups of blocks of a cgrdn.")] = None
+    blocks: Annotated[int | None, typer.Option(metavar="N", help="Dense blocks of each group of a cgrdn.")] = None
+    layers: Annotated[int | None, typer.Option(metavar="N", help="Convolutions of each dense block of a cgrdn.")] = None
+    growth: Annotated[int | None, typer.Option(metavar="N", help="Channels that each of these adds.")] = None
 
     @property
     def fields(self) -> dict[str, int]:
@@ -85,5 +89,9 @@ class ShapeChoice:
             "row_context": self.row_context,
             "refinements": self.refinements,
             "stem": self.stem,
+            "groups": self.groups,
+            "blocks": self.blocks,
+            "layers": self.layers,
+            "growth": self.growth,
         }
         return {name: value for name, value in typed.items() if value is not None}

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from napari_atomseg.core.errors import AtomsegError
+from napari_atomseg.networks.architectures.cgrdn import CgrdnParams
 from napari_atomseg.networks.architectures.fusionnet import FusionNetParams
 from napari_atomseg.networks.architectures.unet import UnetParams
 from napari_atomseg.networks.card import BEAM, COLUMNS, LOCAL, NORMALISATION, RESTORATION, STRUCTURES, WHOLE
@@ -138,8 +139,11 @@ def _restoration(recipe: Recipe, taught: Taught) -> Lesson:
         outputs=taught.outputs,
         draw=draw_restoration_examples,
         validate=validate_restoration,
-        network=UnetParams(conditions=len(kinds_of(recipe)), periodic=True),
-        params=TrainParams(batch=8, patch=128, learning_rate=1e-3, warm_up=200, settled=0.8),
+        # An eleventh of the paper's: what two processor cores can train and use.
+        network=CgrdnParams(
+            features=32, growth=16, layers=6, blocks=3, groups=3, conditions=len(kinds_of(recipe)), periodic=True
+        ),
+        params=TrainParams(batch=8, patch=128, learning_rate=1.5e-3, warm_up=200, settled=0.85),
         modality=", ".join(kinds_of(recipe)),
         normalisation=WHOLE,
         label_width=0.0,
