@@ -29,6 +29,7 @@ from scipy.spatial import cKDTree
 
 from napari_atomseg.core.columns import Columns
 from napari_atomseg.core.micrograph import Micrograph
+from napari_atomseg.inference.displaced_rows import is_scanned
 from napari_atomseg.networks.zoo import load_model
 from napari_atomseg.synthesis.recipe import draw_record, read_recipe
 from napari_atomseg.synthesis.render import render
@@ -222,7 +223,7 @@ def context(model: str, number: int) -> None:
         for noisy, true in pairs(kind, number):
             if np.ptp(true) == 0:
                 continue
-            standard = standard_planes(*(torch.from_numpy(one)[None, None] for one in (noisy, true)), scanned="tem" not in kind)
+            standard = standard_planes(*(torch.from_numpy(one)[None, None] for one in (noisy, true)), scanned=is_scanned(kind))
             seen = restoration_examples(standard, np.array([KINDS.index(kind)]), np.array([True]), len(KINDS), None)
             for repeats in (True, False):
                 planes = seen.image.clone()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_atomseg.inference.displaced_rows import row_displacements, straight_image
+from napari_atomseg.inference.displaced_rows import MOST_TIMES, is_scanned, row_displacements, straight_image, times_put_back
 
 Y, X = np.mgrid[:60, :80].astype(float)
 
@@ -63,3 +63,24 @@ def test_unknown_pixels_tell_nothing_of_displacements(rng):
 def test_an_image_of_noise_has_no_displaced_rows(rng):
     found = [row_displacements(rng.normal(0, 1, (256, 256)), rng.normal(0, 0.03, (256, 256))) for _ in range(20)]
     assert sum(one.any() for one in found) <= 1
+
+
+@pytest.mark.parametrize("told", [1.0, 0.8, 0.6])
+@pytest.mark.parametrize("times", [1.0, 1.3])
+def test_rows_that_a_restored_image_follows_are_put_back_by_more(rng, told, times):
+    true = rng.normal(0, 1, 200)
+    before = told * true
+    now = told * (true - times * before)
+    assert times_put_back(now, before, times) == pytest.approx(1 / told)
+
+
+def test_rows_are_put_back_by_no_less_than_is_told_and_by_twice_as_much_at_most(rng):
+    before = rng.normal(0, 1, 200)
+    assert times_put_back(-before, before, 1.0) == 1.0
+    assert times_put_back(0.99 * before, before, 1.0) == MOST_TIMES
+    assert times_put_back(before, np.zeros(200), 1.0) == 1.0
+
+
+def test_the_rows_of_a_stem_are_recorded_one_after_the_other_those_of_a_tem_together():
+    kinds = ("hrstem", "lrstem", "hrtem", "lrtem", "hrsem", "lrsem", "")
+    assert [is_scanned(kind) for kind in kinds] == [True, True, False, False, True, True, True]

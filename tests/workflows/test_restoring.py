@@ -134,6 +134,16 @@ def test_an_unknown_pixel_size_is_estimated_once(rng, monkeypatch):
     assert len(calls) == 1
 
 
+def test_rows_that_go_astray_are_left_as_they_were_before(model, stack, monkeypatch):
+    from napari_atomseg.inference import displaced_rows
+
+    told = iter((0.5, 0.4, 0.6))
+    monkeypatch.setattr(displaced_rows, "row_displacements", lambda difference, _: np.full(len(difference), next(told)))
+    found = restore(stack, model="mine", params=RestorationParams(modality="hrsem"), frames=1)
+    assert "rows put back by 0.0 px along y and 0.5 px along x" in found.notes[0]
+    assert next(told, None) is None
+
+
 def test_a_network_for_all_kinds_goes_on_as_one_for_one_of_them(model, tmp_path, monkeypatch):
     from napari_atomseg.synthesis.recipe import read_recipe
     from napari_atomseg.training import lessons

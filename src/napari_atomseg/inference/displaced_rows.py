@@ -15,10 +15,27 @@ if TYPE_CHECKING:
 
 SCANS_OF_ATOMS = ("hrstem", "hrsem")
 """Kinds of images that are looked at again with their rows put back; where no atoms are seen that gains nothing."""
-LEAST_DISPLACEMENT, MOST_LOOKS = 0.1, 4
+AT_ONCE = ("hrtem", "lrtem")
+"""Kinds of images that no beam scans: a camera records all rows together."""
+LEAST_DISPLACEMENT, MOST_LOOKS = 0.07, 6
 """Of rows, root mean square, for which that is worth the time, px; and how often an image is looked at, at most."""
+MOST_TIMES = 2.0
+"""By how much more rows are put back, at most, than a restored image tells that they are displaced."""
+ASTRAY = 1.1
+"""Growth of the displacements from one look to the next with which rows are not put back, but led astray."""
 SURE = 3.0
 """Standard deviations of what noise makes of them by which squared displacements have to be larger; else rows lie straight."""
+
+
+def is_scanned(kind: str) -> bool:
+    """Whether an image of a kind, such as ``hrstem``, may be one whose rows were recorded one after the other; so may any other.
+
+    Parameters
+    ----------
+    kind : str
+        Empty if it is not known.
+    """
+    return kind not in AT_ONCE
 
 
 def image_shifts(maps: Prediction) -> np.ndarray | None:
@@ -128,3 +145,30 @@ def row_displacements(difference: np.ndarray, restored: np.ndarray) -> np.ndarra
         return np.zeros(len(shift))
     variance = excess / float(np.sum(1 / noise))
     return np.asarray(shift * variance / (variance + noise))
+
+
+def times_put_back(displacements: np.ndarray, before: np.ndarray, times: float) -> float:
+    """By how much more rows are to be put back than a restored image tells: it follows displaced rows part of the way.
+
+    Of what it tells a look later, the part that the network follows can be told.
+
+    Parameters
+    ----------
+    displacements, before : ndarray, shape (Y,), px
+        Of :func:`row_displacements`, at this look and at the one before.
+    times : float
+        By how much more they were put back after the latter.
+
+    Returns
+    -------
+    float
+        From 1 to 2.
+
+    Notes
+    -----
+    A restored image tells the part a of displacements d. After t a d were put back, d (1 - t a) are left, of which it tells
+    a d (1 - t a): the part q = 1 - t a of what it told before. The right number of times is 1 / a = t / (1 - q). Ours.
+    """
+    square = float(before @ before)
+    left = float(displacements @ before) / square if square else 0.0
+    return float(np.clip(times / max(1 - left, 1e-3), 1.0, MOST_TIMES))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_atomseg.core.jobs import Progress, Steps, as_part
+from napari_atomseg.inference.displaced_rows import is_scanned
 from napari_atomseg.inference.network_tiles import continued, network_tiles
 from napari_atomseg.inference.periodic_structure import periodic_plane
 from napari_atomseg.inference.whole_normalisation import cut_off, mean_and_deviation
@@ -64,7 +65,7 @@ def restore_plane(
     mean, deviation = mean_and_deviation(given)
     given = (given - mean) / deviation
     if hears_periodic(model):
-        repeated = torch.from_numpy(periodic_plane(image, not kind.endswith("tem")))[None, None] / deviation
+        repeated = torch.from_numpy(periodic_plane(image, is_scanned(kind)))[None, None] / deviation
         given = torch.cat([given, repeated], dim=1)
     found = np.full(image.shape, np.nan, np.float32)
     multiple, reach = int(model.network.multiple), int(model.network.reach)  # type: ignore[arg-type]

@@ -149,6 +149,7 @@ def _restored(
     asked: RestoringNetworks, micrograph: Micrograph, index: int, part: np.ndarray | None, params: RestorationParams
 ) -> Steps[tuple[np.ndarray, np.ndarray, str]]:
     """A frame restored, what the networks saw of it last, and what was done beside, in words."""
+    from napari_atomseg.inference.displaced_rows import is_scanned
     from napari_atomseg.inference.periodic_structure import periodic_structure
 
     answer, denoised, rows = yield from as_part(_in_turns(asked, micrograph, index, part, params), 0, 1, "restoring")
@@ -157,7 +158,7 @@ def _restored(
     done += "" if rows is None else f", rows put back by {_rms(rows[:, 0]):.1f} px along y and {_rms(rows[:, 1]):.1f} px along x"
     # What rows are displaced by after all, in ways that the lattice tells, would come back with what is periodic.
     if params.periodic and (rows is None or asked.columns is None):
-        scanned = not asked.kind.endswith("tem") and micrograph.modality not in TEM
+        scanned = is_scanned(asked.kind) and micrograph.modality not in TEM
         found += periodic_structure(plane, found, scanned)
         done += ", with the periodic structure that stands above the noise put back"
     if part is not None:
@@ -271,21 +272,34 @@ def _looks(
     """The answer of the network that restores, and the displacements of rows in all.
 
     Where the rows of a scan do not lie where the restored image shows them they are put back there, and the network looks again:
-    it, and what repeats over the image, then tell more.
+    it, and what repeats over the image, then tell more. If they seem displaced more than before, the answer before counts.
     """
-    from napari_atomseg.inference.displaced_rows import LEAST_DISPLACEMENT, MOST_LOOKS, SCANS_OF_ATOMS, row_displacements
+    from napari_atomseg.inference.displaced_rows import (
+        ASTRAY,
+        LEAST_DISPLACEMENT,
+        MOST_LOOKS,
+        SCANS_OF_ATOMS,
+        row_displacements,
+        times_put_back,
+    )
     from napari_atomseg.inference.restore import restore_plane
 
     most = MOST_LOOKS if params.straighten and asked.kind in SCANS_OF_ATOMS else 1
+    kept, shown, times = None, None, 1.0
     for look in range(most):
         plane = _seen(micrograph, index, rows)
         steps = restore_plane(restorer, plane, asked.kind, region=part, device=asked.device)
         found = yield from as_part(steps, look / most, (look + 1) / most, f"look {look + 1}")
-        if look + 1 < most:
-            along = row_displacements(plane - found, found)
-            if _rms(along) < LEAST_DISPLACEMENT:
-                break
-            rows = np.stack([np.zeros_like(along), along], axis=1) + (0 if rows is None else rows)
+        if most == 1:
+            break
+        along = row_displacements(plane - found, found)
+        if kept is not None and shown is not None and _rms(along) > ASTRAY * _rms(shown):
+            return kept
+        if look + 1 == most or _rms(along) < LEAST_DISPLACEMENT:
+            break
+        times = 1.0 if shown is None else times_put_back(along, shown, times)
+        kept, shown = (found, rows), along
+        rows = times * np.stack([np.zeros_like(along), along], axis=1) + (0 if rows is None else rows)
     return found, rows
 
 
