@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,20 @@ def test_what_repeats_is_that_of_the_whole_image(rng, monkeypatch):
     assert run(restore_plane(hearing, crystal, "hrstem")) == pytest.approx(whole, rel=1e-4)
     monkeypatch.setattr("napari_atomseg.inference.restore.periodic_plane", lambda image, scanned: np.zeros_like(image))
     assert np.abs(run(restore_plane(hearing, crystal, "hrstem")) - whole).max() > 1e-3
+
+
+@pytest.mark.parametrize(("kind", "scanned"), [("hrstem", True), ("hrtem", False), ("", True)])
+def test_what_repeats_is_found_as_the_image_was_recorded(monkeypatch, image, kind, scanned):
+    asked = []
+
+    def seen(plane, rows):
+        asked.append(rows)
+        return np.zeros_like(plane)
+
+    monkeypatch.setattr("napari_atomseg.inference.restore.periodic_plane", seen)
+    model = made(periodic=True)
+    run(restore_plane(replace(model, card=replace(model.card, modality="hrstem, hrtem")), image, kind))
+    assert asked == [scanned]
 
 
 def test_gain_and_offset_go_straight_through(model, image):
