@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_atomseg.inference.restoration_check import check_lattice, little_noise
+from napari_atomseg.inference.restoration_check import check_lattice, little_left, little_noise
 
 SHAPE = (200, 231)
 
@@ -66,3 +66,11 @@ def test_an_image_with_little_noise_is_said_to_need_no_restoring():
     assert little_noise(clean + rng.normal(0, 0.5 * deviation, clean.shape), clean) == ""
     assert little_noise(clean, np.zeros_like(clean)) == ""
     assert little_noise(clean, np.full_like(clean, np.nan)) == ""
+
+
+def test_an_image_that_is_nearly_all_noise_is_said_to_be(rng):
+    noise = rng.normal(100, 5, (64, 64))
+    assert "(4 % of the contrast is left)" in little_left(noise, 100 + 0.04 * (noise - 100))
+    assert little_left(noise, 100 + 0.2 * (noise - 100)) == ""
+    assert little_left(np.full((8, 8), 3.0), np.full((8, 8), 3.0)) == ""
+    assert little_left(noise, np.full_like(noise, np.nan)) == ""

@@ -1,4 +1,4 @@
-"""Whether a restored image has lost a lattice that was there, shows one that was not, or needed no restoring.
+"""Whether a restored image has lost a lattice that was there, shows one that was not, needed no restoring, or shows nothing.
 
 A network that restores believes in lattices. Where it takes one away, the power of its spots goes from the recorded image into
 the difference; where it makes one up, the restored image has spots that the recorded one does not have. Scan rows that are put
@@ -27,7 +27,7 @@ INVENTED_SHARE = 0.5
 """Share of the restored image's spots that the recorded one may lack: high orders drown in noise."""
 FEWEST_SPOTS = 4
 EMPTY = 0.1
-"""Deviation of a restored image, in units of that of the recorded one, below which nothing is seen in it."""
+"""Deviation of a restored image, in units of that of the recorded one, below which hardly anything is seen in it."""
 SMALLEST_SIDE = 32
 LITTLE = 0.3
 """Deviation of the difference, in units of that of the restored image, below which the recorded one has little noise: of 28 such
@@ -109,6 +109,24 @@ def little_noise(recorded: np.ndarray, restored: np.ndarray) -> str:
     return (
         f"the image has little noise (what was taken off is {100 * share:.0f} % of the contrast): restoring makes one of four "
         "such images worse; compare the two"
+    )
+
+
+def little_left(recorded: np.ndarray, restored: np.ndarray) -> str:
+    """A warning where nearly all was taken for noise, so that what is left may be noise too; empty elsewhere.
+
+    Parameters
+    ----------
+    recorded, restored : ndarray, shape (Y, X)
+        On the same scale of intensities; what is not finite in either is left out of both.
+    """
+    good = np.isfinite(recorded) & np.isfinite(restored)
+    before, after = (float(values[good].std()) if good.any() else 0.0 for values in (recorded, restored))
+    if before == 0 or after > EMPTY * before:
+        return ""
+    return (
+        f"the network takes nearly all of this image for noise ({100 * after / before:.0f} % of the contrast is left): what "
+        "is left may be noise that looks like structure; compare the two"
     )
 
 

@@ -58,14 +58,14 @@ def restore(
     -------
     Micrograph
         Float32, of the micrograph's shape, or of one frame if one was asked for. Its notes say by what it was restored, and warn
-        where a lattice was removed or may be invented.
+        where a lattice was removed or may be invented, and where there is little noise, or little else.
 
     Raises
     ------
     AtomsegError
         If no model restores, it does not know such images, or the region lies outside of the image.
     """
-    from napari_atomseg.inference.restoration_check import check_lattice, little_noise
+    from napari_atomseg.inference.restoration_check import check_lattice, little_left, little_noise
 
     params = params or RestorationParams()
     asked = restoring_networks(micrograph, model, params)
@@ -77,7 +77,7 @@ def restore(
         steps = _restored(asked, micrograph, index, part, params)
         target = found[row] if stacked else found
         target[...], seen, done = yield from with_frame_progress(steps, row, len(indices))
-        words = (*check_lattice(seen, target).warnings(), little_noise(seen, target))
+        words = (*check_lattice(seen, target).warnings(), little_noise(seen, target), little_left(seen, target))
         warnings += [f"frame {index}: {text}" if stacked else text for text in words if text]
     note = f"restored by the {asked.name}, {asked.words}{done}: a belief, not a measurement"
     return _like(micrograph, found, "restored", (note, *warnings))
