@@ -18,7 +18,7 @@ def test_ended_by_the_system_it_leaves_a_checkpoint_and_no_process(tmp_path):
     code = "from napari_atomseg.cli.app import main; main()"
     words = ["train", str(recipe), "-o", str(tmp_path / "run"), "--patch", "32", "--batch", "2", "--steps", "1000000"]
     run = subprocess.Popen(
-        [sys.executable, "-c", code, *words, "--validate-every", "1", "--workers", "1", "--channels", "4", "--depth", "1"],
+        [sys.executable, "-c", code, *words, "--validate-every", "1", "--workers", "1", "--channels", "4", "--blocks", "1"],
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
