@@ -144,6 +144,16 @@ def test_rows_that_go_astray_are_left_as_they_were_before(model, stack, monkeypa
     assert next(told, None) is None
 
 
+def test_a_stack_is_warned_about_once(model, stack, monkeypatch):
+    from napari_atomseg.inference import restoration_check
+
+    shares = iter((7, 8, 9))
+    monkeypatch.setattr(restoration_check, "little_left", lambda *_: f"{next(shares)} % of the contrast is left")
+    monkeypatch.setattr(restoration_check, "little_noise", lambda *_: "")
+    told = [note for note in restore(stack, model="mine").notes if "is left" in note]
+    assert told == ["frame 0: 7 % of the contrast is left (so in 2 more frames)"]
+
+
 def test_a_network_for_all_kinds_goes_on_as_one_for_one_of_them(model, tmp_path, monkeypatch):
     from napari_atomseg.synthesis.recipe import read_recipe
     from napari_atomseg.training import lessons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,15 +73,15 @@ def restore(
     indices, part = micrograph.frame_indices(frames), mask_of(region, micrograph.shape)
     stacked = len(indices) > 1
     found = scratch_array((len(indices), *micrograph.shape[-2:]) if stacked else micrograph.shape[-2:])
-    warnings: list[str] = []
+    warnings: list[tuple[int, str]] = []
     for row, index in enumerate(indices):
         steps = _restored(asked, micrograph, index, part, params)
         target = found[row] if stacked else found
         target[...], seen, done = yield from with_frame_progress(steps, row, len(indices))
         words = (*check_lattice(seen, target).warnings(), little_noise(seen, target), little_left(seen, target))
-        warnings += [f"frame {index}: {text}" if stacked else text for text in words if text]
+        warnings += [(index, text) for text in words if text]
     note = f"restored by the {asked.name}, {asked.words}{done}: a belief, not a measurement"
-    return _like(micrograph, found, "restored", (note, *warnings))
+    return _like(micrograph, found, "restored", (note, *(_told_once(warnings) if stacked else (text for _, text in warnings))))
 
 
 @job
@@ -143,6 +144,15 @@ def restoration_difference(micrograph: Micrograph, restored: Micrograph, frames:
     for row, index in enumerate(indices):
         (found[row] if found.ndim == 3 else found)[...] = np.asarray(micrograph.frame(index), np.float32) - after[row]
     return _like(micrograph, found, "minus restored", (f"what was taken off; {restored.notes[0]}",))
+
+
+def _told_once(warnings: list[tuple[int, str]]) -> list[str]:
+    """Warnings about frames of a stack: of those that differ in numbers alone the first, and in how many more frames it is so."""
+    frames: dict[str, list[tuple[int, str]]] = {}
+    for index, text in warnings:
+        frames.setdefault(re.sub(r"\d+", "", text), []).append((index, text))
+    more = [f" (so in {len(alike) - 1} more frames)" if len(alike) > 1 else "" for alike in frames.values()]
+    return [f"frame {alike[0][0]}: {alike[0][1]}{rest}" for alike, rest in zip(frames.values(), more, strict=True)]
 
 
 def _restored(
