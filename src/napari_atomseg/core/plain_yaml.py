@@ -26,7 +26,10 @@ def parse_yaml(text: str) -> Any:
 def _loader() -> Any:
     import yaml
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    # In C, where PyYAML was built with it, ten times faster: the cards of all models are read before each use of one.
+    fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(fast):  # type: ignore[misc, valid-type]
         """A safe loader that knows more numbers."""
 
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))

@@ -36,3 +36,13 @@ def test_without_a_residual_the_image_is_what_it_was():
 def test_nothing_farther_than_the_reach_matters():
     torch.manual_seed(0)
     assert_reach(Cgrdn(SMALL, RESTORED), change=1e6)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 16, 24), (1, 1, 10, 6)])
+def test_blocks_that_share_memory_give_what_they_gave(shape):
+    torch.manual_seed(0)
+    network, images = Cgrdn(SMALL, RESTORED), torch.randn(shape)
+    fresh = network(images).detach()
+    with torch.inference_mode():
+        assert torch.allclose(network(images), fresh, atol=1e-5)
+        assert torch.allclose(network(images), fresh, atol=1e-5)
