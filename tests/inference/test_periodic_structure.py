@@ -45,6 +45,16 @@ def test_noise_stays_away(seed):
     assert periodic_structure(noise, np.full(SHAPE, 3.0)).std() < 0.07 * noise.std()
 
 
+@pytest.mark.parametrize("defocus", [1e3, 2e3, 4e3])
+def test_rings_of_a_film_without_order_are_no_lattice(rng, defocus):
+    shape, pixel = (256, 256), 1.0
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(256, pixel), np.fft.fftfreq(256, pixel), indexing="ij"))
+    transfer = np.sin(np.pi * 0.0197 * defocus * frequency**2) * np.exp(-((frequency / 0.3) ** 2))
+    film = np.fft.ifft2(np.fft.fft2(rng.normal(size=shape)) * transfer).real
+    recorded = rng.poisson(100 * (1 + 0.1 * film / film.std())).astype(float)
+    assert periodic_plane(recorded, scanned=False).std() < 0.05 * recorded.std()
+
+
 def test_a_field_without_the_lattice_does_not_get_it(rng):
     shape = (256, 256)
     crystal = np.where(np.arange(256) < 128, 1.0, 0.0)[None] * lattice(shape)

@@ -14,6 +14,7 @@ import torch
 from scipy import fft, ndimage
 
 from napari_atomseg.inference.displaced_rows import row_displacements
+from napari_atomseg.inference.labelled_medians import labelled_medians
 from napari_atomseg.inference.whole_normalisation import cut_off
 
 CERTAIN = 5.0
@@ -28,6 +29,9 @@ TILE = 16
 STREAK = 32
 """Length of the pieces of columns of Fourier space over which it is taken to be the same too: what differs from scan row to
 scan row, their level or their displacement, makes streaks along the columns, which are no lattice."""
+SECTORS, FEWEST = 4, 12
+"""Pieces of the rings of half a plane over which an image that no beam has scanned is taken to have the same noise too, and the
+fewest places of a piece: a film without order has steep rings (Thon's), whose summits are no lattice."""
 MEDIAN = float(np.sqrt(2 * np.log(2)))
 """Median amplitude of complex noise of unit deviation along each axis (Rayleigh's distribution)."""
 BORNE_OUT = 16.0
@@ -114,9 +118,21 @@ def _significant(difference: np.ndarray, scanned: bool) -> np.ndarray:
 def _noise(amplitude: np.ndarray, scanned: bool) -> np.ndarray:
     """Deviation of the noise of half a plane of coefficients along one axis of the complex plane, smooth over tiles."""
     found = _smooth_medians(amplitude, (TILE, TILE)) / MEDIAN
-    if scanned:
-        found = np.maximum(found, _smooth_medians(amplitude, (STREAK, 1)) / MEDIAN)
+    other = _smooth_medians(amplitude, (STREAK, 1)) if scanned else _ring_medians(amplitude)
+    found = np.maximum(found, other / MEDIAN)
     return np.asarray(np.maximum(found, 1e-7 * amplitude.max() + 1e-30), amplitude.dtype)
+
+
+def _ring_medians(amplitude: np.ndarray) -> np.ndarray:
+    """Medians of pieces of rings that are a pixel wide, of half a plane of coefficients; 0 where a piece has few places."""
+    height, width = amplitude.shape
+    rows = (np.arange(height)[:, None] - height // 2) / height
+    columns = np.arange(width)[None] / max(1, 2 * (width - 1))
+    ring = np.round(np.hypot(rows, columns) * min(height, 2 * (width - 1))).astype(int)
+    sector = np.minimum((np.arctan2(rows, columns) / np.pi + 0.5) * SECTORS, SECTORS - 1).astype(int)
+    label = ring * SECTORS + sector
+    label = label.astype(np.min_scalar_type(label.max()))
+    return np.asarray(labelled_medians(amplitude, label, FEWEST)[label])
 
 
 def _smooth_medians(values: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
