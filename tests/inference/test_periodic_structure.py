@@ -45,6 +45,14 @@ def test_noise_stays_away(seed):
     assert periodic_structure(noise, np.full(SHAPE, 3.0)).std() < 0.07 * noise.std()
 
 
+@pytest.mark.parametrize("scanned", [True, False])
+def test_a_large_image_of_noise_has_no_more_structure_than_a_small_one(scanned):
+    shape = (768, 768)
+    found = [periodic_plane(np.random.default_rng(seed).poisson(3, shape).astype(float), scanned) for seed in range(4)]
+    # One false coefficient in ten images, on average.
+    assert sum(bool(one.any()) for one in found) <= 2
+
+
 @pytest.mark.parametrize("defocus", [1e3, 2e3, 4e3])
 def test_rings_of_a_film_without_order_are_no_lattice(rng, defocus):
     shape, pixel = (256, 256), 1.0

@@ -17,11 +17,11 @@ from napari_atomseg.inference.displaced_rows import row_displacements
 from napari_atomseg.inference.labelled_medians import labelled_medians
 from napari_atomseg.inference.whole_normalisation import cut_off
 
-CERTAIN = 5.0
-"""Amplitude of a coefficient that no noise has, in units of the noise's deviation along one axis of the complex plane: that of
-noise is as high at one of 270,000 places."""
+BY_CHANCE = 0.1
+"""Coefficients of nothing but noise that may be taken for structure in an image, on average; what stands so high is certain."""
 LIKELY = 3.0
-"""The same in places that touch such a coefficient, or touch others that do: spots of a strained or cut lattice are wide ..."""
+"""Amplitude in units of the noise's deviation along one axis of the complex plane that is structure too where a coefficient
+touches a certain one, or others that do: spots of a strained or cut lattice are wide ..."""
 BESIDE = 1.4
 """... and the places around these."""
 TILE = 16
@@ -106,13 +106,18 @@ def _significant(difference: np.ndarray, scanned: bool) -> np.ndarray:
     amplitude = np.abs(spectrum)
     noise = _noise(amplitude, scanned)
     around = np.ones((3, 3))
-    spots = ndimage.binary_propagation(amplitude > CERTAIN * noise, around, amplitude > LIKELY * noise)
+    spots = ndimage.binary_propagation(amplitude > _certain(amplitude.size) * noise, around, amplitude > LIKELY * noise)
     kept = ndimage.binary_dilation(spots, around) & (amplitude > BESIDE * noise)
     if not kept.any():
         return np.zeros_like(difference)
     share = np.zeros_like(amplitude)
     share[kept] = 1 - 2 * (noise[kept] / amplitude[kept]) ** 2
     return np.asarray(fft.irfft2(np.fft.ifftshift(spectrum * share.clip(0), axes=0), s=difference.shape))
+
+
+def _certain(places: int) -> float:
+    """Amplitude that noise reaches :data:`BY_CHANCE` times at so many places, as :data:`LIKELY` is given (Rayleigh)."""
+    return float(np.sqrt(2 * np.log(places / BY_CHANCE)))
 
 
 def _noise(amplitude: np.ndarray, scanned: bool) -> np.ndarray:
