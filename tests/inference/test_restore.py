@@ -62,8 +62,10 @@ def test_what_repeats_is_that_of_the_whole_image(rng, monkeypatch):
     assert np.abs(run(restore_plane(hearing, crystal, "hrstem")) - whole).max() > 1e-3
 
 
-@pytest.mark.parametrize(("kind", "scanned"), [("hrstem", True), ("hrtem", False), ("", True)])
-def test_what_repeats_is_found_as_the_image_was_recorded(monkeypatch, image, kind, scanned):
+@pytest.mark.parametrize(
+    ("kind", "told", "scanned"), [("hrstem", None, True), ("hrtem", None, False), ("", None, True), ("", False, False)]
+)
+def test_what_repeats_is_found_as_the_image_was_recorded(monkeypatch, image, kind, told, scanned):
     asked = []
 
     def seen(plane, rows):
@@ -72,8 +74,11 @@ def test_what_repeats_is_found_as_the_image_was_recorded(monkeypatch, image, kin
 
     monkeypatch.setattr("napari_atomseg.inference.restore.periodic_plane", seen)
     model = made(periodic=True)
-    run(restore_plane(replace(model, card=replace(model.card, modality="hrstem, hrtem")), image, kind))
+    model = replace(model, card=replace(model.card, modality="hrstem, hrtem"))
+    run(restore_plane(model, image, kind, scanned=told))
     assert asked == [scanned]
+    run(spread_plane(model, image, kind, scanned=told))
+    assert set(asked) == {scanned}
 
 
 def test_gain_and_offset_go_straight_through(model, image):

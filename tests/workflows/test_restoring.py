@@ -13,7 +13,7 @@ from napari_atomseg.networks.card import RESTORATION, WHOLE, ModelCard
 from napari_atomseg.networks.outputs import RESTORED
 from napari_atomseg.networks.zoo import ENVIRONMENT, load_model, save_model
 from napari_atomseg.workflows import RestorationParams, read, restoration_spread, restore
-from napari_atomseg.workflows.restoring_networks import default_restorer, kind_of
+from napari_atomseg.workflows.restoring_networks import default_restorer, kind_of, restoring_networks
 from napari_atomseg.writers.image import write_image
 
 KINDS = "hrstem, lrstem, hrtem, lrtem, hrsem, lrsem"
@@ -82,6 +82,15 @@ def test_no_pixel_size_is_needed_and_the_kind_can_be_set(model, stack):
 def test_the_kind_comes_from_microscope_and_pixel_size(modality, size, kind):
     image = Micrograph(data=np.zeros((32, 32)), pixel_size=size and (size, size), modality=modality)
     assert kind_of(image) == kind
+
+
+@pytest.mark.parametrize(
+    ("modality", "asked", "scanned"),
+    [("tem", "auto", False), ("haadf", "auto", True), ("tem", "hrstem", True), ("", "auto", True)],
+)
+def test_an_image_of_a_tem_is_not_scanned_whether_its_pixels_are_known_or_not(modality, asked, scanned):
+    image = Micrograph(data=np.zeros((8, 8), np.float32), modality=modality)
+    assert restoring_networks(image, "restore", RestorationParams(modality=asked)).scanned == scanned
 
 
 def test_a_network_that_wipes_a_lattice_out_is_warned_about(model, rng, monkeypatch):

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 
 def restore_plane(
-    model: Model, plane: Any, kind: str = "", *, region: np.ndarray | None = None, device: str = "cpu"
+    model: Model,
+    plane: Any,
+    kind: str = "",
+    *,
+    scanned: bool | None = None,
+    region: np.ndarray | None = None,
+    device: str = "cpu",
 ) -> Steps[np.ndarray]:
     """One image restored.
 
@@ -37,6 +43,8 @@ def restore_plane(
         Numpy or lazy; what is not finite takes the median of the image and stays not finite in the result.
     kind : str
         One of :func:`kinds_of` the model, or empty where it is not known.
+    scanned : bool, optional
+        Whether its rows may have been recorded one after the other; as the kind tells if left out.
     region : ndarray of bool, shape (Y, X), optional
         Where the image is restored, as the whole of it would be; elsewhere the result is not a number.
     device : str
@@ -65,7 +73,8 @@ def restore_plane(
     mean, deviation = mean_and_deviation(given)
     given = (given - mean) / deviation
     if hears_periodic(model):
-        repeated = torch.from_numpy(periodic_plane(image, is_scanned(kind)))[None, None] / deviation
+        in_turn = is_scanned(kind) if scanned is None else scanned
+        repeated = torch.from_numpy(periodic_plane(image, in_turn))[None, None] / deviation
         given = torch.cat([given, repeated], dim=1)
     found = np.full(image.shape, np.nan, np.float32)
     multiple, reach = int(model.network.multiple), int(model.network.reach)  # type: ignore[arg-type]
@@ -80,7 +89,9 @@ def restore_plane(
     return found
 
 
-def spread_plane(model: Model, plane: Any, kind: str = "", *, device: str = "cpu") -> Steps[np.ndarray]:
+def spread_plane(
+    model: Model, plane: Any, kind: str = "", *, scanned: bool | None = None, device: str = "cpu"
+) -> Steps[np.ndarray]:
     """How far the network contradicts itself about one image.
 
     It sees the image as it is and with its rows in the other order, told the kind and not told it; all four are the same
@@ -94,6 +105,8 @@ def spread_plane(model: Model, plane: Any, kind: str = "", *, device: str = "cpu
         Numpy or lazy.
     kind : str
         One of :func:`kinds_of` the model, or empty where it is not known.
+    scanned : bool, optional
+        Whether its rows may have been recorded one after the other; as the kind tells if left out.
     device : str
 
     Yields
@@ -106,10 +119,11 @@ def spread_plane(model: Model, plane: Any, kind: str = "", *, device: str = "cpu
         Standard deviation of the answers, in the intensities of the image.
     """
     image = np.asarray(plane, np.float32)
+    in_turn = is_scanned(kind) if scanned is None else scanned
     looks = [(order, told) for order in (1, -1) for told in dict.fromkeys((kind, ""))]
     answers = []
     for number, (order, told) in enumerate(looks):
-        steps = restore_plane(model, image[::order], told, device=device)
+        steps = restore_plane(model, image[::order], told, scanned=in_turn, device=device)
         answer = yield from as_part(steps, number / len(looks), (number + 1) / len(looks), "spread")
         answers.append(answer[::order])
     return np.asarray(np.std(answers, axis=0, ddof=1), np.float32)

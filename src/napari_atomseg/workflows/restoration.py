@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_atomseg.core.errors import AtomsegError
 from napari_atomseg.core.jobs import Progress, Steps, as_part, job, with_frame_progress
-from napari_atomseg.core.micrograph import TEM, Micrograph
+from napari_atomseg.core.micrograph import Micrograph
 from napari_atomseg.core.region import Region, mask_of
 from napari_atomseg.core.scratch import scratch_array
 from napari_atomseg.inference.params import RestorationParams
@@ -159,7 +159,6 @@ def _restored(
     asked: RestoringNetworks, micrograph: Micrograph, index: int, part: np.ndarray | None, params: RestorationParams
 ) -> Steps[tuple[np.ndarray, np.ndarray, str]]:
     """A frame restored, what the networks saw of it last, and what was done beside, in words."""
-    from napari_atomseg.inference.displaced_rows import is_scanned
     from napari_atomseg.inference.periodic_structure import periodic_structure
 
     answer, denoised, rows = yield from as_part(_in_turns(asked, micrograph, index, part, params), 0, 1, "restoring")
@@ -168,8 +167,7 @@ def _restored(
     done += "" if rows is None else f", rows put back by {_rms(rows[:, 0]):.1f} px along y and {_rms(rows[:, 1]):.1f} px along x"
     # What rows are displaced by after all, in ways that the lattice tells, would come back with what is periodic.
     if params.periodic and (rows is None or asked.columns is None):
-        scanned = is_scanned(asked.kind) and micrograph.modality not in TEM
-        found += periodic_structure(plane, found, scanned)
+        found += periodic_structure(plane, found, asked.scanned)
         done += ", with the periodic structure that stands above the noise put back"
     if part is not None:
         found[~part] = np.nan
@@ -298,7 +296,7 @@ def _looks(
     kept, shown, times = None, None, 1.0
     for look in range(most):
         plane = _seen(micrograph, index, rows)
-        steps = restore_plane(restorer, plane, asked.kind, region=part, device=asked.device)
+        steps = restore_plane(restorer, plane, asked.kind, scanned=asked.scanned, region=part, device=asked.device)
         found = yield from as_part(steps, look / most, (look + 1) / most, f"look {look + 1}")
         if most == 1:
             break
@@ -327,7 +325,8 @@ def _spread(asked: RestoringNetworks, micrograph: Micrograph, index: int, params
     if columns is not None:
         share, steps = ROWS_SHARE, _by_columns(columns, micrograph, index, None)
         _, rows = yield from as_part(steps, 0, share, "spread")
-    answers = spread_plane(asked.restorer, _seen(micrograph, index, rows), asked.kind, device=asked.device)
+    plane = _seen(micrograph, index, rows)
+    answers = spread_plane(asked.restorer, plane, asked.kind, scanned=asked.scanned, device=asked.device)
     return (yield from as_part(answers, share, 1, "spread"))
 
 

@@ -39,6 +39,8 @@ class RestoringNetworks:
     device : str
     kind : str
         Of the image, such as ``hrstem``; empty if it is not known.
+    scanned : bool
+        Whether its rows may have been recorded one after the other.
     words : str
         Where that is known from.
     """
@@ -48,6 +50,7 @@ class RestoringNetworks:
     denoised: bool
     device: str
     kind: str
+    scanned: bool
     words: str
 
     @property
@@ -79,6 +82,7 @@ def restoring_networks(micrograph: Micrograph, model: str | None, params: Restor
     """
     from napari_atomseg.inference.cached_model import cached_model
     from napari_atomseg.inference.device import device_of
+    from napari_atomseg.inference.displaced_rows import is_scanned
     from napari_atomseg.inference.params import NetworkParams
 
     device = device_of(NetworkParams(device=params.device))
@@ -90,11 +94,18 @@ def restoring_networks(micrograph: Micrograph, model: str | None, params: Restor
     kind = _kind_for(ready, micrograph, params)
     source = "from the metadata" if params.modality == "auto" else "as set"
     words = f"as {kind} ({source})" if kind else UNKNOWN_KIND if params.modality == "auto" else "its kind not known"
-    if ready.card.task != RESTORATION:
-        return RestoringNetworks(restorer=None, columns=ready, denoised=True, device=device, kind=kind, words=words)
+    restores = ready.card.task == RESTORATION
     rows = both or (params.straighten and kind == ATOMS_IN_STEM)
-    columns = cached_model(for_columns, device) if rows and denoises else None
-    return RestoringNetworks(restorer=ready, columns=columns, denoised=both, device=device, kind=kind, words=words)
+    columns = cached_model(for_columns, device) if restores and rows and denoises else None
+    return RestoringNetworks(
+        restorer=ready if restores else None,
+        columns=columns if restores else ready,
+        denoised=both or not restores,
+        device=device,
+        kind=kind,
+        scanned=is_scanned(kind) and (bool(kind) or micrograph.modality not in TEM),
+        words=words,
+    )
 
 
 def _kind_for(ready: Model, micrograph: Micrograph, params: RestorationParams) -> str:
